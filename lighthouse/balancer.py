@@ -1,0 +1,69 @@
+"""The contract of a balancer: keeps one piece of software pointed at the live nodes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from lighthouse.cluster import Cluster
+from lighthouse.plugin import Plugin
+
+Kind = Literal["unchanged", "applied", "held", "degraded", "failed"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a sync ended, with a reason that status shows.
+
+    ``held``: deliberately not done yet, ``degraded``: the traffic is served but something is
+    not as configured, ``failed``: not done. Failed and degraded syncs are tried again with
+    backoff, without a new snapshot.
+    """
+
+    kind: Kind
+    reason: str = ""
+
+
+UNCHANGED = Outcome("unchanged")
+APPLIED = Outcome("applied")
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What a sync would do: a unified diff, runtime commands, and why a reload, if one."""
+
+    diff: str = ""
+    commands: tuple[str, ...] = ()
+    reload: str = ""
+
+
+class Balancer(Plugin):
+    """Subclass this, implement ``sync_file``, and name the class in ``lighthouse_balancer``."""
+
+    @classmethod
+    def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
+        """Raise ``ValueError`` for an invalid section of this balancer in a cluster's file.
+
+        A rejected section leaves that cluster's last good one in force, and no other
+        cluster is affected.
+        """
+
+    def sync_file(self, clusters: Sequence[Cluster]) -> Outcome | None:
+        """Write or update the software's configuration for exactly these clusters.
+
+        Idempotent; must not drop traffic, nor limit the number of nodes. ``clusters`` is
+        sorted by name. None means applied. A raised exception means failed.
+        """
+        raise NotImplementedError
+
+    def wake(self) -> Outcome | None:
+        """The timer of ``wake_after`` ran out, or ``fileno`` became readable.
+
+        None: the outcome of the last sync still holds.
+        """
+        return None
+
+    def preview(self, clusters: Sequence[Cluster]) -> Preview:
+        """What ``sync_file`` would do now; changes nothing."""
+        return Preview()
+
+    def close(self) -> None:
+        """The worker stops cleanly, within seconds. The software itself goes on."""

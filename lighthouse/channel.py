@@ -1,0 +1,129 @@
+"""How messages cross a process boundary: sequenced packets, with sealed memory beside them.
+
+A frame is one message and always short. A payload travels as a memfd whose size and content
+are sealed before it is passed, so that a send never waits for a reader, however much it
+carries, and a reader can map it without fearing that it shrinks.
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from lighthouse.messages import MAX_FRAME, Message, decode, encode
+
+MAX_PAYLOAD: Final = 512 * 1024 * 1024
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_IOV_MAX: Final = 1024
+
+
+class Closed(ConnectionError):
+    """The other end is gone, or said something that no lighthouse says."""
+
+
+class Channel:
+    """One end of a connection; never blocks. Owns its socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket: Final = sock
+
+    @classmethod
+    def pair(cls) -> tuple["Channel", "Channel"]:
+        """Two connected ends."""
+        left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return cls(left), cls(right)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, message: Message, payload: Iterable[bytes] | None = None) -> bool:
+        """Whether the message is on its way; False if the other end lets too many pile up.
+
+        Raises ``Closed`` if there is no other end.
+        """
+        frame = encode(message)
+        memory = -1 if payload is None else _seal(payload)
+        try:
+            if memory < 0:
+                self._socket.send(frame, socket.MSG_NOSIGNAL)
+            else:
+                socket.send_fds(self._socket, [frame], [memory], socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                return False
+            raise Closed(str(error)) from error
+        finally:
+            if memory >= 0:
+                os.close(memory)
+        return True
+
+    def receive(self) -> tuple[Message, memoryview] | None:
+        """The next message and its payload (empty if it has none), or None for now.
+
+        Raises ``Closed`` at the end, and for a frame or payload that breaks the rules.
+        """
+        try:
+            frame, memories, flags, _ = socket.recv_fds(
+                self._socket, MAX_FRAME, 1, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise Closed(str(error)) from error
+        try:
+            if not frame:
+                raise Closed("end of file")
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+                raise Closed("a frame was cut")
+            try:
+                return decode(frame), _map(memories[0]) if memories else memoryview(b"")
+            except (msgspec.DecodeError, OSError, ValueError) as error:
+                raise Closed(f"not a message: {error}") from error
+        finally:
+            for memory in memories:
+                os.close(memory)
+
+
+def _seal(pieces: Iterable[bytes]) -> int:
+    memory = os.memfd_create("lighthouse", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        waiting = [piece for piece in pieces if piece]
+        while waiting:
+            written = os.writev(memory, waiting[:_IOV_MAX])
+            waiting = _rest(waiting, written)
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
+    except OSError:
+        os.close(memory)
+        raise
+    return memory
+
+
+def _rest(pieces: list[bytes], written: int) -> list[bytes]:
+    """What of the pieces is still to be written."""
+    for index, piece in enumerate(pieces):
+        if written < len(piece):
+            return [piece[written:], *pieces[index + 1 :]]
+        written -= len(piece)
+    return []
+
+
+def _map(memory: int) -> memoryview:
+    if fcntl.fcntl(memory, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+        raise ValueError("the payload is not sealed")
+    size = os.fstat(memory).st_size
+    if size > MAX_PAYLOAD:
+        raise ValueError(f"the payload has {size} bytes")
+    if size == 0:
+        return memoryview(b"")
+    return memoryview(mmap.mmap(memory, size, prot=mmap.PROT_READ))

@@ -1,0 +1,31 @@
+"""The contract of a check: performs one health probe."""
+
+from typing import Any
+
+import msgspec
+
+from lighthouse.plugin import Plugin
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One probe's result; ``metadata`` is published with the node (a role, a lag)."""
+
+    passing: bool
+    reason: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class Check(Plugin):
+    """Subclass this, implement ``perform``, and name the class in ``lighthouse_check``.
+
+    One instance lives for each probe; ``apply_config`` gives it the check's section of the
+    service's file, without the keys that Lighthouse itself reads (``interval``, ``timeout``,
+    ``rise``, ``fall``).
+    """
+
+    def perform(self, host: str, port: int, timeout: float) -> Result:
+        """Probe once, within ``timeout`` seconds; an exception counts as not passing.
+
+        Called in a thread of its own, so that a probe that hangs delays no other.
+        """
+        raise NotImplementedError

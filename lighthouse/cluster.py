@@ -1,0 +1,31 @@
+"""What a host consumes: a named set of nodes, as a balancer is given it."""
+
+from typing import Any
+
+import msgspec
+
+from lighthouse.node import Node
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """One cluster, complete.
+
+    ``nodes`` are sorted by (ip, port), each of them once. ``config`` is the balancer's own
+    section of the cluster's file, None if the file has no such section. ``known`` is false
+    while no discovery method has ever answered for the cluster, so that "no members" and
+    "nobody knows" can be told apart; ``stale`` is true while its nodes are the last known
+    ones of a source that is away.
+    ``observed_at`` (seconds, wall clock) is when the nodes were last read.
+    ``meta_cluster`` groups clusters behind one port, as in the 2016 lighthouse.
+
+    A balancer is handed the very same object again as long as nothing about a cluster has
+    changed, so ``is`` tells cheaply what to skip.
+    """
+
+    name: str
+    nodes: tuple[Node, ...] = ()
+    config: dict[str, Any] | None = None
+    known: bool = True
+    stale: bool = False
+    observed_at: float = 0.0
+    meta_cluster: str | None = None

@@ -1,0 +1,224 @@
+"""Everything that crosses a process boundary, and its encoding.
+
+Each message is a small frozen struct and fits one frame of the channel. What may be large
+(snapshots, readings, verdicts, the status document) is a payload beside it. Workers, the
+control socket and tests speak the same messages.
+"""
+
+import struct
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from lighthouse.balancer import Kind
+from lighthouse.discovery import Connection
+from lighthouse.snapshot import BalancerSnapshot, Part, Snapshot
+
+T = TypeVar("T")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One fault of a config: the keys and indexes that lead to it, and what is wrong."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A plugin's verdict on a config; ``cluster`` is set for a section of a cluster's file.
+
+    ``service`` and ``port`` are set for a check's section of a service's file.
+    """
+
+    problems: tuple[Problem, ...]
+    cluster: str | None = None
+    service: str | None = None
+
+
+class Deliver(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: make the snapshot in the payload true. Answered by ``Applied``."""
+
+    version: int
+
+
+class Validate(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: check the configs of the snapshot in the payload, and nothing else.
+
+    Answered by ``Validated``; needs no lock and touches nothing.
+    """
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: deregister, close and exit, within ``grace`` seconds."""
+
+    grace: float
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: its plugin is loaded."""
+
+
+class Alive(msgspec.Struct, frozen=True, tag=True):
+    """From a worker's loop, every few seconds: it turns; ``status`` is the plugin's."""
+
+    status: dict[str, Any] = {}
+
+
+class Working(msgspec.Struct, frozen=True, tag=True):
+    """From a worker, before it enters plugin code without having been sent anything.
+
+    An empty ``what`` says that it has returned.
+    """
+
+    what: str = ""
+
+
+class Applied(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: what became of a snapshot; sent again when a retry changes it.
+
+    ``applied_at`` is ``time.monotonic()``, which all processes of a host share.
+    """
+
+    version: int
+    kind: Kind
+    applied_at: float
+    reason: str = ""
+    traceback: str = ""
+    rejections: tuple[Rejection, ...] = ()
+    status: dict[str, Any] = {}
+
+
+class Validated(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the answer to ``Validate``; ``reason`` if it could not even be tried."""
+
+    rejections: tuple[Rejection, ...] = ()
+    reason: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: a cluster as just read; the payload is a ``Reading``.
+
+    ``observed_at`` is ``time.monotonic()``; ``reread`` echoes the watch's.
+    """
+
+    cluster: str
+    trace: str
+    observed_at: float
+    reread: int = 0
+
+
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: what became of its source."""
+
+    state: Connection
+    reason: str = ""
+
+
+class Registered(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: the payload lists a ``Registration`` for each service."""
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """Whether a service's node stands in the source, and why not if it should."""
+
+    service: str
+    port: int
+    registered: bool
+    reason: str = ""
+
+
+class Verdicts(msgspec.Struct, frozen=True, tag=True):
+    """From a check worker: the payload lists a ``Verdict`` for each of its probes."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker that cannot go on and exits: why, in words."""
+
+    reason: str
+    traceback: str = ""
+
+
+class GetStatus(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Document``."""
+
+
+class Document(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the status document, as JSON."""
+
+
+ToWorker = Deliver | Validate | Stop
+FromWorker = (
+    Ready
+    | Alive
+    | Working
+    | Applied
+    | Validated
+    | Observed
+    | Connected
+    | Registered
+    | Verdicts
+    | Failed
+)
+Control = GetStatus | Document
+Message = ToWorker | FromWorker | Control
+
+MAX_FRAME: Final = 64 * 1024
+_encoder: Final = msgspec.msgpack.Encoder()
+_messages: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)
+_length: Final = struct.Struct("!I")
+
+
+def encode(value: object) -> bytes:
+    """Any struct of the domain, as bytes for a frame or a payload."""
+    return _encoder.encode(value)
+
+
+def decode(frame: bytes) -> Message:
+    """The message in a frame; raises ``msgspec.DecodeError`` or ``ValidationError``."""
+    return _messages.decode(frame)
+
+
+def decode_as(kind: type[T], data: bytes | memoryview) -> T:
+    """A payload of a known kind; raises like ``decode``."""
+    return msgspec.msgpack.decode(data, type=kind)
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    revision: int
+    length: int
+
+
+class _Head(msgspec.Struct, frozen=True):
+    snapshot: Snapshot
+    places: tuple[_Place, ...] = ()
+
+
+def pack(snapshot: Snapshot) -> Iterable[bytes]:
+    """A snapshot as the pieces of a payload; clusters' bodies are passed on untouched."""
+    if not isinstance(snapshot, BalancerSnapshot):
+        head = _encoder.encode(_Head(snapshot))
+        return [_length.pack(len(head)), head]
+    places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
+    head = _encoder.encode(_Head(BalancerSnapshot(snapshot.settings), places))
+    return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
+
+
+def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot:
+    """The snapshot in a payload; the inverse of ``pack``.
+
+    Bodies of clusters whose revision is ``known`` are left empty, for the reader has them.
+    """
+    (length,) = _length.unpack_from(payload)
+    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_Head)
+    if not isinstance(head.snapshot, BalancerSnapshot):
+        return head.snapshot
+    parts = []
+    offset = 4 + length
+    for place in head.places:
+        held = known is not None and known.get(place.name) == place.revision
+        body = b"" if held else bytes(payload[offset : offset + place.length])
+        parts.append(Part(place.name, place.revision, body))
+        offset += place.length
+    return BalancerSnapshot(head.snapshot.settings, tuple(parts))

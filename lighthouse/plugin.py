@@ -1,0 +1,48 @@
+"""What every plugin is, whatever its kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Plugin:
+    """A class that Lighthouse instantiates once, in a worker process of its own.
+
+    The worker calls ``validate_dependencies`` once, then ``validate_config`` and, if that
+    raised nothing, ``apply_config`` for every new content of the plugin's YAML file. All
+    calls come from one thread. An exception costs nothing but this worker's success: it is
+    reported with its traceback and the work is tried again.
+    """
+
+    @classmethod
+    def validate_dependencies(cls) -> bool:
+        """Whether everything outside the plugin that it needs is there.
+
+        Raise ``RuntimeError`` instead of returning False to say what is missing.
+        """
+        return True
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        """Raise ``ValueError`` for invalid content of the plugin's YAML file.
+
+        ``lighthouse.schema.convert`` raises one that names every fault with its place. The
+        keys ``plugin`` and ``worker`` belong to Lighthouse and are not passed.
+        """
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        """Take a validated config.
+
+        Idempotent: afterwards the state reflects this config and nothing of an older one.
+        """
+
+    def fileno(self) -> int | None:
+        """A descriptor to wait on between snapshots: ``wake`` is called when it is readable."""
+        return None
+
+    def wake_after(self) -> float | None:
+        """Seconds until ``wake`` is to be called though nothing happens; None: never."""
+        return None
+
+    def status(self) -> Mapping[str, Any]:
+        """A few JSON values for operators, shown with the worker."""
+        return {}

@@ -1,0 +1,62 @@
+"""What a host provides: a port to check, and the node to register while it is healthy."""
+
+from typing import Any
+
+import msgspec
+
+from lighthouse.node import Node
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One port of a service of this host.
+
+    ``name`` is the cluster that the node joins. ``node`` is what is registered: the address
+    that others reach, weight and metadata.
+    """
+
+    name: str
+    port: int
+    node: Node
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.name, self.port
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """One health check to repeat: which service, how often, and what it was last known to be.
+
+    ``interval`` and ``timeout`` are seconds; ``rise`` and ``fall`` are consecutive results.
+    ``host`` and ``port`` are where the service is reached locally. ``passing`` is the verdict
+    of an earlier worker (None: never decided), from which rise and fall go on.
+    """
+
+    service: str
+    host: str
+    port: int
+    config: dict[str, Any]
+    interval: float = 2.0
+    timeout: float = 1.0
+    rise: int = 1
+    fall: int = 1
+    passing: bool | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.service, self.port
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What rise and fall make of a probe's results, with the newest one's reason.
+
+    ``metadata`` is what the check found out about the service (its role, its lag); it is
+    published with the node. ``checked_at`` is wall-clock seconds, ``took`` seconds.
+    """
+
+    service: str
+    port: int
+    passing: bool | None
+    reason: str = ""
+    metadata: dict[str, Any] = {}
+    checked_at: float = 0.0
+    took: float = 0.0

