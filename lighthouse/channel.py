@@ -5,12 +5,14 @@ are sealed before it is passed, so that a send never waits for a reader, however
 carries, and a reader can map it without fearing that it shrinks.
 """
 
+import contextlib
 import errno
 import fcntl
 import mmap
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -38,6 +40,18 @@ class Channel:
         """Two connected ends."""
         left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         return cls(left), cls(right)
+
+    @classmethod
+    def connect(cls, path: Path) -> "Channel":
+        """The client's end of a listener's socket; raises ``OSError`` if nobody listens."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with _short(path) as address:
+                sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -93,6 +107,44 @@ class Channel:
         finally:
             for memory in memories:
                 os.close(memory)
+
+
+class Listener:
+    """A named socket that clients connect to; owns its file, which it replaces."""
+
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
+        self._path: Final = path
+        path.unlink(missing_ok=True)
+        self._socket: Final = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with _short(path) as address:
+            self._socket.bind(address)
+        path.chmod(mode)
+        self._socket.listen(16)
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self) -> Channel | None:
+        """The next client's channel, or None for now."""
+        try:
+            return Channel(self._socket.accept()[0])
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+
+    def close(self) -> None:
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for a socket however deep its directory lies (the kernel takes 107 bytes)."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
 
 
 def _seal(pieces: Iterable[bytes]) -> int:
