@@ -27,6 +27,10 @@ _IOV_MAX: Final = 1024
 class Closed(ConnectionError):
     """The other end is gone, or said something that no lighthouse says."""
 
+    def __init__(self, reason: str, is_end: bool = False) -> None:
+        super().__init__(reason)
+        self.is_end: Final = is_end
+
 
 class Channel:
     """One end of a connection; never blocks. Owns its socket."""
@@ -43,8 +47,12 @@ class Channel:
 
     @classmethod
     def connect(cls, path: Path) -> "Channel":
-        """The client's end of a listener's socket; raises ``OSError`` if nobody listens."""
+        """The client's end of a listener's socket.
+
+        Raises ``OSError`` if nobody listens, ``BlockingIOError`` if too many wait already.
+        """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock.setblocking(False)
         try:
             with _short(path) as address:
                 sock.connect(address)
@@ -94,10 +102,10 @@ class Channel:
         except BlockingIOError:
             return None
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise Closed(str(error), is_end=True) from error
         try:
             if not frame:
-                raise Closed("end of file")
+                raise Closed("end of file", is_end=True)
             if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 raise Closed("a frame was cut")
             try:

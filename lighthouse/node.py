@@ -8,6 +8,7 @@ charset (the grammar of haproxy.md 5.4, which is the strictest of the bundled so
 
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,9 +25,11 @@ MAX_METADATA: Final = 4 * 1024
 
 MAX_DEPTH: Final = 4
 MAX_WEIGHT: Final = 256
+_HUGE: Final = 2**63
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 _CLUSTER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -86,12 +89,13 @@ def is_cluster_name(name: str) -> bool:
 
 
 def _decode(data: bytes | str, what: str) -> Mapping[str, Any]:
-    if len(data) > MAX_RECORD:
-        raise Refused(f"{what}: {len(data)} bytes, at most {MAX_RECORD} are read")
     try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(f"{what}: not JSON ({str(error)[:100]})") from error
+        encoded = data.encode() if isinstance(data, str) else data
+        if len(encoded) > MAX_RECORD:
+            raise Refused(f"{what}: {len(encoded)} bytes, at most {MAX_RECORD} are read")
+        value = msgspec.json.decode(encoded)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Refused(f"{what}: not JSON ({ascii(str(error))[1:100]})") from error
     if not isinstance(value, dict):
         raise Refused(f"{what}: expected an object, got {_kind(value)}")
     return value
@@ -106,7 +110,9 @@ def _address(value: object, field: str) -> str:
         raise Refused(f"{field}: {_shown(value)} is not an IP address") from None
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         raise Refused(f"{field}: {_shown(value)} has a scope, which other hosts cannot use")
-    if address.is_unspecified or address.is_multicast:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_unspecified or address.is_multicast or address == _BROADCAST:
         raise Refused(f"{field}: {address} is not an address of one host")
     return str(address)
 
@@ -130,13 +136,14 @@ def _integer(value: object, field: str, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refused(f"{field}: expected {low}..{high}, got {_kind(value)}")
     if not low <= value <= high:
-        raise Refused(f"{field}: expected {low}..{high}, got {_shown(str(value))}")
+        found = value if abs(value) < _HUGE else "a huge number"
+        raise Refused(f"{field}: expected {low}..{high}, got {found}")
     return value
 
 
 def _mapping(value: object, field: str) -> Mapping[str, Any]:
     if isinstance(value, str):
-        return _decode(value, field) if value else {}
+        return {} if value in ("", "null") else _decode(value, field)
     if not isinstance(value, Mapping):
         raise Refused(f"{field}: expected an object, got {_kind(value)}")
     return value
@@ -182,6 +189,10 @@ def _inspect(value: object, field: str, depth: int) -> None:
         case str():
             if not value.isprintable():
                 raise Refused(f"{field}: {_shown(value)} has control characters")
+        case float() if not math.isfinite(value):
+            raise Refused(f"{field}: {value} is no finite number")
+        case int() if abs(value) >= _HUGE:
+            raise Refused(f"{field}: the number is out of range")
         case None | bool() | int() | float():
             pass
         case _:

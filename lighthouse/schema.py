@@ -6,10 +6,12 @@ can turn it into a line and a column.
 """
 
 import difflib
+import functools
 import re
+import types
 import typing
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +19,10 @@ from lighthouse.messages import Problem
 
 T = TypeVar("T")
 
+Path = tuple[str | int, ...]
+
+_TYPES: Final = re.compile(r"`((?:str|int|float|bool|array|object|null| \| )+)`")
+_KEY: Final = re.compile(r" - at `key` in `\$.*`$")
 _PLACE: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
@@ -48,94 +54,135 @@ def unknown(key: object, allowed: typing.Iterable[str]) -> str:
     return f"unknown key '{key}'; {hint}"
 
 
-def _faults(value: object, kind: Any, path: tuple[str | int, ...]) -> typing.Iterator[Problem]:
+def shown(value: object) -> str:
+    """A value in a message: what it is, in one printable line of at most 60 characters."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping | list | tuple):
+        return "a map" if isinstance(value, Mapping) else "a list"
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:56] + "...'"
+
+
+def _faults(value: object, kind: Any, path: Path) -> Iterator[Problem]:
+    """What is wrong inside of the value, or else with the value as a whole."""
     struct = _struct(kind)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if struct is not None and isinstance(value, Mapping):
-        yield from _struct_faults(value, struct, path)
-    elif origin is dict and isinstance(value, dict) and _struct(arguments[1]):
-        for key, entry in value.items():
-            yield from _faults(entry, arguments[1], (*path, key))
-    elif origin in (list, tuple) and isinstance(value, list) and _struct(arguments[0]):
-        for index, entry in enumerate(value):
-            yield from _faults(entry, arguments[0], (*path, index))
+        fields = _fields(struct)
+        yield from (
+            Problem((*path, key), unknown(key, fields)) for key in value if key not in fields
+        )
+        value = {key: entry for key, entry in value.items() if key in fields}
+        inside = [*_field_faults(value, fields, path)]
     else:
+        inside = [*_item_faults(value, kind, path)]
+    yield from inside
+    if not inside:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            yield _problem(error, path)
+            yield _problem(error, value, kind, path)
 
 
-def _struct_faults(
-    value: Mapping[Any, Any], struct: type[msgspec.Struct], path: tuple[str | int, ...]
-) -> typing.Iterator[Problem]:
-    hints = typing.get_type_hints(struct, include_extras=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    for key in value:
-        if key not in fields:
-            yield Problem((*path, key), unknown(key, fields))
-    before = len(value)
-    clean = True
-    for name, field in fields.items():
+def _field_faults(
+    value: Mapping[Any, Any], fields: Mapping[str, tuple[Any, bool]], path: Path
+) -> Iterator[Problem]:
+    for name, (kind, required) in fields.items():
         if name in value:
-            for fault in _faults(value[name], hints[field.name], (*path, name)):
-                clean = False
-                yield fault
-        elif field.required:
-            clean = False
+            yield from _faults(value[name], kind, (*path, name))
+        elif required:
             yield Problem(path, f"'{name}' is missing")
-    if clean and before:
-        try:
-            msgspec.convert({key: value[key] for key in value if key in fields}, struct)
-        except msgspec.ValidationError as error:
-            yield _problem(error, path)
+
+
+def _item_faults(value: object, kind: Any, path: Path) -> Iterator[Problem]:
+    container = _container(kind)
+    origin, arguments = typing.get_origin(container), typing.get_args(container)
+    if origin is dict and isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _faults(entry, arguments[1], (*path, key))
+    elif isinstance(value, list) and (origin is list or arguments[1:] == (...,)):
+        for index, entry in enumerate(value):
+            yield from _faults(entry, arguments[0], (*path, index))
+
+
+@functools.cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, tuple[Any, bool]]:
+    """The keys that stand for a struct's fields, with type and whether they are required."""
+    hints = typing.get_type_hints(struct, include_extras=True)
+    fields = msgspec.structs.fields(struct)
+    return {field.encode_name: (hints[field.name], field.required) for field in fields}
 
 
 def _struct(kind: Any) -> type[msgspec.Struct] | None:
-    """The struct that a type stands for: itself, or the one of an optional."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return kind
-    structs = [s for s in map(_struct, _members(kind)) if s is not None]
+    """The struct that a type stands for: itself, or the only one of a union."""
+    found = [kind for kind in _members(kind) if isinstance(kind, type)]
+    structs = [kind for kind in found if issubclass(kind, msgspec.Struct)]
     return structs[0] if len(structs) == 1 else None
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
-    union = typing.get_origin(kind) in (typing.Union, type(int | None))
-    return typing.get_args(kind) if union else ()
+def _container(kind: Any) -> Any:
+    """The list, tuple or dict type that a type stands for: itself, or the only one of a union."""
+    found = [kind for kind in _members(kind) if typing.get_origin(kind) in (list, tuple, dict)]
+    return found[0] if len(found) == 1 else None
 
 
-def _problem(error: msgspec.ValidationError, path: tuple[str | int, ...]) -> Problem:
-    text = str(error)
+def _members(kind: Any) -> list[Any]:
+    """The types of a union, or the only one, without constraints."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _members(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [bare for member in typing.get_args(kind) for bare in _members(member)]
+    return [kind]
+
+
+def _problem(error: msgspec.ValidationError, value: object, kind: Any, path: Path) -> Problem:
+    text = _KEY.sub("", str(error))
+    where = " as a key" if text != str(error) else ""
     place = _PLACE.search(text)
-    steps: tuple[str | int, ...] = ()
+    steps: Path = ()
     if place:
         text = text[: place.start()]
         found = _STEP.finditer(place.group(1))
         steps = tuple(int(s[2]) if s[2] else s[1] for s in found if s[1] or s[2])
-    return Problem((*path, *steps), _plain(text))
+    for step in steps:
+        inside = isinstance(value, Mapping) and step in value
+        inside = inside or (isinstance(value, list) and isinstance(step, int))
+        value = value[step] if inside else value  # type: ignore[index]
+    return Problem((*path, *steps), _told(_plain(text), value, kind) + where)
+
+
+def _told(text: str, value: object, kind: Any) -> str:
+    """The message with what was found, if msgspec does not say it or says it too vaguely."""
+    literals = [member for member in _members(kind) if typing.get_origin(member) is Literal]
+    options = [option for literal in literals for option in typing.get_args(literal)]
+    if options and text.startswith("invalid enum value"):
+        return f"expected one of: {', '.join(map(str, options))}; got {shown(value)}"
+    if text == "expected a number, got a number":
+        return f"expected a whole number, got {shown(value)}"
+    if not text.startswith("expected") or ", got " in text:
+        return text
+    found = len(value) if isinstance(value, Mapping | list) else shown(value)
+    return f"{text}, got {found}"
 
 
 _NAMES: Final = {
-    "`str`": "text",
-    "`int`": "a number",
-    "`float`": "a number",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "a map",
-    "`null`": "nothing",
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a map",
+    "null": "nothing",
 }
 
 
 def _plain(text: str) -> str:
     """msgspec's words in an operator's: ``expected a number, got text``."""
-    for name, plain in _NAMES.items():
-        text = text.replace(name, plain)
-        text = text.replace(f"`{name.strip('`')} | ", f"`{plain} | ")
-    text = text.replace("`", "").replace(" | null", "")
-    text = re.sub(r"\bstr\b", "text", text)
-    text = re.sub(r"\bint\b|\bfloat\b", "a number", text)
-    text = re.sub(r"\barray\b", "a list", text)
-    text = re.sub(r"\bobject\b", "a map", text)
+
+    def plain(names: re.Match[str]) -> str:
+        return " or ".join(dict.fromkeys(_NAMES[name] for name in names[1].split(" | ")))
+
+    text = _TYPES.sub(plain, text.replace(" | null`", "`"))
     return text[:1].lower() + text[1:]
 
 

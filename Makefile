@@ -1,0 +1,77 @@
+# make demo [FOR=15]   see it work: no root, nothing outside a temporary directory and .venv
+# make test            everything that CI checks
+# make bench           the figures of the README, measured here
+# make clean           remove what these made
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# The caller's Python settings are none of ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONWARNINGS
+unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
+unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
+
+.PHONY: demo test bench clean tools
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
+
+test: $(VENV)/.dev tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p lighthouse
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev tools
+	$(BIN)/python -m tests.bench
+
+# Both are links to this checkout, so that only a changed setup.py asks for a new install.
+$(VENV)/.demo: $(VENV)/.python setup.py pyproject.toml
+	@echo "installing lighthouse[haproxy] into $(VENV)"
+	@$(PIP) install -e '.[haproxy]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "installing the tools for tests into $(VENV)"
+	@$(PIP) install -e '.[haproxy,dev]'
+	@touch $@
+
+$(VENV)/.python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null; \
+		then \
+			echo "making $(VENV) with $$($$python --version)"; \
+			$$python -m venv --clear $(VENV) && touch $@; \
+			exit; \
+		fi; \
+	done; \
+	echo "no Python >= 3.11 with venv on the PATH (Debian: apt-get install python3-venv)" >&2; \
+	exit 1
+
+# What some tests run against; those tests are skipped where it cannot be had.
+tools:
+	@missing=; \
+	for tool in haproxy wrk socat; do \
+		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "skipped, not root: installing$$missing; tests that need them are skipped"; \
+	elif ! command -v apt-get >/dev/null; then \
+		echo "skipped, no apt-get: installing$$missing; tests that need them are skipped"; \
+	else \
+		echo "installing$$missing"; \
+		export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends $$missing; } \
+			>/dev/null </dev/null \
+			|| echo "skipped, apt-get failed:$$missing; tests that need them are skipped"; \
+	fi
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find lighthouse workers tests -name __pycache__ -type d -prune -exec rm -rf {} +

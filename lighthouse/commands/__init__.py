@@ -1,0 +1,48 @@
+"""The command line: one module per command, imported only when its command is called."""
+
+import importlib
+from typing import Final
+
+import click
+
+from lighthouse import __version__
+
+NAMES: Final = (
+    "run",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "status",
+    "check",
+    "plugins",
+    "demo",
+)
+
+
+class Commands(click.Group):
+    """Finds a command by its name: ``lighthouse.commands.<name>.command``.
+
+    The daemon is started through here and stays in memory for years, so that it must not
+    carry along what only another command needs.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NAMES:
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lighthouse")
+def main() -> None:
+    """Service discovery and load balancing for every host of a fleet.
+
+    One daemon checks and registers what this host provides, and keeps local software pointed
+    at the live nodes of what it consumes.
+    """

@@ -1,0 +1,104 @@
+"""The status document, typed, for those who read it; what a daemon leaves out has a default."""
+
+from typing import Any
+
+import msgspec
+
+
+class ConfigError(msgspec.Struct, frozen=True):
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    message: str = ""
+
+
+class Supervisor(msgspec.Struct, frozen=True):
+    pid: int = 0
+    version: str = ""
+    started_at: float | None = None
+    config_dir: str = ""
+    config_errors: tuple[ConfigError, ...] = ()
+    rss_bytes: int | None = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """The newest snapshot sent to a worker and the newest that it applied, by version."""
+
+    sent: int | None = None
+    applied: int | None = None
+    applied_at: float | None = None
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds from a change as observed to the same change applied."""
+
+    p50: float | None = None
+    p99: float | None = None
+    count: int = 0
+
+
+class Worker(msgspec.Struct, frozen=True):
+    kind: str = ""
+    name: str = ""
+    plugin: str = ""
+    pid: int | None = None
+    state: str = ""
+    reason: str | None = None
+    restarts: int = 0
+    last_exit: Any = None
+    rss_bytes: int | None = None
+    cpu_seconds: float | None = None
+    snapshot: Progress = Progress()
+    latency_ms: Latency = Latency()
+    last_error: Any = None
+    status: dict[str, Any] = {}
+
+
+class Refused(msgspec.Struct, frozen=True):
+    record: str = ""
+    reason: str = ""
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    name: str = ""
+    discovery: tuple[str, ...] = ()
+    known: bool = True
+    stale: bool = False
+    age_seconds: float | None = None
+    held_back: Any = None
+    nodes: tuple[dict[str, Any], ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Check(msgspec.Struct, frozen=True):
+    plugin: str = ""
+    passing: bool | None = None
+    reason: str | None = None
+    checked_at: float | None = None
+
+
+class Service(msgspec.Struct, frozen=True):
+    name: str = ""
+    port: int = 0
+    up: bool | None = None
+    maintenance: Any = None
+    registered: Any = None
+    reason: str | None = None
+    checks: tuple[Check, ...] = ()
+
+
+class Document(msgspec.Struct, frozen=True):
+    """All that the daemon says of itself; ``problems`` are in words."""
+
+    version: int = 1
+    healthy: bool = False
+    problems: tuple[str, ...] = ()
+    supervisor: Supervisor = Supervisor()
+    workers: tuple[Worker, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    services: tuple[Service, ...] = ()
+
+
+def parse(text: bytes) -> Document:
+    """The document in ``text``; raises ``msgspec.DecodeError`` if it is none."""
+    return msgspec.json.decode(text, type=Document)

@@ -1,0 +1,27 @@
+"""``lighthouse reload``: the daemon reads its configuration again."""
+
+from pathlib import Path
+
+import click
+
+from lighthouse.commands.failure import Failure, NotRunning
+from lighthouse.commands.root import root_option
+from lighthouse.supervisor.whereabouts import find
+
+
+@click.command()
+@root_option
+def command(root: Path) -> None:
+    """Have the daemon read its configuration again and reopen its log.
+
+    Seldom needed for the former: changed files are noticed. What did not change is not
+    touched. Exit code 7 if the daemon does not run.
+    """
+    daemon = find(root)
+    try:
+        running = daemon.reload()
+    except PermissionError as error:
+        raise Failure(f"not allowed to signal the daemon (pid {daemon.pid()})") from error
+    if not running:
+        raise NotRunning
+    click.echo("lighthouse: reloading")

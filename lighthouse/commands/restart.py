@@ -1,0 +1,23 @@
+"""``lighthouse restart``: stop, then start."""
+
+from pathlib import Path
+
+import click
+
+from lighthouse.commands.place import existing
+from lighthouse.commands.root import root_option
+from lighthouse.commands.start import start
+from lighthouse.commands.stop import stop
+from lighthouse.supervisor.whereabouts import find
+
+
+@click.command()
+@root_option
+def command(root: Path) -> None:
+    """Stop the daemon if it runs, and start it.
+
+    The software that it configures goes on meanwhile and is taken over again.
+    """
+    daemon = find(existing(root))
+    stop(daemon)
+    start(daemon)

@@ -1,0 +1,38 @@
+"""``lighthouse stop``: an orderly end, or after a deadline any end."""
+
+from pathlib import Path
+
+import click
+
+from lighthouse.commands.failure import Failure
+from lighthouse.commands.root import root_option
+from lighthouse.supervisor.daemon import Daemon
+from lighthouse.supervisor.whereabouts import find
+
+
+@click.command()
+@root_option
+def command(root: Path) -> None:
+    """Stop the daemon.
+
+    It deregisters this host's services and stops its workers; the software that they
+    configured goes on. Killed if that takes longer than its stop timeout and 5 s. Stopping
+    one that does not run is no error.
+    """
+    stop(find(root))
+
+
+def stop(daemon: Daemon) -> None:
+    """Stop it and say how it ended; a ``Failure`` if it may not be signalled."""
+    pid = daemon.pid()
+    try:
+        ending = daemon.stop()
+    except PermissionError as error:
+        raise Failure(f"not allowed to stop the daemon (pid {pid})") from error
+    match ending:
+        case "not running":
+            click.echo("lighthouse: not running")
+        case "stopped":
+            click.echo(f"lighthouse: stopped (pid {pid})")
+        case "killed":
+            click.echo(f"lighthouse: killed (pid {pid}): it did not stop in time", err=True)

@@ -1,0 +1,235 @@
+"""The status document as tables for a person; a pure function of it and of the time."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lighthouse.commands.document import Check, Cluster, Document, Service, Worker
+from lighthouse.commands.text import plain
+
+_GOOD: Final = "green"
+_BAD: Final = "bold red"
+_SOSO: Final = "yellow"
+_DIM: Final = "dim"
+
+_WORDS: Final = {
+    "waiting": ("waits to be started again", _BAD),
+    "starting": ("starting", _SOSO),
+    "running": ("running", _GOOD),
+    "stopping": ("being stopped", _SOSO),
+    "stopped": ("stopped", _DIM),
+    "failed": ("running, but fails", _BAD),
+    "degraded": ("running, degraded", _SOSO),
+}
+
+
+def render(document: Document, now: float) -> RenderableType:
+    """Everything, worst first; ``now`` is wall-clock seconds."""
+    return Group(*_parts(document, now))
+
+
+def _parts(document: Document, now: float) -> Iterator[RenderableType]:
+    yield _headline(document, now)
+    faults = [
+        f"{error.file}:{error.line}:{error.column}: {error.message}"
+        for error in document.supervisor.config_errors
+    ]
+    for fault in faults:
+        yield Text(f"  {plain(fault)}", _BAD)
+    for problem in document.problems:
+        if problem not in faults:
+            yield Text(f"  {plain(problem)}", _SOSO)
+    if document.workers:
+        yield _workers(document.workers)
+    if document.clusters:
+        yield _clusters(document.clusters)
+    if document.services:
+        yield _services(document.services, now)
+
+
+def _headline(document: Document, now: float) -> Text:
+    supervisor = document.supervisor
+    text = Text.assemble(
+        (f"lighthouse {plain(supervisor.version)}", "bold"),
+        f"  pid {supervisor.pid}  {plain(supervisor.config_dir)}  ",
+    )
+    if supervisor.started_at is not None:
+        text.append(f"up {span(now - supervisor.started_at)}  ")
+    text.append(*(("healthy", _GOOD) if document.healthy else ("degraded", _BAD)))
+    return text
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+    )
+    for column in columns:
+        number = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if number else "left")
+    table.columns[-1].overflow = "fold"
+    return table
+
+
+def _workers(workers: tuple[Worker, ...]) -> Table:
+    table = _table(
+        "Workers",
+        "Worker",
+        "State",
+        ">Pid",
+        ">Restarts",
+        ">Snapshot",
+        ">p50",
+        ">p99",
+        ">Memory",
+        "Note",
+    )
+    for worker in workers:
+        words, style = _WORDS.get(worker.state, (plain(worker.state), _SOSO))
+        table.add_row(
+            plain(f"{worker.kind} {worker.name}"),
+            Text(words, style),
+            number(worker.pid),
+            Text(number(worker.restarts), _SOSO if worker.restarts else ""),
+            _progress(worker),
+            milliseconds(worker.latency_ms.p50),
+            milliseconds(worker.latency_ms.p99),
+            size(worker.rss_bytes),
+            Text(_note(worker), "" if worker.state == "running" else style),
+        )
+    return table
+
+
+def _progress(worker: Worker) -> str:
+    sent, applied = worker.snapshot.sent, worker.snapshot.applied
+    if not sent:
+        return "-"
+    return f"v{applied}" if applied == sent else f"v{applied or 0} of v{sent}"
+
+
+def _note(worker: Worker) -> str:
+    """What is wrong in the worker's own words, else what its plugin says of itself."""
+    if worker.reason:
+        return plain(worker.reason)
+    if worker.last_error:
+        return "last error: " + plain(worker.last_error)
+    if worker.last_exit:
+        return "last exit: " + plain(worker.last_exit)
+    facts = [(k, v) for k, v in worker.status.items() if isinstance(v, str | int | float)]
+    return ", ".join(f"{plain(key)} {plain(value)}" for key, value in facts[:6])
+
+
+def _clusters(clusters: tuple[Cluster, ...]) -> Table:
+    table = _table("Clusters", "Cluster", ">Nodes", "Discovery", "Last read", "Note")
+    for cluster in clusters:
+        table.add_row(
+            plain(cluster.name),
+            number(len(cluster.nodes)),
+            plain(", ".join(cluster.discovery)),
+            _freshness(cluster),
+            _notes(cluster),
+        )
+    return table
+
+
+def _freshness(cluster: Cluster) -> Text:
+    if not cluster.known:
+        return Text("never", _BAD)
+    age = span(cluster.age_seconds) + " ago" if cluster.age_seconds is not None else ""
+    return Text(f"stale, {age}".rstrip(", "), _BAD) if cluster.stale else Text(age)
+
+
+def _notes(cluster: Cluster) -> Text:
+    lines = Text()
+    if cluster.held_back:
+        lines.append(f"held back: {_held(cluster.held_back)}\n", _SOSO)
+    for refused in cluster.refused:
+        lines.append(f"refused {plain(refused.record)}: {plain(refused.reason)}\n", _SOSO)
+    lines.rstrip()
+    return lines
+
+
+def _held(value: object) -> str:
+    if value is True:
+        return "a loss of many nodes"
+    return f"{len(value)} nodes" if isinstance(value, list | dict) else plain(value)
+
+
+def _services(services: tuple[Service, ...], now: float) -> Table:
+    table = _table("Services", "Service", ">Port", "State", "Registered", "Checks")
+    for service in services:
+        table.add_row(
+            plain(service.name),
+            number(service.port),
+            _standing(service),
+            Text("yes", _GOOD) if service.registered else Text("no", _SOSO),
+            _checks(service, now),
+        )
+    return table
+
+
+def _standing(service: Service) -> Text:
+    if service.maintenance:
+        why = "" if service.maintenance is True else f": {plain(service.maintenance)}"
+        return Text(f"maintenance{why}", _SOSO)
+    if service.up is None:
+        return Text("not known yet", _SOSO)
+    return Text("up", _GOOD) if service.up else Text("down", _BAD)
+
+
+def _checks(service: Service, now: float) -> Text:
+    lines = Text()
+    for check in service.checks:
+        lines.append(_check(check, now))
+        lines.append("\n")
+    if service.reason:
+        lines.append(plain(service.reason), _SOSO)
+    lines.rstrip()
+    return lines
+
+
+def _check(check: Check, now: float) -> Text:
+    verdict = ("passing", _GOOD) if check.passing else ("failing", _BAD)
+    if check.passing is None:
+        verdict = ("not checked yet", _SOSO)
+    text = Text(f"{plain(check.plugin)} ")
+    text.append(*verdict)
+    if check.reason:
+        text.append(f": {plain(check.reason)}")
+    if check.checked_at:
+        text.append(f" ({span(now - check.checked_at)} ago)", _DIM)
+    return text
+
+
+def number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def milliseconds(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
+
+
+def size(value: int | None) -> str:
+    return "-" if value is None else f"{value / 2**20:.0f} MB"
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units."""
+    left = max(0, int(seconds))
+    if left < 60:
+        return f"{left} s"
+    if left < 3600:
+        return f"{left // 60} min {left % 60} s"
+    if left < 86400:
+        return f"{left // 3600} h {left % 3600 // 60} min"
+    return f"{left // 86400} d {left % 86400 // 3600} h"

@@ -1,0 +1,1 @@
+"""The configuration tree: read with positions, checked whole, kept per file, watched."""

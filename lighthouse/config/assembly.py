@@ -1,0 +1,211 @@
+"""From the files of the tree to what is in force: the newest version of each, if it is good."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from lighthouse.config import references
+from lighthouse.config.document import Document
+from lighthouse.config.entry import Entry, Version
+from lighthouse.config.fault import Fault
+from lighthouse.config.installed import Installed
+from lighthouse.config.kinds import (
+    ClusterFile,
+    Config,
+    Daemon,
+    PluginFile,
+    ServiceFile,
+    WorkerSettings,
+)
+from lighthouse.config.listing import Kind
+from lighthouse.config.section import Section
+
+T = TypeVar("T")
+
+
+class Assembled(msgspec.Struct, frozen=True):
+    """What the tree says as a whole."""
+
+    config: Config
+    faults: tuple[Fault, ...]
+    broken: frozenset[str]
+    texts: Mapping[str, bytes]
+
+
+def assemble(entries: Iterable[Entry], installed: Installed) -> Assembled:
+    """Chooses the version of each file that is in force, and puts them together.
+
+    A good newest version becomes the last good one of its entry.
+    """
+    return _Assembly(sorted(entries, key=lambda entry: entry.file), installed).done()
+
+
+class _Assembly:
+    def __init__(self, entries: list[Entry], installed: Installed) -> None:
+        self._entries: Final = entries
+        self._installed: Final = installed
+        self._faults: Final[set[Fault]] = {f for entry in entries for f in entry.faults}
+        self._in_force: Final[dict[str, Version]] = {}
+
+    def done(self) -> Assembled:
+        daemon = self._single("lighthouse")
+        logging = self._single("logging")
+        settings = daemon if isinstance(daemon, Daemon) else Daemon()
+        config = Config(
+            daemon=settings,
+            logging=logging if isinstance(logging, dict) else None,
+            balancers=self._plugins("balancers", settings.worker, self._installed.balancers),
+            discovery=self._plugins("discovery", settings.worker, self._installed.discovery),
+            clusters=self._clusters(),
+            services=self._services(),
+        )
+        return Assembled(
+            config=config,
+            faults=tuple(sorted(self._faults)),
+            broken=frozenset(e.file for e in self._entries if not self._newest_in_force(e)),
+            texts={file: version.text for file, version in self._in_force.items()},
+        )
+
+    def _single(self, kind: Kind) -> Any:
+        entry = self._choose(kind, self._promote).get(kind)
+        return entry.good.content if entry and entry.good else None
+
+    def _plugins(
+        self, kind: Kind, default: WorkerSettings, installed: frozenset[str]
+    ) -> dict[str, PluginFile]:
+        what = "balancer" if kind == "balancers" else kind
+        plugins = {}
+        for stem, entry in self._choose(kind, self._promote).items():
+            document, _ = _good(entry, PluginFile)
+            content = entry.plugin_file(Section(document.data, []), default)
+            plugins[stem] = content
+            if self._newest_in_force(entry):
+                self._faults.update(references.uninstalled(document, content, what, installed))
+        return plugins
+
+    def _clusters(self) -> dict[str, ClusterFile]:
+        balancers = self._installed.balancers | self._stems("balancers")
+        discovery = self._stems("discovery")
+
+        def promote(entry: Entry) -> None:
+            newest = _newest(entry, ClusterFile)
+            if newest:
+                unknown = [*references.unknown_sections(*newest, balancers)]
+                self._faults.update(unknown)
+                if not unknown:
+                    entry.good = entry.newest
+
+        clusters = {}
+        for stem, entry in self._choose("clusters", promote).items():
+            document, clusters[stem] = _good(entry, ClusterFile)
+            if self._newest_in_force(entry):
+                faults = references.unknown_discovery(document, clusters[stem], discovery)
+                self._faults.update(faults)
+        return clusters
+
+    def _services(self) -> dict[str, ServiceFile]:
+        discovery = self._stems("discovery")
+        self._settle_claims()
+        services = {}
+        for stem, entry in self._choose("services", lambda entry: None).items():
+            document, content = _good(entry, ServiceFile)
+            services[stem] = content
+            if self._newest_in_force(entry):
+                self._faults.update(references.unknown_discovery(document, content, discovery))
+                self._faults.update(references.unknown_checks(document, content, self._installed))
+        return services
+
+    def _settle_claims(self) -> None:
+        """Promotes the services' files that register nothing that another one registers.
+
+        What is in force already comes first, so that the fault is with the change.
+        """
+        owners: dict[references.Claim, str] = {}
+        changed = []
+        for entry in self._first("services"):
+            if entry.good and (entry.newest is entry.good or not _newest(entry, ServiceFile)):
+                self._claim(entry, owners)
+            else:
+                changed.append(entry)
+        refused = []
+        for entry in changed:
+            newest = _newest(entry, ServiceFile)
+            if newest is None:
+                continue
+            taken = sorted(references.claims(newest[1]) & owners.keys())
+            faults = [references.conflict(newest[0], claim, owners[claim]) for claim in taken]
+            self._faults.update(faults)
+            if taken:
+                refused.append(entry)
+            else:
+                entry.good = entry.newest
+                self._claim(entry, owners)
+        for entry in refused:
+            if entry.good:
+                self._claim(entry, owners)
+
+    def _claim(self, entry: Entry, owners: dict[references.Claim, str]) -> None:
+        """Takes what the last good version registers, or drops it if that is taken."""
+        claims = references.claims(_good(entry, ServiceFile)[1])
+        if claims & owners.keys():
+            entry.good = None
+        else:
+            owners |= dict.fromkeys(claims, entry.file)
+
+    def _promote(self, entry: Entry) -> None:
+        if entry.newest and entry.newest.content is not None:
+            entry.good = entry.newest
+
+    def _choose(self, kind: Kind, promote: Callable[[Entry], None]) -> dict[str, Entry]:
+        """For each stem the entry in force, after ``promote`` had the first of them."""
+        chosen: dict[str, Entry] = {}
+        for entry in self._first(kind):
+            promote(entry)
+        first = {entry.stem: entry for entry in self._first(kind)}
+        for entry in self._of(kind):
+            if entry is not first[entry.stem]:
+                message = f"{first[entry.stem].file} is there too; keep one of the two"
+                self._faults.add(Fault(entry.file, 1, 1, message))
+            if entry.good and entry.stem not in chosen:
+                chosen[entry.stem] = entry
+                self._in_force[entry.file] = entry.good
+        return chosen
+
+    def _of(self, kind: Kind) -> Iterator[Entry]:
+        return (entry for entry in self._entries if entry.kind == kind)
+
+    def _first(self, kind: Kind) -> list[Entry]:
+        """The entries of a kind, without the second spelling of a stem."""
+        first: dict[str, Entry] = {}
+        for entry in self._of(kind):
+            first.setdefault(entry.stem, entry)
+        return list(first.values())
+
+    def _stems(self, kind: Kind) -> set[str]:
+        return {entry.stem for entry in self._of(kind)}
+
+    def _newest_in_force(self, entry: Entry) -> bool:
+        version = self._in_force.get(entry.file)
+        return (
+            version is not None and entry.newest is not None and version.text == entry.newest.text
+        )
+
+
+def _newest(entry: Entry, kind: type[T]) -> tuple[Document, T] | None:
+    """The newest version of a file, if it has no faults of its own."""
+    return _of_kind(entry.newest, kind)
+
+
+def _good(entry: Entry, kind: type[T]) -> tuple[Document, T]:
+    """The last good version of a file that has one."""
+    version = _of_kind(entry.good, kind)
+    if version is None:
+        raise LookupError(f"{entry.file} has no good version")
+    return version
+
+
+def _of_kind(version: Version | None, kind: type[T]) -> tuple[Document, T] | None:
+    if version is None or version.document is None or not isinstance(version.content, kind):
+        return None
+    return version.document, version.content

@@ -1,0 +1,237 @@
+"""From a parsed file to its typed content, one function for each kind of file.
+
+Each of them notes every fault in the section's ``problems``; the content counts only if there
+is none. What depends on other files is judged elsewhere.
+"""
+
+import logging
+import pwd
+from pathlib import Path
+from typing import Any, Final
+
+from lighthouse import schema
+from lighthouse.config import quantity
+from lighthouse.config.kinds import (
+    CheckFile,
+    ClusterFile,
+    Daemon,
+    Guard,
+    PluginFile,
+    ServiceFile,
+    WorkerSettings,
+)
+from lighthouse.config.section import Section
+from lighthouse.node import MAX_WEIGHT, Refused, parse
+from lighthouse.schema import shown
+
+MIN_MEMORY: Final = 32 * 1024 * 1024
+"""Bytes; a plugin's process needs about as much before it does anything."""
+
+SHORTEST_INTERVAL: Final = 0.1
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOGGING_MAPS: Final = ("formatters", "filters", "handlers", "loggers")
+
+
+def daemon(section: Section, root: Path) -> Daemon:
+    """``lighthouse.yaml``; relative paths are taken from the tree."""
+
+    def path(value: object) -> Path:
+        text = schema.convert(value, str)
+        if not text or not text.isprintable():
+            raise ValueError(f"expected a path, got {shown(text)}")
+        return root / text
+
+    default = Daemon()
+    content = Daemon(
+        run_dir=section.take("run_dir", path, None),
+        state_dir=section.take("state_dir", path, None),
+        advertise=section.address("advertise"),
+        stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
+        worker=worker(section.section("worker"), default.worker),
+        log_file=section.take("log_file", path, None),
+        log_level=section.take("log_level", _level, default.log_level),
+    )
+    section.close()
+    return content
+
+
+def worker(section: Section, default: WorkerSettings) -> WorkerSettings:
+    """A ``worker:`` map; what it does not say is as in ``default``."""
+    settings = WorkerSettings(
+        user=section.take("user", _user, default.user),
+        memory=section.take("memory", _memory, default.memory),
+        sync_timeout=section.seconds("sync_timeout", default.sync_timeout, 0.1),
+        stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
+        start_timeout=section.seconds("start_timeout", default.start_timeout, 0.1),
+    )
+    section.close()
+    return settings
+
+
+def plugin(section: Section, name: str, file: str, default: WorkerSettings) -> PluginFile:
+    """A file of ``balancers/`` or ``discovery/``."""
+    return PluginFile(
+        name=name,
+        plugin=section.name("plugin", name),
+        worker=worker(section.section("worker"), default),
+        config=section.rest(),
+        file=file,
+    )
+
+
+def cluster(section: Section, name: str, file: str) -> ClusterFile:
+    """A file of ``clusters/``; which balancers there are is not judged here."""
+    discovery = section.names("discovery")
+    meta_cluster = section.name("meta_cluster", None)
+    guard = _guard(section.section("guard"))
+    sections = {}
+    for key, value in section.rest().items():
+        if value is None or isinstance(value, dict):
+            sections[key] = value or {}
+        else:
+            known = ("discovery", "meta_cluster", "guard")
+            hint = schema.unknown(key, known)
+            section.note(f"{hint}, or a map for a balancer; got {shown(value)}", key)
+    return ClusterFile(name, discovery, meta_cluster, guard, sections, file)
+
+
+def service(section: Section, stem: str, file: str) -> ServiceFile:
+    """A file of ``services/``; which checks and discovery files there are is not judged here."""
+    if "port" not in section and "ports" not in section:
+        section.note("'port' (or 'ports') is missing")
+    if "port" in section and "ports" in section:
+        section.note("expected either 'port' or 'ports', got both", "ports")
+    port = section.whole("port", None, 1, 65535)
+    ports = section.ports("ports")
+    content = ServiceFile(
+        name=section.name("name", stem),
+        host=section.take("host", _host, "127.0.0.1"),
+        ports=ports if port is None else (port,),
+        discovery=section.names("discovery"),
+        advertise=section.address("advertise"),
+        weight=section.whole("weight", 1, 0, MAX_WEIGHT),
+        metadata=section.take("metadata", _metadata, {}),
+        checks=_checks(section.section("checks")),
+        file=file,
+    )
+    section.close()
+    return content
+
+
+def log_config(section: Section) -> dict[str, Any]:
+    """``logging.yaml``: the frame of a dictConfig; what its classes take is theirs to judge."""
+    version = section.take("version", lambda value: value, None)
+    if "version" not in section:
+        section.note("'version' is missing; expected version: 1")
+    elif version != 1 or isinstance(version, bool):
+        section.note(f"expected 1, got {shown(version)}", "version")
+    maps = {key: section.section(key) for key in _LOGGING_MAPS}
+    named = {key: set(entries.rest()) for key, entries in maps.items()}
+    for key, entries in maps.items():
+        for name in entries.data:
+            _log_entry(key, entries.section(name), named)
+    _log_entry("loggers", section.section("root"), named)
+    section.take("incremental", _flag, False)
+    section.take("disable_existing_loggers", _flag, True)
+    section.close()
+    return section.data
+
+
+def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
+    if "level" in entry and kind in ("handlers", "loggers"):
+        entry.take("level", _any_level, None)
+    if kind == "handlers" and "class" not in entry and "()" not in entry:
+        entry.note("'class' is missing")
+    for key, kinds in (("handlers", "handlers"), ("filters", "filters")):
+        names = entry.data.get(key)
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str) and name not in named[kinds]:
+                entry.note(f"there is no {kinds[:-1]} {shown(name)}", key, index)
+    formatter = entry.data.get("formatter")
+    if isinstance(formatter, str) and formatter not in named["formatters"]:
+        entry.note(f"there is no formatter {shown(formatter)}", "formatter")
+
+
+def _guard(section: Section) -> Guard:
+    default = Guard()
+    guard = Guard(
+        share=section.take("share", quantity.share, default.share),
+        hold=section.seconds("hold", default.hold),
+    )
+    section.close()
+    return guard
+
+
+def _checks(section: Section) -> tuple[CheckFile, ...]:
+    interval = section.seconds("interval", 2.0, SHORTEST_INTERVAL)
+    timeout = section.seconds("timeout", 1.0, 0.001)
+    checks = []
+    for key, value in section.rest().items():
+        if value is None or isinstance(value, dict):
+            checks.append(_check(section.section(key), key, interval, timeout))
+        else:
+            hint = schema.unknown(key, ("interval", "timeout"))
+            section.note(f"{hint}, or a check's name with a map; got {shown(value)}", key)
+    return tuple(checks)
+
+
+def _check(section: Section, name: str, interval: float, timeout: float) -> CheckFile:
+    return CheckFile(
+        plugin=name,
+        interval=section.seconds("interval", interval, SHORTEST_INTERVAL),
+        timeout=section.seconds("timeout", timeout, 0.001),
+        rise=section.whole("rise", 1, 1, 1000),
+        fall=section.whole("fall", 1, 1, 1000),
+        config=section.rest(),
+    )
+
+
+def _host(value: object) -> str:
+    text = schema.convert(value, str)
+    try:
+        parse({"host": text, "ip": "127.0.0.1", "port": 1})
+    except Refused as error:
+        raise ValueError(str(error).removeprefix("host: ")) from None
+    return text
+
+
+def _metadata(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a map, got {shown(value)}")
+    try:
+        return parse({"ip": "127.0.0.1", "port": 1, "metadata": value}).metadata
+    except Refused as error:
+        raise ValueError(str(error).removeprefix("metadata: ")) from None
+
+
+def _memory(value: object) -> int:
+    memory = quantity.size(value)
+    if memory < MIN_MEMORY:
+        raise ValueError(f"expected at least 32M, got {shown(value)}")
+    return memory
+
+
+def _user(value: object) -> str:
+    text = schema.convert(value, str)
+    try:
+        pwd.getpwnam(text)
+    except (KeyError, ValueError):
+        raise ValueError(f"there is no user {shown(text)} on this host") from None
+    return text
+
+
+def _level(value: object) -> str:
+    if isinstance(value, str) and value.upper() in _LEVELS:
+        return value.upper()
+    raise ValueError(f"expected one of {', '.join(_LEVELS)}; got {shown(value)}")
+
+
+def _any_level(value: object) -> None:
+    """A level of the logging module, by name or number."""
+    known = logging.getLevelNamesMapping()
+    if isinstance(value, bool) or not (isinstance(value, int) or value in known):
+        raise ValueError(f"expected one of {', '.join(known)} or a number; got {shown(value)}")
+
+
+def _flag(value: object) -> bool:
+    return schema.convert(value, bool)

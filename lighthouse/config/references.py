@@ -1,0 +1,96 @@
+"""What files of the tree say about each other and about plugins.
+
+Most of such faults are shown while the file is in force all the same, since it may be the
+other side that is not there yet. The exception is a key of a cluster's file that names no
+balancer: that is taken for a misspelt key.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from lighthouse import schema
+from lighthouse.config.document import Document
+from lighthouse.config.fault import Fault
+from lighthouse.config.installed import Installed
+from lighthouse.config.kinds import ClusterFile, PluginFile, ServiceFile
+from lighthouse.schema import shown
+
+_EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq"}
+_CLUSTER_KEYS: Final = {"discovery", "meta_cluster", "guard"}
+
+Claim = tuple[str, int, str]
+"""What only one file may register: a service's name, a port, a discovery method."""
+
+
+def uninstalled(
+    document: Document, content: PluginFile, kind: str, installed: Collection[str]
+) -> Iterator[Fault]:
+    """The fault of a plugin that is not there; at ``plugin:`` if the file has that key."""
+    if content.plugin not in installed:
+        message = _not_installed(f"{kind} plugin", content.plugin, installed)
+        data = document.data or {}
+        if "plugin" in data:
+            yield document.fault(("plugin",), message)
+        else:
+            yield Fault(document.file, 1, 1, message)
+
+
+def unknown_sections(
+    document: Document, content: ClusterFile, balancers: Collection[str]
+) -> Iterator[Fault]:
+    """Faults for keys that are neither a cluster's own nor a balancer's section."""
+    for key in content.sections:
+        if key not in balancers:
+            message = schema.unknown(key, {*_CLUSTER_KEYS, *balancers})
+            if key in _EXTRAS:
+                message = _not_installed("balancer plugin", key, balancers)
+            yield document.fault((key,), message)
+
+
+def unknown_discovery(
+    document: Document, content: ClusterFile | ServiceFile, discovery: Collection[str]
+) -> Iterator[Fault]:
+    """Faults for names of discovery methods that have no file."""
+    for index, name in enumerate(content.discovery):
+        if name not in discovery:
+            hint = f"expected one of: {', '.join(sorted(discovery))}" if discovery else "add it"
+            message = f"there is no discovery/{name}.yaml; {_close(name, discovery) or hint}"
+            yield document.fault(("discovery", index), message)
+
+
+def unknown_checks(
+    document: Document, content: ServiceFile, installed: Installed
+) -> Iterator[Fault]:
+    """Faults for checks whose plugin is not there."""
+    for check in content.checks:
+        if check.plugin not in installed.checks:
+            message = _not_installed("check plugin", check.plugin, installed.checks)
+            yield document.fault(("checks", check.plugin), message)
+
+
+def claims(content: ServiceFile) -> set[Claim]:
+    """What a service's file registers."""
+    return {(content.name, port, name) for port in content.ports for name in content.discovery}
+
+
+def conflict(document: Document, claim: Claim, owner: str) -> Fault:
+    """The fault of registering what another file registers."""
+    name, port, discovery = claim
+    message = f"{owner} registers port {port} of '{name}' with '{discovery}' too"
+    ports = document.data.get("ports")
+    path = ("ports", ports.index(port)) if isinstance(ports, list) else ("port",)
+    return document.fault(path, message)
+
+
+def _not_installed(what: str, name: str, installed: Collection[str]) -> str:
+    message = f"{what} {shown(name)} is not installed"
+    close = _close(name, installed)
+    message += f"; {close}" if close else ""
+    message += f"; installed: {', '.join(sorted(installed)) or 'none'}"
+    return message + (f"; pip install lighthouse[{name}]" if name in _EXTRAS else "")
+
+
+def _close(name: str, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(names), n=1)
+    return f"did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,119 @@
+"""The configuration tree, with the last good version of each file in force."""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from lighthouse.config.assembly import Assembled, assemble
+from lighthouse.config.document import Document
+from lighthouse.config.entry import Entry
+from lighthouse.config.fault import Fault
+from lighthouse.config.installed import Installed as Installed
+from lighthouse.config.kinds import Config
+from lighthouse.config.listing import (
+    DIRECTORIES,
+    SINGLE,
+    Found,
+    Listing,
+    kind_of,
+    scan,
+)
+
+_EMPTY: Final = Assembled(Config(), (), frozenset(), {})
+
+
+class Tree:
+    """Reads a tree again and again; what is wrong in it never raises but becomes a fault.
+
+    A file that breaks keeps its last good version in force, alone; one that is removed is
+    gone from the config. If the tree itself cannot be read, everything stays as it was.
+    ``kept`` maps names of files to texts that were in force in an earlier run: they stand in
+    for files that are broken, or cannot even be listed, at the first load.
+    """
+
+    def __init__(
+        self, root: Path, installed: Installed, kept: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._root: Final = root
+        self._installed: Final = installed
+        self._kept: Final = dict(kept or {})
+        self._entries: Final[dict[str, Entry]] = {}
+        self._assembled = _EMPTY
+        self._listed: tuple[Fault, ...] = ()
+
+    @property
+    def config(self) -> Config:
+        """The last good version of each file."""
+        return self._assembled.config
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All there are, sorted."""
+        return tuple(sorted({*self._assembled.faults, *self._listed}))
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """Names of the files whose newest content is not in force."""
+        return self._assembled.broken
+
+    @property
+    def texts(self) -> Mapping[str, bytes]:
+        """For each file in force the text that is, to be ``kept`` for the next run."""
+        return self._assembled.texts
+
+    def load(self) -> bool:
+        """Reads what may have changed on disk; whether the config or the faults did."""
+        before = self.config, self.faults, self.broken
+        try:
+            listing = scan(self._root)
+        except OSError as error:
+            reason = f"{self._root} cannot be read: {error.strerror}"
+            self._listed = (Fault(".", 1, 1, f"{reason}; the configuration stays as it was"),)
+            changed = self._stand_in((*SINGLE, *DIRECTORIES), error)
+        else:
+            self._listed = listing.faults
+            changed = self._refresh(listing)
+        if changed:
+            self._assembled = assemble(self._entries.values(), self._installed)
+        return before != (self.config, self.faults, self.broken)
+
+    def locate(self, file: str, path: Iterable[str | int]) -> tuple[int, int]:
+        """Line and column in the newest content of the file that could be parsed."""
+        document = self._document(file)
+        return document.locate(path) if document else (1, 1)
+
+    def _refresh(self, listing: Listing) -> bool:
+        """Brings the entries up to the listing; whether anything about them changed."""
+        changed = False
+        for found in listing.files:
+            entry = self._entries.get(found.file)
+            if entry is None:
+                kept = self._kept.pop(found.file, None)
+                entry = self._entries[found.file] = Entry(self._root, found, kept)
+                changed = True
+            changed = entry.refresh(found) or changed
+        names = {found.file for found in listing.files}
+        for file, entry in list(self._entries.items()):
+            if file not in names and entry.kind not in listing.unread:
+                del self._entries[file]
+                changed = True
+        away = OSError("its directory cannot be read")
+        changed = self._stand_in(listing.unread, away) or changed
+        self._kept.clear()
+        return changed
+
+    def _stand_in(self, kinds: Collection[str], reason: OSError) -> bool:
+        """Takes what an earlier run had for files of which nothing can be known; once."""
+        changed = False
+        for file in [*self._kept]:
+            known = kind_of(file)
+            if known and known[0] in kinds:
+                found = Found(file, *known, reason)
+                self._entries[file] = Entry(self._root, found, self._kept.pop(file))
+                changed = True
+        return changed
+
+    def _document(self, file: str) -> Document | None:
+        entry = self._entries.get(file)
+        versions = (entry.newest, entry.good) if entry else ()
+        return next((v.document for v in versions if v and v.document), None)

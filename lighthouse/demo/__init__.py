@@ -1,0 +1,1 @@
+"""The demonstration: real services, a real daemon and HAProxy under load, on one machine."""

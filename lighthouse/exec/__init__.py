@@ -1,0 +1,1 @@
+"""Health as told by a command's exit status."""

@@ -1,0 +1,104 @@
+"""Whether a command says that a service is well, by its exit status."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse import hookimpl
+from lighthouse.check import Check, Result
+from lighthouse.exec.command import Outcome, run
+from lighthouse.messages import Problem
+from lighthouse.printable import one_line
+from lighthouse.schema import Invalid, convert
+
+_SHOWN: Final = 150
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """``command`` is a list of arguments, or text that is split as a shell would split it.
+
+    ``status`` is the exit status (or several) that means healthy.
+    """
+
+    command: str | list[str]
+    status: int | list[int] = 0
+    env: dict[str, str | int | float] = {}
+
+
+class ExecCheck(Check):
+    """Runs the command without a shell, with the probe's address in its environment."""
+
+    def __init__(self) -> None:
+        self._arguments: list[str] = []
+        self._statuses: frozenset[int] = frozenset((0,))
+        self._env: dict[str, str] = {}
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        found = _faults(convert(config, Settings))
+        if found:
+            raise Invalid(tuple(found))
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        settings = convert(config, Settings)
+        self._arguments = _split(settings.command)
+        self._statuses = frozenset(_statuses(settings))
+        self._env = {name: str(value) for name, value in settings.env.items()}
+
+    def perform(self, host: str, port: int, timeout: float) -> Result:
+        place = {"LIGHTHOUSE_HOST": host, "LIGHTHOUSE_PORT": str(port)}
+        try:
+            outcome = run(self._arguments, {**os.environ, **self._env, **place}, timeout)
+        except (OSError, ValueError) as error:
+            return Result(False, one_line(f"cannot be run: {error}"))
+        passing = outcome.status in self._statuses
+        return Result(passing, one_line(f"{_ended(outcome, timeout)}{_said(outcome)}"))
+
+
+def _ended(outcome: Outcome, timeout: float) -> str:
+    if outcome.status is None:
+        return f"killed after {timeout:g} s"
+    if outcome.status < 0:
+        return f"ended by signal {-outcome.status}"
+    return f"exit status {outcome.status}"
+
+
+def _said(outcome: Outcome) -> str:
+    lines = outcome.output.decode(errors="replace").split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return f": {one_line(last, _SHOWN)}" if last else ""
+
+
+def _split(command: str | list[str]) -> list[str]:
+    return shlex.split(command) if isinstance(command, str) else list(command)
+
+
+def _statuses(settings: Settings) -> list[int]:
+    return settings.status if isinstance(settings.status, list) else [settings.status]
+
+
+def _faults(settings: Settings) -> list[Problem]:
+    found = []
+    try:
+        arguments = _split(settings.command)
+    except ValueError as error:
+        found.append(Problem(("command",), f"cannot be split into arguments: {error}"))
+    else:
+        if not arguments or not arguments[0]:
+            found.append(Problem(("command",), "expected a program and its arguments"))
+        if any("\0" in argument for argument in arguments):
+            found.append(Problem(("command",), "has a NUL character"))
+    if not all(0 <= status <= 255 for status in _statuses(settings)):
+        found.append(Problem(("status",), "expected 0..255"))
+    for name, value in settings.env.items():
+        if not name or "=" in name or "\0" in name + str(value):
+            found.append(Problem(("env", name), "not a variable that can be set"))
+    return found
+
+
+@hookimpl
+def lighthouse_check() -> type[Check]:
+    return ExecCheck

@@ -1,0 +1,131 @@
+"""One run of a command, with an end: nothing of it is left when ``run`` returns.
+
+The command leads a session and process group of its own, which is killed as a whole, at the
+deadline or when the command has exited and left children behind. It dies with its parent: a
+parent-death signal is set between fork and exec. That is done in a ``preexec_fn`` although
+the worker has threads, since nothing else sets it without one more program per run. It is
+safe there because CPython takes its own locks across a fork that has a ``preexec_fn``, the C
+library does the same for its allocator, and the function imports, logs and waits for nothing:
+it makes a few system calls, of which the one that is foreign was looked up beforehand.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+TAIL: Final = 4096
+"""Bytes of output that are kept, the last ones."""
+
+_PR_SET_PDEATHSIG: Final = 1
+_CHUNK: Final = 65536
+_LAST_READS: Final = 16
+_REAPING: Final = 1.0
+# PyDLL keeps the interpreter's lock during the call: a forked child has no use for giving it up.
+_prctl: Final = ctypes.PyDLL(None).prctl
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """``status`` is the exit status, negative for the signal that ended the command.
+
+    None if its time was up and it was killed. ``output`` is the end of what it printed.
+    """
+
+    status: int | None
+    output: bytes
+
+
+def run(command: Sequence[str], env: Mapping[str, str], timeout: float) -> Outcome:
+    """Run a command to its end, or kill it when ``timeout`` seconds are over.
+
+    Raises ``OSError`` or ``ValueError`` if it cannot be started.
+    """
+    deadline = time.monotonic() + timeout
+    process = subprocess.Popen(
+        command,
+        env=dict(env),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_bind_to(os.getpid()),
+    )
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        os.set_blocking(stdout.fileno(), False)
+        try:
+            output = _Output(stdout.fileno())
+            exited = _attend(process.pid, output, deadline)
+        finally:
+            _end(process)
+        output.read(_LAST_READS)
+    return Outcome(process.returncode if exited else None, bytes(output.tail))
+
+
+class _Output:
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor: Final = descriptor
+        self.tail = bytearray()
+
+    def read(self, times: int) -> bool:
+        """Take what is there; False at the end of it all."""
+        for _ in range(times):
+            try:
+                piece = os.read(self.descriptor, _CHUNK)
+            except BlockingIOError:
+                return True
+            if not piece:
+                return False
+            self.tail = (self.tail + piece)[-TAIL:]
+        return True
+
+
+def _attend(pid: int, output: _Output, deadline: float) -> bool:
+    """Read until the command itself has exited, whoever else still holds its output.
+
+    False if the deadline came first.
+    """
+    exit_descriptor = os.pidfd_open(pid)
+    try:
+        poller = select.poll()
+        poller.register(exit_descriptor, select.POLLIN)
+        poller.register(output.descriptor, select.POLLIN)
+        while (left := deadline - time.monotonic()) > 0:
+            ready = {descriptor for descriptor, _ in poller.poll(left * 1000 + 1)}
+            if exit_descriptor in ready:
+                return True
+            if output.descriptor in ready and not output.read(1):
+                poller.unregister(output.descriptor)
+        return False
+    finally:
+        os.close(exit_descriptor)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the group before its leader is reaped, while its number cannot be another's."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: reaped later
+        process.wait(_REAPING)
+
+
+def _bind_to(parent: int) -> Callable[[], None]:
+    """What the child does before exec: die with the parent, and take signals as usual."""
+
+    def prepare() -> None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    return prepare

@@ -1,0 +1,173 @@
+"""Writing files that other software reads: whole or not at all, and back if it does not work.
+
+``FileTarget`` compares first (equal content is never written), writes beside the target,
+syncs, has the candidate validated by the software itself, renames, activates it (a reload, with
+its proof), and puts the last good content back if that fails. The target keeps its mode and
+owner. A target that is a symbolic link stays one: the file that it leads to is replaced.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+
+class Refused(ValueError):
+    """The software does not accept the candidate; the text says why, in its own words."""
+
+
+class NotActivated(RuntimeError):
+    """The new content could not be put to use; ``restored`` tells if the old one is back."""
+
+    def __init__(self, reason: str, restored: bool) -> None:
+        super().__init__(reason)
+        self.restored: Final = restored
+
+
+def _accept(candidate: Path) -> None:
+    """Any content is fine."""
+
+
+def _nothing() -> None:
+    """The software needs no telling."""
+
+
+class FileTarget:
+    """One file that Lighthouse owns.
+
+    ``validate`` is given the path of a candidate beside the target and raises ``Refused``.
+    ``activate`` makes the software load the target and raises ``RuntimeError`` or ``OSError``
+    unless it can prove that it did. ``mode`` is for a target that does not exist yet.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        validate: Callable[[Path], None] = _accept,
+        activate: Callable[[], None] = _nothing,
+        mode: int = 0o644,
+    ) -> None:
+        self.path: Final = Path(path)
+        self._validate: Final = validate
+        self._activate: Final = activate
+        self._mode: Final = mode
+        self._last_good: bytes | None = None
+
+    @property
+    def last_good(self) -> bytes | None:
+        """What was there before the last ``install`` that replaced something.
+
+        It is kept beside the target too, for whoever starts after a crash in the middle.
+        """
+        if self._last_good is None:
+            with contextlib.suppress(OSError):
+                return self._kept.read_bytes()
+        return self._last_good
+
+    @property
+    def _kept(self) -> Path:
+        target = self.path.resolve()
+        return target.with_name(f".{target.name}.good")
+
+    def read(self) -> bytes | None:
+        """The content, None if there is no such file; raises ``OSError`` otherwise."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, content: bytes) -> bool:
+        """Whether the content had to be written; nothing is activated.
+
+        Raises ``OSError`` with the old file whole, or ``Refused``.
+        """
+        if self.read() == content:
+            return False
+        self._replace(content, check=True)
+        return True
+
+    def install(self, content: bytes, active: bool = True) -> bool:
+        """Write and activate; whether there was anything to do.
+
+        ``active`` is false if the software has not loaded what is in the file: then it is
+        activated though it be equal.
+
+        Raises ``OSError`` or ``Refused`` with nothing touched, and ``NotActivated`` after the
+        last good content was put back and activated again.
+        """
+        former = self.read()
+        if former != content:
+            self._replace(content, check=True, keep=True)
+            self._last_good = former
+        elif active:
+            return False
+        try:
+            self._activate()
+        except (RuntimeError, OSError) as error:
+            raise NotActivated(str(error), self.restore()) from error
+        return True
+
+    def restore(self) -> bool:
+        """Put the last good content back and activate it; whether that went well."""
+        former = self.last_good
+        if former is None:
+            return False
+        try:
+            self._replace(former, check=False)
+            self._activate()
+        except (RuntimeError, OSError):
+            return False
+        return True
+
+    def _replace(self, content: bytes, check: bool, keep: bool = False) -> None:
+        target = self.path.resolve()
+        beside = target.with_name(f".{target.name}.new")
+        try:
+            self._write_beside(beside, content, target)
+            if check:
+                self._validate(beside)
+            if keep:
+                self._kept.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.link(target, self._kept)
+            os.replace(beside, target)
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+        _sync_directory(target.parent)
+        if target.read_bytes() != content:
+            raise OSError(f"{target} does not read back as written")
+
+    def _write_beside(self, beside: Path, content: bytes, target: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(beside, flags, 0o600)
+        with open(descriptor, "wb") as file:
+            _take_after(descriptor, target, self._mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+
+
+def _take_after(descriptor: int, target: Path, mode: int) -> None:
+    """Give a new file the mode and the owner of the one it will replace."""
+    try:
+        former = os.stat(target)
+    except FileNotFoundError:
+        os.fchmod(descriptor, mode)
+        return
+    mine = os.fstat(descriptor)
+    if (former.st_uid, former.st_gid) != (mine.st_uid, mine.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, former.st_uid, former.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(former.st_mode))
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""HAProxy: a balancer that never reloads if it can be helped."""

@@ -1,0 +1,99 @@
+"""The HAProxy balancer: the contract on one side, a ``Reconciler`` per settings on the other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lighthouse import hookimpl
+from lighthouse.balancer import UNCHANGED, Balancer, Outcome, Preview
+from lighthouse.cluster import Cluster
+from lighthouse.haproxy import process
+from lighthouse.haproxy.preview import preview
+from lighthouse.haproxy.reconcile import Reconciler
+from lighthouse.haproxy.settings import Settings, parse_section, parse_settings
+
+
+class HAProxy(Balancer):
+    """Keeps an HAProxy of its own serving the clusters that have an ``haproxy:`` section."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._predecessor: int | None = None
+        self._reconciler: Reconciler | None = None
+        self._last: Outcome | None = None
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        parse_settings(config)
+
+    @classmethod
+    def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
+        parse_section(config)
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        settings = parse_settings(config)
+        former, self._settings = self._settings, settings
+        if former is None or former == settings:
+            return
+        self.close()
+        if _place(former) != _place(settings):
+            self._predecessor = process.running(former) or self._predecessor
+
+    def sync_file(self, clusters: Sequence[Cluster]) -> Outcome:
+        self._last = self._sync(clusters)
+        return self._last
+
+    def preview(self, clusters: Sequence[Cluster]) -> Preview:
+        return preview(self._settings, clusters) if self._settings else Preview()
+
+    def _sync(self, clusters: Sequence[Cluster]) -> Outcome:
+        if self._settings is None:
+            return Outcome("failed", "there is no config yet")
+        if self._reconciler is None:
+            try:
+                self._reconciler = Reconciler(self._settings, self._predecessor)
+            except process.Missing as error:
+                return Outcome("failed", str(error))
+            self._predecessor = None
+        return self._reconciler.sync(clusters)
+
+    def fileno(self) -> int | None:
+        instance = self._reconciler.control.instance if self._reconciler else None
+        return instance.runtime.fileno() if instance else None
+
+    def wake_after(self) -> float | None:
+        return self._reconciler.after() if self._reconciler else None
+
+    def wake(self) -> Outcome | None:
+        if self._reconciler is None or self._last is None:
+            return None
+        outcome = self._reconciler.wake()
+        healthy = ("applied", "unchanged")
+        if outcome == self._last or (outcome == UNCHANGED and self._last.kind in healthy):
+            return None
+        self._last = outcome
+        return outcome
+
+    def status(self) -> Mapping[str, Any]:
+        return self._reconciler.status() if self._reconciler else {}
+
+    def close(self) -> None:
+        if self._reconciler is not None:
+            self._reconciler.close()
+            self._reconciler = None
+
+
+def _place(settings: Settings) -> tuple[str | None, ...]:
+    """What a running HAProxy cannot change by a reload."""
+    return (
+        settings.config_file,
+        settings.socket_file,
+        settings.pid_file,
+        settings.master,
+        settings.haproxy_bin,
+    )
+
+
+@hookimpl
+def lighthouse_balancer() -> type[Balancer]:
+    """Balancers' entry point ``haproxy``."""
+    return HAProxy

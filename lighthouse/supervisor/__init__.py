@@ -1,0 +1,1 @@
+"""The parent process: watches, decides, dispatches; runs no plugin code."""

@@ -1,0 +1,53 @@
+"""The control socket: answers the commands of this host's operators."""
+
+import selectors
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from lighthouse.channel import Channel, Closed, Listener
+from lighthouse.messages import Document, GetStatus
+
+MAX_CLIENTS: Final = 32
+
+
+class Control:
+    """Listens at ``path``; ``document`` makes the status document when it is asked for."""
+
+    def __init__(
+        self,
+        path: Path,
+        selector: selectors.BaseSelector,
+        document: Callable[[], bytes],
+    ) -> None:
+        self._listener: Final = Listener(path)
+        self._selector: Final = selector
+        self._document: Final = document
+        self._clients: Final[list[Channel]] = []
+        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def close(self) -> None:
+        for client in list(self._clients):
+            self._drop(client)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while (client := self._listener.accept()) is not None:
+            if len(self._clients) >= MAX_CLIENTS:
+                self._drop(self._clients[0])
+            self._clients.append(client)
+            self._selector.register(client, selectors.EVENT_READ, lambda c=client: self._serve(c))
+
+    def _serve(self, client: Channel) -> None:
+        try:
+            received = client.receive()
+            if received is not None and isinstance(received[0], GetStatus):
+                client.send(Document(), [self._document()])
+        except Closed:
+            self._drop(client)
+
+    def _drop(self, client: Channel) -> None:
+        self._selector.unregister(client)
+        self._clients.remove(client)
+        client.close()

@@ -1,0 +1,152 @@
+"""The daemon of one configuration, as other processes see it: found, asked and signalled."""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from lighthouse.channel import Channel, Closed
+from lighthouse.config import kinds
+from lighthouse.config.directories import run_dir
+from lighthouse.messages import Document, GetStatus
+from lighthouse.supervisor.pidfile import Pidfile
+
+SYSTEM_ROOT: Final = Path("/etc/lighthouse")
+SYSTEM_LOG: Final = Path("/var/log/lighthouse.log")
+
+PIDFILE: Final = "lighthouse.pid"
+
+MARGIN: Final = 5.0
+"""Seconds that a daemon gets beyond its own stop timeout before it is killed."""
+
+_PAUSE: Final = 0.02
+
+Ending = Literal["not running", "stopped", "killed"]
+
+
+class _Self(msgspec.Struct):
+    config_dir: str = ""
+
+
+class _Head(msgspec.Struct):
+    supervisor: _Self
+
+
+class Unanswered(Exception):
+    """The daemon runs but does not say how it is; the text tells why."""
+
+
+class Daemon:
+    """Finds its process by the locked pid file in its run directory; holds nothing open.
+
+    ``directory`` is that directory, where the settings do not tell.
+    """
+
+    def __init__(self, root: Path, settings: kinds.Daemon, directory: Path | None = None) -> None:
+        directory = directory or run_dir(root, settings)
+        default_log = SYSTEM_LOG if root == SYSTEM_ROOT else directory / "lighthouse.log"
+        self.root: Final = root
+        self.pidfile: Final = Pidfile(directory / PIDFILE)
+        self.socket: Final = directory / "control.sock"
+        self.log_file: Final = settings.log_file or default_log
+        self.stop_timeout: Final = settings.stop_timeout
+        self.start_timeout: Final = settings.worker.start_timeout
+
+    def pid(self) -> int | None:
+        """The running daemon's pid, or None. Raises ``OSError`` if that cannot be told."""
+        return self.pidfile.owner()
+
+    def status(self, within: float) -> bytes | None:
+        """Its status document, or None if it does not run.
+
+        Raises ``Unanswered`` if ``within`` seconds pass, or if it may not be asked.
+        """
+        deadline = time.monotonic() + within
+        reason = "it has no control socket yet"
+        while (pid := self.pid()) is not None:
+            try:
+                return self._ask(deadline)
+            except PermissionError as error:
+                raise Unanswered(f"not allowed to ask the daemon (pid {pid})") from error
+            except TimeoutError:
+                reason = f"no answer within {within:g} s"
+            except (OSError, Closed) as error:
+                reason = str(error)
+            if time.monotonic() > deadline:
+                raise Unanswered(f"the daemon (pid {pid}) runs but does not answer: {reason}")
+            time.sleep(_PAUSE)
+        return None
+
+    def serves(self, within: float) -> str | None:
+        """The configuration that it names as its own; raises like ``status``."""
+        text = self.status(within)
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=_Head).supervisor.config_dir
+        except msgspec.DecodeError:
+            return None
+
+    def stop(self) -> Ending:
+        """Ask it to stop, wait as long as it is allowed to take, then kill it."""
+        with contextlib.ExitStack() as stack:
+            handle = self._handle(stack)
+            if handle is None:
+                return "not running"
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+            if _ended(handle, self.stop_timeout + MARGIN):
+                return "stopped"
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            _ended(handle, MARGIN)
+            return "killed"
+
+    def reload(self) -> bool:
+        """Have it read its configuration again; False if it does not run."""
+        with contextlib.ExitStack() as stack:
+            handle = self._handle(stack)
+            if handle is None:
+                return False
+            signal.pidfd_send_signal(handle, signal.SIGHUP)
+            return True
+
+    def _handle(self, stack: contextlib.ExitStack) -> int | None:
+        """A descriptor of the process that is the daemon now, and of no later one."""
+        pid = self.pid()
+        if pid is None:
+            return None
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+        stack.callback(os.close, handle)
+        return handle if self.pid() == pid else None
+
+    def _ask(self, deadline: float) -> bytes:
+        channel = Channel.connect(self.socket)
+        with contextlib.closing(channel):
+            channel.send(GetStatus())
+            while True:
+                received = channel.receive()
+                if received is not None and isinstance(received[0], Document):
+                    return bytes(received[1])
+                _readable(channel.fileno(), deadline - time.monotonic())
+
+
+def _readable(fd: int, within: float) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if within <= 0 or not poll.poll(within * 1000):
+        raise TimeoutError
+
+
+def _ended(handle: int, within: float) -> bool:
+    try:
+        _readable(handle, within)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""What a worker's message changes in what is known."""
+
+import logging
+import time
+from typing import Final
+
+import msgspec
+
+from lighthouse.discovery import Reading
+from lighthouse.messages import (
+    Alive,
+    Applied,
+    Connected,
+    Failed,
+    Message,
+    Observed,
+    Ready,
+    Registered,
+    Registration,
+    Verdicts,
+    Working,
+    decode_as,
+)
+from lighthouse.service import Verdict
+from lighthouse.supervisor.child import Child
+from lighthouse.supervisor.membership import Link, Source
+from lighthouse.supervisor.state import State
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What a message means beyond its worker.
+
+    ``observed`` names a cluster that was read; ``changed`` tells whether balancers have to
+    hear of it, ``judged`` whether a plugin has judged configs, ``replan`` whether anything
+    that is wanted may have changed.
+    """
+
+    observed: str = ""
+    changed: bool = False
+    judged: bool = False
+    replan: bool = False
+
+
+NOTHING: Final = Effect()
+
+
+def take(state: State, child: Child, message: Message, payload: memoryview, now: float) -> Effect:
+    """Note a worker's message; raises ``msgspec.MsgspecError`` for a payload that is none."""
+    match message:
+        case Ready():
+            child.ready(now)
+            return Effect(replan=True)
+        case Alive(status):
+            child.status = status
+            child.heard(message, now)
+        case Working(what):
+            child.heard(message, now, what)
+        case Applied():
+            judged = child.snapshot is not None and message.version == child.version
+            if child.snapshot is not None and judged:
+                judged = state.judge(child.name, child.snapshot, message.rejections)
+            child.acknowledge(message, time.time())
+            child.heard(message, now)
+            return Effect(judged=judged)
+        case Observed():
+            return _observed(state, child, message, decode_as(Reading, payload), now)
+        case Connected(link, reason):
+            level = logging.INFO if link == "connected" else logging.WARNING
+            told = f": {reason}" if reason else ""
+            _log.log(level, "discovery %s: %s%s", child.name[1], link, told)
+            state.memberships.link(child.name[1], Link(link, reason, now))
+            return Effect(replan=True)
+        case Registered():
+            for registration in decode_as(list[Registration], payload):
+                state.report.registered(child.name[1], registration)
+            return Effect(replan=True)
+        case Verdicts():
+            for verdict in decode_as(list[Verdict], payload):
+                _verdict(state, child.name[1], verdict)
+            return Effect(replan=True)
+        case Failed(reason):
+            child.said = child.last_error = reason
+    return NOTHING
+
+
+def _observed(
+    state: State, child: Child, message: Observed, reading: Reading, now: float
+) -> Effect:
+    source = Source(reading, time.time(), message.reread)
+    held = state.memberships.held_back(message.cluster)
+    changed = state.observe(child.name[1], message.cluster, source, now)
+    holding = state.memberships.held_back(message.cluster)
+    if holding and not held:
+        _log.warning(
+            "cluster %s: %d of its nodes vanished at once; held until that is confirmed",
+            message.cluster,
+            len(holding),
+        )
+    return Effect(message.cluster, changed, replan=changed or bool(held or holding))
+
+
+def _verdict(state: State, plugin: str, verdict: Verdict) -> None:
+    before = state.report.verdicts.get((plugin, verdict.service, verdict.port))
+    state.report.verdict(plugin, verdict)
+    if verdict.passing is not None and (before is None or before.passing != verdict.passing):
+        _log.log(
+            logging.INFO if verdict.passing else logging.WARNING,
+            "service %s: port %d: check %s %s%s",
+            verdict.service,
+            verdict.port,
+            plugin,
+            "passes" if verdict.passing else "fails",
+            f": {verdict.reason}" if verdict.reason else "",
+        )

@@ -1,0 +1,172 @@
+"""A worker's life as named states and one pure step function.
+
+::
+
+    waiting ──due──▶ starting ──ready──▶ running
+       ▲                │  late             │  silent, too large, told to
+       │                ▼                   ▼
+       └──exited──── stopping ◀─────────────┘     (asked, then TERM, then KILL)
+
+A worker that is no longer wanted ends in ``stopped``. No clock and no system call in here.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from lighthouse.supervisor.backoff import Backoff
+
+State = Literal["waiting", "starting", "running", "stopping", "stopped"]
+Action = Literal["spawn", "ask", "term", "kill"]
+
+KILL_AFTER = 1.0
+"""Seconds between TERM and KILL, and between one KILL and the next."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """A worker's deadlines, in seconds: until it is ready, and until it has stopped."""
+
+    start: float = 15.0
+    stop: float = 5.0
+    backoff: Backoff = Backoff()
+
+
+class Lifecycle(msgspec.Struct, frozen=True):
+    """Where a worker stands; ``reason`` says in words why it is not simply running.
+
+    ``deadline`` is when the next step is due by itself. ``wanted`` turns false once.
+    """
+
+    state: State = "waiting"
+    since: float = 0.0
+    deadline: float | None = 0.0
+    wanted: bool = True
+    failures: int = 0
+    starts: int = 0
+    running_since: float | None = None
+    reason: str = ""
+    last_exit: str = ""
+
+
+class Due(msgspec.Struct, frozen=True):
+    """The deadline may have passed."""
+
+
+class Became(msgspec.Struct, frozen=True):
+    """The worker has loaded its plugin; heard from until ``deadline`` it is well."""
+
+    deadline: float
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The worker gave a sign of life; the next is expected before ``deadline``.
+
+    ``what`` says what it was doing, for the case that none comes.
+    """
+
+    deadline: float
+    what: str
+
+
+class Overstepped(msgspec.Struct, frozen=True):
+    """The worker broke a rule, which ``reason`` names, and must go."""
+
+    reason: str
+
+
+class Unwanted(msgspec.Struct, frozen=True):
+    """The worker is to stop for good."""
+
+
+class Exited(msgspec.Struct, frozen=True):
+    """The process is gone; ``status`` tells how, ``said`` what it gave as its reason."""
+
+    status: str
+    said: str = ""
+
+
+Event = Due | Became | Heard | Overstepped | Unwanted | Exited
+
+
+def step(
+    life: Lifecycle, event: Event, now: float, limits: Limits, chance: float = 0.5
+) -> tuple[Lifecycle, Action | None]:
+    """The life after an event, and what is to be done about it."""
+    match event:
+        case Due():
+            return _due(life, now, limits)
+        case Became(deadline) if life.state == "starting":
+            return _moved(life, "running", now, deadline, running_since=now), None
+        case Heard(deadline, what) if life.state == "running":
+            return msgspec.structs.replace(life, deadline=deadline, reason=what), None
+        case Overstepped(reason) if life.state in ("starting", "running"):
+            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+        case Unwanted():
+            return _unwanted(life, now, limits)
+        case Exited():
+            return _exited(life, event, now, limits, chance)
+    return life, None
+
+
+def _due(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action | None]:
+    if life.deadline is None or now < life.deadline:
+        return life, None
+    match life.state:
+        case "waiting":
+            started = _moved(life, "starting", now, now + limits.start, starts=life.starts + 1)
+            return started, "spawn"
+        case "starting":
+            reason = f"was not ready within {limits.start:g} s: killed"
+            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+        case "running":
+            reason = f"{life.reason or 'its loop'} did not return in time: killed"
+            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+        case "stopping":
+            return msgspec.structs.replace(life, deadline=now + KILL_AFTER), "kill"
+    return life, None
+
+
+def _unwanted(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action | None]:
+    if not life.wanted or life.state == "stopped":
+        return life, None
+    life = msgspec.structs.replace(life, wanted=False)
+    match life.state:
+        case "waiting":
+            return _moved(life, "stopped", now, None), None
+        case "starting":
+            return _moved(life, "stopping", now, now + KILL_AFTER), "term"
+        case "running":
+            return _moved(life, "stopping", now, now + limits.stop), "ask"
+    return life, None
+
+
+def _exited(
+    life: Lifecycle, event: Exited, now: float, limits: Limits, chance: float
+) -> tuple[Lifecycle, Action | None]:
+    if not life.wanted:
+        return _moved(life, "stopped", now, None, last_exit=event.status), None
+    told = life.reason if life.state == "stopping" else ""
+    reason = told or event.said or event.status
+    well = life.running_since is not None and life.state in ("running", "stopping")
+    quiet = well and now - (life.running_since or 0) >= limits.backoff.healthy_after
+    failures = 1 if quiet else life.failures + 1
+    deadline = now + limits.backoff.delay(failures, chance)
+    return (
+        _moved(
+            life,
+            "waiting",
+            now,
+            deadline,
+            failures=failures,
+            reason=reason,
+            last_exit=f"{reason} ({event.status})" if reason != event.status else reason,
+            running_since=None,
+        ),
+        None,
+    )
+
+
+def _moved(
+    life: Lifecycle, state: State, now: float, deadline: float | None, **changes: object
+) -> Lifecycle:
+    return msgspec.structs.replace(life, state=state, since=now, deadline=deadline, **changes)

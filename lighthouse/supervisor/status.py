@@ -1,0 +1,174 @@
+"""The status document: everything an operator may ask, in a versioned schema.
+
+Version 1, documented in docs/operations.md. Times are wall-clock seconds, ages and CPU are
+seconds, memory is bytes, latency is milliseconds.
+"""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from lighthouse import __version__
+from lighthouse.config.fault import Fault
+from lighthouse.supervisor.child import Child
+from lighthouse.supervisor.report import ports
+from lighthouse.supervisor.state import State
+
+VERSION = 1
+
+
+def document(
+    state: State, root: Path, faults: Iterable[Fault], crew: Iterable[Child], started_at: float
+) -> dict[str, Any]:
+    """The whole status as JSON values."""
+    errors = [msgspec.structs.asdict(fault) for fault in faults]
+    workers = [_worker(child) for child in sorted(crew, key=lambda child: child.name)]
+    clusters = [_cluster(state, name) for name in sorted(state.config.clusters)]
+    services = _services(state)
+    problems = [f"{e['file']}:{e['line']}:{e['column']}: {e['message']}" for e in errors]
+    problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
+    for cluster in clusters:
+        problems += [f"cluster {cluster['name']}: {text}" for text in _troubles(cluster)]
+    for discovery in state.config.discovery:
+        link = state.memberships.away(discovery)
+        if link is not None:
+            problems.append(f"discovery {discovery}: {link.state}: {link.reason}")
+    return {
+        "version": VERSION,
+        "healthy": not problems,
+        "problems": problems,
+        "supervisor": {
+            "pid": os.getpid(),
+            "version": __version__,
+            "started_at": started_at,
+            "config_dir": str(root),
+            "config_errors": errors,
+            "guard_trips": state.memberships.trips,
+            **_usage(os.getpid()),
+        },
+        "workers": workers,
+        "clusters": clusters,
+        "services": services,
+    }
+
+
+def _worker(child: Child) -> dict[str, Any]:
+    life, applied = child.life, child.applied
+    kind = applied.kind if applied is not None else None
+    healthy = life.state == "running" and kind not in ("failed", "degraded")
+    reason = life.reason if life.state in ("waiting", "stopping") else ""
+    if not reason and applied is not None and kind not in ("applied", "unchanged"):
+        reason = f"{kind}: {applied.reason}"
+    if not reason and life.state == "starting":
+        reason = "starting"
+    return {
+        "kind": child.name[0],
+        "name": child.name[1],
+        "plugin": child.plugin,
+        "pid": child.process.pid if child.process is not None else None,
+        "state": life.state,
+        "healthy": healthy or (life.state == "starting" and life.starts <= 1),
+        "reason": reason,
+        "since": time.time() - (time.monotonic() - life.since) if life.since else None,
+        "restarts": max(0, life.starts - 1),
+        "last_exit": life.last_exit,
+        **_usage(child.process.pid if child.process is not None else None),
+        "snapshot": {
+            "sent": child.version,
+            "applied": applied.version if applied is not None else None,
+            "applied_at": child.applied_at,
+            "outcome": kind,
+        },
+        "latency_ms": msgspec.structs.asdict(child.latency.figures()),
+        "last_error": child.last_error,
+        "traceback": applied.traceback if applied is not None else "",
+        "status": child.status,
+    }
+
+
+def _usage(pid: int | None) -> dict[str, Any]:
+    if pid is not None:
+        try:
+            process = psutil.Process(pid)
+            times = process.cpu_times()
+            rss = process.memory_info().rss
+        except psutil.Error:
+            pass
+        else:
+            return {"rss_bytes": rss, "cpu_seconds": round(times.user + times.system, 2)}
+    return {"rss_bytes": None, "cpu_seconds": None}
+
+
+def _cluster(state: State, name: str) -> dict[str, Any]:
+    memberships = state.memberships
+    view, read_at = memberships.views[name], memberships.read_at(name)
+    return {
+        "name": name,
+        "discovery": list(state.config.clusters[name].discovery),
+        "known": view.known,
+        "stale": view.stale,
+        "age_seconds": None if read_at is None else round(time.time() - read_at, 3),
+        "held_back": list(memberships.held_back(name)),
+        "nodes": [
+            {
+                "name": node.name,
+                "host": node.host,
+                "ip": node.ip,
+                "port": node.port,
+                "weight": node.weight,
+                "metadata": node.metadata,
+            }
+            for node in view.nodes
+        ],
+        "refused": [msgspec.structs.asdict(refusal) for refusal in memberships.refused(name)],
+    }
+
+
+def _troubles(cluster: dict[str, Any]) -> list[str]:
+    """What is not as it should be with a cluster, in words."""
+    found = []
+    if cluster["stale"]:
+        found.append(f"its nodes are the last known ones, {cluster['age_seconds']:.0f} s old")
+    if cluster["held_back"]:
+        found.append(f"{len(cluster['held_back'])} vanished nodes are held back")
+    if cluster["refused"]:
+        found.append(f"{len(cluster['refused'])} records are refused")
+    return found
+
+
+def _services(state: State) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": service.name,
+            "file": service.file,
+            "port": port,
+            "up": state.report.up(stem, service, port),
+            "maintenance": None,
+            "registered": _registered(state, service.name, service.discovery, port),
+            "reason": "" if service.checks else "has no checks: it counts as up",
+            "checks": [_check(state, stem, port, check.plugin) for check in service.checks],
+        }
+        for stem, service, port in ports(state.config.services)
+    ]
+
+
+def _registered(state: State, name: str, discovery: Iterable[str], port: int) -> bool:
+    found = [state.report.registrations.get((place, name, port)) for place in discovery]
+    return bool(found) and all(r is not None and r.registered for r in found)
+
+
+def _check(state: State, stem: str, port: int, plugin: str) -> dict[str, Any]:
+    verdict = state.report.verdicts.get((plugin, stem, port))
+    if verdict is None:
+        return {"plugin": plugin, "passing": None, "reason": "not yet run", "checked_at": None}
+    return {
+        "plugin": plugin,
+        "passing": verdict.passing,
+        "reason": verdict.reason,
+        "checked_at": verdict.checked_at,
+    }

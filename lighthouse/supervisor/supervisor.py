@@ -1,0 +1,242 @@
+"""The loop: take what came in, converge, sleep until something is due.
+
+Every input only changes what is known. ``_converge`` then compares what is wanted with what
+runs, and starts, stops or sends what differs. Nothing in here waits for anybody.
+"""
+
+import logging
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import setproctitle
+
+from lighthouse import __version__
+from lighthouse.config.directories import create, run_dir, state_dir
+from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.watch import Watch
+from lighthouse.messages import Message, Observed
+from lighthouse.supervisor import inbox, logs
+from lighthouse.supervisor.address import default_address
+from lighthouse.supervisor.archive import DELAY, Archive
+from lighthouse.supervisor.cache import Cache
+from lighthouse.supervisor.child import Child
+from lighthouse.supervisor.control import Control
+from lighthouse.supervisor.crew import Crew
+from lighthouse.supervisor.faults import faults
+from lighthouse.supervisor.plan import plan
+from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.signals import Signals
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.status import document
+from lighthouse.supervisor.timers import Timers
+from lighthouse.supervisor.whereabouts import settings
+
+POLL: Final = 30.0
+"""Seconds between looks at the config tree behind inotify's back."""
+
+QUIET: Final = 0.1
+"""Seconds without a change in the config tree before it is read."""
+
+PATIENCE: Final = 1.0
+"""Seconds after which a config tree that never falls quiet is read all the same."""
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+
+class Supervisor:
+    """One daemon for one config tree.
+
+    Without a ``log_file`` and a ``logging.yaml`` it logs to standard error.
+    """
+
+    def __init__(self, root: Path, log_file: Path | None = None) -> None:
+        self._root: Final = root
+        self._log_file: Final = log_file
+        self._selector: Final = selectors.DefaultSelector()
+        self._timers: Final = Timers()
+        self._started_at: Final = time.time()
+        self._restless_since: float | None = None
+        self._stopping = False
+        self._replan = True
+        self._told: frozenset[str] = frozenset()
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; 0 after a clean stop."""
+        self._open()
+        try:
+            while not (self._stopping and self._crew.gone):
+                for key, _ in self._selector.select(self._timers.wait(time.monotonic())):
+                    key.data()
+                for act in self._timers.take(time.monotonic()):
+                    act()
+                self._converge(time.monotonic())
+        finally:
+            self._close()
+        return 0
+
+    def _converge(self, now: float) -> None:
+        """Make what runs match what is known."""
+        if self._replan:
+            self._replan = False
+            self._crew.want({} if self._stopping else plan(self._state), now)
+            self._timers.set("members", self._state.memberships.next_due(now), self._age)
+        self._crew.dispatch(now)
+
+    def _open(self) -> None:
+        logs.default(self._log_file, "info")
+        self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+        self._installed = Installed.here()
+        self._tree = Tree(self._root, self._installed)
+        self._tree.load()
+        daemon = settings(self._root)
+        directory = create(run_dir(self._root, daemon))
+        cache = Cache(state_dir(self._root, daemon))
+        good = cache.good()
+        if self._tree.faults:
+            self._tree = Tree(self._root, self._installed, good.texts)
+            self._tree.load()
+        self._watch = Watch(self._root)
+        self._configure_logs()
+        self._state = State(self._tree.config, self._host(), good.by_key())
+        self._archive = Archive(cache, self._state)
+        self._archive.restore()
+        self._state.configure(self._tree.config, time.monotonic())
+        self._crew = Crew(self._selector, self._timers, directory, self._take)
+        self._control = Control(directory / "control.sock", self._selector, self._document)
+        for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
+            self._selector.register(source, selectors.EVENT_READ, act)
+        self._every("poll", POLL, self._poll)
+        self._every("title", 5.0, self._entitle)
+        self._tell_faults()
+        self._save_later()
+        _log.info("lighthouse %s serves %s", __version__, self._root)
+
+    def _close(self) -> None:
+        self._crew.kill()
+        self._archive.save(self._tree)
+        self._control.close()
+        self._watch.close()
+        self._signals.close()
+        self._selector.close()
+        _log.info("stopped")
+
+    def _host(self) -> Host:
+        address = self._tree.config.daemon.advertise or default_address()
+        if address is None:
+            _log.warning("no default route: services are registered as 127.0.0.1")
+        return Host(socket.gethostname(), address or "127.0.0.1")
+
+    def _take(self, child: Child, message: Message, payload: memoryview, now: float) -> None:
+        """A worker spoke."""
+        effect = inbox.take(self._state, child, message, payload, now)
+        self._replan = self._replan or effect.replan
+        if effect.observed:
+            self._archive.note(effect.observed)
+            self._save_later()
+        if effect.changed and isinstance(message, Observed):
+            for other in self._crew:
+                if other.name[0] == "balancer":
+                    other.changed(message.trace, message.observed_at)
+        if effect.judged:
+            self._tell_faults()
+            self._save_later()
+
+    def _signalled(self) -> None:
+        for number in self._signals.drain():
+            if number == signal.SIGHUP:
+                _log.info("SIGHUP: reading the configuration again")
+                self._find_plugins()
+                self._load()
+                self._configure_logs()
+            elif not self._stopping:
+                _log.info("%s: stopping", number.name)
+                self._stopping = self._replan = True
+
+    def _find_plugins(self) -> None:
+        """Plugins may have been installed or removed: judge every file anew if so."""
+        installed = Installed.here()
+        if installed != self._installed:
+            self._installed = installed
+            self._tree = Tree(self._root, installed, self._tree.texts)
+
+    def _stirred(self) -> None:
+        """Something happened in the config tree: read it once it has fallen quiet."""
+        if self._watch.drain():
+            now = time.monotonic()
+            self._restless_since = self._restless_since or now
+            due = min(now + QUIET, self._restless_since + PATIENCE)
+            self._timers.set("config", due, self._load)
+
+    def _poll(self) -> None:
+        self._load()
+
+    def _load(self) -> None:
+        """Read what has changed in the config tree, and take what is good of it."""
+        self._restless_since = None
+        self._watch.rearm()
+        if not self._tree.load():
+            return
+        before = self._state.config
+        self._state.configure(self._tree.config, time.monotonic())
+        if before.logging != self._tree.config.logging:
+            self._configure_logs()
+        self._replan = True
+        self._tell_faults()
+        self._save_later()
+
+    def _age(self) -> None:
+        """A hold ended, or a source has been away for long."""
+        for cluster in self._state.pass_time(time.monotonic()):
+            view = self._state.memberships.views[cluster]
+            stale = ", stale" if view.stale else ""
+            _log.info("cluster %s: now %d nodes%s", cluster, len(view.nodes), stale)
+        self._replan = True
+
+    def _tell_faults(self) -> None:
+        """Log each fault of the configuration when it appears, and when all are mended."""
+        found = [str(fault) for fault in faults(self._state, self._tree, self._crew)]
+        for fault in found:
+            if fault not in self._told:
+                _log.error("%s", fault)
+        if self._told and not found:
+            _log.info("the configuration has no faults any more")
+        self._told = frozenset(found)
+
+    def _configure_logs(self) -> None:
+        config = self._tree.config
+        file = config.daemon.log_file or self._log_file
+        logs.configure(config.logging, file, config.daemon.log_level)
+
+    def _save_later(self) -> None:
+        if not self._timers.pending("save"):
+            due = time.monotonic() + DELAY
+            self._timers.set("save", due, lambda: self._archive.save(self._tree))
+
+    def _every(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        def again() -> None:
+            act()
+            self._timers.set(name, time.monotonic() + seconds, again)
+
+        self._timers.set(name, time.monotonic() + seconds, again)
+
+    def _entitle(self) -> None:
+        views = self._state.memberships.views.values()
+        nodes = sum(len(view.nodes) for view in views)
+        crew = f"{len(list(self._crew))} workers, {len(views)} clusters, {nodes} nodes"
+        title = f"lighthouse: supervisor ({crew})"
+        if setproctitle.getproctitle() != title:
+            setproctitle.setproctitle(title)
+
+    def _document(self) -> bytes:
+        found = faults(self._state, self._tree, self._crew)
+        status = document(self._state, self._root, found, self._crew, self._started_at)
+        if self._archive.error:
+            status["problems"].append(self._archive.error)
+            status["healthy"] = False
+        return msgspec.json.encode(status)

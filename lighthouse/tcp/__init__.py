@@ -1,0 +1,1 @@
+"""Health of a TCP service, and the bounded connection that checks share."""

@@ -1,0 +1,138 @@
+"""A fleet of clusters x nodes, a server that answers at once, and the probe's clock."""
+
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.fleet import Fleet, free_port, running
+from tests.waiting import eventually
+
+PROBE = "probe"
+
+
+class Rig:
+    """A running Lighthouse with ``clusters`` of ``nodes`` each, and one empty probe cluster."""
+
+    def __init__(self, fleet: Fleet, clusters: int, nodes: int, answering: int) -> None:
+        self.fleet = fleet
+        self.clusters = clusters
+        self.nodes = nodes
+        self._answering = answering
+        self._number = 0
+        for c in range(clusters):
+            fleet.cluster(f"c{c}", haproxy={"backend": ["mode http"]})
+            directory = fleet.nodes / f"c{c}"
+            directory.mkdir()
+            for n in range(nodes):
+                ip = f"127.{1 + c // 200}.{c % 200}.{n + 1}"
+                record = {"host": f"host{n}", "ip": ip, "port": 8000}
+                (directory / f"n{n}.json").write_text(json.dumps(record))
+        self.port = fleet.cluster(PROBE, guard={"hold": 0.01})
+        (fleet.nodes / PROBE).mkdir()
+
+    def start(self) -> float:
+        """Seconds from the daemon's start until HAProxy has every node of every cluster."""
+        begun = time.monotonic()
+        self.fleet.start()
+        eventually(self.complete, 120, "every node served")
+        return time.monotonic() - begun
+
+    def complete(self) -> bool:
+        """Whether HAProxy has every node of every cluster."""
+        lines = self.fleet.command("show servers state").splitlines()[2:]
+        return len([line for line in lines if line]) >= self.clusters * self.nodes
+
+    def change(self) -> float:
+        """Seconds from a node file's appearance until HAProxy serves a request from it."""
+        self._number += 1
+        name = f"p{self._number}"
+        begun = time.perf_counter()
+        path = self.fleet.node(PROBE, name, self._answering)
+        while not self.served():
+            if time.perf_counter() - begun > 30:
+                raise TimeoutError("the node is not served")
+        took = time.perf_counter() - begun
+        path.unlink()
+        eventually(lambda: not self.served(), 30, "the node is gone")
+        time.sleep(random.uniform(0.01, 0.05))
+        return took
+
+    def served(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port)) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return sock.recv(64).startswith(b"HTTP/1.1 200")
+
+    @contextmanager
+    def floor(self) -> Iterator[None]:
+        """The bare process in Lighthouse's place, on the same HAProxy."""
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.bench.floor",
+                str(self.fleet.nodes / PROBE),
+                str(self.fleet.socket),
+                PROBE,
+            ],
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            try:
+                yield
+            finally:
+                process.terminate()
+
+    def processes(self) -> list[psutil.Process]:
+        """The supervisor and its workers."""
+        assert self.fleet.daemon is not None
+        supervisor = psutil.Process(self.fleet.daemon.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def cpu(self) -> float:
+        """Seconds of CPU that Lighthouse has used so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.processes())
+
+
+@contextmanager
+def rig(root: Path, clusters: int, nodes: int) -> Iterator[Rig]:
+    """A rig whose daemon is not started yet."""
+    root.mkdir()
+    port = free_port()
+    config = root / "answering.cfg"
+    config.write_text(
+        "defaults\n mode http\n timeout connect 1s\n timeout client 9s\n timeout server 9s\n"
+        f"frontend f\n bind 127.0.0.1:{port}\n http-request return status 200\n"
+    )
+    with running(root / "fleet") as fleet:
+        answering = subprocess.Popen([binary(), "-db", "-f", str(config)])
+        try:
+            yield Rig(fleet, clusters, nodes, port)
+        finally:
+            answering.terminate()
+            answering.wait()
+
+
+def binary() -> str:
+    """The HAProxy that Lighthouse itself would use."""
+    from lighthouse.haproxy.process import find_binary  # noqa: PLC0415
+
+    return str(find_binary(None))
+
+
+def percentile(samples: list[float], share: float) -> float:
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def median(samples: list[float]) -> float:
+    return statistics.median(samples)

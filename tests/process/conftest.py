@@ -1,0 +1,31 @@
+"""A fleet whose only balancer is the recorder."""
+
+import pytest
+
+from tests.fleet import running
+from tests.recorder import SOURCE
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """A daemon that is not started yet, with one cluster ``web``; ``record`` is the output."""
+    with running(tmp_path) as fleet:
+        (fleet.config / "balancers/haproxy.yaml").unlink()
+        fleet.plugin("recorder", SOURCE)
+        fleet.record = tmp_path / "record"
+        fleet.write("balancers/recorder.yaml", {"path": str(fleet.record)})
+        fleet.write("clusters/web.yaml", {"discovery": "files", "recorder": {}})
+        (fleet.nodes / "web").mkdir()
+        yield fleet
+        fleet.close()
+        assert fleet.leftovers() == []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show the daemon's log with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    fleet = item.funcargs.get("fleet") if hasattr(item, "funcargs") else None
+    if report.failed and fleet is not None and fleet.log.exists():
+        report.sections.append(("daemon log", fleet.log.read_text()[-8000:]))

@@ -1,0 +1,141 @@
+"""A plugin that misbehaves costs its own process only, and status says in words how."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.recorder import nodes
+from tests.waiting import eventually
+
+BODY = """
+import ctypes, os, re, subprocess, sys, threading, time
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer
+
+class Bad(Balancer):
+    @classmethod
+    def validate_config(cls, config):
+        {validate}
+
+    def sync_file(self, clusters):
+        {sync}
+
+@hookimpl
+def lighthouse_balancer():
+    return Bad
+"""
+
+BAD = {
+    # name: (validate_config, sync_file, words in status)
+    "raises": ("pass", "raise RuntimeError('no luck')", "no luck"),
+    "sleeps": ("pass", "time.sleep(1e9)", "its sync did not return in time"),
+    "spins": ("pass", "while True: pass", "its sync did not return in time"),
+    "holds": ("pass", "re.match('(a+)+b', 'a' * 60)", "its sync did not return in time"),
+    "deaf": (
+        "pass",
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1e9)",
+        "its sync did not return in time",
+    ),
+    "leaks": (
+        "pass",
+        "x = []\n        while True: x.append(b'x' * 2**20); time.sleep(0.005)",
+        "MiB",
+    ),
+    "exits": ("pass", "os._exit(3)", "exited with status 3"),
+    "segfaults": ("pass", "ctypes.string_at(0)", "killed by SIGSEGV"),
+    "quits": ("pass", "sys.exit('enough')", "SystemExit"),
+    "refuses": ("raise TypeError('odd')", "pass", "odd"),
+}
+
+
+def misbehave(fleet, name):
+    validate, sync, words = BAD[name]
+    fleet.plugin(name, BODY.format(validate=validate, sync=sync))
+    limits = {"sync_timeout": 1, "memory": "120M", "stop_timeout": 1}
+    fleet.write(f"balancers/{name}.yaml", {"worker": limits})
+    return words
+
+
+def follows(fleet, name):
+    """The recorder still follows the directory."""
+    path = fleet.node("web", name, 8000)
+    eventually(lambda: f"{name}:8000" in nodes(fleet.record, "web"), 5)
+    path.unlink()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_plugin_is_named_and_harms_nobody(fleet, name):
+    words = misbehave(fleet, name)
+    fleet.node("web", "steady", 8000)
+    fleet.node("web", "second", 8000)
+    fleet.start()
+    eventually(lambda: words in fleet.worker(name)["last_error"], 20, words)
+    follows(fleet, "during")
+    eventually(lambda: not fleet.worker(name)["healthy"])
+    assert any(name in problem for problem in fleet.status()["problems"])
+    assert fleet.worker("recorder")["restarts"] == 0
+    assert fleet.kill(signal.SIGTERM) == 0
+    assert fleet.leftovers() == []
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(fleet):
+    fleet.plugin("broken", "import nothing_of_that_name\n")
+    fleet.write("balancers/broken.yaml", {})
+    fleet.start()
+    eventually(lambda: "nothing_of_that_name" in fleet.worker("broken")["last_error"], 20)
+    follows(fleet, "during")
+
+
+def test_a_plugin_that_is_not_installed_is_named(fleet):
+    fleet.write("balancers/absent.yaml", {})
+    fleet.start()
+    eventually(lambda: "absent" in " ".join(fleet.status()["problems"]), 20)
+    errors = fleet.status()["supervisor"]["config_errors"]
+    assert [e["file"] for e in errors] == ["balancers/absent.yaml"]
+    follows(fleet, "during")
+
+
+def test_forked_children_go_with_their_worker(fleet):
+    apart = "subprocess.Popen(['sleep', '1000'], process_group=0)"
+    sync = f"os.fork() or time.sleep(1e9)\n        {apart}"
+    fleet.plugin("forks", BODY.format(validate="pass", sync=sync))
+    fleet.write("balancers/forks.yaml", {})
+    fleet.start()
+    eventually(lambda: fleet.worker("forks")["snapshot"]["applied"], 20)
+    assert len(fleet.leftovers()) >= 6
+    os.kill(fleet.worker("forks")["pid"], signal.SIGKILL)
+    eventually(lambda: fleet.worker("forks")["restarts"] == 1)
+    assert fleet.kill(signal.SIGTERM) == 0
+    assert fleet.leftovers() == []
+
+
+def test_forked_children_of_a_killed_daemon_end_with_the_next_start(fleet):
+    fleet.plugin("forks", BODY.format(validate="pass", sync="os.fork() or time.sleep(1e9)"))
+    fleet.write("balancers/forks.yaml", {})
+    fleet.start()
+    eventually(lambda: fleet.worker("forks")["snapshot"]["applied"], 20)
+    fleet.kill()
+    (fleet.config / "balancers/forks.yaml").unlink()
+    fleet.start()
+    eventually(lambda: len(fleet.status()["workers"]) == 2)
+    assert fleet.kill(signal.SIGTERM) == 0
+    assert fleet.leftovers() == []
+
+
+def test_the_supervisor_imports_no_plugin(fleet):
+    """Also no module that only plugins or workers need."""
+    fleet.start()
+    eventually(lambda: fleet.worker("recorder")["snapshot"]["applied"], 20)
+    with open(f"/proc/{fleet.daemon.pid}/maps") as maps:
+        assert "_ssl" not in maps.read()
+    code = (
+        "import sys; from lighthouse.supervisor import supervisor; "
+        "print([m for m in sys.modules if m.startswith(('lighthouse.haproxy', 'lighthouse.file.',"
+        " 'lighthouse.http', 'lighthouse.tcp', 'lighthouse.exec', 'lighthouse.workers', 'rich',"
+        " 'lighthouse.hooks'))])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "[]\n"

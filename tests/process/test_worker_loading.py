@@ -1,0 +1,198 @@
+"""How a worker becomes one: its plugin, its parent, its descriptors, its title, its lock."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lighthouse.messages import Applied, Failed, Ready
+from lighthouse.snapshot import BalancerSnapshot, CheckSnapshot, Settings
+from tests.rig import Rig
+from tests.waiting import eventually
+
+HEAD = """
+import sys
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer
+"""
+
+IDLE = (
+    HEAD
+    + """
+class Idle(Balancer):
+    def sync_file(self, clusters):
+        print("synced")
+
+@hookimpl
+def lighthouse_balancer():
+    return Idle
+"""
+)
+
+UNUSABLE = {
+    "import error": ("import nothing_of_this_name", "ModuleNotFoundError: No module named"),
+    "syntax error": ("def (", "cannot be imported: SyntaxError: invalid syntax"),
+    "exit at import": ("raise SystemExit('no')", "cannot be imported: SystemExit: no"),
+    "no hook": (HEAD, "names no class"),
+    "misspelt hook": (
+        HEAD + "@hookimpl\ndef lighthouse_balancr():\n    return Balancer\n",
+        "hooks are not as specified: unknown hook 'lighthouse_balancr'",
+    ),
+    "not a class": (
+        HEAD + "@hookimpl\ndef lighthouse_balancer():\n    return 7\n",
+        "returned 7, expected a subclass of lighthouse.balancer.Balancer",
+    ),
+    "another contract": (
+        HEAD + "@hookimpl\ndef lighthouse_balancer():\n    return dict\n",
+        "returned dict, expected a subclass of lighthouse.balancer.Balancer",
+    ),
+    "raising hook": (
+        HEAD + "@hookimpl\ndef lighthouse_balancer():\n    raise KeyError('x')\n",
+        "lighthouse_balancer: KeyError: 'x'",
+    ),
+    "missing dependency": (
+        IDLE + "\nIdle.validate_dependencies = classmethod(lambda cls: False)\n",
+        "validate_dependencies: something that it needs is missing",
+    ),
+    "named dependency": (
+        IDLE
+        + "\ndef need(cls):\n    raise RuntimeError('needs the program idled')\n"
+        + "Idle.validate_dependencies = classmethod(need)\n",
+        "validate_dependencies: needs the program idled",
+    ),
+    "raising constructor": (
+        IDLE + "\nIdle.__init__ = lambda self: [][1]\n",
+        "cannot be created: IndexError",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, case: str) -> None:
+    source, reason = UNUSABLE[case]
+    with Rig(tmp_path, "balancer", source) as rig:
+        failed = rig.expect(Failed)
+        assert reason in failed.reason
+        assert "\n" not in failed.reason
+        assert rig.exit_status() == 1
+        assert not rig.received(Ready)
+        assert reason in rig.log
+
+
+def test_an_unknown_plugin_is_told_with_those_that_are_installed(tmp_path: Path) -> None:
+    with Rig(tmp_path, "discovery", None, plugin="missing") as rig:
+        reason = rig.expect(Failed).reason
+        assert "no discovery plugin 'missing' is installed (lighthouse.discovery)" in reason
+        assert "installed: file" in reason
+
+
+def test_it_ends_if_its_parent_is_not_the_one_that_started_it(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE, parent_pid=1) as rig:
+        assert rig.exit_status() == 0
+        assert not rig.received(Ready)
+
+
+def test_it_dies_with_its_parent_even_if_its_channel_stays_open(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "balancer", IDLE, parent_pid=0)
+    start = "import subprocess, sys; subprocess.Popen(sys.argv[2:], pass_fds=[int(sys.argv[1])])"
+    fd = str(rig.descriptor)
+    with subprocess.Popen(
+        [sys.executable, "-c", start + ".wait()", fd, *rig.command],
+        pass_fds=[int(fd)],
+        env=rig.environment,
+    ) as parent:
+        rig.ready()
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        worker = os.pidfd_open(int(children[0]))
+        parent.kill()
+    try:
+        eventually(lambda: _gone(worker))
+    finally:
+        os.close(worker)
+        rig.close()
+
+
+def _gone(pidfd: int) -> bool:
+    try:
+        signal.pidfd_send_signal(pidfd, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_it_holds_no_descriptor_but_its_own(tmp_path: Path) -> None:
+    stray = socket.socketpair()
+    rig = Rig(tmp_path, "balancer", IDLE, inherit=[stray[0].fileno()])
+    with stray[0], stray[1], rig:
+        rig.ready()
+        rig.deliver(BalancerSnapshot(Settings()))
+        rig.expect(Applied)
+        held = {os.readlink(entry) for entry in Path(f"/proc/{rig.pid}/fd").iterdir()}
+        sockets = [name for name in held if name.startswith("socket:")]
+        assert len(sockets) == 1
+        others = {name.split(":")[0] for name in held if not name.startswith("/")}
+        assert others <= {"pipe", "socket", "anon_inode"}
+        assert {name for name in held if name.startswith("/")} == {"/dev/null", str(rig.lock)}
+
+
+def test_its_title_tells_what_it_is_doing(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE, name="web") as rig:
+        rig.ready()
+
+        def title() -> str:
+            return Path(f"/proc/{rig.pid}/cmdline").read_text().rstrip("\0")
+
+        assert title() == "lighthouse: balancer web"
+        rig.deliver(BalancerSnapshot(Settings()))
+        eventually(lambda: title() == "lighthouse: balancer web (0 clusters, 0 nodes, v1)")
+
+
+def test_the_terminal_does_not_end_it_but_sigterm_does(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE) as rig:
+        rig.ready()
+        os.kill(rig.pid, signal.SIGINT)
+        os.kill(rig.pid, signal.SIGHUP)
+        rig.deliver(BalancerSnapshot(Settings()))
+        rig.expect(Applied)
+        os.kill(rig.pid, signal.SIGTERM)
+        assert rig.exit_status() == -signal.SIGTERM
+
+
+def test_two_workers_of_one_name_never_work_at_once(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE) as first:
+        first.deliver(BalancerSnapshot(Settings()))
+        first.expect(Applied)
+        with Rig(tmp_path, "balancer", IDLE) as second:
+            second.ready()
+            second.deliver(BalancerSnapshot(Settings()))
+            assert second.validate(BalancerSnapshot(Settings())).rejections == ()
+            assert not second.received(Applied)
+            os.kill(first.pid, signal.SIGKILL)
+            assert second.expect(Applied).kind == "applied"
+
+
+def test_it_gives_up_when_another_process_keeps_the_lock(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE) as first:
+        first.deliver(BalancerSnapshot(Settings()))
+        first.expect(Applied)
+        with Rig(tmp_path, "balancer", IDLE) as second:
+            second.deliver(BalancerSnapshot(Settings()))
+            failed = second.expect(Failed, within=30)
+            holds = f"another process (pid {first.pid}) holds {second.lock}"
+            assert failed.reason == holds
+            assert second.exit_status() == 1
+            assert "synced" not in second.log
+
+
+def test_a_snapshot_of_another_kind_is_a_fault_that_is_told(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", IDLE) as rig:
+        assert "not a snapshot of this kind" in rig.validate(CheckSnapshot()).reason
+        rig.deliver(CheckSnapshot())
+        failed = rig.expect(Failed)
+        assert failed.reason == "TypeError: a CheckSnapshot was sent to a balancer"
+        assert "Traceback" in failed.traceback
+        assert rig.exit_status() == 1

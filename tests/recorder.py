@@ -1,0 +1,60 @@
+"""A balancer plugin that writes down what it is given, for tests of everything before it."""
+
+import json
+from pathlib import Path
+
+SOURCE = """
+import json, os
+from pathlib import Path
+
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer
+
+
+class Recorder(Balancer):
+    @classmethod
+    def validate_config(cls, config):
+        if config.get("reject"):
+            raise ValueError("rejected, as asked")
+
+    @classmethod
+    def validate_cluster_config(cls, config):
+        if config.get("reject"):
+            raise ValueError("section rejected, as asked")
+
+    def apply_config(self, config):
+        self.config = dict(config)
+
+    def sync_file(self, clusters):
+        path = Path(self.config["path"])
+        record = {
+            "pid": os.getpid(),
+            "config": self.config,
+            "clusters": {
+                c.name: {
+                    "nodes": [n.name for n in c.nodes],
+                    "known": c.known,
+                    "stale": c.stale,
+                    "config": c.config,
+                }
+                for c in clusters
+            },
+        }
+        path.with_suffix(".new").write_text(json.dumps(record))
+        path.with_suffix(".new").rename(path)
+
+
+@hookimpl
+def lighthouse_balancer():
+    return Recorder
+"""
+
+
+def recorded(path: Path) -> dict:
+    """What the plugin wrote last; empty before the first time."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def nodes(path: Path, cluster: str) -> list[str]:
+    """The names of the nodes that the plugin was given last for a cluster."""
+    return recorded(path).get("clusters", {}).get(cluster, {}).get("nodes", [])

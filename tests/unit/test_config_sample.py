@@ -1,0 +1,65 @@
+"""The sample tree under etc/ is one that works."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lighthouse.config.kinds import (
+    CheckFile,
+    ClusterFile,
+    Daemon,
+    Guard,
+    ServiceFile,
+    WorkerSettings,
+)
+from lighthouse.config.tree import Installed, Tree
+
+SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
+MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def load(root: Path) -> Tree:
+    tree = Tree(root, Installed.here())
+    tree.load()
+    return tree
+
+
+def test_the_sample_loads_without_faults() -> None:
+    tree = load(SAMPLE)
+    assert [str(fault) for fault in tree.faults] == []
+    assert tree.config.clusters["webapp"].sections["haproxy"]["port"] == 8000
+    assert tree.config.services["webapp"].checks[0].plugin == "http"
+    assert tree.config.logging is not None
+    files = {str(path.relative_to(SAMPLE)) for path in SAMPLE.rglob("*.yaml")}
+    assert set(tree.texts) == files
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLE.rglob("*.yaml")), ids=lambda path: path.name)
+def test_what_the_sample_has_commented_out_is_right_too(tmp_path: Path, path: Path) -> None:
+    text = re.sub(r"^( *)#(?=[a-z_]+: )", r"\1", path.read_text(), flags=re.MULTILINE)
+    text = text.replace("user: lighthouse", "user: root")
+    for other in SAMPLE.rglob("*.yaml"):
+        copy = tmp_path / other.relative_to(SAMPLE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text if other == path else other.read_text())
+    assert [str(fault) for fault in load(tmp_path).faults] == []
+
+
+def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
+    found = re.findall(
+        r"```yaml\n# ([a-z]+/?[a-z]*\.yaml)\n(.*?)```", MANUAL.read_text(), re.DOTALL
+    )
+    assert len(found) > 4
+    for name, text in found:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [str(fault) for fault in load(tmp_path).faults] == []
+
+
+def test_the_manual_names_every_key() -> None:
+    manual = MANUAL.read_text()
+    for kind in (Daemon, WorkerSettings, Guard, ServiceFile, ClusterFile, CheckFile):
+        for key in kind.__struct_fields__:
+            if key not in ("file", "sections", "config"):
+                assert f"`{key}`" in manual, f"{kind.__name__}.{key}"

@@ -1,0 +1,160 @@
+"""FileTarget: whole or not at all, and back if it does not work."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lighthouse.files import FileTarget, NotActivated, Refused
+
+
+def test_writes_what_differs_and_leaves_no_trace(tmp_path: Path) -> None:
+    target = FileTarget(tmp_path / "conf")
+    assert target.write(b"one")
+    before = os.stat(tmp_path / "conf")
+    assert not target.write(b"one")
+    assert os.stat(tmp_path / "conf") == before
+    assert target.write(b"two")
+    assert target.read() == b"two"
+    assert os.listdir(tmp_path) == ["conf"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_mode_is_kept(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "conf"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    FileTarget(path, mode=0o644).write(b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_mode_of_a_new_file(tmp_path: Path) -> None:
+    FileTarget(tmp_path / "conf", mode=0o640).write(b"new")
+    assert stat.S_IMODE((tmp_path / "conf").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_owner_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    path.write_bytes(b"old")
+    os.chown(path, 12345, 23456)
+    FileTarget(path).write(b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
+def test_symbolic_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "conf").symlink_to("real")
+    FileTarget(tmp_path / "conf").write(b"new")
+    assert (tmp_path / "conf").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_refused_candidate_never_reaches_the_target(tmp_path: Path) -> None:
+    def validate(candidate: Path) -> None:
+        if b"bad" in candidate.read_bytes():
+            raise Refused("bad is bad")
+
+    target = FileTarget(tmp_path / "conf", validate=validate)
+    target.install(b"good")
+    for write in (target.write, target.install):
+        with pytest.raises(Refused, match="bad is bad"):
+            write(b"bad")
+        assert target.read() == b"good"
+    assert os.listdir(tmp_path) == ["conf"]
+
+
+class Daemon:
+    """Loads a file when told, and refuses one with ``crash`` in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.loaded: list[bytes] = []
+
+    def reload(self) -> None:
+        content = self.path.read_bytes()
+        if b"crash" in content:
+            raise RuntimeError("crashed")
+        self.loaded.append(content)
+
+
+def test_install_activates_once_per_change(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "conf")
+    target = FileTarget(daemon.path, activate=daemon.reload)
+    assert target.install(b"one")
+    assert not target.install(b"one")
+    assert target.install(b"one", active=False)
+    assert daemon.loaded == [b"one", b"one"]
+
+
+def test_failed_activation_brings_the_last_good_back(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "conf")
+    target = FileTarget(daemon.path, activate=daemon.reload)
+    target.install(b"one")
+    with pytest.raises(NotActivated, match="crashed") as caught:
+        target.install(b"crash")
+    assert caught.value.restored
+    assert target.read() == b"one"
+    assert daemon.loaded == [b"one", b"one"]
+
+
+def test_first_install_has_nothing_to_go_back_to(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "conf")
+    with pytest.raises(NotActivated) as caught:
+        FileTarget(daemon.path, activate=daemon.reload).install(b"crash")
+    assert not caught.value.restored
+
+
+def test_last_good_survives_a_crash_between_writing_and_activating(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "conf")
+    FileTarget(daemon.path, activate=daemon.reload).install(b"one")
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        FileTarget(daemon.path, activate=die).install(b"crash")
+    successor = FileTarget(daemon.path, activate=daemon.reload)
+    assert successor.last_good == b"one"
+    with pytest.raises(NotActivated) as caught:
+        successor.install(b"crash", active=False)
+    assert caught.value.restored
+    assert successor.read() == b"one"
+
+
+def test_missing_directory_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileTarget(tmp_path / "none" / "conf").write(b"new")
+
+
+def test_a_planted_link_beside_the_target_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / ".conf.new").symlink_to("precious")
+    with pytest.raises(OSError, match="symbolic"):
+        FileTarget(tmp_path / "conf").write(b"new")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tiny", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_full_disk_leaves_the_old_file_whole(tiny_disk: Path) -> None:
+    target = FileTarget(tiny_disk / "conf")
+    target.write(b"small")
+    with pytest.raises(OSError, match="No space left"):
+        target.write(b"x" * 200_000)
+    assert target.read() == b"small"
+    assert os.listdir(tiny_disk) == ["conf"]
+    assert target.write(b"other")

@@ -1,0 +1,85 @@
+"""A worker's life, as a table: no process is started here."""
+
+import pytest
+
+from lighthouse.supervisor.backoff import Backoff
+from lighthouse.supervisor.lifecycle import (
+    KILL_AFTER,
+    Became,
+    Due,
+    Exited,
+    Heard,
+    Lifecycle,
+    Limits,
+    Overstepped,
+    Unwanted,
+    step,
+)
+
+LIMITS = Limits(start=15.0, stop=5.0, backoff=Backoff())
+
+WAITING = Lifecycle()
+STARTING = Lifecycle(state="starting", since=0.0, deadline=15.0, starts=1)
+RUNNING = Lifecycle(state="running", since=1.0, deadline=11.0, running_since=1.0, starts=1)
+STOPPING = Lifecycle(state="stopping", since=9.0, deadline=10.0, starts=1, reason="hung")
+LEAVING = Lifecycle(state="stopping", since=9.0, deadline=14.0, wanted=False, starts=1)
+
+STEPS = [
+    # life, event, now, state, action, deadline
+    (WAITING, Due(), 0.0, "starting", "spawn", 15.0),
+    (WAITING, Unwanted(), 0.0, "stopped", None, None),
+    (STARTING, Due(), 14.9, "starting", None, 15.0),
+    (STARTING, Due(), 15.0, "stopping", "term", 15.0 + KILL_AFTER),
+    (STARTING, Became(20.0), 1.0, "running", None, 20.0),
+    (STARTING, Unwanted(), 1.0, "stopping", "term", 1.0 + KILL_AFTER),
+    (STARTING, Exited("exited with status 1"), 1.0, "waiting", None, 1.0),
+    (RUNNING, Heard(30.0, "its sync"), 2.0, "running", None, 30.0),
+    (RUNNING, Due(), 11.0, "stopping", "term", 11.0 + KILL_AFTER),
+    (RUNNING, Overstepped("leaks"), 5.0, "stopping", "term", 5.0 + KILL_AFTER),
+    (RUNNING, Unwanted(), 5.0, "stopping", "ask", 10.0),
+    (RUNNING, Exited("killed by SIGKILL"), 5.0, "waiting", None, 5.0),
+    (STOPPING, Due(), 10.0, "stopping", "kill", 10.0 + KILL_AFTER),
+    (STOPPING, Heard(30.0, "its sync"), 9.5, "stopping", None, 10.0),
+    (STOPPING, Exited("killed by SIGTERM"), 9.5, "waiting", None, 9.5),
+    (STOPPING, Unwanted(), 9.5, "stopping", None, 10.0),
+    (LEAVING, Exited("exited with status 0"), 9.5, "stopped", None, None),
+    (LEAVING, Due(), 14.0, "stopping", "kill", 14.0 + KILL_AFTER),
+]
+
+
+@pytest.mark.parametrize(("life", "event", "now", "state", "action", "deadline"), STEPS)
+def test_steps(life, event, now, state, action, deadline):
+    after, done = step(life, event, now, LIMITS)
+    assert (after.state, done, after.deadline) == (state, action, deadline)
+
+
+def test_a_hang_is_told_in_words():
+    hung, _ = step(RUNNING, Heard(11.0, "its sync"), 1.0, LIMITS)
+    ended, _ = step(hung, Due(), 11.0, LIMITS)
+    waiting, _ = step(ended, Exited("killed by SIGTERM"), 11.1, LIMITS)
+    assert waiting.last_exit == "its sync did not return in time: killed (killed by SIGTERM)"
+
+
+def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up():
+    life, now, waits = WAITING, 0.0, []
+    for _ in range(12):
+        life, action = step(life, Due(), now, LIMITS)
+        assert action == "spawn"
+        life, _ = step(life, Exited("exited with status 1"), now, LIMITS)
+        waits.append(life.deadline - now)
+        now = life.deadline
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
+
+
+def test_a_quiet_time_heals():
+    flaky = Lifecycle(state="running", running_since=0.0, failures=9, deadline=100.0)
+    soon, _ = step(flaky, Exited("killed by SIGSEGV"), 29.0, LIMITS)
+    late, _ = step(flaky, Exited("killed by SIGSEGV"), 31.0, LIMITS)
+    assert (soon.failures, late.failures) == (10, 1)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_jitter_stays_within_its_share(chance):
+    backoff = Backoff()
+    assert 54.0 <= backoff.delay(100, chance) <= 66.0
+    assert backoff.delay(1, chance) == 0.0

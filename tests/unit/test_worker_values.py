@@ -1,0 +1,156 @@
+"""The pure parts of workers: backoff, what is in force of a config, readings, bounds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lighthouse.discovery import Reading, Refusal
+from lighthouse.messages import MAX_FRAME, Applied, Problem, Rejection, decode, encode
+from lighthouse.node import Node, Refused, parse
+from lighthouse.peer import Peer
+from lighthouse.schema import Invalid
+from lighthouse.snapshot import Settings
+from lighthouse.workers.backoff import Backoff
+from lighthouse.workers.bounds import bounded, one_line, plain, tail
+from lighthouse.workers.reading import admit
+from lighthouse.workers.validation import Verdict, judge, rejudge
+
+
+def test_backoff_doubles_up_to_its_cap_for_ever() -> None:
+    backoff = Backoff(first=1, factor=2, cap=60, jitter=0.2)
+    assert [backoff.delay(n, 0) for n in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoff.delay(10**9, 0) == 60
+    assert backoff.delay(3, 1) == pytest.approx(3.2)
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    match config.get("is"):
+        case "wrong":
+            raise ValueError("is wrong\nindeed")
+        case "faulty":
+            raise Invalid((Problem(("a", 0), "expected b"), Problem(("c",), "unknown")))
+        case "buggy":
+            raise ZeroDivisionError("division")
+        case "odd":
+            raise Invalid((Problem(("a", None, True), 7),))  # type: ignore[arg-type]
+        case "exit":
+            raise SystemExit(2)
+        case "mute":
+            raise ValueError
+
+
+REJECTED = {
+    "wrong": (Problem((), "is wrong indeed"),),
+    "faulty": (Problem(("a", 0), "expected b"), Problem(("c",), "unknown")),
+    "buggy": (Problem((), "its validation failed: ZeroDivisionError: division"),),
+    "odd": (Problem(("a", "None", "True"), "7"),),
+    "exit": (Problem((), "its validation failed: SystemExit: 2"),),
+    "mute": (Problem((), "its validation failed: ValueError"),),
+}
+
+
+@pytest.mark.parametrize("case", REJECTED)
+@pytest.mark.parametrize("accepted", [None, {"is": "old"}])
+def test_a_rejected_config_falls_back(case: str, accepted: dict[str, Any] | None) -> None:
+    verdict = judge(validate, Settings({"is": case}, accepted), "web")
+    assert verdict.config == accepted
+    assert verdict.rejection == Rejection(REJECTED[case], cluster="web")
+    assert verdict.reason
+
+
+def test_an_accepted_config_is_in_force() -> None:
+    assert judge(validate, Settings({"is": "good"}, {"is": "old"})) == Verdict({"is": "good"})
+
+
+def test_a_verdict_holds_while_the_content_is_the_same() -> None:
+    good = Verdict({"x": 1})
+    assert rejudge(Settings({"x": 1}), good, Settings({"x": 1}, {"x": 1})) is good
+    assert rejudge(Settings({"x": 1}), good, Settings({"x": 2})) is None
+    bad = Verdict({"y": 1}, Rejection((Problem((), "no"),)))
+    assert rejudge(Settings({"x": 1}, {"y": 1}), bad, Settings({"x": 1}, {"y": 1})) is bad
+    assert rejudge(Settings({"x": 1}, {"y": 1}), bad, Settings({"x": 1}, {"y": 2})) is None
+
+
+def test_a_reading_is_sorted_and_known_nodes_are_kept() -> None:
+    peer = Peer("p", "10.0.0.7")
+    old = Node("a", "10.0.0.2", 80, 3, {"k": [1, {"x": None}]}, peer)
+    reading = Reading((Node("b", "::1", 80), old, Node("c", "10.0.0.2", 8)))
+    known = admit(reading, {})
+    assert [node.key for node in known.nodes] == [("10.0.0.2", 8), ("10.0.0.2", 80), ("::1", 80)]
+    assert known.nodes[1] == old
+    twin = Node("a", "10.0.0.2", 80, 3, {"k": [1, {"x": None}]}, Peer("p", "10.0.0.7"))
+    assert admit(Reading((twin,)), {old.key: old}).nodes[0] is old
+
+
+def test_the_second_node_of_an_address_is_refused() -> None:
+    reading = admit(Reading((Node("a", "10.0.0.1", 1), Node("b", "10.0.0.1", 1))), {})
+    assert reading.nodes == (Node("a", "10.0.0.1", 1),)
+    assert reading.refused == (Refusal("b:1", "same address as a:1"),)
+
+
+@pytest.mark.parametrize("odd", [None, (), "x", {"nodes": ()}])
+def test_what_is_no_reading_is_an_error(odd: Any) -> None:
+    with pytest.raises(TypeError, match="expected a Reading"):
+        admit(odd, {})
+
+
+anything = st.one_of(st.none(), st.integers(), st.text(max_size=20), st.binary(max_size=4))
+nodes = st.builds(
+    Node,
+    host=st.one_of(anything, st.just("a")),
+    ip=st.one_of(anything, st.ip_addresses(v=4).map(str)),
+    port=st.one_of(anything, st.integers(1, 9)),
+    weight=st.one_of(anything, st.just(1)),
+    metadata=st.one_of(anything, st.dictionaries(st.text(max_size=5), anything, max_size=3)),
+    peer=st.one_of(anything, st.builds(Peer, name=anything, ip=anything, port=anything)),
+)
+
+
+@given(st.lists(st.one_of(nodes, anything), max_size=6))
+def test_whatever_a_plugin_reports_only_valid_nodes_pass(members: list[Any]) -> None:
+    reading = admit(Reading(tuple(members), (Refusal("x", "y"),)), {})
+    assert len(reading.nodes) + len(reading.refused) == len(members) + 1
+    for node in reading.nodes:
+        record = {"host": node.host, "ip": node.ip, "port": node.port}
+        try:
+            assert parse(record).key == node.key
+        except Refused as error:
+            raise AssertionError(f"{node} is no node") from error
+    encode(reading)
+
+
+@given(st.text(max_size=3000), st.lists(st.text(max_size=600), max_size=200))
+def test_whatever_a_plugin_says_fits_a_frame(text: str, messages: list[str]) -> None:
+    rejections = [Rejection((Problem((), one_line(message)),)) for message in messages]
+    applied = Applied(
+        2**40,
+        "failed",
+        1e9,
+        one_line(text * 10),
+        tail("\n".join([text] * 20)),
+        bounded(rejections * 10),
+        plain({"note": one_line(text)}),
+    )
+    frame = encode(applied)
+    assert len(frame) < MAX_FRAME
+    assert decode(frame) == applied
+
+
+def test_what_is_left_out_is_counted() -> None:
+    rejections = [Rejection((Problem((), "x" * 400),), cluster=str(n)) for n in range(100)]
+    kept = bounded(rejections)
+    assert kept[0].cluster == "0"
+    assert kept[-1].problems[0].message == f"{100 - len(kept) + 1} more are not shown"
+    assert bounded(rejections[:3]) == tuple(rejections[:3])
+
+
+def test_the_end_of_a_traceback_is_kept() -> None:
+    lines = "\n".join(f"line {n}" for n in range(10_000))
+    kept = tail(lines).splitlines()
+    assert kept[0] == "..."
+    assert kept[-1] == "line 9999"
+    assert len(tail("x" * 10**6)) <= 500
+    assert tail("a\nb\n") == "a\nb"

@@ -1,0 +1,207 @@
+"""The worker that hosts a balancer: ``python -m lighthouse.workers.balancer``."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+import msgspec
+
+from lighthouse.balancer import APPLIED, Balancer, Kind, Outcome
+from lighthouse.cluster import Cluster
+from lighthouse.messages import Problem, Rejection, unpack
+from lighthouse.node import Node
+from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
+from lighthouse.workers.boundary import PluginError, call
+from lighthouse.workers.bounds import one_line
+from lighthouse.workers.host import serve
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.plugin import BALANCER
+from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.role import Report, Role, create
+from lighthouse.workers.validation import Verdict, judge, problems, rejudge
+
+_log: Final = logging.getLogger("lighthouse.worker")
+_KINDS: Final = frozenset(get_args(Kind))
+_nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
+_membership: Final = msgspec.msgpack.Decoder(Membership)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A cluster as it was last decoded; None if the plugin takes no section of it."""
+
+    revision: int
+    cluster: Cluster | None
+    settings: Settings | None
+    rejection: Rejection | None
+
+
+class BalancerRole(Role):
+    """Hands the clusters of the newest snapshot to ``sync_file``.
+
+    A cluster is decoded once per revision and its section validated once per content, so
+    that the cost of a snapshot is the cost of what changed in it.
+    """
+
+    def __init__(self, plugin: type[Balancer], _outbox: Outbox, _wakeup: Wakeup) -> None:
+        self._class: Final = plugin
+        self._plugin: Final = create(plugin)
+        self._settings = Settings()
+        self._judged: tuple[Settings, Verdict] | None = None
+        self._config: dict[str, Any] | None = None  # what the plugin has taken
+        self._held: dict[str, Held] = {}
+        self._known: dict[str, int] = {}
+        self._clusters: tuple[Cluster, ...] = ()
+        self._rejections: tuple[Rejection, ...] = ()
+
+    def take(self, payload: memoryview) -> None:
+        snapshot = unpack(payload, self._known)
+        if not isinstance(snapshot, BalancerSnapshot):
+            raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
+        self._settings = snapshot.settings
+        before = self._held
+        held = {}
+        clusters = []
+        rejections = []
+        for part in snapshot.clusters:
+            entry = before.get(part.name)
+            if entry is None or entry.revision != part.revision:
+                entry = self._decode(part, entry)
+            held[part.name] = entry
+            if entry.cluster is not None:
+                clusters.append(entry.cluster)
+            if entry.rejection is not None:
+                rejections.append(entry.rejection)
+        self._held = held
+        self._known = {part.name: part.revision for part in snapshot.clusters}
+        clusters.sort(key=_name)
+        self._clusters = tuple(clusters)
+        self._rejections = tuple(rejections)
+
+    def converge(self) -> Report:
+        verdict = self._verdict()
+        if verdict.config is None:
+            return self._report(Outcome("failed", f"its config is rejected: {verdict.reason}"))
+        try:
+            if self._config is None or self._config != verdict.config:
+                self._config = None
+                call("apply_config", self._plugin.apply_config, verdict.config)
+                self._config = verdict.config
+            outcome = call("sync_file", self._plugin.sync_file, self._clusters)
+        except PluginError as failure:
+            return self._report(Outcome("failed", failure.reason), failure.traceback)
+        return self._report(_checked("sync_file", APPLIED if outcome is None else outcome))
+
+    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+        snapshot = unpack(payload)
+        if not isinstance(snapshot, BalancerSnapshot):
+            raise ValueError(f"a {type(snapshot).__name__}")
+        faults = problems(self._class.validate_config, snapshot.settings.config)
+        rejections = [Rejection(faults)] if faults else []
+        for part in snapshot.clusters:
+            settings = _membership.decode(part.body).settings
+            if settings is not None:
+                faults = problems(self._class.validate_cluster_config, settings.config)
+                if faults:
+                    rejections.append(Rejection(faults, cluster=part.name))
+        return tuple(rejections)
+
+    def wake(self) -> Report | None:
+        try:
+            outcome = call("wake", self._plugin.wake)
+        except PluginError as failure:
+            return self._report(Outcome("failed", failure.reason), failure.traceback)
+        return None if outcome is None else self._report(_checked("wake", outcome))
+
+    def fileno(self) -> int | None:
+        return None if self._config is None else self._plugin.fileno()
+
+    def wake_after(self) -> float | None:
+        return None if self._config is None else self._plugin.wake_after()
+
+    def status(self) -> Mapping[str, Any]:
+        return self._plugin.status()
+
+    def summary(self) -> str:
+        nodes = sum(len(cluster.nodes) for cluster in self._clusters)
+        return f"{len(self._clusters)} clusters, {nodes} nodes"
+
+    def close(self, grace: float) -> None:
+        if self._config is None:
+            return
+        try:
+            call("close", self._plugin.close)
+        except PluginError as failure:
+            _log.error("%s\n%s", failure.reason, failure.traceback)
+
+    def _verdict(self) -> Verdict:
+        """What of the plugin's config is in force; a rejected one is judged at each retry."""
+        verdict = None
+        if self._judged is not None and self._judged[1].config is not None:
+            verdict = rejudge(*self._judged, self._settings)
+        if verdict is None:
+            verdict = judge(self._class.validate_config, self._settings)
+        self._judged = (self._settings, verdict)
+        return verdict
+
+    def _decode(self, part: Part, before: Held | None) -> Held:
+        try:
+            body = _membership.decode(part.body)
+            nodes = _nodes.decode(body.nodes)
+        except (msgspec.DecodeError, ValueError) as error:
+            problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
+            unread = Rejection((problem,), cluster=part.name)
+            return Held(part.revision, before.cluster if before else None, None, unread)
+        config, rejection = self._section(part.name, body.settings, before)
+        if rejection is not None and config is None:
+            return Held(part.revision, None, body.settings, rejection)
+        cluster = Cluster(
+            part.name,
+            nodes,
+            config,
+            body.known,
+            body.stale,
+            body.observed_at,
+            body.meta_cluster,
+        )
+        if before is not None and before.cluster == cluster:
+            cluster = before.cluster
+        return Held(part.revision, cluster, body.settings, rejection)
+
+    def _section(
+        self, name: str, settings: Settings | None, before: Held | None
+    ) -> tuple[dict[str, Any] | None, Rejection | None]:
+        """The cluster's section that is in force, validated if its content is new."""
+        if settings is None:
+            return None, None
+        verdict = None
+        if before is not None and before.settings is not None:
+            config = before.cluster.config if before.cluster else None
+            verdict = rejudge(before.settings, Verdict(config, before.rejection), settings)
+        if verdict is None:
+            verdict = judge(self._class.validate_cluster_config, settings, name)
+        return verdict.config, verdict.rejection
+
+    def _report(self, outcome: Outcome, traceback: str = "") -> Report:
+        own = self._judged[1].rejection if self._judged is not None else None
+        rejections = self._rejections if own is None else (own, *self._rejections)
+        return Report(outcome.kind, one_line(outcome.reason), traceback, rejections)
+
+
+def _name(cluster: Cluster) -> str:
+    return cluster.name
+
+
+def _checked(where: str, outcome: object) -> Outcome:
+    """A plugin's outcome, or what is wrong with it."""
+    if not isinstance(outcome, Outcome) or outcome.kind not in _KINDS:
+        shown = type(outcome).__name__ if not isinstance(outcome, Outcome) else outcome.kind
+        return Outcome("failed", f"{where} returned {shown}, expected an Outcome or None")
+    return Outcome(outcome.kind, str(outcome.reason))
+
+
+def main() -> None:
+    serve(BALANCER, BalancerRole)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The worker that hosts a check: ``python -m lighthouse.workers.check``."""
+
+import collections
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse.check import Check
+from lighthouse.messages import Rejection, Verdicts, encode, unpack
+from lighthouse.service import Probe
+from lighthouse.snapshot import CheckSnapshot
+from lighthouse.workers.host import serve
+from lighthouse.workers.journal import Once
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.performance import Finding, Performance
+from lighthouse.workers.plugin import CHECK
+from lighthouse.workers.probing import Probing
+from lighthouse.workers.process import GivingUp
+from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.role import Report, Role
+from lighthouse.workers.validation import explain, problems
+
+Key = tuple[str, int]
+
+MOST_ABANDONED: Final = 64
+"""Threads that may hang in the plugin before the worker starts afresh."""
+
+_log: Final = logging.getLogger("lighthouse.worker")
+
+
+class CheckRole(Role):
+    """Runs exactly the probes of the newest snapshot and states their verdicts."""
+
+    def __init__(self, plugin: type[Check], outbox: Outbox, wakeup: Wakeup) -> None:
+        self._class: Final = plugin
+        self._outbox: Final = outbox
+        self._wakeup: Final = wakeup
+        self._once: Final = Once(_log)
+        self._finished: Final[collections.deque[Performance]] = collections.deque()
+        self._snapshot = CheckSnapshot()
+        self._wanted: dict[Key, Probe] = {}  # as last asked for, accepted or not
+        self._rejected: dict[Key, Rejection] = {}
+        self._probings: dict[Key, Probing] = {}
+        self._abandoned: list[Performance] = []
+        self._stated: list[tuple[Key, bool | None, str, dict[str, Any]]] = []
+
+    def take(self, payload: memoryview) -> None:
+        snapshot = unpack(payload)
+        if not isinstance(snapshot, CheckSnapshot):
+            raise TypeError(f"a {type(snapshot).__name__} was sent to a check")
+        self._snapshot = snapshot
+
+    def converge(self) -> Report:
+        wanted = {probe.key: probe for probe in self._snapshot.probes}
+        before, self._probings = self._probings, {}
+        for key, probe in wanted.items():
+            asked = self._wanted.get(key)
+            if asked is None or _timeless(asked) != _timeless(probe):
+                self._probings[key] = self._begin(probe, before.get(key))
+            else:
+                self._probings[key] = before[key]
+        for key, probing in before.items():
+            if self._probings.get(key) is not probing:
+                self._abandon(probing.stop())
+        for key in self._rejected.keys() - wanted:
+            del self._rejected[key]
+        self._wanted = wanted
+        self._state()
+        return Report("applied", rejections=tuple(_distinct(self._rejected.values())))
+
+    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+        snapshot = unpack(payload)
+        if not isinstance(snapshot, CheckSnapshot):
+            raise ValueError(f"a {type(snapshot).__name__}")
+        found = (self._reject(probe) for probe in snapshot.probes)
+        return tuple(_distinct(rejection for rejection in found if rejection is not None))
+
+    def attend(self) -> bool:
+        while self._finished:
+            performance = self._finished.popleft()
+            for probing in self._probings.values():
+                finding = probing.take(performance)
+                if finding is not None:
+                    self._tell(probing, finding)
+                    break
+        now = time.monotonic()
+        for probing in self._probings.values():
+            if now >= probing.next_at():
+                self._abandon(probing.attend(now))
+        if self._now_stated() != self._stated:
+            self._state()
+        return False
+
+    def attend_at(self) -> float:
+        return min((p.next_at() for p in self._probings.values()), default=float("inf"))
+
+    def status(self) -> Mapping[str, Any]:
+        self._abandoned = [one for one in self._abandoned if one.alive()]
+        return {"probes": len(self._probings), "hanging": len(self._abandoned)}
+
+    def summary(self) -> str:
+        return f"{len(self._probings)} probes"
+
+    def close(self, grace: float) -> None:
+        """Nothing to let go of: the threads end with the process."""
+
+    def _begin(self, probe: Probe, before: Probing | None) -> Probing:
+        """A new or changed probe; a rejected one leaves what ran before in force."""
+        rejection = self._reject(probe)
+        if rejection is None:
+            self._rejected.pop(probe.key, None)
+            passing = probe.passing if before is None else before.verdict.passing
+            return Probing(self._class, probe, self._finish, passing)
+        self._rejected[probe.key] = rejection
+        if before is not None:
+            return before
+        silent = f"its config is rejected: {explain(rejection)}"
+        return Probing(self._class, probe, self._finish, probe.passing, silent)
+
+    def _reject(self, probe: Probe) -> Rejection | None:
+        faults = problems(self._class.validate_config, probe.config)
+        return Rejection(faults, service=probe.service) if faults else None
+
+    def _finish(self, performance: Performance) -> None:
+        """Called by the performance's own thread."""
+        self._finished.append(performance)
+        self._wakeup.set()
+
+    def _abandon(self, performance: Performance | None) -> None:
+        if performance is None:
+            return
+        self._abandoned = [one for one in (*self._abandoned, performance) if one.alive()]
+        if len(self._abandoned) > MOST_ABANDONED:
+            raise GivingUp(f"{len(self._abandoned)} performances hang; starting afresh")
+
+    def _tell(self, probing: Probing, finding: Finding) -> None:
+        """Log what the plugin raised, unless it only says that the service is not there."""
+        topic = f"{probing.probe.service}:{probing.probe.port}"
+        if finding.error is None:
+            self._once.forget(topic)
+        elif not isinstance(finding.error.error, OSError):
+            error = finding.error
+            self._once.say(logging.ERROR, topic, error.reason, error.traceback)
+
+    def _now_stated(self) -> list[tuple[Key, bool | None, str, dict[str, Any]]]:
+        verdicts = ((key, probing.verdict) for key, probing in self._probings.items())
+        return [(key, v.passing, v.reason, v.metadata) for key, v in verdicts]
+
+    def _state(self) -> None:
+        """Say all verdicts, changed or not."""
+        self._stated = self._now_stated()
+        verdicts = tuple(probing.verdict for probing in self._probings.values())
+        self._outbox.post(Verdicts(), encode(verdicts))
+
+
+def _timeless(probe: Probe) -> Probe:
+    """The probe without what was known of its service when it was asked for."""
+    return msgspec.structs.replace(probe, passing=None)
+
+
+def _distinct(rejections: Iterable[Rejection]) -> list[Rejection]:
+    """Each once; the ports of one service share their config."""
+    kept: list[Rejection] = []
+    for rejection in rejections:
+        if rejection not in kept:
+            kept.append(rejection)
+    return kept
+
+
+def main() -> None:
+    serve(CHECK, CheckRole)
+
+
+if __name__ == "__main__":
+    main()

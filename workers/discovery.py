@@ -1,0 +1,266 @@
+"""The worker that hosts a discovery method: ``python -m lighthouse.workers.discovery``."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from lighthouse.discovery import Discovery
+from lighthouse.messages import Registered, Registration, Rejection, Working, encode, unpack
+from lighthouse.service import Service
+from lighthouse.snapshot import DiscoverySnapshot, Settings
+from lighthouse.workers.boundary import P, PluginError, call
+from lighthouse.workers.bounds import one_line
+from lighthouse.workers.host import serve
+from lighthouse.workers.inbox import Inbox
+from lighthouse.workers.journal import Once
+from lighthouse.workers.observer import Observer
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.plugin import DISCOVERY
+from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.role import Report, Role, create
+from lighthouse.workers.validation import Verdict, judge, problems, rejudge
+
+Key = tuple[str, int]
+
+_UNSURE: Final = -1
+"""The reread of a cluster that the plugin failed to start or stop watching."""
+
+_SIGN_OF_LIFE: Final = 1.0
+"""Seconds after which a long row of calls says how far it is."""
+
+
+class DiscoveryRole(Role):
+    """Keeps clusters watched and services registered as the newest snapshot says.
+
+    What a plugin fails to do stays undone and is asked of it again; everything else goes on.
+    """
+
+    def __init__(self, plugin: type[Discovery], outbox: Outbox, wakeup: Wakeup) -> None:
+        self._class: Final = plugin
+        self._plugin: Final = create(plugin)
+        self._outbox: Final = outbox
+        self._inbox: Final = Inbox(wakeup)
+        self._once: Final = Once(logging.getLogger("lighthouse.worker"))
+        self._observer: Final = Observer(self._inbox, outbox, self._once)
+        self._snapshot = DiscoverySnapshot(Settings())
+        self._judged: tuple[Settings, Verdict] | None = None
+        self._config: dict[str, Any] | None = None  # what the plugin has taken
+        self._connected = False
+        self._watching: dict[str, int] = {}  # cluster to its newest reread
+        self._registered: dict[Key, Service] = {}
+        self._deregistered: set[Key] = set()
+        self._reasons: dict[Key, str] = {}  # why a service is not as it should be
+        self._stated: tuple[Registration, ...] | None = None
+        self._faults: list[PluginError] = []  # of the current converge
+        self._wake_failed = False
+        self._back = False  # the source came back since the last converge
+        self._spoke_at = 0.0
+
+    def take(self, payload: memoryview) -> None:
+        snapshot = unpack(payload)
+        if not isinstance(snapshot, DiscoverySnapshot):
+            raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
+        self._snapshot = snapshot
+
+    def converge(self) -> Report:
+        self._faults = []
+        self._back = False
+        self._spoke_at = time.monotonic()
+        verdict = self._verdict()
+        rejections = () if verdict.rejection is None else (verdict.rejection,)
+        if verdict.config is None:
+            reason = f"its config is rejected: {verdict.reason}"
+            return Report("failed", reason, rejections=rejections)
+        with self._inbox.attended():
+            if self._connect(verdict.config):
+                self._watch()
+                self._register()
+                self._wake_again()
+        self._drain()
+        self._state_registrations()
+        if not self._faults:
+            return Report("applied", rejections=rejections)
+        more = f" (and {len(self._faults) - 1} more)" if len(self._faults) > 1 else ""
+        first = self._faults[0]
+        return Report("failed", one_line(first.reason) + more, first.traceback, rejections)
+
+    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+        snapshot = unpack(payload)
+        if not isinstance(snapshot, DiscoverySnapshot):
+            raise ValueError(f"a {type(snapshot).__name__}")
+        faults = problems(self._class.validate_config, snapshot.settings.config)
+        return (Rejection(faults),) if faults else ()
+
+    def wake(self) -> Report | None:
+        if not self._connected:
+            return None
+        began = time.monotonic()
+        try:
+            with self._inbox.attended(began):
+                call("wake", self._plugin.wake)
+        except PluginError as failure:
+            self._wake_failed = True
+            return Report("failed", failure.reason, failure.traceback)
+        finally:
+            self._drain()
+        return None
+
+    def attend(self) -> bool:
+        self._drain()
+        back, self._back = self._back, False
+        return back and self._undone()
+
+    def fileno(self) -> int | None:
+        return self._plugin.fileno() if self._connected else None
+
+    def wake_after(self) -> float | None:
+        return self._plugin.wake_after() if self._connected else None
+
+    def status(self) -> Mapping[str, Any]:
+        return self._plugin.status()
+
+    def summary(self) -> str:
+        return f"{len(self._snapshot.watch)} clusters, {len(self._registered)} services"
+
+    def close(self, grace: float) -> None:
+        """Deregister everything that is up, as far as the time allows, and disconnect."""
+        if not self._connected:
+            return
+        deadline = time.monotonic() + grace
+        up = {service.key: service for service in self._snapshot.up} | self._registered
+        for service in up.values():
+            if time.monotonic() < deadline:
+                self._attempt(f"report_down {service.name}", self._plugin.report_down, service)
+        self._attempt("disconnect", self._plugin.disconnect)
+
+    def _verdict(self) -> Verdict:
+        """What of the plugin's config is in force; a rejected one is judged at each retry."""
+        settings = self._snapshot.settings
+        verdict = None
+        if self._judged is not None and self._judged[1].config is not None:
+            verdict = rejudge(*self._judged, settings)
+        if verdict is None:
+            verdict = judge(self._class.validate_config, settings)
+        self._judged = (settings, verdict)
+        return verdict
+
+    def _connect(self, config: dict[str, Any]) -> bool:
+        """Whether the plugin is connected with this config."""
+        if self._connected and self._config == config:
+            return True
+        if self._connected:
+            self._attempt("disconnect", self._plugin.disconnect)
+            self._connected = False
+        self._watching.clear()
+        self._registered.clear()
+        self._deregistered.clear()
+        self._observer.forget()
+        if self._config != config:
+            self._config = None
+            if not self._attempt("apply_config", self._plugin.apply_config, config):
+                return False
+            self._config = config
+        self._connected = self._attempt("connect", self._plugin.connect, *self._inbox.open())
+        return self._connected
+
+    def _watch(self) -> None:
+        wanted = {watch.cluster: watch.reread for watch in self._snapshot.watch}
+        for cluster in sorted(self._watching.keys() - wanted):
+            self._watching[cluster] = _UNSURE
+            if self._attempt(f"stop_watching {cluster}", self._plugin.stop_watching, cluster):
+                del self._watching[cluster]
+        for cluster, reread in wanted.items():
+            before = self._watching.get(cluster, _UNSURE)
+            if reread <= before:
+                continue
+            what, how = "refresh", self._plugin.refresh
+            if before == _UNSURE:
+                what, how = "start_watching", self._plugin.start_watching
+            self._inbox.reread(cluster, reread)
+            if self._attempt(f"{what} {cluster}", how, cluster):
+                self._watching[cluster] = reread
+            else:
+                self._watching[cluster] = before
+                self._inbox.reread(cluster, max(before, 0))
+            self._drain()
+
+    def _register(self) -> None:
+        for service in self._snapshot.up:
+            before = self._registered.get(service.key)
+            if before == service:
+                continue
+            if before is not None and _moved(before, service) and self._down(before):
+                del self._registered[service.key]
+            self._deregistered.discard(service.key)
+            if self._try(service, "report_up", self._plugin.report_up):
+                self._registered[service.key] = service
+        for service in self._snapshot.down:
+            if service.key not in self._deregistered and self._down(service):
+                self._registered.pop(service.key, None)
+                self._deregistered.add(service.key)
+
+    def _down(self, service: Service) -> bool:
+        return self._try(service, "report_down", self._plugin.report_down)
+
+    def _try(self, service: Service, what: str, how: Callable[[Service], None]) -> bool:
+        self._reasons.pop(service.key, None)
+        if self._attempt(f"{what} {service.name}:{service.port}", how, service):
+            return True
+        self._reasons[service.key] = self._faults[-1].reason
+        return False
+
+    def _wake_again(self) -> None:
+        if self._wake_failed:
+            self._wake_failed = not self._attempt("wake", self._plugin.wake)
+
+    def _attempt(self, what: str, how: Callable[P, None], *args: P.args, **more: P.kwargs) -> bool:
+        """Whether the plugin did it; what it raised is kept for the report."""
+        now = time.monotonic()
+        if now - self._spoke_at > _SIGN_OF_LIFE:
+            self._spoke_at = now
+            self._outbox.post(Working(what))
+        try:
+            call(what, how, *args, **more)
+        except PluginError as failure:
+            self._faults.append(failure)
+            self._once.say(logging.WARNING, what, failure.what)
+            return False
+        self._once.forget(what)
+        return True
+
+    def _drain(self) -> None:
+        """Pass on what the plugin reported."""
+        wanted = {watch.cluster for watch in self._snapshot.watch}
+        for state in self._observer.drain(wanted):
+            self._back = state == "connected"
+            if state == "lost":
+                self._registered.clear()
+                self._state_registrations()
+
+    def _undone(self) -> bool:
+        lacking = any(service.key not in self._registered for service in self._snapshot.up)
+        return lacking or bool(self._faults)
+
+    def _state_registrations(self) -> None:
+        services = (*self._snapshot.up, *self._snapshot.down)
+        stated = tuple(
+            Registration(*key, key in self._registered, self._reasons.get(key, ""))
+            for key in (service.key for service in services)
+        )
+        if stated != self._stated:
+            self._stated = stated
+            self._outbox.post(Registered(), encode(stated))
+
+
+def _moved(before: Service, now: Service) -> bool:
+    """Whether the node would be another one in the source, not the same one renewed."""
+    return (before.node.name, before.node.key) != (now.node.name, now.node.key)
+
+
+def main() -> None:
+    serve(DISCOVERY, DiscoveryRole)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""The loop of a worker: take the newest snapshot, make it true, say what happened, wait."""
+
+import contextlib
+import logging
+import math
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgspec
+import setproctitle
+
+from lighthouse.channel import Channel, Closed
+from lighthouse.messages import (
+    Alive,
+    Applied,
+    Deliver,
+    Failed,
+    Ready,
+    Stop,
+    Validate,
+    Validated,
+    Working,
+)
+from lighthouse.plugin import Plugin
+from lighthouse.workers import process
+from lighthouse.workers.attention import REST, Attention
+from lighthouse.workers.backoff import Backoff
+from lighthouse.workers.boundary import PluginError, call, describe
+from lighthouse.workers.bounds import bounded, one_line, plain, tail
+from lighthouse.workers.journal import Once
+from lighthouse.workers.lock import Lock
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.plugin import Kind, load
+from lighthouse.workers.process import GivingUp
+from lighthouse.workers.readiness import Readiness, Wakeup
+from lighthouse.workers.role import Report, Role
+
+P = TypeVar("P", bound=Plugin)
+
+HEARTBEAT: Final = 2.0
+LOCK_PATIENCE: Final = 10.0
+LOCK_POLL: Final = 0.02
+BACKOFF: Final = Backoff()
+_TROUBLES: Final = ("failed", "degraded", "held")
+
+_log: Final = logging.getLogger(__name__)
+
+
+def serve(kind: Kind[P], role: Callable[[type[P], Outbox, Wakeup], Role]) -> NoReturn:
+    """Be the worker that the command line names, until its supervisor wants no more."""
+    given = process.arguments(sys.argv)
+    channel = process.begin(kind.name, given)
+    title = f"lighthouse: {kind.name} {given.name}"
+    outbox, wakeup = Outbox(channel), Wakeup()
+    failed: Failed | None = None
+    try:
+        plugin = role(load(kind, given.plugin), outbox, wakeup)
+        Host(channel, outbox, wakeup, Lock(given.lock_path), plugin, title).run()
+    except Closed:
+        process.leave(0)
+    except GivingUp as end:
+        _log.error("%s%s", end.reason, end.traceback and "\n" + end.traceback)
+        failed = Failed(end.reason, end.traceback)
+    # The boundary of the process: a fault of the loop itself is told before the end.
+    except Exception as error:  # noqa: BLE001
+        _log.exception("the worker's loop broke")
+        failed = Failed(describe(error), tail(traceback.format_exc()))
+    if failed is not None:
+        with contextlib.suppress(Closed):
+            channel.send(failed)
+    process.leave(0 if failed is None else 1)
+
+
+class Host:
+    """One worker's loop, whatever its role."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        outbox: Outbox,
+        wakeup: Wakeup,
+        lock: Lock,
+        role: Role,
+        title: str,
+    ) -> None:
+        self._channel: Final = channel
+        self._outbox: Final = outbox
+        self._wakeup: Final = wakeup
+        self._lock: Final = lock
+        self._role: Final = role
+        self._title: Final = title
+        self._readiness: Final = Readiness()
+        self._once: Final = Once(logging.getLogger("lighthouse.worker"))
+        self._attention: Final = Attention(role, self._readiness, self._once)
+        self._delivery: tuple[int, memoryview] | None = None  # the newest, not begun
+        self._version = 0  # of the snapshot in hand
+        self._failures = 0
+        self._retry_at = math.inf
+        self._lock_until = math.inf
+        self._beat_at = 0.0
+        self._congested = False
+        self._stop: Stop | None = None
+
+    def run(self) -> None:
+        """Until told to stop. Raises ``Closed`` when the supervisor is gone."""
+        self._outbox.post(Ready())
+        self._readiness.watch(self._channel.fileno())
+        self._readiness.watch(self._wakeup.fileno())
+        while True:
+            ready = self._readiness.wait(self._next() - time.monotonic())
+            self._receive()
+            if self._stop is not None:
+                break
+            self._work(ready)
+            self._beat()
+            self._send()
+        self._role.close(self._stop.grace)
+        self._outbox.flush()
+
+    def _next(self) -> float:
+        """When there is something to do though no descriptor says so."""
+        moments = (self._beat_at, self._retry_at, self._attention.at(), self._role.attend_at())
+        if self._delivery is None:
+            return min(moments)
+        return min(time.monotonic() + LOCK_POLL, *moments)
+
+    def _receive(self) -> None:
+        while (received := self._channel.receive()) is not None:
+            match received:
+                case Deliver(version=version), payload:
+                    self._delivery = (version, payload)
+                case Validate(), payload:
+                    self._validate(payload)
+                case Stop() as stop, _:
+                    self._stop = stop
+
+    def _work(self, ready: set[int]) -> None:
+        now = time.monotonic()
+        if self._delivery is not None:
+            if self._may_begin(now):
+                self._deliver(*self._delivery)
+        elif now >= self._retry_at:
+            self._retry("retry")
+        woken = self._wakeup.fileno() in ready
+        if woken:
+            self._wakeup.clear()
+        if woken or now >= self._role.attend_at():
+            self._attend()
+        if self._attention.due(ready, now):
+            self._wake()
+
+    def _may_begin(self, now: float) -> bool:
+        """Whether nobody else is at this worker's work, who may be dying but is not dead."""
+        if self._lock.take():
+            return True
+        self._lock_until = min(self._lock_until, now + LOCK_PATIENCE)
+        if now >= self._lock_until:
+            holder = self._lock.holder()
+            raise GivingUp(f"another process (pid {holder}) holds {self._lock.path}")
+        return False
+
+    def _deliver(self, version: int, payload: memoryview) -> None:
+        self._delivery = None
+        self._role.take(payload)
+        self._version = version
+        self._failures = 0
+        self._settle(self._role.converge())
+
+    def _retry(self, what: str) -> None:
+        self._outbox.post(Working(what))
+        self._settle(self._role.converge())
+
+    def _wake(self) -> None:
+        self._outbox.post(Working("wake"))
+        report = self._role.wake()
+        if report is None:
+            self._outbox.post(Working(""))
+            now = time.monotonic()
+            self._attention.ask(now, now + REST)
+        else:
+            self._settle(report, woken=True)
+        self._attend()
+
+    def _attend(self) -> None:
+        if self._role.attend() and self._lock.held and self._delivery is None:
+            self._retry("again")
+
+    def _settle(self, report: Report, woken: bool = False) -> None:
+        """Say what became of the snapshot, then see to everything that can wait."""
+        applied_at = time.monotonic()
+        failing = report.kind in ("failed", "degraded")
+        self._outbox.post(
+            Applied(
+                self._version,
+                report.kind,
+                applied_at,
+                report.reason,
+                report.traceback,
+                bounded(report.rejections),
+                self._status(),
+            )
+        )
+        self._retry_at = math.inf
+        if failing:
+            self._failures += 1
+            self._retry_at = applied_at + BACKOFF.delay(self._failures, random.random())
+        else:
+            self._failures = 0
+        rested_at = self._retry_at if failing and woken else applied_at + REST
+        self._attention.ask(time.monotonic(), rested_at)
+        setproctitle.setproctitle(f"{self._title} ({self._role.summary()}, v{self._version})")
+        self._tell(report)
+
+    def _tell(self, report: Report) -> None:
+        if report.kind in _TROUBLES:
+            level = logging.ERROR if report.kind == "failed" else logging.WARNING
+            self._once.say(level, report.kind, report.reason, report.traceback)
+        elif self._once.forget(*_TROUBLES):
+            _log.info("version %d: %s", self._version, report.kind)
+
+    def _validate(self, payload: memoryview) -> None:
+        try:
+            answer = Validated(bounded(self._role.validate(payload)))
+        except (msgspec.DecodeError, ValueError) as error:
+            answer = Validated(reason=one_line(f"not a snapshot of this kind: {error}"))
+        self._outbox.post(answer)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + HEARTBEAT
+            self._outbox.post(Alive(self._status()))
+
+    def _status(self) -> dict[str, Any]:
+        try:
+            status = call("status", self._role.status)
+            values = plain(status if isinstance(status, Mapping) else {"status": status})
+        except PluginError as failure:
+            self._once.say(logging.ERROR, "status", failure.what, failure.traceback)
+            return {}
+        except ValueError as error:
+            self._once.say(logging.ERROR, "status", one_line(str(error)))
+            return {}
+        return values
+
+    def _send(self) -> None:
+        """Send what is left over; wait for room in the channel only while there is any."""
+        self._outbox.flush()
+        if self._outbox.waiting != self._congested:
+            self._congested = self._outbox.waiting
+            self._readiness.watch(self._channel.fileno(), writable=self._congested)

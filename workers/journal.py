@@ -1,0 +1,56 @@
+"""Log lines as the supervisor reads them from a worker's standard error.
+
+``<N>logger: text``, N being the syslog level; further lines of a record begin with a TAB.
+"""
+
+import logging
+import sys
+from typing import Final
+
+_LEVELS: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4))
+
+
+class Line(logging.Formatter):
+    """Formats a record, with its traceback if it has one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = "\n\t".join(super().format(record).splitlines())
+        return f"<{_syslog(record.levelno)}>{record.name}: {text}"
+
+
+class Once:
+    """Logs about topics, each only when what is to be said about it is new."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger: Final = logger
+        self._said: Final[dict[str, str]] = {}
+
+    def say(self, level: int, topic: str, text: str, detail: str = "") -> None:
+        """Log ``topic: text``, then the detail; silence if the text is what was said last."""
+        if self._said.get(topic) != text:
+            self._said[topic] = text
+            self._logger.log(level, "%s: %s%s", topic, text, detail and "\n" + detail)
+
+    def forget(self, *topics: str) -> bool:
+        """These are settled; whether there was anything said about one of them."""
+        settled = self._said.keys() & set(topics)
+        for topic in settled:
+            del self._said[topic]
+        return bool(settled)
+
+
+def begin() -> None:
+    """Log to standard error from now on; what a plugin prints goes out line by line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Line())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.raiseExceptions = False
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _syslog(level: int) -> int:
+    for least, digit in _LEVELS:
+        if level >= least:
+            return digit
+    return 6 if level >= logging.INFO else 7

@@ -1,0 +1,40 @@
+"""The lock that keeps two processes from doing the same worker's work."""
+
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+_FLOCK: Final = struct.Struct("hhqqi0q")
+
+
+class Lock:
+    """An exclusive lock on a file, held until the process ends.
+
+    It belongs to this process alone: a child that a plugin forks does not hold it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._file = -1
+        self.held = False
+
+    def take(self) -> bool:
+        """Whether this process now holds the lock; raises ``OSError`` if there can be none."""
+        if self.held:
+            return True
+        if self._file < 0:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        self.held = True
+        return True
+
+    def holder(self) -> int:
+        """The id of another process that holds the lock; 0 if there is none."""
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = _FLOCK.unpack(fcntl.fcntl(self._file, fcntl.F_GETLK, asked))
+        return 0 if kind == fcntl.F_UNLCK else int(pid)

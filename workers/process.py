@@ -1,0 +1,99 @@
+"""What a worker is as a process: whose child, with which descriptors, signals and end."""
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+import setproctitle
+
+from lighthouse.channel import Channel
+from lighthouse.workers import journal
+from lighthouse.workers.bounds import one_line
+
+_PR_SET_PDEATHSIG: Final = 1
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+class GivingUp(Exception):
+    """This process cannot do a worker's work; ``reason`` says why in words, on one line."""
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        self.reason: Final = one_line(reason)
+        self.traceback: Final = traceback
+        super().__init__(self.reason)
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """What the supervisor passes: ``parent_pid`` 0 means that any parent will do."""
+
+    name: str
+    plugin: str
+    channel_fd: int
+    lock_path: Path
+    parent_pid: int
+
+
+def arguments(argv: Sequence[str]) -> Arguments:
+    """The command line's words, typed; exits with a usage line if they are not five."""
+    try:
+        name, plugin, channel_fd, lock_path, parent_pid = argv[1:]
+        return Arguments(name, plugin, int(channel_fd), Path(lock_path), int(parent_pid))
+    except ValueError:
+        raise SystemExit("usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID") from None
+
+
+def begin(kind: str, given: Arguments) -> Channel:
+    """Make this process a worker; the channel to its supervisor.
+
+    From here on the process dies with its parent, holds no descriptor that it was not meant
+    to have, and is deaf to the terminal's signals.
+    """
+    _die_with_parent()
+    if given.parent_pid and os.getppid() != given.parent_pid:
+        leave(0)
+    _close_all_but(given.channel_fd)
+    _default_signals()
+    faulthandler.enable()
+    journal.begin()
+    setproctitle.setproctitle(f"lighthouse: {kind} {given.name}")
+    os.set_inheritable(given.channel_fd, False)
+    channel = Channel(socket.socket(fileno=given.channel_fd))
+    os.register_at_fork(after_in_child=_die_with_parent)
+    os.register_at_fork(after_in_child=channel.close)
+    return channel
+
+
+def leave(status: int) -> NoReturn:
+    """End now, whatever threads and exit handlers a plugin may have left."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def _die_with_parent() -> None:
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+
+
+def _close_all_but(kept: int) -> None:
+    highest = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, kept)
+    os.closerange(kept + 1, max(highest, 1 << 20))
+
+
+def _default_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    for default in (signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(default, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)

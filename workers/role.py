@@ -1,0 +1,83 @@
+"""What differs between the kinds of workers; the loop around it is the same."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from lighthouse.balancer import Kind
+from lighthouse.messages import Rejection
+from lighthouse.plugin import Plugin
+from lighthouse.workers.boundary import PluginError, call
+from lighthouse.workers.process import GivingUp
+
+P = TypeVar("P", bound=Plugin)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of the work on a snapshot."""
+
+    kind: Kind
+    reason: str = ""
+    traceback: str = ""
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Role(ABC):
+    """Makes snapshots true through a plugin; called by the loop only, from one thread."""
+
+    @abstractmethod
+    def take(self, payload: memoryview) -> None:
+        """Remember the snapshot in the payload as the one to make true."""
+
+    @abstractmethod
+    def converge(self) -> Report:
+        """Make the newest snapshot true, or as much of it as is not true yet."""
+
+    @abstractmethod
+    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+        """What the plugin rejects of a snapshot; touches nothing."""
+
+    def wake(self) -> Report | None:
+        """The plugin asked to be woken. None: the last report still holds."""
+        return None
+
+    def attend(self) -> bool:
+        """See to what other threads or the role's own timer brought; no plugin is called.
+
+        True asks for another ``converge`` at once.
+        """
+        return False
+
+    def attend_at(self) -> float:
+        """When to attend next though nothing wakes the loop, in ``time.monotonic()``."""
+        return float("inf")
+
+    def fileno(self) -> int | None:
+        """The descriptor on which the plugin waits; may raise whatever the plugin does."""
+        return None
+
+    def wake_after(self) -> float | None:
+        """The plugin's timer, in seconds; may raise whatever the plugin does."""
+        return None
+
+    @abstractmethod
+    def status(self) -> Mapping[str, Any]:
+        """A few values for operators; may raise whatever the plugin does."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """What the worker has in hand, for the process title."""
+
+    @abstractmethod
+    def close(self, grace: float) -> None:
+        """The last call: let go of everything, within so many seconds."""
+
+
+def create(plugin: type[P]) -> P:
+    """An instance of the plugin's class; raises ``GivingUp``."""
+    try:
+        return call("cannot be created", plugin)
+    except PluginError as failure:
+        raise GivingUp(failure.reason, failure.traceback) from failure

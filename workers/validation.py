@@ -1,0 +1,75 @@
+"""What a plugin makes of a config: which content is in force, and what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from lighthouse.messages import Problem, Rejection
+from lighthouse.schema import Invalid
+from lighthouse.snapshot import Settings
+from lighthouse.workers.boundary import PluginError, call
+from lighthouse.workers.bounds import one_line
+
+Validate = Callable[[Mapping[str, Any]], None]
+
+_MOST_PROBLEMS = 50
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The content in force (None: there is none), and the rejection of the newest one."""
+
+    config: dict[str, Any] | None
+    rejection: Rejection | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with the newest content, on one line; empty if nothing is."""
+        return "" if self.rejection is None else explain(self.rejection)
+
+
+def judge(validate: Validate, settings: Settings, cluster: str | None = None) -> Verdict:
+    """The newest content if the plugin lets it pass, else the one that it accepted last."""
+    faults = problems(validate, settings.config)
+    if not faults:
+        return Verdict(settings.config)
+    return Verdict(settings.accepted, Rejection(faults, cluster=cluster))
+
+
+def rejudge(before: Settings, verdict: Verdict, now: Settings) -> Verdict | None:
+    """The earlier verdict if it holds for these settings too; None if they are to be judged."""
+    same = before.config == now.config
+    return verdict if same and (not verdict.rejection or before.accepted == now.accepted) else None
+
+
+def problems(validate: Validate, config: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Everything that the plugin finds wrong with a config.
+
+    Whatever it raises is a rejection, so that a fault of the validation itself costs no more
+    than a fault of the config would.
+    """
+    try:
+        call("validation", validate, config)
+    except PluginError as failure:
+        error = failure.error
+        if isinstance(error, Invalid) and error.problems:
+            return tuple(_tidy(problem) for problem in error.problems[:_MOST_PROBLEMS])
+        expected = isinstance(error, ValueError) and str(error)
+        what = one_line(str(error)) if expected else f"its validation failed: {failure.what}"
+        return (Problem((), what),)
+    return ()
+
+
+def explain(rejection: Rejection) -> str:
+    """A rejection's problems on one line."""
+    lines = []
+    for problem in rejection.problems:
+        place = ".".join(str(step) for step in problem.path)
+        lines.append(f"{place}: {problem.message}" if place else problem.message)
+    return one_line("; ".join(lines))
+
+
+def _tidy(problem: Problem) -> Problem:
+    """A problem as it may be encoded, whatever a plugin put into it."""
+    path = tuple(step if type(step) is int else one_line(str(step), 100) for step in problem.path)
+    return Problem(path, one_line(str(problem.message)))
