@@ -29,6 +29,8 @@ _SCALARS: Final = {_PREFIX + name for name in ("int", "float", "bool", "null")}
 _MERGE: Final = _PREFIX + "merge"
 _CONTROL: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class Broken(ValueError):
     """A file that is no document; all that is wrong with it is in ``faults``."""
@@ -113,6 +115,10 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             self._syntax(error)
             root = None
+        except (ValueError, OverflowError) as error:
+            # Only without libyaml: an escape such as "\Uffffffff" that names no character.
+            self._note(Place(1, 1), str(error))
+            root = None
         except _Stop:
             root = None
         finally:
@@ -173,6 +179,8 @@ class _Composer:
         weight = 1 + len(event.value)
         self._weigh(weight, place)
         if tag in _TEXTS:
+            if _SURROGATE.search(event.value):
+                self._note(place, f"{shown(event.value)} has half a character (a surrogate)")
             return _Part(event.value, place, weight)
         if tag not in _SCALARS:
             self._note(place, _unknown_tag(tag))

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_values(text: str, data: Any) -> None:
     assert found == data
 
 
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="these are libyaml's words")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -49,6 +51,17 @@ def test_values(text: str, data: Any) -> None:
         ("a: b: c\n", ["1:5: mapping values are not allowed in this context"]),
         ("a:\n\tb: 1\n", ["2:1: found character that cannot start any token"]),
         ("a: 'x\n", ["2:1: found unexpected end of stream"]),
+        ("a: 1\n...\nb: 2\n", ["3:1: did not find expected <document start>"]),
+        ('a: "\\ud800"\n', ["1:7: found invalid Unicode character escape code"]),
+    ],
+)
+def test_faults_in_yamls_own_words(text: str, expected: list[str]) -> None:
+    test_faults(text, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("a: *b\n", ["1:4: unknown alias '*b'"]),
         ("a: &a\n  b: *a\n", ["2:6: alias '*a' contains itself"]),
         ("a: &a {<<: *a}\n", ["1:12: alias '*a' contains itself"]),
@@ -79,11 +92,9 @@ def test_values(text: str, data: Any) -> None:
         ("a: !!bool x\nb: !!int ''\n", ["1:4: 'x' is no bool", "2:4: '' is no int"]),
         ("a: 99999999999999999999\n", ["1:4: '99999999999999999999' is out of range"]),
         ("a: 1\n---\nb: 2\n", ["2:1: expected one document, got another"]),
-        ("a: 1\n...\nb: 2\n", ["3:1: did not find expected <document start>"]),
         ("a: 1\nb: \x07\n", ["2:4: control character '\\x07' is not allowed"]),
         (b"a: 1\nb: \xff\n", ["2:4: not UTF-8: byte 0xff"]),
         (b"\xff\xfea\x00:\x00", ["1:1: not UTF-8: byte 0xff"]),
-        ('a: "\\ud800"\n', ["1:7: found invalid Unicode character escape code"]),
         ("[" * 100, [f"1:{MAX_DEPTH + 2}: nested deeper than 64"]),
         ("- " * 500_000, [f"1:{2 * MAX_DEPTH + 3}: nested deeper than 64"]),
     ],
@@ -92,6 +103,12 @@ def test_faults(text: str | bytes, expected: list[str]) -> None:
     found = faults(text)
     assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
     assert not any("\n" in line for line in found)
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "\\U00110000", "\\Uffffffff"])
+def test_escapes_that_are_no_characters(escape: str) -> None:
+    assert len(faults(f'a: "{escape}"\n')) == 1
+    assert len(faults(f'"{escape}": 1\n')) == 1
 
 
 def test_a_bomb_of_aliases_is_refused_at_once() -> None:

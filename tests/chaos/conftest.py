@@ -1,0 +1,39 @@
+"""A whole host with a real HAProxy, three real services behind it, and traffic."""
+
+import pytest
+
+from tests.fleet import Backend, running
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def backends():
+    """Three services that answer with their names."""
+    servers = [Backend(f"b{n}") for n in range(3)]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def fleet(tmp_path, backends):
+    """A running daemon whose cluster ``web`` has the three services as nodes."""
+    with running(tmp_path) as fleet:
+        fleet.cluster("web")
+        for backend in backends:
+            fleet.node("web", backend.name, backend.port)
+        fleet.start()
+        eventually(lambda: len(fleet.serving("web")) == 3, 30)
+        yield fleet
+        fleet.close()
+        assert fleet.leftovers() == []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show the daemon's log with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    fleet = getattr(item, "funcargs", {}).get("fleet")
+    if report.failed and fleet is not None and fleet.log.exists():
+        report.sections.append(("daemon log", fleet.log.read_text()[-8000:]))

@@ -1,0 +1,54 @@
+"""A full disk under HAProxy's configuration."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.fleet import Backend, get, running
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file system of 256 KiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    directory = tmp_path / "small"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(directory)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+    yield directory
+    subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+def test_the_old_file_stays_whole_and_membership_goes_on(tmp_path, small):
+    backend = Backend("b")
+    with running(tmp_path / "fleet") as fleet:
+        fleet.cfg = small / "haproxy.cfg"
+        fleet.haproxy["config_file"] = str(fleet.cfg)
+        fleet.write("balancers/haproxy.yaml", fleet.haproxy)
+        port = fleet.cluster("web")
+        fleet.node("web", "a", backend.port)
+        fleet.start()
+        eventually(lambda: get(port)[0] == 200, 30)
+        eventually(lambda: "127.0.0.1:" in fleet.cfg.read_text())
+        old = fleet.cfg.read_text()
+        with (small / "filler").open("wb") as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 4096)
+                    filler.flush()
+            except OSError:
+                pass
+        for n in range(40):
+            fleet.node("web", f"n{n}", backend.port, ip=f"127.0.4.{n + 1}")
+        eventually(lambda: len(fleet.serving("web")) == 41, 30)
+        eventually(lambda: fleet.worker("haproxy")["snapshot"]["outcome"] == "degraded", 30)
+        assert "No space" in fleet.worker("haproxy")["reason"]
+        assert fleet.cfg.read_text() == old
+        (small / "filler").unlink()
+        eventually(lambda: "127.0.4.40" in fleet.cfg.read_text(), 90)
+        eventually(lambda: fleet.worker("haproxy")["healthy"], 90)
+    backend.close()

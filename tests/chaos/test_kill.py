@@ -1,0 +1,60 @@
+"""kill -9 of every process of Lighthouse, in every order, under traffic."""
+
+import itertools
+import os
+import signal
+
+import pytest
+
+from tests.fleet import Traffic
+from tests.waiting import eventually
+
+ROLES = ("supervisor", "balancer", "discovery")
+
+
+def pid_of(fleet, role):
+    if role == "supervisor":
+        return fleet.daemon.pid
+    name = {"balancer": "haproxy", "discovery": "files"}[role]
+    return eventually(lambda: fleet.worker(name, role)["pid"], 20)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(ROLES)), ids="-".join)
+def test_no_request_fails_and_the_same_state_comes_back(fleet, backends, order):
+    pids, served = fleet.haproxy_pids(), fleet.serving("web")
+    with Traffic(fleet.ports["web"]) as traffic:
+        for role in order:
+            pid = pid_of(fleet, role)
+            if role == "supervisor":
+                fleet.kill()
+                fleet.start()
+                eventually(lambda p=pid: fleet.status()["supervisor"]["pid"] != p, 20)
+            else:
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda p=pid: not os.path.exists(f"/proc/{p}"))
+        eventually(lambda: fleet.worker("haproxy")["snapshot"]["applied"], 30)
+        path = fleet.node("web", "again", backends[0].port, ip="127.0.0.2")
+        eventually(lambda: ("127.0.0.2", backends[0].port) in fleet.serving("web"), 30)
+        path.unlink()
+        eventually(lambda: fleet.serving("web") == served, 30)
+    assert traffic.requests > 50
+    assert traffic.failures == []
+    assert fleet.haproxy_pids() == pids
+    assert fleet.kill(signal.SIGTERM) == 0
+
+
+def test_a_killed_haproxy_comes_back_with_all_its_servers(fleet):
+    served = fleet.serving("web")
+    master, worker = fleet.haproxy_pids()
+    for pid in (master, worker):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: fleet.haproxy_pids()[0] != master and fleet.serving("web") == served, 30)
+
+
+def test_a_touched_haproxy_is_repaired(fleet):
+    served = fleet.serving("web")
+    name = fleet.command("show servers state web").splitlines()[2].split()[3]
+    fleet.command(f"set server web/{name} state maint")
+    assert fleet.serving("web") != served
+    eventually(lambda: fleet.serving("web") == served, 30, "drift is repaired")
+    assert fleet.worker("haproxy")["status"]["drift_repaired"] >= 1
