@@ -40,6 +40,20 @@ def free_port() -> int:
             return port
 
 
+class _Loopback(ThreadingHTTPServer):
+    """Reached at every address of the loopback device, and at no other."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        super().server_bind()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no news."""
+
+
 class Backend:
     """A real HTTP service that answers with its own name."""
 
@@ -63,9 +77,7 @@ class Backend:
             def log_message(self, *args: object) -> None:
                 pass
 
-        ThreadingHTTPServer.request_queue_size = 128
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Loopback(("0.0.0.0", port), Handler)
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()

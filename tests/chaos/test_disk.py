@@ -35,11 +35,10 @@ def test_the_old_file_stays_whole_and_membership_goes_on(tmp_path, small):
         eventually(lambda: get(port)[0] == 200, 30)
         eventually(lambda: "127.0.0.1:" in fleet.cfg.read_text())
         old = fleet.cfg.read_text()
-        with (small / "filler").open("wb") as filler:
+        with (small / "filler").open("wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 4096)
-                    filler.flush()
             except OSError:
                 pass
         for n in range(40):
