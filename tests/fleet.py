@@ -25,7 +25,6 @@ from lighthouse.channel import Channel, Closed
 from lighthouse.messages import GetStatus
 from tests.waiting import eventually
 
-
 _given: set[int] = set()
 
 

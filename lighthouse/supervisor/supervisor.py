@@ -113,6 +113,7 @@ class Supervisor:
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
+        self._entitle()
         self._tell_faults()
         self._save_later()
         _log.info("lighthouse %s serves %s", __version__, self._root)
