@@ -184,7 +184,7 @@ def decode_as(kind: type[T], data: bytes | memoryview) -> T:
     return msgspec.msgpack.decode(data, type=kind)
 
 
-class _Place(msgspec.Struct, frozen=True, array_like=True):
+class _Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str
     revision: int
     length: int

@@ -37,7 +37,7 @@ class Refused(ValueError):
     """A record is no acceptable node; the text says which field and why."""
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True, gc=False):
     """One address that serves a cluster.
 
     ``ip`` is canonical text of an IPv4 or IPv6 unicast address, ``port`` 1..65535, ``weight``

@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     accepted: dict[str, Any] | None = None
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One cluster's place in a balancer's snapshot; ``body`` is an encoded ``Membership``.
 
     ``revision`` changes whenever the body does, so that a worker decodes only what is new.
@@ -56,7 +56,7 @@ class BalancerSnapshot(msgspec.Struct, frozen=True, tag="balancer"):
     clusters: tuple[Part, ...] = ()
 
 
-class Watch(msgspec.Struct, frozen=True):
+class Watch(msgspec.Struct, frozen=True, gc=False):
     """A cluster to watch; a higher ``reread`` than before asks for a fresh read of it."""
 
     cluster: str

@@ -129,12 +129,18 @@ class Child:
         allowed = self.settings.sync_timeout if busy else SILENCE
         if isinstance(message, Applied) and message.version == self.version:
             allowed = SILENCE
-        self.take(Heard(now + allowed, what or ("its sync" if busy else "its loop")), now)
+        self._expect(what or ("its sync" if busy else "its loop"), allowed, now)
+
+    def _expect(self, what: str, allowed: float, now: float) -> None:
+        """The next sign of life is due within ``allowed`` seconds."""
+        overdue = f"{what} did not return within {allowed:g} s: killed"
+        self.take(Heard(now + allowed, overdue), now)
 
     def ready(self, now: float) -> None:
         """The worker is ready for its first snapshot."""
         self._acknowledged = True
         self.take(Became(now + SILENCE), now)
+        self._expect("its loop", SILENCE, now)
 
     def changed(self, trace: str, observed_at: float) -> None:
         """An observed change will be part of the next snapshot; its latency is measured."""
@@ -158,7 +164,7 @@ class Child:
         self.snapshot, self.version = snapshot, version
         self._acknowledged = False
         self._travelling, self._waiting = self._waiting, []
-        self.take(Heard(now + self.settings.sync_timeout, "its sync"), now)
+        self._expect("its sync", self.settings.sync_timeout, now)
 
     def acknowledge(self, message: Applied, wall: float) -> None:
         """A snapshot was made true, or not."""

@@ -32,7 +32,9 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
-    """Where a worker stands; ``reason`` says in words why it is not simply running.
+    """Where a worker stands; ``reason`` says in words why it is not running.
+
+    While it runs, ``reason`` is what will have been wrong if the deadline passes.
 
     ``deadline`` is when the next step is due by itself. ``wanted`` turns false once.
     """
@@ -61,11 +63,11 @@ class Became(msgspec.Struct, frozen=True):
 class Heard(msgspec.Struct, frozen=True):
     """The worker gave a sign of life; the next is expected before ``deadline``.
 
-    ``what`` says what it was doing, for the case that none comes.
+    ``otherwise`` says what it means if none comes.
     """
 
     deadline: float
-    what: str
+    otherwise: str
 
 
 class Overstepped(msgspec.Struct, frozen=True):
@@ -97,8 +99,8 @@ def step(
             return _due(life, now, limits)
         case Became(deadline) if life.state == "starting":
             return _moved(life, "running", now, deadline, running_since=now), None
-        case Heard(deadline, what) if life.state == "running":
-            return msgspec.structs.replace(life, deadline=deadline, reason=what), None
+        case Heard(deadline, otherwise) if life.state == "running":
+            return msgspec.structs.replace(life, deadline=deadline, reason=otherwise), None
         case Overstepped(reason) if life.state in ("starting", "running"):
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
         case Unwanted():
@@ -119,8 +121,7 @@ def _due(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action
             reason = f"was not ready within {limits.start:g} s: killed"
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
         case "running":
-            reason = f"{life.reason or 'its loop'} did not return in time: killed"
-            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+            return _moved(life, "stopping", now, now + KILL_AFTER), "term"
         case "stopping":
             return msgspec.structs.replace(life, deadline=now + KILL_AFTER), "kill"
     return life, None

@@ -31,13 +31,13 @@ def lighthouse_balancer():
 BAD = {
     # name: (validate_config, sync_file, words in status)
     "raises": ("pass", "raise RuntimeError('no luck')", "no luck"),
-    "sleeps": ("pass", "time.sleep(1e9)", "its sync did not return in time"),
-    "spins": ("pass", "while True: pass", "its sync did not return in time"),
-    "holds": ("pass", "re.match('(a+)+b', 'a' * 60)", "its sync did not return in time"),
+    "sleeps": ("pass", "time.sleep(1e9)", "its sync did not return within"),
+    "spins": ("pass", "while True: pass", "its sync did not return within"),
+    "holds": ("pass", "re.match('(a+)+b', 'a' * 60)", "its sync did not return within"),
     "deaf": (
         "pass",
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1e9)",
-        "its sync did not return in time",
+        "its sync did not return within",
     ),
     "leaks": (
         "pass",

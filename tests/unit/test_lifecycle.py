@@ -54,10 +54,10 @@ def test_steps(life, event, now, state, action, deadline):
 
 
 def test_a_hang_is_told_in_words():
-    hung, _ = step(RUNNING, Heard(11.0, "its sync"), 1.0, LIMITS)
+    hung, _ = step(RUNNING, Heard(11.0, "its sync hung: killed"), 1.0, LIMITS)
     ended, _ = step(hung, Due(), 11.0, LIMITS)
     waiting, _ = step(ended, Exited("killed by SIGTERM"), 11.1, LIMITS)
-    assert waiting.last_exit == "its sync did not return in time: killed (killed by SIGTERM)"
+    assert waiting.last_exit == "its sync hung: killed (killed by SIGTERM)"
 
 
 def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up():
