@@ -131,12 +131,15 @@ def test_it_holds_no_descriptor_but_its_own(tmp_path: Path) -> None:
         rig.ready()
         rig.deliver(BalancerSnapshot(Settings()))
         rig.expect(Applied)
-        held = {os.readlink(entry) for entry in Path(f"/proc/{rig.pid}/fd").iterdir()}
-        sockets = [name for name in held if name.startswith("socket:")]
-        assert len(sockets) == 1
-        others = {name.split(":")[0] for name in held if not name.startswith("/")}
+
+        def held() -> set[str]:
+            return {os.readlink(entry) for entry in Path(f"/proc/{rig.pid}/fd").iterdir()}
+
+        files = {"/dev/null", str(rig.lock)}
+        eventually(lambda: {name for name in held() if name.startswith("/")} == files)
+        assert len([name for name in held() if name.startswith("socket:")]) == 1
+        others = {name.split(":")[0] for name in held() if not name.startswith("/")}
         assert others <= {"pipe", "socket", "anon_inode"}
-        assert {name for name in held if name.startswith("/")} == {"/dev/null", str(rig.lock)}
 
 
 def test_its_title_tells_what_it_is_doing(tmp_path: Path) -> None:
