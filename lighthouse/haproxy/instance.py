@@ -69,14 +69,14 @@ class Instance:
     def close(self) -> None:
         self.runtime.close()
 
-    def refresh(self) -> None:
-        """Read all servers afresh; raises ``Lost`` if the worker has been replaced."""
-        info, states, backends = self.runtime.ask(
-            [("show", "info"), ("show", "servers", "state"), _BACKENDS]
-        )
+    def refresh(self, backends: Sequence[str]) -> None:
+        """Read the servers of these afresh; raises ``Lost`` if the worker has been replaced."""
+        questions = [("show", "servers", "state", backend) for backend in backends]
+        info, *states = self.runtime.ask([("show", "info"), *questions])
         if "\nStopping: 1" in info:
             raise Lost("the worker has been replaced")
-        self._read(states, backends)
+        for backend, text in zip(backends, states, strict=True):
+            self.live[backend] = read_states(text).get(backend, {})
 
     def climb(self, climbs: Sequence[Climb]) -> list[Failure]:
         """Send what the climbs need: all gains first, then the losses of those that gained.

@@ -35,6 +35,12 @@ COMPARE_EVERY: Final = 10.0
 COMPARE_SHARE: Final = 400
 """At least so many times the last comparison's duration, to cost next to nothing when idle."""
 
+COMPARE_SLICE: Final = 250
+"""Servers that are compared in one go, so that a change in between waits for milliseconds."""
+
+COMPARE_PAUSE: Final = 0.02
+"""Seconds between the slices of one comparison."""
+
 
 class Reconciler:
     """Everything that is known and done under one ``Settings``."""
@@ -51,6 +57,8 @@ class Reconciler:
         self._dirty: set[str] = set()
         self._reasons: dict[str, str] = {}
         self._compare_at = 0.0
+        self._uncompared: list[str] = []
+        self._comparing = 0.0
         self._reload_at: float | None = None
         self._drift = 0
 
@@ -182,6 +190,7 @@ class Reconciler:
             self._proven = recover(self.settings, text)
         self._dirty = set(self._membership.stanzas)
         self._compare_at = time.monotonic() + COMPARE_EVERY
+        self._uncompared = []
         self._retirement.forget()
         self._writer.want()
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)
@@ -213,23 +222,40 @@ class Reconciler:
         return sum(len(way.gain) + len(way.lose) for way in climbs)
 
     def _compare(self, instance: Instance) -> int:
-        """Read everything afresh and repair what others changed."""
+        """Read a slice of the backends afresh and repair what others changed there."""
         began = time.monotonic()
-        instance.refresh()
+        if not self._uncompared:
+            self._uncompared = sorted(self._proven.keys() & instance.live.keys(), reverse=True)
+            self._comparing = 0.0
+        names = self._slice(instance)
+        instance.refresh(names)
         backends = []
-        for name, stanza in self._proven.items():
-            if name in instance.live and name in self._membership.stanzas:
+        for name in names:
+            if name in self._membership.stanzas:
+                stanza = self._proven[name]
                 wanted = self._membership.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name])
                 backends.append((stanza, wanted))
-        steps = self._members(instance, self._membership.stanzas.keys())
+        steps = self._members(instance, names)
         if steps:
             self._drift += steps
-            log.warning("HAProxy differed from what it should be; %d repairs", steps)
+            log.warning("HAProxy was not as it should be; %d repairs", steps)
         self._retirement.step(instance, backends)
         now = time.monotonic()
-        self._compare_at = now + max(COMPARE_EVERY, COMPARE_SHARE * (now - began))
+        self._comparing += now - began
+        pause = max(COMPARE_EVERY, COMPARE_SHARE * self._comparing)
+        self._compare_at = now + (COMPARE_PAUSE if self._uncompared else pause)
         return steps
+
+    def _slice(self, instance: Instance) -> list[str]:
+        """The next backends to compare."""
+        names, servers = list[str](), 0
+        while self._uncompared and servers < COMPARE_SLICE:
+            name = self._uncompared.pop()
+            if name in self._proven and name in instance.live:
+                names.append(name)
+                servers += 1 + len(instance.live[name])
+        return names
 
     def _restructure(self, instance: Instance, wanted: Skeleton) -> tuple[Outcome | None, bool]:
         """Reload if that is needed and may be done now: what hinders it, and if it was done."""

@@ -27,7 +27,7 @@ class Retirement:
         self._since = {}
 
     def step(self, instance: Instance, backends: Sequence[tuple[Stanza, Servers]]) -> None:
-        """Look at the servers of all backends, and delete what is due."""
+        """Look at the servers of these backends, and delete what is due."""
         now = time.monotonic()
         version = tuple(int(n) for n in instance.version.split("-")[0].split(".")[:2])
         seen: dict[tuple[str, str], float] = {}
@@ -41,6 +41,8 @@ class Retirement:
                     seen[key] = self._since.get(key, now)
                     if now - seen[key] >= DELETE_AFTER:
                         due.setdefault(stanza.cluster, []).append(name)
-        self._since = seen
+        looked = {stanza.cluster for stanza, _ in backends}
+        others = {key: since for key, since in self._since.items() if key[0] not in looked}
+        self._since = others | seen
         for backend, names in due.items():
             self.deleted += len(instance.delete(backend, names))

@@ -52,6 +52,7 @@ def test_a_killed_haproxy_comes_back_with_all_its_servers(fleet):
 
 
 def test_a_touched_haproxy_is_repaired(fleet):
+    eventually(lambda: fleet.worker("haproxy")["snapshot"]["outcome"] == "applied")
     served = fleet.serving("web")
     name = fleet.command("show servers state web").splitlines()[2].split()[3]
     fleet.command(f"set server web/{name} state maint")
