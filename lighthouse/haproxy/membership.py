@@ -25,7 +25,6 @@ class _Made(msgspec.Struct, frozen=True):
     cluster: Cluster
     stanza: Stanza
     servers: dict[str, Server]
-    chunk: Chunk
 
 
 class Membership:
@@ -35,6 +34,7 @@ class Membership:
         self._settings: Final = settings
         self._all: dict[str, Cluster] = {}
         self._made: dict[str, _Made] = {}
+        self._bodies: dict[str, tuple[_Made, Chunk]] = {}
         self.stanzas: dict[str, Stanza] = {}
         self.faults: dict[str, str] = {}
 
@@ -61,6 +61,7 @@ class Membership:
             structural |= self.stanzas.pop(name, None) is not None
             self.faults.pop(name, None)
             self._made.pop(name, None)
+            self._bodies.pop(name, None)
         self._all = seen
         return touched, structural
 
@@ -73,7 +74,7 @@ class Membership:
 
     def fill(self, frame: Skeleton, live: Lives) -> tuple[Chunk, ...]:
         """The whole file: a skeleton with its servers."""
-        return (*frame.head, *[self._make(stanza, live).chunk for stanza in frame.stanzas])
+        return (*frame.head, *[self._body(self._make(stanza, live)) for stanza in frame.stanzas])
 
     def count(self) -> tuple[int, int]:
         """Clusters and nodes."""
@@ -104,9 +105,17 @@ class Membership:
             servers = _as_running(stanza, running)
         else:
             servers = roster(cluster.nodes, stanza.options, {n: s.id for n, s in running.items()})
-        made = _Made(cluster, stanza, servers, body(stanza, servers))
+        made = _Made(cluster, stanza, servers)
         self._made[stanza.cluster] = made
         return made
+
+    def _body(self, made: _Made) -> Chunk:
+        """The text of a cluster, made when a file needs it and not with every change."""
+        name = made.stanza.cluster
+        kept = self._bodies.get(name)
+        if kept is None or kept[0] is not made:
+            kept = self._bodies[name] = (made, body(made.stanza, made.servers))
+        return kept[1]
 
 
 def _as_running(stanza: Stanza, running: Mapping[str, Live]) -> dict[str, Server]:
