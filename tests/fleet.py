@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -331,8 +331,3 @@ def running(root: Path, **options: Any) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.close()
-
-
-def addresses(nodes: Mapping[str, int]) -> set[tuple[str, int]]:
-    """The ``serving`` form of nodes on 127.0.0.1."""
-    return {("127.0.0.1", port) for port in nodes.values()}

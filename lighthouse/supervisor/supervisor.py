@@ -158,6 +158,8 @@ class Supervisor:
             elif not self._stopping:
                 _log.info("%s: stopping", number.name)
                 self._stopping = self._replan = True
+                due = time.monotonic() + self._tree.config.daemon.stop_timeout
+                self._timers.set("stop", due, self._crew.kill)
 
     def _find_plugins(self) -> None:
         """Plugins may have been installed or removed: judge every file anew if so."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from lighthouse.haproxy.process import find_binary
 from tests.fleet import Fleet, free_port, running
 from tests.waiting import eventually
 
@@ -124,8 +125,6 @@ def rig(root: Path, clusters: int, nodes: int) -> Iterator[Rig]:
 
 def binary() -> str:
     """The HAProxy that Lighthouse itself would use."""
-    from lighthouse.haproxy.process import find_binary  # noqa: PLC0415
-
     return str(find_binary(None))
 
 

@@ -27,13 +27,3 @@ def fleet(tmp_path, backends):
         yield fleet
         fleet.close()
         assert fleet.leftovers() == []
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Show the daemon's log with a failure."""
-    outcome = yield
-    report = outcome.get_result()
-    fleet = getattr(item, "funcargs", {}).get("fleet")
-    if report.failed and fleet is not None and fleet.log.exists():
-        report.sections.append(("daemon log", fleet.log.read_text()[-8000:]))

@@ -69,6 +69,18 @@ def test_sigterm_during_a_hung_sync_is_bounded(fleet):
     assert time.monotonic() - begun < 8
 
 
+def test_the_daemons_own_stop_timeout_bounds_every_worker(fleet):
+    fleet.plugin("hang", HANG)
+    fleet.write("balancers/hang.yaml", {"worker": {"stop_timeout": 60, "sync_timeout": 60}})
+    places = {"run_dir": str(fleet.run_dir), "state_dir": str(fleet.root / "state")}
+    fleet.write("lighthouse.yaml", {**places, "stop_timeout": 2})
+    fleet.start()
+    eventually(lambda: fleet.worker("hang")["snapshot"]["sent"], 20)
+    begun = time.monotonic()
+    assert fleet.kill(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < 10
+
+
 def test_a_second_daemon_for_the_same_tree_is_refused(fleet):
     fleet.start()
     eventually(fleet.status, 20)
