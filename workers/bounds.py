@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lighthouse import printable
 from lighthouse.messages import Problem, Rejection, encode
 
 REASON: Final = 500
@@ -25,9 +26,8 @@ STATUS: Final = 8 * 1024
 
 
 def one_line(text: str, limit: int = REASON) -> str:
-    """The text without line breaks, at most ``limit`` characters of it."""
-    line = " ".join(valid(text).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    """The text as one printable line, at most ``limit`` characters of it."""
+    return printable.one_line(text, limit)
 
 
 def tail(text: str, limit: int = TRACEBACK) -> str:
