@@ -39,7 +39,8 @@ class FileTarget:
 
     ``validate`` is given the path of a candidate beside the target and raises ``Refused``.
     ``activate`` makes the software load the target and raises ``RuntimeError`` or ``OSError``
-    unless it can prove that it did. ``mode`` is for a target that does not exist yet.
+    unless it can prove that it did. ``mode`` is for a target that does not exist yet. What an
+    ``install`` replaces is kept beside the target, the newest ``versions`` of it.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class FileTarget:
         validate: Callable[[Path], None] = _accept,
         activate: Callable[[], None] = _nothing,
         mode: int = 0o644,
+        versions: int = 1,
     ) -> None:
         self.path: Final = Path(path)
         self._validate: Final = validate
         self._activate: Final = activate
         self._mode: Final = mode
+        self._versions: Final = versions
         self._last_good: bytes | None = None
 
     @property
@@ -63,13 +66,13 @@ class FileTarget:
         """
         if self._last_good is None:
             with contextlib.suppress(OSError):
-                return self._kept.read_bytes()
+                return self.version(1).read_bytes()
         return self._last_good
 
-    @property
-    def _kept(self) -> Path:
+    def version(self, number: int) -> Path:
+        """Where a replaced content is kept, 1 for the newest."""
         target = self.path.resolve()
-        return target.with_name(f".{target.name}.good")
+        return target.with_name(f".{target.name}.{number}")
 
     def read(self) -> bytes | None:
         """The content, None if there is no such file; raises ``OSError`` otherwise."""
@@ -78,14 +81,15 @@ class FileTarget:
         except FileNotFoundError:
             return None
 
-    def write(self, content: bytes) -> bool:
+    def write(self, content: bytes, keep: bool = False) -> bool:
         """Whether the content had to be written; nothing is activated.
 
-        Raises ``OSError`` with the old file whole, or ``Refused``.
+        ``keep``: what is replaced becomes a version. Raises ``OSError`` with the old file
+        whole, or ``Refused``.
         """
         if self.read() == content:
             return False
-        self._replace(content, check=True)
+        self._replace(content, check=True, keep=keep)
         return True
 
     def install(self, content: bytes, active: bool = True) -> bool:
@@ -129,9 +133,7 @@ class FileTarget:
             if check:
                 self._validate(beside)
             if keep:
-                self._kept.unlink(missing_ok=True)
-                with contextlib.suppress(FileNotFoundError):
-                    os.link(target, self._kept)
+                self._rotate(target)
             os.replace(beside, target)
         except (OSError, ValueError):
             with contextlib.suppress(OSError):
@@ -140,6 +142,14 @@ class FileTarget:
         _sync_directory(target.parent)
         if target.read_bytes() != content:
             raise OSError(f"{target} does not read back as written")
+
+    def _rotate(self, target: Path) -> None:
+        for number in range(self._versions, 1, -1):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.version(number - 1), self.version(number))
+        self.version(1).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.link(target, self.version(1))
 
     def _write_beside(self, beside: Path, content: bytes, target: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Outcome, Preview
+from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy import process
-from lighthouse.haproxy.preview import preview
+from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
-from lighthouse.haproxy.settings import Settings, parse_section, parse_settings
+from lighthouse.haproxy.section import parse_section
+from lighthouse.haproxy.settings import Settings, parse_settings
 
 
 class HAProxy(Balancer):
@@ -35,7 +36,7 @@ class HAProxy(Balancer):
         if former is None or former == settings:
             return
         self.close()
-        if _place(former) != _place(settings):
+        if former.place != settings.place:
             self._predecessor = process.running(former) or self._predecessor
 
     def sync_file(self, clusters: Sequence[Cluster]) -> Outcome:
@@ -44,6 +45,9 @@ class HAProxy(Balancer):
 
     def preview(self, clusters: Sequence[Cluster]) -> Preview:
         return preview(self._settings, clusters) if self._settings else Preview()
+
+    def examine(self, clusters: Sequence[Cluster]) -> Sequence[Finding]:
+        return examine(self._settings, clusters) if self._settings else ()
 
     def _sync(self, clusters: Sequence[Cluster]) -> Outcome:
         if self._settings is None:
@@ -80,17 +84,6 @@ class HAProxy(Balancer):
         if self._reconciler is not None:
             self._reconciler.close()
             self._reconciler = None
-
-
-def _place(settings: Settings) -> tuple[str | None, ...]:
-    """What a running HAProxy cannot change by a reload."""
-    return (
-        settings.config_file,
-        settings.socket_file,
-        settings.pid_file,
-        settings.master,
-        settings.haproxy_bin,
-    )
 
 
 @hookimpl

@@ -1,69 +1,131 @@
-"""Whether the addresses of a candidate can be bound, tried before HAProxy is told to.
+"""Where a configuration listens: who claims what, and whether it could be bound.
 
 A reload whose new address is taken pauses the live listeners for seconds, and ``haproxy -c``
-does not see it coming.
+does not see it coming. Two proxies of one configuration on one address share it silently.
 """
 
+import errno
+import os
 import socket
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
 
+import msgspec
 import psutil
 
 from lighthouse.haproxy.directive import words
-from lighthouse.haproxy.render import Chunk
+from lighthouse.haproxy.grammar import is_address
+
+_ELSEWHERE: Final = frozenset({"transparent", "interface", "namespace"})
+"""Options under which an address need not be one of this host, so that no trial tells."""
+
+_UNSURE: Final = frozenset({errno.EACCES, errno.EPERM})
+_RANGE: Final = 1000
 
 
-def binds(chunks: Iterable[Chunk]) -> Iterator[tuple[str, str, int]]:
-    """(owner, address, port) of each TCP address that a configuration binds; "" is all."""
-    for chunk in chunks:
-        for line in chunk.text.splitlines():
-            found = words(line)
-            if found[:1] == ("bind",) and len(found) > 1:
-                for spot in found[1].split(","):
-                    yield from ((chunk.owner, host, port) for host, port in _spots(spot))
+class Spot(msgspec.Struct, frozen=True, array_like=True, order=True, omit_defaults=True):
+    """An address and a port; ``host`` is empty for all addresses. Port 0: a socket's path."""
+
+    host: str
+    port: int
+    trial: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.host or '*'}:{self.port}" if self.port else self.host
+
+    def overlaps(self, other: "Spot") -> bool:
+        """Whether both cannot be had by two."""
+        if self.port != other.port:
+            return False
+        return self.host == other.host or bool(self.port and "" in (self.host, other.host))
 
 
-def taken(chunks: Iterable[Chunk], pid: int | None) -> dict[str, str]:
-    """Why an owner's addresses cannot be bound; ``pid`` is the HAProxy that may hold them."""
-    held = _held(pid) if pid is not None else frozenset()
-    faults = {}
-    if held is not None:
-        for owner, host, port in binds(chunks):
-            if port not in held and (reason := _fault(host, port)):
-                faults[owner] = f"cannot bind {host or '*'}:{port}: {reason}"
-    return faults
+def spots(text: str) -> Iterator[Spot]:
+    """What the lines of a text bind."""
+    for line in text.splitlines():
+        if line.startswith("    bind "):
+            yield from of_words(words(line)[1:])
 
 
-def _spots(spot: str) -> Iterator[tuple[str, int]]:
-    host, colon, ports = spot.rpartition(":")
-    host = host.removeprefix("ipv4@").removeprefix("ipv6@").strip("[]")
-    low, _, high = ports.partition("-")
-    if colon and "@" not in host and "/" not in spot and low.isdigit():
-        last = int(high) if high.isdigit() else int(low)
-        for port in range(int(low), min(last, int(low) + 1000) + 1):
-            yield ("" if host == "*" else host), port
+def of_words(given: tuple[str, ...]) -> Iterator[Spot]:
+    """What a ``bind`` line binds; ``given`` are the words behind ``bind``."""
+    sure = _ELSEWHERE.isdisjoint(given[1:])
+    for part in given[0].split(",") if given else ():
+        if "/" in part:
+            yield Spot(part.removeprefix("unix@"), 0, sure)
+        elif not part.startswith(("fd@", "abns@", "sockpair@", "quic", "udp")):
+            yield from _addresses(part, sure)
 
 
-def _held(pid: int) -> frozenset[int] | None:
-    """The ports on which a process or a child of it listens; None if it cannot be told."""
+def clash(claims: Iterable[tuple[Spot, str]], wanted: Iterable[Spot]) -> tuple[Spot, str] | None:
+    """The first of the wanted spots that somebody has already, and who; None if none is."""
+    by_port: dict[int, list[tuple[Spot, str]]] = {}
+    for spot, owner in claims:
+        by_port.setdefault(spot.port, []).append((spot, owner))
+    for spot in wanted:
+        for other, owner in by_port.get(spot.port, ()):
+            if spot.overlaps(other):
+                return spot, owner
+    return None
+
+
+def unbindable(wanted: Iterable[Spot], held: frozenset[Spot]) -> dict[Spot, str]:
+    """Why some of these cannot be bound; ``held`` is what HAProxy has already."""
+    found: dict[Spot, str] = {}
+    by_port: dict[int, list[Spot]] = {}
+    for spot in held:
+        by_port.setdefault(spot.port, []).append(spot)
+    for spot in wanted:
+        if not spot.trial or any(spot.overlaps(other) for other in by_port.get(spot.port, ())):
+            continue
+        if reason := _fault(spot):
+            found[spot] = f"cannot bind {spot}: {reason}"
+    return found
+
+
+def held_by(pid: int) -> frozenset[Spot] | None:
+    """Where a process or a child of it listens; None if it cannot be told."""
     try:
         process = psutil.Process(pid)
         family = (process, *process.children(recursive=True))
         connections = [c for member in family for c in member.net_connections(kind="tcp")]
     except (psutil.Error, OSError):
         return None
-    return frozenset(c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN)
+    return frozenset(
+        Spot("" if c.laddr.ip in ("0.0.0.0", "::") else c.laddr.ip, c.laddr.port)
+        for c in connections
+        if c.status == psutil.CONN_LISTEN
+    )
 
 
-def _fault(host: str, port: int) -> str:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _addresses(part: str, sure: bool) -> Iterator[Spot]:
+    host, colon, ports = part.rpartition(":")
+    host = host.removeprefix("ipv4@").removeprefix("ipv6@").strip("[]")
+    low, _, high = ports.partition("-")
+    if not colon or not low.isdigit():
+        return
+    everywhere = host in ("", "*", "0.0.0.0", "::")
+    known = everywhere or is_address(host)
+    last = int(high) if high.isdigit() else int(low)
+    for port in range(int(low), min(last, int(low) + _RANGE) + 1):
+        yield Spot("" if everywhere else host, port, sure and known)
+
+
+def _fault(spot: Spot) -> str:
+    if not spot.port:
+        directory = Path(spot.host).parent
+        return "" if directory.is_dir() else f"there is no directory {directory}"
+    family = socket.AF_INET6 if ":" in spot.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             if family == socket.AF_INET6:
                 trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            trial.bind((host, port))
+            trial.bind((spot.host, spot.port))
             trial.listen(1)
         except OSError as error:
+            if error.errno in _UNSURE and os.geteuid():
+                return ""
             return error.strerror or str(error)
     return ""

@@ -1,35 +1,47 @@
 """From all stanzas to a configuration that HAProxy takes, with the faulty ones left out.
 
-A cluster that is at fault (a port of another's, a line that HAProxy refuses, an address that
-cannot be bound) is confined to itself: its last good stanza is used, or none at all.
+A cluster that is at fault (an address of another's, a line that HAProxy refuses, an address
+that cannot be bound) is confined to itself: its last good stanza is used, or none at all.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from lighthouse.haproxy.process import STDIN, Verdict
-from lighthouse.haproxy.render import STATS, Chunk, Skeleton, owner_at, skeleton, text_of
-from lighthouse.haproxy.settings import Settings
+from lighthouse.balancer import Finding
+from lighthouse.haproxy import binds
+from lighthouse.haproxy.binds import Spot
+from lighthouse.haproxy.draft import Chunk, Place, origin, text_of
+from lighthouse.haproxy.process import Verdict
+from lighthouse.haproxy.render import METRICS, STATS, Skeleton
+from lighthouse.haproxy.settings import Settings, header
 from lighthouse.haproxy.stanza import Stanza
 
 ROUNDS: Final = 20
 """HAProxy stops reading at some faults, so one check may show just the first of several."""
 
-_POSITION: Final = re.compile(rf"\[{re.escape(STDIN)}:(\d+)\]")
+_POSITION: Final = re.compile(r"\[/[^\]\s]*:(\d+)\]")
 _PREFIX: Final = re.compile(
-    r"^\[ALERT\]\s*\(\d+\) : (?:config : )?(?:parsing )?(?:\[[^\]]*\]\s*: )?"
+    r"^\[(?:ALERT|WARNING)\]\s*\(\d+\) : (?:config : )?(?:parsing |Binding )?"
+    r"(?:\[[^\]]*\]\s*:? )?"
 )
 _NAMED: Final = re.compile(r"(?:frontend|backend|proxy|server) '?([A-Za-z0-9_.-]+)")
-_SUMMARY: Final = ("Error(s) found in configuration", "Fatal errors found in configuration")
+_SUMMARY: Final = (
+    *("Error(s) found in configuration", "Fatal errors found in configuration"),
+    *("Some protocols failed to start", "Loading failure", "Warnings were found"),
+)
 
 Stanzas = Mapping[str, Stanza]
 
 
 class Refused(ValueError):
-    """No candidate passes, whatever cluster is left out; HAProxy's words."""
+    """No candidate passes, whatever cluster is left out; HAProxy's words, and their places."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("; ".join(one.message for one in findings[:3]))
+        self.findings: Final = tuple(findings)
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -37,93 +49,154 @@ class Candidate(msgspec.Struct, frozen=True):
 
     skeleton: Skeleton
     chunks: tuple[Chunk, ...]
-    refused: dict[str, str] = {}
-    warnings: tuple[str, ...] = ()
+    refused: dict[str, tuple[Finding, ...]] = {}
+    warnings: tuple[Finding, ...] = ()
 
 
-def allot(settings: Settings, stanzas: Stanzas) -> tuple[dict[str, Stanza], dict[str, str]]:
-    """The clusters that may have their ports and names, and why the others may not.
+def allot(
+    settings: Settings, head: Iterable[Chunk], stanzas: Stanzas
+) -> tuple[dict[str, Stanza], dict[str, Finding]]:
+    """The clusters that may have their addresses and names, and why the others may not.
 
-    The settings' own come first, then the clusters by name.
+    The settings' own (whose text is ``head``) come first, then the clusters by name.
     """
-    ports = {meta.port: f"meta_clusters.{n}" for n, meta in settings.meta_clusters.items()}
-    ports |= {proxy.port: f"proxies.{n}" for n, proxy in settings.proxies.items()}
-    if settings.stats:
-        ports[settings.stats.port] = "stats"
-    names = {STATS, *settings.meta_clusters, *settings.proxies}
-    kept, faults = {}, {}
+    claims = [(spot, "the balancer's file") for chunk in head for spot in binds.spots(chunk.text)]
+    names = _names(settings)
+    kept: dict[str, Stanza] = {}
+    faults = {}
     for name in sorted(stanzas):
         stanza = stanzas[name]
+        facts = stanza.facts
         if name in names:
-            faults[name] = "a proxy or meta_cluster in the balancer's file has the same name"
-        elif stanza.port is not None and stanza.port in ports:
-            faults[name] = f"port {stanza.port} belongs to {ports[stanza.port]}"
+            text = "a proxy, section or meta_cluster in the balancer's file has the same name"
+            faults[name] = Finding((), text, name)
+        elif taken := binds.clash(claims, facts.spots):
+            spot, owner = taken
+            faults[name] = Finding(_place(spot), f"{_shown(spot)} belongs to {owner}", name)
         else:
             kept[name] = stanza
-            if stanza.port is not None:
-                ports[stanza.port] = f"cluster {name}"
-            if stanza.meta is not None and stanza.meta not in settings.meta_clusters:
-                faults[name] = f"meta_cluster '{stanza.meta}' is not in the balancer's file"
+            claims += [(spot, f"cluster {name}") for spot in facts.spots]
+            if (fault := _without_meta(settings, stanza)) is not None:
+                faults[name] = fault
     return kept, faults
 
 
-def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> dict[str, str]:
-    """What HAProxy found, by owner; what it gives no place or name for goes to ``""``."""
+def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]:
+    """What HAProxy found, with the cluster and the place in its YAML.
+
+    What it gives no place or name for is about the settings as a whole.
+    """
     clusters = {chunk.owner for chunk in chunks if chunk.owner}
     lines = text_of(chunks).splitlines()
-    found: dict[str, str] = {}
-    loose = ""
+    found: dict[tuple[str, Place], Finding] = {}
+    loose: list[Finding] = []
     for alert in alerts:
         if any(part in alert for part in _SUMMARY):
             continue
         text = _PREFIX.sub("", alert).strip()
+        owner, path = "", Place()
         if place := _POSITION.search(alert):
             number = int(place.group(1))
-            owner = owner_at(chunks, number)
+            owner, path = origin(chunks, number)
             shown = lines[number - 1].strip() if number <= len(lines) else ""
-            found.setdefault(owner, f"{text} (in: {shown})" if shown else text)
+            text = f"{text} (in: {shown})" if shown else text
         elif named := [name for name in _NAMED.findall(alert) if name in clusters]:
-            found.setdefault(named[0], text)
+            owner = named[0]
         else:
-            loose = loose or text
-    if loose and not found:
-        found[""] = loose
-    return found
+            loose.append(Finding((), text))
+            continue
+        found.setdefault((owner, path), Finding(path, text, owner or None))
+    return tuple(found.values()) or tuple(loose[:1])
+
+
+def warn(warnings: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]:
+    """What HAProxy warns of, each with its place."""
+    return tuple(msgspec.structs.replace(f, warning=True) for f in blame(warnings, chunks))
 
 
 def confine(
-    settings: Settings,
     wanted: Stanzas,
     good: Stanzas,
+    frame: Callable[[Stanzas], Skeleton],
     fill: Callable[[Skeleton], tuple[Chunk, ...]],
-    judge: Callable[[tuple[Chunk, ...]], tuple[Verdict, dict[str, str]]],
+    judge: Callable[[tuple[Chunk, ...]], tuple[Verdict, tuple[Finding, ...]]],
 ) -> Candidate:
     """The largest part of what is wanted that passes; raises ``Refused`` if none does.
 
-    ``fill`` renders a skeleton with its servers; ``judge`` gives HAProxy's verdict on a text
-    and, if that is good, the owners whose addresses cannot be bound.
+    ``frame`` makes a skeleton of those stanzas that may have their addresses, ``fill`` renders
+    it with its servers; ``judge`` gives HAProxy's verdict on a text and, if that is good, what
+    cannot be bound.
     """
     use = dict(wanted)
-    refused: dict[str, str] = {}
+    refused: dict[str, tuple[Finding, ...]] = {}
     for _ in range(ROUNDS):
-        kept, _ = allot(settings, use)
-        frame = skeleton(settings, tuple(kept.values()))
-        chunks = fill(frame)
+        drawn = frame(use)
+        chunks = fill(drawn)
         verdict, unbound = judge(chunks)
-        faulty = dict(unbound) if verdict.valid else blame(verdict.alerts, chunks)
+        faulty = unbound if verdict.valid else blame(verdict.alerts, chunks)
         if verdict.valid and not faulty:
-            return Candidate(frame, chunks, refused, verdict.warnings)
-        if "" in faulty:
+            return Candidate(drawn, chunks, refused, warn(verdict.warnings, chunks))
+        kept = {stanza.cluster: stanza for stanza in drawn.stanzas}
+        owned = _by_cluster(faulty)
+        if "" in owned:
             changed = [n for n in kept if n not in refused and kept[n] != good.get(n)]
-            if not good or not changed or verdict.valid:
-                raise Refused(faulty[""])
-            reason = faulty[""]
-            faulty = dict.fromkeys(changed, reason)
-        for name, reason in faulty.items():
+            placed = any(finding.path for finding in owned[""])
+            if not good or not changed or verdict.valid or placed:
+                raise Refused(owned[""])
+            owned = {name: _all_of(owned[""], name) for name in changed}
+        for name, findings in owned.items():
             before = good.get(name)
-            if name not in refused and before is not None and before != use[name]:
+            if name not in refused and before is not None and before != use.get(name):
                 use[name] = before
             else:
                 use.pop(name, None)
-            refused.setdefault(name, reason)
-    raise Refused(f"too many faults; the last ones: {refused}")
+            refused.setdefault(name, findings)
+    raise Refused([one for findings in refused.values() for one in findings])
+
+
+def _by_cluster(findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.cluster or "", []).append(finding)
+    return {name: tuple(several) for name, several in found.items()}
+
+
+def _all_of(findings: Iterable[Finding], cluster: str) -> tuple[Finding, ...]:
+    return tuple(msgspec.structs.replace(finding, cluster=cluster) for finding in findings)
+
+
+def _names(settings: Settings) -> set[str]:
+    extra = [header(text) for text in settings.extra_sections]
+    own = {head.name for head in extra if head.is_proxy}
+    return {STATS, METRICS, *settings.meta_clusters, *settings.proxies, *own}
+
+
+def _without_meta(settings: Settings, stanza: Stanza) -> Finding | None:
+    """Why a member of a meta cluster gets none of its requests, if it does not."""
+    meta = stanza.facts.meta
+    if meta is None:
+        return None
+    if meta not in settings.meta_clusters:
+        text = f"meta_cluster '{meta}' is not in the balancer's file"
+        return Finding((), text, stanza.cluster)
+    if not stanza.facts.routes and not stanza.facts.spots:
+        text = f"nothing tells its requests at '{meta}': give it an acl, hosts or paths"
+        return Finding((), text, stanza.cluster)
+    return None
+
+
+def _place(spot: Spot) -> Place:
+    return ("port",) if spot.port else ("bind",)
+
+
+def _shown(spot: Spot) -> str:
+    return f"port {spot.port}" if spot.port else spot.host
+
+
+def faulty_binds(chunks: Sequence[Chunk], wrong: Mapping[Spot, str]) -> Iterator[Finding]:
+    """Each spot that cannot be had, as a finding about the line that wants it."""
+    for chunk in chunks if wrong else ():
+        for line, place in zip(chunk.text.splitlines(), chunk.places, strict=False):
+            for spot in binds.spots(line):
+                if spot in wrong:
+                    yield Finding(place, wrong[spot], chunk.owner or None)

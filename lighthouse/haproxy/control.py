@@ -1,23 +1,36 @@
 """What is done to the HAProxy processes: attach, start, replace, reload with proof."""
 
 import logging
+import os
+import signal
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from lighthouse.files import FileTarget
-from lighthouse.haproxy import process
+from lighthouse.haproxy import binds, process
+from lighthouse.haproxy.allowance import Allowance
+from lighthouse.haproxy.binds import Spot
+from lighthouse.haproxy.carry import NOTHING, carried
+from lighthouse.haproxy.draft import Chunk, text_of
 from lighthouse.haproxy.instance import Instance
-from lighthouse.haproxy.process import NotReloaded, NotStarted
-from lighthouse.haproxy.render import generation_in
+from lighthouse.haproxy.process import NotReloaded, NotStarted, Processes
+from lighthouse.haproxy.proof import missing
+from lighthouse.haproxy.render import carries_states, file_of, generation_in
+from lighthouse.haproxy.runtime import Lost
 from lighthouse.haproxy.settings import Settings
 
 log: Final = logging.getLogger(__name__)
 
 _PROOF: Final = 5.0
-_GAP: Final = 2.0
-_GAP_FACTOR: Final = 5
-_AGAIN: Final = 30.0
 _SETTLE: Final = 1.0
+_COLD: Final = 6.0
+"""A reload within the first seconds of a cold start loses the stick tables."""
+
+
+class Stranger(RuntimeError):
+    """Whoever answers on our socket is not the HAProxy of our configuration file."""
 
 
 class Control:
@@ -29,29 +42,52 @@ class Control:
     def __init__(self, settings: Settings, predecessor: int | None) -> None:
         self.settings: Final = settings
         self.binary: Final = process.find_binary(settings.haproxy_bin)
-        self.target: Final = FileTarget(settings.config_file, activate=self._activate)
+        self.target: Final = FileTarget(
+            settings.config_file, activate=self._activate, versions=settings.keep_versions
+        )
+        self.allowance: Final = Allowance(settings.reload_interval, settings.reloads_per_hour)
         self.instance: Instance | None = None
         self.reloads: list[str] = []
         self.reload_count = 0
         self.starts = 0
+        self.failure: NotReloaded | None = None
+        self.seen: Processes | None = None
         self._predecessor = predecessor
-        self._next_reload = 0.0
-        self._refused = ("", "", 0.0)
+        self._doubted: int | None = None
         self._started_at = float("-inf")
 
     def attach(self) -> Instance | None:
-        """The running worker, None if HAProxy does not run under these settings."""
+        """The running worker, None if HAProxy does not run under these settings.
+
+        Raises ``Stranger``.
+        """
         if self.instance is not None and self.instance.runtime.lost:
             log.warning("the connection to HAProxy's worker %d is gone", self.instance.pid)
             self.drop()
         if self.instance is not None or self._predecessor is not None:
             return self.instance
+        master = process.running(self.settings)
+        if any(process.is_stopped(pid) for pid in (master, self._doubted) if pid is not None):
+            return None
         try:
             self.instance = Instance.attach(self.settings.socket_file)
         except OSError:
-            if process.running(self.settings) is not None:
+            if master is not None:
                 self.instance = self._patiently()
+        if self.instance is not None:
+            self._identify(self.instance)
+            self._newest(self.instance)
         return self.instance
+
+    def confirm(self) -> None:
+        """Raises ``Lost`` unless the worker lives and its socket is where it should be."""
+        if self.instance is None:
+            return
+        if not os.path.exists(self.settings.socket_file):
+            raise Lost(f"{self.settings.socket_file} is gone")
+        self._doubted = self.instance.pid
+        self.instance.confirm()
+        self._doubted = None
 
     def drop(self) -> None:
         """Let go of the connection; an old worker must not be kept alive by it."""
@@ -59,78 +95,129 @@ class Control:
             self.instance.close()
             self.instance = None
 
-    def held_by(self) -> int | None:
-        """The process that may hold our ports now."""
+    def held(self) -> frozenset[Spot] | None:
+        """Where our HAProxy listens now; None if that cannot be told."""
         if self.instance is not None:
-            return self.instance.pid
-        return self._predecessor or process.running(self.settings)
+            return binds.held_by(self.instance.pid)
+        holder = self._predecessor or process.running(self.settings)
+        return frozenset() if holder is None else binds.held_by(holder)
+
+    def processes(self) -> Processes | None:
+        """What the master says of its workers, None if none answers; kept as ``seen``."""
+        try:
+            self.seen = process.processes(self.settings.master, 0.2)
+        except OSError:
+            self.seen = None
+        return self.seen
 
     def start(self) -> Instance:
         """Start HAProxy on the file; raises ``NotStarted``."""
         if time.monotonic() - self._started_at < _SETTLE:
             raise NotStarted("HAProxy ended as soon as it had been started")
         self._started_at = time.monotonic()
-        replace = self._predecessor or process.running(self.settings)
-        process.start(self.binary, self.settings, replace)
-        self._predecessor = None
-        self.starts += 1
-        log.info("HAProxy has been started (%s)", self.binary)
+        self._keep_states(NOTHING)
+        stuck = self._predecessor or process.running(self.settings)
         try:
+            if self.settings.command:
+                process.command(self.settings.command)
+            else:
+                process.start(self.binary, self.settings, stuck)
             self.instance = self._prove(None)
         except (OSError, NotReloaded) as error:
-            raise NotStarted(f"it was started, but {error}") from error
+            raise NotStarted(str(error)) from error
+        self._predecessor = None
+        self.starts += 1
+        log.info("HAProxy has been started (%s)", self.settings.command or self.binary)
+        if stuck is not None:
+            _put_down(stuck)
         return self.instance
 
-    def waits(self, generation: str) -> float:
-        """Seconds until a reload to this generation may be tried."""
-        now = time.monotonic()
-        refused, _, until = self._refused
-        return max(self._next_reload - now, until - now if refused == generation else 0.0, 0.0)
+    def warm_up(self) -> None:
+        """Hold the next reload until stick tables would survive it."""
+        self.allowance.hold(self._started_at + _COLD)
 
-    def refusal(self, generation: str) -> str:
-        """Why the last reload to this generation failed, empty if it did not."""
-        return self._refused[1] if self._refused[0] == generation else ""
+    def reload(self, chunks: Iterable[Chunk], reason: str, ours: Iterable[str]) -> None:
+        """Install the file and reload; raises ``OSError`` or ``files.NotActivated``.
 
-    def reload(self, text: str, reason: str) -> None:
-        """Install the file and reload; raises ``OSError`` or ``files.NotActivated``."""
+        ``ours`` are the backends whose servers' states lighthouse decides. ``failure`` has
+        HAProxy's words afterwards, if it has any.
+        """
         began = time.monotonic()
-        generation = generation_in(text)
+        chunks = tuple(chunks)
+        text = text_of(chunks)
         log.info("reload: %s", reason)
+        self.failure = None
+        if self.instance is not None and carries_states(self.settings):
+            self._keep_states(carried(self.instance.states(), text, ours))
+        failed = generation_in(text)
         try:
-            self.target.install(text.encode(), active=False)
-        except RuntimeError as error:
-            self._refused = (generation, str(error), time.monotonic() + _AGAIN)
+            self.target.install(file_of(chunks), active=False)
+            failed = ""
+            self.reload_count += 1
+            self.reloads = [*self.reloads[-4:], reason]
+        except OSError:
+            failed = ""
             raise
         finally:
-            took = time.monotonic() - began
-            self._next_reload = time.monotonic() + max(_GAP, _GAP_FACTOR * took)
-        self._refused = ("", "", 0.0)
-        self.reload_count += 1
-        self.reloads = [*self.reloads[-4:], reason]
+            self.allowance.note(began, time.monotonic(), failed)
+            self._keep_states(NOTHING)
+
+    def bound_old(self) -> None:
+        """End the worker that has been replaced longest, if there are too many of them."""
+        found = self.processes()
+        if found is not None and len(found.old) > self.settings.max_old_workers:
+            oldest = max(found.old, key=lambda old: old.age)
+            log.warning(
+                "%d replaced workers still serve connections (max_old_workers is %d): the oldest,"
+                " pid %d, is ended after %d s",
+                len(found.old),
+                self.settings.max_old_workers,
+                oldest.pid,
+                oldest.age,
+            )
+            process.end(oldest.pid, signal.SIGTERM)
 
     def _activate(self) -> None:
-        """Have the file loaded, and prove it: a new worker of the file's generation serves."""
+        """Have the file loaded, and prove it: a new worker serves all that the file says."""
+        before = self.instance.pid if self.instance else None
         self.drop()
         try:
-            worker = process.reload(self.settings.master)
+            if self.settings.command:
+                process.command(self.settings.command)
+                worker = None
+            else:
+                worker = self._reloaded()
+            self.instance = self._prove(worker, before)
+        except NotReloaded as error:
+            self.failure = self.failure or error
+            raise
+
+    def _reloaded(self) -> int | None:
+        try:
+            return process.reload(self.settings.master)
         except OSError:
             log.warning("the master's socket does not answer; HAProxy is replaced")
-            process.start(self.binary, self.settings, process.running(self.settings))
-            worker = None
-        self.instance = self._prove(worker)
+        process.start(self.binary, self.settings, process.running(self.settings))
+        return None
 
-    def _prove(self, worker: int | None) -> Instance:
-        generation = generation_in((self.target.read() or b"").decode("utf-8", "replace"))
+    def _prove(self, worker: int | None, former: int | None = None) -> Instance:
+        """The worker that serves the file; ``former`` is the one that must be replaced by it."""
+        text = (self.target.read() or b"").decode("utf-8", "replace")
         deadline = time.monotonic() + _PROOF
         while True:
             left = deadline - time.monotonic()
             instance = Instance.attach(self.settings.socket_file, max(0.0, left))
-            right = worker is None or instance.pid == worker
-            if right and instance.generation == generation:
+            if instance.pid == former:
+                lack = f"worker {former} has not been replaced"
+            elif worker is not None and instance.pid != worker:
+                lack = f"worker {instance.pid} answers, not the new one"
+            else:
+                lack = missing(instance, text)
+            if not lack:
                 return instance
             instance.close()
             if left <= 0:
-                raise NotReloaded(f"worker {instance.pid} runs another configuration")
+                raise NotReloaded(lack)
             time.sleep(0.01)
 
     def _patiently(self) -> Instance | None:
@@ -140,3 +227,51 @@ class Control:
         except OSError as error:
             log.warning("HAProxy runs, but its socket does not answer: %s", error)
             return None
+
+    def _identify(self, instance: Instance) -> None:
+        """Whether this is our HAProxy: its files, and whose it is. Raises ``Stranger``."""
+        config = self.settings.config_file
+        uid = instance.runtime.owner()
+        fault = ""
+        seen = Path(f"/proc/{instance.pid}").exists()
+        if seen and not process.runs_on(instance.pid, config):
+            fault = f"was not started on {config}"
+        elif os.geteuid() and uid not in (0, os.geteuid()):
+            fault = f"belongs to user {uid}"
+        if fault:
+            self.drop()
+            who = f"the HAProxy at {self.settings.socket_file} (pid {instance.pid})"
+            raise Stranger(f"{who} {fault}; it is left alone")
+
+    def _newest(self, instance: Instance) -> None:
+        """Wait out a reload that somebody has under way, and attach to what comes of it."""
+        if self.settings.command:
+            return
+        try:
+            found = process.processes(self.settings.master)
+        except OSError:
+            return
+        if found.workers and found.workers[0] != instance.pid:
+            self.drop()
+            self.instance = Instance.attach(self.settings.socket_file, _SETTLE)
+
+    def _keep_states(self, text: str) -> None:
+        """Write the file of states; a reload without it is a reload without memory."""
+        if not carries_states(self.settings):
+            return
+        try:
+            descriptor = os.open(
+                self.settings.states, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644
+            )
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self.settings.states, error.strerror)
+
+
+def _put_down(master: int) -> None:
+    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end."""
+    for pid in process.family(master):
+        if process.is_stopped(pid):
+            log.warning("HAProxy's process %d is stopped, and is killed", pid)
+            process.end(pid, signal.SIGKILL)

@@ -49,3 +49,8 @@ def last(lines: Sequence[str], start: str) -> tuple[str, ...]:
         if found[:1] == (start,):
             return found
     return ()
+
+
+def as_lines(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """What may be written as one text or as a list of texts."""
+    return (given,) if isinstance(given, str) else given

@@ -21,6 +21,9 @@ _POLL: Final = 0.01
 _DISABLED: Final = "Proxy is disabled."
 """What a worker answers that has been replaced."""
 
+_PATIENCE: Final = 0.8
+"""Seconds that a worker gets to say that it is alive."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """A server that could not be brought to where it should be, in HAProxy's words."""
@@ -36,15 +39,16 @@ class Instance:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime: Final = runtime
         info, env, states, backends = runtime.ask(
-            [("show", "info"), ("show", "env", MARKER), ("show", "servers", "state"), _BACKENDS]
+            [("show", "info"), ("show", "env", MARKER), _STATES, ("show", "backend")]
         )
         facts = dict(row.split(": ", 1) for row in info.splitlines() if ": " in row)
         self.stopping: Final = facts.get("Stopping") == "1"
         self.pid: Final = int(facts.get("Pid", 0))
         self.version: Final = facts.get("Version", "")
         self.generation: Final = env.partition("=")[2] if env.startswith(f"{MARKER}=") else ""
-        self.live: dict[str, dict[str, Live]] = {}
-        self._read(states, backends)
+        self.live: dict[str, dict[str, Live]] = read_states(states)
+        for name in backends.splitlines()[1:]:
+            self.live.setdefault(name.strip(), {})
 
     @classmethod
     def attach(cls, path: str, within: float = 0.0) -> "Instance":
@@ -69,14 +73,35 @@ class Instance:
     def close(self) -> None:
         self.runtime.close()
 
-    def refresh(self, backends: Sequence[str]) -> None:
-        """Read the servers of these afresh; raises ``Lost`` if the worker has been replaced."""
-        questions = [("show", "servers", "state", backend) for backend in backends]
-        info, *states = self.runtime.ask([("show", "info"), *questions])
-        if "\nStopping: 1" in info:
-            raise Lost("the worker has been replaced")
-        for backend, text in zip(backends, states, strict=True):
+    def confirm(self) -> None:
+        """Raises ``Lost`` unless this is still the worker that serves, alive and well."""
+        (info,) = self.runtime.ask([("show", "info")], _PATIENCE)
+        self._same(info)
+
+    def refresh(self, backends: Sequence[str]) -> list[str]:
+        """Read the servers of these afresh; their statistics, one text for each.
+
+        Raises ``Lost`` if the worker has been replaced.
+        """
+        states = [(*_STATES, backend) for backend in backends]
+        statistics = [("show", "stat", backend, "4", "-1") for backend in backends]
+        info, *replies = self.runtime.ask([("show", "info"), *states, *statistics])
+        self._same(info)
+        for backend, text in zip(backends, replies[: len(states)], strict=True):
             self.live[backend] = read_states(text).get(backend, {})
+        return replies[len(states) :]
+
+    def states(self) -> str:
+        """All servers, as a file of states has them."""
+        return self.runtime.ask([_STATES])[0]
+
+    def open_frontends(self) -> set[str]:
+        """The names of the frontends that take connections."""
+        (text,) = self.runtime.ask([("show", "stat", "-1", "1", "-1")])
+        header, *rows = text.splitlines()
+        columns = header.removeprefix("# ").split(",")
+        found = [dict(zip(columns, row.split(","), strict=False)) for row in rows if row]
+        return {row["pxname"] for row in found if row["status"] == "OPEN"}
 
     def climb(self, climbs: Sequence[Climb]) -> list[Failure]:
         """Send what the climbs need: all gains first, then the losses of those that gained.
@@ -104,11 +129,9 @@ class Instance:
             self.live[backend].pop(name, None)
         return gone
 
-    def _read(self, states: str, backends: str) -> None:
-        found = read_states(states)
-        for name in backends.splitlines()[1:]:
-            found.setdefault(name.strip(), {})
-        self.live = found
+    def _same(self, info: str) -> None:
+        if "\nStopping: 1" in info or f"\nPid: {self.pid}\n" not in f"\n{info}\n":
+            raise Lost("the worker has been replaced")
 
     def _send(self, steps: Sequence[Step]) -> list[Failure]:
         replies = iter(self.runtime.ask([c for step in steps for c in step.commands]))
@@ -126,4 +149,4 @@ class Instance:
         return failures
 
 
-_BACKENDS: Final = ("show", "backend")
+_STATES: Final = ("show", "servers", "state")

@@ -6,7 +6,7 @@ Nothing if they are equal; then state, weight and address of servers that are th
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,15 +17,21 @@ from lighthouse.haproxy.stanza import Stanza
 _FORCED_MAINT: Final = 0x01
 _DRAIN: Final = 0x08
 
+Rung = Literal["state", "weight", "address", "add", "maintenance"]
+
 
 class Live(msgspec.Struct, frozen=True):
-    """A server as HAProxy runs it. ``state``: as it was last set by us or anyone."""
+    """A server as HAProxy runs it. ``state``: as it was last set by us or anyone.
+
+    ``initial`` is the weight that its line in the file gave it.
+    """
 
     id: int
     ip: str
     port: int
     weight: int
     state: str = "ready"
+    initial: int = 1
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -33,6 +39,7 @@ class Step(msgspec.Struct, frozen=True):
 
     backend: str
     server: str
+    rung: Rung
     commands: tuple[Command, ...]
     after: Live
 
@@ -58,22 +65,27 @@ Lives = Mapping[str, Live]
 def climb(stanza: Stanza, wanted: Servers, live: Lives) -> Climb:
     """How a backend gets from its live servers to the wanted ones."""
     gain = []
+    lose = []
     reload = ""
     for name, server in wanted.items():
         there = live.get(name)
         if there is None:
-            if stanza.static:
-                reload = f"{stanza.cluster}: {name} is new, and {stanza.static}"
-            else:
+            if stanza.facts.growth.way == "add":
                 gain.append(_add(stanza, server))
+            elif not server.spare:
+                reload = f"{stanza.cluster}: {name} is new, and {stanza.facts.growth.why}"
         elif there.id != server.id:
             reload = f"{stanza.cluster}: {name} runs with another id"
-        elif stanza.static and there.weight != server.weight:
-            reload = f"{stanza.cluster}: the weight of {name} changed, and {stanza.static}"
-        elif commands := tuple(_mend(stanza.cluster, server, there)):
-            gain.append(Step(stanza.cluster, name, commands, _live(server)))
+        elif server.spare:
+            if there.state != "maint":
+                lose.append(_retire(stanza.cluster, name, there))
+        elif weight := _out_of_reach(stanza, server, there):
+            reload = f"{stanza.cluster}: {weight}"
+        elif there != (after := _after(server, there)):
+            rung, commands = _mend(stanza, server, there)
+            gain.append(Step(stanza.cluster, name, rung, commands, after))
     gone = (n for n in live if n not in wanted and live[n].state != "maint")
-    lose = [_retire(stanza.cluster, name, live[name]) for name in gone if not stanza.owns(name)]
+    lose += [_retire(stanza.cluster, name, live[name]) for name in gone if not stanza.owns(name)]
     return Climb(tuple(gain), tuple(lose), reload)
 
 
@@ -81,7 +93,10 @@ def excuse(stanza: Stanza, wanted: Servers, live: Lives) -> dict[str, Live]:
     """The live servers, with what a server's agent may have changed taken as wanted."""
     if not stanza.agent:
         return dict(live)
-    return {name: _live(wanted[name]) if name in wanted else there for name, there in live.items()}
+    return {
+        name: _after(wanted[name], there) if name in wanted else there
+        for name, there in live.items()
+    }
 
 
 def delete(backend: str, server: str) -> Command:
@@ -90,6 +105,8 @@ def delete(backend: str, server: str) -> Command:
 
 def deletable(stanza: Stanza, version: tuple[int, ...]) -> bool:
     """Whether ``del server`` is safe here: before 2.8 it crashes with random balancing."""
+    if stanza.facts.growth.way == "slot":
+        return False
     return version >= (2, 8) or "balance random" not in stanza.text
 
 
@@ -109,29 +126,34 @@ def succeeded(command: Command, reply: str) -> bool:
 def read_states(text: str) -> dict[str, dict[str, Live]]:
     """The servers by backend in the reply to ``show servers state``."""
     found: dict[str, dict[str, Live]] = {}
-    columns: list[str] = []
+    place: dict[str, int] = {}
     for row in text.splitlines():
         if row.startswith("# "):
             columns = row[2:].split()
             place = {name: columns.index(name) for name in _COLUMNS}
-        elif columns and row.strip():
+        elif place and row.strip():
             fields = row.split()
-            backend, name, ip, port, number, weight, admin = (fields[place[c]] for c in _COLUMNS)
-            state = _state(int(admin))
-            live = Live(int(number), _canonical(ip), int(port), int(weight), state)
+            backend, name, ip, *numbers = (fields[place[column]] for column in _COLUMNS)
+            number, port, weight, initial, admin = map(int, numbers)
+            live = Live(number, _canonical(ip), port, weight, state_of(admin), initial)
             found.setdefault(backend, {})[name] = live
     return found
 
 
 _COLUMNS: Final = (
-    "be_name",
-    "srv_name",
-    "srv_addr",
-    "srv_port",
-    "srv_id",
-    "srv_uweight",
-    "srv_admin_state",
+    *("be_name", "srv_name", "srv_addr", "srv_id", "srv_port"),
+    *("srv_uweight", "srv_iweight", "srv_admin_state"),
 )
+
+
+def state_rows(text: str) -> Iterator[dict[str, str]]:
+    """The rows of a reply to ``show servers state``, by column."""
+    columns: list[str] = []
+    for row in text.splitlines():
+        if row.startswith("# "):
+            columns = row[2:].split()
+        elif columns and row.strip():
+            yield dict(zip(columns, row.split(), strict=False))
 
 
 def _canonical(ip: str) -> str:
@@ -139,14 +161,24 @@ def _canonical(ip: str) -> str:
     return str(ipaddress.IPv6Address(ip)) if ":" in ip else ip
 
 
-def _state(admin: int) -> str:
+def state_of(admin: int) -> str:
+    """An administrative state in words; a file's own ``disabled`` does not count when lifted."""
     if admin & _FORCED_MAINT:
         return "maint"
     return "drain" if admin & _DRAIN else "ready"
 
 
-def _live(server: Server) -> Live:
-    return Live(server.id, server.ip, server.port, server.weight)
+def _after(server: Server, there: Live | None) -> Live:
+    initial = server.weight if there is None else there.initial
+    return Live(server.id, server.ip, server.port, server.weight, "ready", initial)
+
+
+def _out_of_reach(stanza: Stanza, server: Server, there: Live) -> str:
+    """Why a weight cannot be had at run time, empty if it can."""
+    growth = stanza.facts.growth
+    if not growth.coarse or server.weight in (there.weight, 0, there.initial):
+        return ""
+    return f"the weight of {server.name} changed, and {growth.why}"
 
 
 def _add(stanza: Stanza, server: Server) -> Step:
@@ -157,19 +189,28 @@ def _add(stanza: Stanza, server: Server) -> Step:
     if "agent-check" in server.options:
         commands.append(("enable", "agent", path))
     commands.append(("set", "server", path, "state", "ready"))
-    return Step(stanza.cluster, server.name, tuple(commands), _live(server))
+    return Step(stanza.cluster, server.name, "add", tuple(commands), _after(server, None))
 
 
-def _mend(backend: str, server: Server, there: Live) -> Iterator[Command]:
-    path = f"{backend}/{server.name}"
-    if (there.ip, there.port) != (server.ip, server.port):
-        yield ("set", "server", path, "addr", server.ip, "port", str(server.port))
+def _mend(stanza: Stanza, server: Server, there: Live) -> tuple[Rung, tuple[Command, ...]]:
+    path = f"{stanza.cluster}/{server.name}"
+    commands: list[Command] = []
+    rung: Rung = "state"
     if there.weight != server.weight:
-        yield ("set", "server", path, "weight", str(server.weight))
+        rung = "weight"
+        exact = str(server.weight)
+        coarse = "100%" if server.weight else "0%"
+        weight = coarse if stanza.facts.growth.coarse else exact
+        commands.append(("set", "server", path, "weight", weight))
+    if (there.ip, there.port) != (server.ip, server.port):
+        rung = "address"
+        commands.insert(0, ("set", "server", path, "addr", server.ip, "port", str(server.port)))
     if there.state != "ready":
-        yield ("set", "server", path, "state", "ready")
+        commands.append(("set", "server", path, "state", "ready"))
+    return rung, tuple(commands)
 
 
 def _retire(backend: str, name: str, there: Live) -> Step:
     command = ("set", "server", f"{backend}/{name}", "state", "maint")
-    return Step(backend, name, (command,), msgspec.structs.replace(there, state="maint"))
+    after = msgspec.structs.replace(there, state="maint")
+    return Step(backend, name, "maintenance", (command,), after)

@@ -4,18 +4,23 @@ Everything is kept per cluster and made anew only for a cluster that has changed
 cost of a change does not depend on the size of the fleet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from lighthouse.cluster import Cluster
+from lighthouse.haproxy import nodeoption
+from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.ladder import Live
-from lighthouse.haproxy.render import Chunk, Skeleton, body
-from lighthouse.haproxy.server import Server, roster
-from lighthouse.haproxy.settings import Section, Settings, parse_section
-from lighthouse.haproxy.stanza import Stanza, build
+from lighthouse.haproxy.render import Skeleton, body
+from lighthouse.haproxy.section import Section, parse_section
+from lighthouse.haproxy.server import Need, Server, need, roster
+from lighthouse.haproxy.settings import Settings
+from lighthouse.haproxy.slots import Seat, seat
+from lighthouse.haproxy.stanza import Built, Stanza, build
 from lighthouse.node import is_cluster_name
+from lighthouse.peer import Peer
 
 Lives = Mapping[str, Mapping[str, Live]]
 """The running servers by backend and name."""
@@ -28,15 +33,23 @@ class _Made(msgspec.Struct, frozen=True):
 
 
 class Membership:
-    """The wanted clusters of one ``Settings``."""
+    """The wanted clusters of one ``Settings``.
+
+    ``faults`` are those whose sections make no sense, ``oddities`` what their nodes ask for
+    in vain.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
         self._all: dict[str, Cluster] = {}
-        self._made: dict[str, _Made] = {}
-        self._bodies: dict[str, tuple[_Made, Chunk]] = {}
-        self.stanzas: dict[str, Stanza] = {}
-        self.faults: dict[str, str] = {}
+        self._sections: Final[dict[str, Section]] = {}
+        self._built: Final[dict[str, Built]] = {}
+        self._made: Final[dict[str, _Made]] = {}
+        self._bodies: Final[dict[str, tuple[_Made, Chunk]]] = {}
+        self._peers: Final[dict[str, frozenset[Peer]]] = {}
+        self.stanzas: Final[dict[str, Stanza]] = {}
+        self.faults: Final[dict[str, str]] = {}
+        self.oddities: Final[dict[str, list[str]]] = {}
 
     def take(self, clusters: Sequence[Cluster]) -> tuple[set[str], bool]:
         """The names of clusters that changed, and whether anything but their nodes did."""
@@ -46,22 +59,26 @@ class Membership:
         for cluster in clusters:
             if cluster.config is None:
                 continue
-            seen[cluster.name] = cluster
-            before = self._all.get(cluster.name)
+            name = cluster.name
+            seen[name] = cluster
+            before = self._all.get(name)
             if before is cluster:
                 continue
-            touched.add(cluster.name)
+            touched.add(name)
             same = before is not None and (before.config, before.meta_cluster) == (
                 cluster.config,
                 cluster.meta_cluster,
             )
             if not same:
                 structural |= self._understand(cluster)
+            self._peers[name] = frozenset(node.peer for node in cluster.nodes if node.peer)
+            self._inspect(cluster)
         for name in self._all.keys() - seen.keys():
             structural |= self.stanzas.pop(name, None) is not None
             self.faults.pop(name, None)
-            self._made.pop(name, None)
-            self._bodies.pop(name, None)
+            self.oddities.pop(name, None)
+            for table in (self._sections, self._built, self._made, self._bodies, self._peers):
+                table.pop(name, None)
         self._all = seen
         return touched, structural
 
@@ -76,6 +93,10 @@ class Membership:
         """The whole file: a skeleton with its servers."""
         return (*frame.head, *[self._body(self._make(stanza, live)) for stanza in frame.stanzas])
 
+    def peers(self) -> frozenset[Peer]:
+        """Everybody who registered a node of any cluster."""
+        return frozenset().union(*self._peers.values())
+
     def count(self) -> tuple[int, int]:
         """Clusters and nodes."""
         return len(self._all), sum(len(cluster.nodes) for cluster in self._all.values())
@@ -87,26 +108,47 @@ class Membership:
         try:
             if not is_cluster_name(name):
                 raise ValueError("no name for a backend")
-            section: Section = parse_section(cluster.config or {})
-            self.stanzas[name] = build(self._settings, name, section, cluster.meta_cluster)
+            section = parse_section(cluster.config or {})
+            built = build(self._settings, name, section, cluster.meta_cluster)
+            self._sections[name], self._built[name] = section, built
+            if built.stanza != former:
+                self.stanzas[name] = built.stanza
             self.faults.pop(name, None)
         except ValueError as error:
             self.faults[name] = str(error)
-        return former != self.stanzas.get(name)
+        return former is not self.stanzas.get(name)
+
+    def _inspect(self, cluster: Cluster) -> None:
+        """Note what nodes ask for that they cannot have."""
+        stanza = self.stanzas.get(cluster.name)
+        allowed = stanza.facts.node_options if stanza else ()
+        found = [
+            f"{cluster.name}: {node.name}: its {key} is no value for that option"
+            for node in cluster.nodes
+            if allowed and node.metadata
+            for key in nodeoption.read(allowed, node.metadata)[1]
+        ]
+        if found:
+            self.oddities[cluster.name] = found
+        else:
+            self.oddities.pop(cluster.name, None)
 
     def _make(self, stanza: Stanza, live: Lives) -> _Made:
-        cluster = self._all.get(stanza.cluster, Cluster(stanza.cluster, known=False))
-        made = self._made.get(stanza.cluster)
+        name = stanza.cluster
+        cluster = self._all.get(name, Cluster(name, known=False))
+        section = self._sections.get(name, Section())
+        made = self._made.get(name)
         unknown = not cluster.known and not cluster.nodes
-        if made and made.cluster is cluster and made.stanza is stanza and not unknown:
+        fixed = stanza.facts.growth.way != "slot" and not unknown
+        if made and fixed and made.cluster is cluster and made.stanza is stanza:
             return made
-        running = live.get(stanza.cluster, {})
+        running = live.get(name, {})
         if unknown:
             servers = _as_running(stanza, running)
         else:
-            servers = roster(cluster.nodes, stanza.options, {n: s.id for n, s in running.items()})
-        made = _Made(cluster, stanza, servers)
-        self._made[stanza.cluster] = made
+            servers = _wanted(stanza, section, cluster, running)
+        if made is None or (made.cluster, made.stanza, made.servers) != (cluster, stanza, servers):
+            made = self._made[name] = _Made(cluster, stanza, servers)
         return made
 
     def _body(self, made: _Made) -> Chunk:
@@ -114,15 +156,37 @@ class Membership:
         name = made.stanza.cluster
         kept = self._bodies.get(name)
         if kept is None or kept[0] is not made:
-            kept = self._bodies[name] = (made, body(made.stanza, made.servers))
+            built = self._built.get(name)
+            places = built.places if built and built.stanza == made.stanza else ()
+            kept = self._bodies[name] = (made, body(made.stanza, made.servers, places))
         return kept[1]
 
 
+def _wanted(
+    stanza: Stanza, section: Section, cluster: Cluster, running: Mapping[str, Live]
+) -> dict[str, Server]:
+    facts = stanza.facts
+    nodes = cluster.nodes
+    if section.drain or section.maintenance:
+        nodes = tuple(taken for node in nodes if (taken := section.take(node)))
+    needs: list[Need] = [need(node, facts.node_options) for node in nodes]
+    if facts.growth.way == "slot":
+        seats = {n: Seat(s.ip, s.port, s.state == "ready") for n, s in running.items()}
+        return seat(needs, facts.options, facts.cookie, seats, facts.slots)
+    ids = {name: there.id for name, there in running.items()}
+    return roster(needs, facts.options, facts.cookie, ids)
+
+
 def _as_running(stanza: Stanza, running: Mapping[str, Live]) -> dict[str, Server]:
-    names: Iterable[str] = sorted(running)
-    return {
-        name: Server(name, there.id, there.ip, there.port, there.weight, stanza.options)
-        for name in names
-        for there in (running[name],)
-        if there.state == "ready" and not stanza.owns(name)
-    }
+    """The servers that run; slots stay, seated or vacant, and who left is not called back."""
+    slots = stanza.facts.growth.way == "slot"
+    found = {}
+    for name in sorted(running):
+        there = running[name]
+        if stanza.owns(name) or not (slots or there.state == "ready"):
+            continue
+        spare = there.state != "ready"
+        words = stanza.facts.options
+        weight = there.initial if spare else there.weight
+        found[name] = Server(name, there.id, there.ip, there.port, weight, words, spare)
+    return found

@@ -1,37 +1,56 @@
-"""What a sync would do, found out without doing any of it."""
+"""What a sync would do, and what HAProxy thinks of it, found out without doing any of it."""
 
 import difflib
 from collections.abc import Sequence
 
-from lighthouse.balancer import Preview
+from lighthouse.balancer import Finding, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import FileTarget
+from lighthouse.haproxy import candidate, recover
+from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.ladder import climb
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.process import find_binary
-from lighthouse.haproxy.recover import recover
-from lighthouse.haproxy.render import text_of
+from lighthouse.haproxy.membership import Lives, Membership
+from lighthouse.haproxy.process import Missing, find_binary
+from lighthouse.haproxy.render import Skeleton, file_of
 from lighthouse.haproxy.settings import Settings
+from lighthouse.haproxy.standing import Standing
 from lighthouse.haproxy.wish import Wish, difference
 
 
-def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
-    """The change of the file, the commands, and why a reload or a start, if one.
+def examine(settings: Settings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
+    """What HAProxy refuses and warns of, with the places in the YAML."""
+    members = Membership(settings)
+    members.take(clusters)
+    try:
+        wish = Wish(settings, members, find_binary(settings.haproxy_bin))
+        wish.choose({}, members.peers(), {}, None)
+    except Missing as error:
+        return (Finding((), str(error), warning=True),)
+    except candidate.Refused as error:
+        return error.findings
+    return (*wish.findings, *wish.warnings)
 
-    HAProxy is only asked questions. What it would refuse is not known here. Raises
-    ``process.Missing`` or ``OSError``.
+
+def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
+    """The change of the file, the commands, why a reload or a start, and what is refused.
+
+    HAProxy is only asked questions. Raises ``process.Missing`` or ``OSError``.
     """
     members = Membership(settings)
     members.take(clusters)
-    frame = Wish(settings, members, find_binary(settings.haproxy_bin)).frame({})
+    wish = Wish(settings, members, find_binary(settings.haproxy_bin))
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
+    standing = Standing()
     try:
         instance = Instance.attach(settings.socket_file)
     except OSError:
-        text = text_of(members.fill(frame, {}))
-        return Preview(_diff(before, text, settings), (), "HAProxy does not run; it is started")
+        frame, chunks, findings = _chosen(wish, members, standing, recover.lives(before))
+        diff = _diff(before, file_of(chunks).decode(), settings)
+        return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
+        standing.recall(before, instance.generation)
+        frame, chunks, findings = _chosen(wish, members, standing, instance.live)
         ways = [
             climb(stanza, members.servers(stanza, instance.live), instance.live[stanza.cluster])
             for stanza in frame.stanzas
@@ -40,14 +59,29 @@ def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
         steps = [step for way in ways for step in (*way.gain, *way.lose)]
         reasons = [way.reload for way in ways if way.reload]
         if frame.generation != instance.generation:
-            reasons.insert(0, difference(frame, recover(settings, before)))
+            reasons.insert(0, difference(frame, standing.proven, standing.peers))
         return Preview(
-            _diff(before, text_of(members.fill(frame, instance.live)), settings),
+            _diff(before, file_of(chunks).decode(), settings),
             tuple(" ".join(command) for step in steps for command in step.commands),
             "; ".join(reasons),
+            findings,
         )
     finally:
         instance.close()
+
+
+def _chosen(
+    wish: Wish, members: Membership, standing: Standing, live: Lives
+) -> tuple[Skeleton, tuple[Chunk, ...], tuple[Finding, ...]]:
+    """What would be loaded, and what is wrong; nothing new, if HAProxy refuses everything."""
+    peers = members.peers()
+    peers = standing.peers if peers <= standing.peers else peers
+    try:
+        found = wish.choose(standing.proven, peers, live, None)
+    except candidate.Refused as error:
+        frame = wish.frame(standing.proven, peers)
+        return frame, members.fill(frame, live), error.findings
+    return found.skeleton, found.chunks, (*wish.findings, *wish.warnings)
 
 
 def _diff(before: str, after: str, settings: Settings) -> str:

@@ -5,17 +5,21 @@ environment, no directory. It lives on when we end, however that happens.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import psutil
 
 from lighthouse.haproxy.settings import Settings
 
@@ -30,7 +34,8 @@ _START_TIMEOUT: Final = 8.0
 _RELOAD_TIMEOUT: Final = 8.0
 _POLL: Final = 0.01
 _MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+) \[failed: (\d+)\]", re.MULTILINE)
-_WORKER: Final = re.compile(r"^(\d+)\s+worker\s", re.MULTILINE)
+_WORKER: Final = re.compile(r"^(\d+)\s+worker\s+\S+\s+(\S+)", re.MULTILINE)
+_AGE: Final = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 
 
 class NotStarted(RuntimeError):
@@ -38,7 +43,14 @@ class NotStarted(RuntimeError):
 
 
 class NotReloaded(RuntimeError):
-    """The master did not bring up a new worker; the old one goes on."""
+    """The master did not bring up a new worker; the old one goes on.
+
+    ``alerts`` are HAProxy's own lines, where it tells them (2.8 does, 2.6 does not).
+    """
+
+    def __init__(self, reason: str, alerts: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.alerts: Final = alerts
 
 
 class Missing(RuntimeError):
@@ -53,6 +65,13 @@ class Verdict(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class Old(msgspec.Struct, frozen=True):
+    """A worker that was replaced and finishes its connections; ``age`` is in seconds."""
+
+    pid: int
+    age: int
+
+
 class Processes(msgspec.Struct, frozen=True):
     """What the master tells of itself and its workers, the newest worker first."""
 
@@ -60,7 +79,7 @@ class Processes(msgspec.Struct, frozen=True):
     reloads: int
     failed: int
     workers: tuple[int, ...]
-    old: int
+    old: tuple[Old, ...] = ()
 
 
 def find_binary(given: str | None) -> str:
@@ -141,8 +160,7 @@ def running(settings: Settings) -> int | None:
     """The pid of the master that serves our configuration file, None if there is none."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         pid = int(Path(settings.pid_file).read_text("ascii").split()[0])
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if settings.config_file.encode() in words:
+        if runs_on(pid, settings.config_file):
             return pid
     return None
 
@@ -157,9 +175,16 @@ def processes(master: str, within: float = 2.0) -> Processes:
     if found is None:
         raise ConnectionError(f"{master} does not answer like a master")
     current, _, old = said.partition("# old workers")
-    pids = tuple(int(pid) for pid in _WORKER.findall(current))
-    retired = len(_WORKER.findall(old))
+    pids = tuple(int(pid) for pid, _ in _WORKER.findall(current))
+    retired = tuple(Old(int(pid), _seconds(age)) for pid, age in _WORKER.findall(old))
     return Processes(int(found[1]), int(found[2]), int(found[3]), pids, retired)
+
+
+def _seconds(age: str) -> int:
+    """HAProxy's ``0d00h00m04s`` as seconds."""
+    found = _AGE.fullmatch(age)
+    days, hours, minutes, seconds = (int(n) for n in found.groups()) if found else (0, 0, 0, 0)
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def reload(master: str) -> int:
@@ -169,18 +194,76 @@ def reload(master: str) -> int:
     ``OSError`` if there is no master.
     """
     before = processes(master)
-    _ask(master, b"reload\n", _RELOAD_TIMEOUT)
+    said = _ask(master, b"reload\n", _RELOAD_TIMEOUT)
+    alerts = tuple(line for line in said.splitlines() if line.startswith("[ALERT]"))
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     while time.monotonic() < deadline:
         after = processes(master, max(0.1, deadline - time.monotonic()))
         if after.failed > before.failed:
-            raise NotReloaded("the master says that the reload failed")
+            reason = alerts[0] if alerts else "the master says that the reload failed"
+            raise NotReloaded(reason, alerts)
         if after.reloads > before.reloads and after.workers and not after.failed:
             new = after.workers[0]
             if new not in before.workers:
                 return new
         time.sleep(_POLL)
     raise NotReloaded(f"no new worker within {_RELOAD_TIMEOUT:g} s")
+
+
+def command(words: Sequence[str]) -> None:
+    """Run an operator's ``reload_command``; raises ``NotReloaded`` with its last words."""
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            timeout=_RELOAD_TIMEOUT,
+            check=False,
+        )
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise NotReloaded(f"reload_command: {error}") from error
+    if done.returncode:
+        said = done.stdout.decode("utf-8", "replace").split("\n")
+        last = next((line for line in reversed(said) if line.strip()), "")
+        text = f"reload_command ended with {done.returncode}: {last}"
+        alerts = tuple(line for line in said if line.startswith("[ALERT]"))
+        raise NotReloaded(text.rstrip(": "), alerts)
+
+
+def runs_on(pid: int, config_file: str) -> bool:
+    """Whether a process was started on a configuration file, or on a directory that has it."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    given = [word.decode("utf-8", "replace") for word in words]
+    if config_file in given:
+        return True
+    folders = {str(parent) for parent in Path(config_file).parents}
+    named = {after.rstrip("/") for before, after in itertools.pairwise(given) if before == "-f"}
+    return given[0].endswith("haproxy") and not folders.isdisjoint(named)
+
+
+def family(pid: int) -> tuple[int, ...]:
+    """A process and all that came from it."""
+    with contextlib.suppress(psutil.Error):
+        return (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True)))
+    return ()
+
+
+def end(pid: int, number: signal.Signals) -> None:
+    """Send an HAProxy process a signal, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, so that it can answer nobody."""
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    return False
 
 
 def _ask(path: str, request: bytes, within: float) -> str:

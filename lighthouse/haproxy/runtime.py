@@ -7,6 +7,7 @@ a second command; several commands are pipelined, one a line, and each gets its 
 import re
 import select
 import socket
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +19,7 @@ _BATCH: Final = 8 * 1024
 """Bytes of commands sent before their replies are read; HAProxy's buffer holds twice that."""
 
 _PROMPT: Final = b"\n> "
+_CREDENTIALS: Final = "3i"
 
 
 class Forbidden(ValueError):
@@ -43,6 +45,7 @@ class Runtime:
 
     def __init__(self, path: str, timeout: float = 2.0) -> None:
         """Connects; raises ``OSError`` if nobody listens, ``Lost`` if nobody answers."""
+        self._timeout: Final = timeout
         self._socket: Final = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout)
@@ -59,6 +62,12 @@ class Runtime:
     def close(self) -> None:
         self._socket.close()
 
+    def owner(self) -> int:
+        """The user who opened the socket at the other end."""
+        size = struct.calcsize(_CREDENTIALS)
+        found = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack(_CREDENTIALS, found)[1])
+
     @property
     def lost(self) -> bool:
         """Whether the other end has hung up."""
@@ -68,8 +77,12 @@ class Runtime:
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
-    def ask(self, commands: Sequence[Command]) -> list[str]:
-        """The reply to each command, stripped; raises ``Lost`` or ``Forbidden``."""
+    def ask(self, commands: Sequence[Command], within: float | None = None) -> list[str]:
+        """The reply to each command, stripped; raises ``Lost`` or ``Forbidden``.
+
+        ``within``: seconds of silence that are too many, if not as many as always.
+        """
+        self._socket.settimeout(self._timeout if within is None else within)
         lines = [line(command) for command in commands]
         replies: list[str] = []
         start = 0

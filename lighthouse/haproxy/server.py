@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.haproxy.nodeoption import read
 from lighthouse.node import Node
 
 MAX_ID: Final = 2**31 - 1
@@ -21,7 +22,10 @@ _POOL: Final = ("pool-purge-delay", "5s", "pool-max-conn", "-1")
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A server as wanted. ``options`` are the backend's, the same for all its servers."""
+    """A server as wanted; ``options`` are the backend's, then the node's own.
+
+    ``spare``: a slot that waits for a node.
+    """
 
     name: str
     id: int
@@ -29,6 +33,7 @@ class Server(msgspec.Struct, frozen=True):
     port: int
     weight: int
     options: tuple[str, ...] = ()
+    spare: bool = False
 
     def words(self) -> tuple[str, ...]:
         """What follows the name, in the file and in ``add server`` alike."""
@@ -36,7 +41,28 @@ class Server(msgspec.Struct, frozen=True):
         return (address(self.ip, self.port), *numbers, *_POOL, *self.options)
 
     def line(self) -> str:
-        return f"    server {self.name} {' '.join(self.words())}\n"
+        state = " disabled" if self.spare else ""
+        return f"    server {self.name} {' '.join(self.words())}{state}\n"
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a node asks of its server: options of its own, and a name that changes with them.
+
+    A server's options cannot be changed while it runs, so other options make another server.
+    """
+
+    node: Node
+    options: tuple[str, ...] = ()
+    mark: str = ""
+
+
+def need(node: Node, allowed: tuple[str, ...]) -> Need:
+    """The need of a node that may set the ``allowed`` options."""
+    if not allowed or not node.metadata:
+        return Need(node)
+    options, _ = read(allowed, node.metadata)
+    digest = hashlib.blake2b(" ".join(options).encode(), digest_size=3).hexdigest()
+    return Need(node, options, f"_{digest}") if options else Need(node)
 
 
 def address(ip: str, port: int) -> str:
@@ -44,12 +70,12 @@ def address(ip: str, port: int) -> str:
 
 
 @functools.lru_cache(maxsize=65536)
-def name_of(host: str, ip: str, port: int) -> str:
+def name_of(host: str, ip: str, port: int, mark: str = "") -> str:
     """``host_ip_port`` (``ip_port`` if there is no host name), at most 63 characters.
 
     Two nodes that listen at different places never share a name, however long their hosts.
     """
-    tail = f"{ip.replace(':', '-')}_{port}"
+    tail = f"{ip.replace(':', '-')}_{port}{mark}"
     if tail.startswith("-"):
         tail = f"0{tail}"
     label = ipaddress.ip_address(ip).exploded.replace(":", "-")
@@ -65,23 +91,28 @@ def id_of(name: str) -> int:
 
 
 def roster(
-    nodes: Iterable[Node], options: tuple[str, ...], live: Mapping[str, int]
+    needs: Iterable[Need], options: tuple[str, ...], cookie: bool, live: Mapping[str, int]
 ) -> dict[str, Server]:
     """The servers of one backend by name, sorted.
 
     ``live`` are the ids in use in the running backend, by name: they win, and whoever would
-    collide with one moves on to the next free id.
+    collide with one moves on to the next free id. ``cookie``: each has one of its own.
     """
-    named = sorted((name_of(node.host, node.ip, node.port), node) for node in nodes)
+    named = sorted(
+        ((name_of(n.node.host, n.node.ip, n.node.port, n.mark), n) for n in needs),
+        key=lambda pair: pair[0],
+    )
     ids = dict(live)
     taken = set(live.values())
     servers = {}
-    for name, node in named:
+    for name, wanted in named:
         if name not in ids:
             number = id_of(name)
             while number in taken:
                 number = number % MAX_ID + 1
             ids[name] = number
             taken.add(number)
-        servers[name] = Server(name, ids[name], node.ip, node.port, node.weight, options)
+        node = wanted.node
+        own = (*options, *wanted.options, *(("cookie", node.name) if cookie else ()))
+        servers[name] = Server(name, ids[name], node.ip, node.port, node.weight, own)
     return servers

@@ -1,26 +1,21 @@
-"""The content of ``balancers/haproxy.yaml`` and of a cluster's ``haproxy:`` section."""
+"""The content of ``balancers/haproxy.yaml``; the keys of the 2016 lighthouse mean the same."""
 
-import ipaddress
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from lighthouse.haproxy.directive import fault, words
+from lighthouse.haproxy import grammar
+from lighthouse.haproxy.directive import SECTIONS
+from lighthouse.haproxy.grammar import Port
+from lighthouse.haproxy.nodeoption import KNOWN
 from lighthouse.messages import Problem
-from lighthouse.node import is_cluster_name
-from lighthouse.schema import Invalid, convert
+from lighthouse.peer import DEFAULT_PORT
+from lighthouse.schema import Invalid, convert, unknown
 
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Place = tuple[str | int, ...]
-
-_PATH: Final = re.compile(r"/[A-Za-z0-9_./@+=-]+")
-_URI: Final = re.compile(r"/[A-Za-z0-9_./?=&~-]*")
-_DURATION: Final = re.compile(r"[0-9]{1,10}(us|ms|s|m|h|d)?")
-_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
-_SOCKET_LENGTH: Final = 88
-"""HAProxy binds beside the socket first, under a longer name; the kernel takes 107."""
+_HEADER: Final = re.compile(r"([a-z-]+) ([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?: (\S*:[0-9]+))?")
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -37,21 +32,33 @@ class Stats(msgspec.Struct, frozen=True):
     port: Port
     uri: str = "/"
     timeouts: Timeouts = Timeouts()
+    bind_options: str = ""
+
+
+class Prometheus(msgspec.Struct, frozen=True):
+    """The built-in exporter of metrics."""
+
+    port: Port
+    path: str = "/metrics"
+    bind_options: str = ""
 
 
 class MetaCluster(msgspec.Struct, frozen=True):
-    """One port that several clusters share; each member's ``acl`` picks its requests."""
+    """One port that several clusters share; each member says which requests are its own."""
 
     port: Port
     frontend: tuple[str, ...] = ()
+    bind_options: str = ""
 
 
 class Upstream(msgspec.Struct, frozen=True):
-    """A fixed server of a proxy; a ``host`` by name is resolved when HAProxy starts."""
+    """A fixed server; a ``host`` by name is resolved when HAProxy starts or reloads."""
 
     host: str
     port: Port
     max_conn: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    options: str = ""
+    name: str | None = None
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -61,10 +68,23 @@ class Proxy(msgspec.Struct, frozen=True):
     upstreams: tuple[Upstream, ...] = ()
     bind_address: str | None = None
     options: tuple[str, ...] = ()
+    bind_options: str = ""
+
+
+class Peers(msgspec.Struct, frozen=True):
+    """This host's place among the peers that share stick tables.
+
+    ``hold``: seconds that a new peer waits for company before HAProxy is reloaded for it.
+    """
+
+    port: Port = DEFAULT_PORT
+    name: str | None = None
+    address: str | None = None
+    hold: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 60.0
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """``balancers/haproxy.yaml``; the keys of the 2016 lighthouse mean the same here."""
+    """``balancers/haproxy.yaml``; times are seconds."""
 
     config_file: str
     socket_file: str
@@ -73,155 +93,175 @@ class Settings(msgspec.Struct, frozen=True):
     defaults: tuple[str, ...] = ()
     bind_address: str = "*"
     stats: Stats | None = None
+    prometheus: Prometheus | None = None
     meta_clusters: dict[str, MetaCluster] = {}
     proxies: dict[str, Proxy] = {}
+    extra_sections: dict[str, tuple[str, ...]] = {}
+    peers: Peers = Peers()
+    node_options: tuple[str, ...] = ()
     haproxy_bin: str | None = None
     master_socket: str | None = None
+    state_file: str | None = None
+    reload_command: str | tuple[str, ...] | None = None
+    reload_interval: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 2.0
+    reloads_per_hour: Annotated[int, msgspec.Meta(ge=1)] = 120
+    max_old_workers: Annotated[int, msgspec.Meta(ge=1)] = 10
+    keep_versions: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
 
     @property
     def master(self) -> str:
         return self.master_socket or f"{self.socket_file}.master"
 
-
-class Section(msgspec.Struct, frozen=True):
-    """A cluster's ``haproxy:`` section."""
-
-    port: Port | None = None
-    frontend: tuple[str, ...] = ()
-    backend: tuple[str, ...] = ()
-    server_options: str | tuple[str, ...] = ()
-    acl: str | None = None
+    @property
+    def states(self) -> str:
+        """Where the servers' states are handed to the next worker of HAProxy."""
+        return self.state_file or f"{self.pid_file}.state"
 
     @property
-    def options(self) -> tuple[str, ...]:
-        """The words that follow each server's address."""
-        given = self.server_options
-        lines = (given,) if isinstance(given, str) else given
-        return tuple(word for line in lines for word in words(line))
+    def command(self) -> tuple[str, ...]:
+        """The words of ``reload_command``; empty if lighthouse runs HAProxy itself."""
+        given = self.reload_command or ()
+        return tuple(shlex.split(given)) if isinstance(given, str) else given
+
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """What a running HAProxy cannot change by a reload."""
+        paths = (self.config_file, self.socket_file, self.pid_file, self.master)
+        return (*paths, self.haproxy_bin)
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What begins an extra section; ``bind`` is an address behind the name, as HAProxy had it."""
+
+    section: str
+    name: str
+    bind: str = ""
+
+    @property
+    def is_proxy(self) -> bool:
+        return self.section in ("frontend", "backend", "listen")
+
+
+def header(text: str) -> Header:
+    """The parts of a key of ``extra_sections`` that passed."""
+    found = _HEADER.fullmatch(" ".join(text.split()))
+    if found is None:
+        raise ValueError(f"{text!r} begins no section")
+    return Header(found[1], found[2], found[3] or "")
 
 
 def parse_settings(config: Mapping[str, Any]) -> Settings:
     """The typed content; raises ``Invalid`` with every fault of it."""
     settings = convert(config, Settings)
-    problems = (*_paths(settings), *_lines(settings), *_names(settings), *_ports(settings))
+    problems = (*_paths(settings), *_lines(settings), *_names(settings), *_others(settings))
+    problems = (*problems, *_ports(settings))
     if problems:
         raise Invalid(problems)
     return settings
 
 
-def parse_section(config: Mapping[str, Any]) -> Section:
-    """The typed content; raises ``Invalid`` with every fault of it."""
-    section = convert(config, Section)
-    problems = list(_section_lines(section))
-    for word in ("disabled", "id", "track"):
-        if word in section.options:
-            text = f"'{word}' cannot be given for all servers of a cluster"
-            problems.append(Problem(("server_options",), text))
-    if problems:
-        raise Invalid(tuple(problems))
-    return section
-
-
-def _section_lines(section: Section) -> Iterator[Problem]:
-    yield from _each(section.frontend, ("frontend",))
-    yield from _each(section.backend, ("backend",))
-    if isinstance(section.server_options, str):
-        yield from _one(section.server_options, ("server_options",))
-    else:
-        yield from _each(section.server_options, ("server_options",))
-    if section.acl is not None:
-        yield from _one(section.acl, ("acl",))
+def _paths(settings: Settings) -> Iterator[Problem]:
+    for key in ("config_file", "pid_file", "state_file", "haproxy_bin"):
+        if (given := getattr(settings, key)) is not None:
+            yield from grammar.path(given, (key,))
+    for key in ("socket_file", "master_socket"):
+        if (given := getattr(settings, key)) is not None:
+            yield from grammar.path(given, (key,), socket=True)
 
 
 def _lines(settings: Settings) -> Iterator[Problem]:
-    yield from _each(settings.global_, ("global",))
-    yield from _each(settings.defaults, ("defaults",))
+    yield from grammar.lines(settings.global_, ("global",))
+    yield from grammar.lines(settings.defaults, ("defaults",))
     for name, meta in settings.meta_clusters.items():
-        yield from _each(meta.frontend, ("meta_clusters", name, "frontend"))
+        place = ("meta_clusters", name)
+        yield from grammar.lines(meta.frontend, (*place, "frontend"))
+        yield from grammar.line(meta.bind_options, (*place, "bind_options"))
     for name, proxy in settings.proxies.items():
-        yield from _each(proxy.options, ("proxies", name, "options"))
+        place = ("proxies", name)
+        yield from grammar.lines(proxy.options, (*place, "options"))
+        yield from grammar.line(proxy.bind_options, (*place, "bind_options"))
+    for text, given in settings.extra_sections.items():
+        yield from _header(text)
+        yield from grammar.lines(given, ("extra_sections", text))
 
 
-def _each(lines: tuple[str, ...], place: Place) -> Iterator[Problem]:
-    for index, line in enumerate(lines):
-        yield from _one(line, (*place, index))
-
-
-def _one(line: str, place: Place) -> Iterator[Problem]:
-    if reason := fault(line):
-        yield Problem(place, reason)
-    elif place[0] != "global" and line.lstrip().startswith("."):
-        yield Problem(place, "conditional blocks are possible in 'global' only")
-
-
-def _paths(settings: Settings) -> Iterator[Problem]:
-    found = {
-        "config_file": settings.config_file,
-        "socket_file": settings.socket_file,
-        "pid_file": settings.pid_file,
-        "master_socket": settings.master_socket or "/run",
-        "haproxy_bin": settings.haproxy_bin or "/bin",
-    }
-    for key, path in found.items():
-        if not _PATH.fullmatch(path):
-            text = "expected an absolute path of letters, digits and _./@+=-"
-            yield Problem((key,), text)
-        elif key in ("socket_file", "master_socket") and len(path) > _SOCKET_LENGTH:
-            text = f"{len(path)} characters; a socket's path has at most {_SOCKET_LENGTH}"
-            yield Problem((key,), text)
+def _header(text: str) -> Iterator[Problem]:
+    found = _HEADER.fullmatch(" ".join(text.split()))
+    kind = text.split()[0] if text.split() else ""
+    if kind in ("global", "defaults"):
+        yield Problem(("extra_sections", text), f"'{kind}' has a key of its own")
+    elif found is None or kind not in SECTIONS:
+        what = "expected a section and its name, such as 'listen admin'"
+        yield Problem(("extra_sections", text), what)
 
 
 def _names(settings: Settings) -> Iterator[Problem]:
-    yield from _address(settings.bind_address, ("bind_address",))
+    yield from grammar.address(settings.bind_address, ("bind_address",))
     for name in settings.meta_clusters:
-        yield from _name(name, ("meta_clusters", name))
+        yield from grammar.name(name, ("meta_clusters", name))
     for name, proxy in settings.proxies.items():
-        yield from _name(name, ("proxies", name))
+        place = ("proxies", name)
+        yield from grammar.name(name, place)
         if proxy.bind_address is not None:
-            yield from _address(proxy.bind_address, ("proxies", name, "bind_address"))
+            yield from grammar.address(proxy.bind_address, (*place, "bind_address"))
         for index, upstream in enumerate(proxy.upstreams):
-            if not _is_address(upstream.host) and not _HOST.fullmatch(upstream.host):
-                place = ("proxies", name, "upstreams", index, "host")
-                yield Problem(place, "expected an IP address or a host name")
+            yield from faults_of(upstream, (*place, "upstreams", index))
+    peers = settings.peers
+    if peers.name is not None:
+        yield from grammar.host(peers.name, ("peers", "name"))
+    if peers.address is not None and not grammar.is_address(peers.address):
+        yield Problem(("peers", "address"), "expected an IP address")
+
+
+def faults_of(upstream: Upstream, place: grammar.Place) -> Iterator[Problem]:
+    """What is wrong with a fixed server."""
+    yield from grammar.host(upstream.host, (*place, "host"))
+    yield from grammar.line(upstream.options, (*place, "options"))
+    if upstream.name is not None:
+        yield from grammar.name(upstream.name, (*place, "name"))
+
+
+def faults_of_options(names: tuple[str, ...]) -> Iterator[Problem]:
+    """Keys of metadata that are no options of a server."""
+    for index, name in enumerate(names):
+        if name not in KNOWN:
+            text = unknown(name, KNOWN).replace("key", "option")
+            yield Problem(("node_options", index), text)
+
+
+def _others(settings: Settings) -> Iterator[Problem]:
+    yield from faults_of_options(settings.node_options)
     if stats := settings.stats:
-        if not _URI.fullmatch(stats.uri):
-            yield Problem(("stats", "uri"), "expected a path such as /haproxy")
+        yield from grammar.uri(stats.uri, ("stats", "uri"))
+        yield from grammar.line(stats.bind_options, ("stats", "bind_options"))
         for key in ("connect", "client", "server"):
-            if not _DURATION.fullmatch(str(getattr(stats.timeouts, key))):
-                yield Problem(("stats", "timeouts", key), "expected a time such as 5000 or 5s")
-
-
-def _name(name: str, place: Place) -> Iterator[Problem]:
-    if not is_cluster_name(name):
-        yield Problem(place, "expected a name of at most 63 of A-Z a-z 0-9 _ . -")
-
-
-def _is_address(text: str) -> bool:
+            given = getattr(stats.timeouts, key)
+            yield from grammar.duration(given, ("stats", "timeouts", key))
+    if exporter := settings.prometheus:
+        yield from grammar.uri(exporter.path, ("prometheus", "path"))
+        yield from grammar.line(exporter.bind_options, ("prometheus", "bind_options"))
     try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
-def _address(text: str, place: Place) -> Iterator[Problem]:
-    if text != "*" and not _is_address(text):
-        yield Problem(place, "expected an IP address, or * for all")
+        if settings.reload_command is not None and not settings.command:
+            yield Problem(("reload_command",), "expected a command")
+    except ValueError as error:
+        yield Problem(("reload_command",), f"expected a command: {error}")
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
-    claims: dict[int, str] = {}
-    found: list[tuple[Place, int]] = []
+    """Two of the settings' own listeners on one port; other addresses are told later."""
+    found: list[tuple[grammar.Place, int]] = []
     if settings.stats:
         found.append((("stats", "port"), settings.stats.port))
+    if settings.prometheus:
+        found.append((("prometheus", "port"), settings.prometheus.port))
     found += [(("meta_clusters", n, "port"), m.port) for n, m in settings.meta_clusters.items()]
     found += [
         (("proxies", n, "port"), p.port)
         for n, p in settings.proxies.items()
         if p.bind_address is None
     ]
+    claims: dict[int, str] = {}
     for place, port in found:
-        owner = ".".join(str(step) for step in place[:-1])
         if port in claims:
             yield Problem(place, f"{port} is the port of {claims[port]} already")
-        claims.setdefault(port, owner)
+        claims.setdefault(port, ".".join(str(step) for step in place[:-1]))

@@ -1,103 +1,147 @@
-"""What one cluster adds to the configuration, apart from its servers: a pure function.
+"""What one cluster adds to the configuration, apart from its servers: a pure function."""
 
-Also decides whether the runtime API can add servers to the backend. It inherits nothing from
-``default-server``, refuses some options, and needs a dynamic balance algorithm.
-"""
-
-import itertools
-import re
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from lighthouse.haproxy.directive import begins, last, words
-from lighthouse.haproxy.settings import Section, Settings
+from lighthouse.haproxy import binds
+from lighthouse.haproxy.binds import Spot
+from lighthouse.haproxy.directive import as_lines, begins, last, words
+from lighthouse.haproxy.draft import Draft
+from lighthouse.haproxy.growth import Growth, growth
+from lighthouse.haproxy.peering import share
+from lighthouse.haproxy.routes import Place, Route, routes
+from lighthouse.haproxy.section import Section
+from lighthouse.haproxy.server import address
+from lighthouse.haproxy.settings import Settings, Upstream
 
-_MAX_WORDS: Final = 64
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.,:/%@()=+*\[\]~^!?|&-]+")
-_ALGORITHM: Final = re.compile(r"[a-z_-]+")
-_DYNAMIC: Final = frozenset({"roundrobin", "leastconn", "first", "random"})
-_HASHED: Final = frozenset({"source", "uri", "url_param", "hdr", "rdp-cookie", "hash"})
-_REFUSED: Final = frozenset(
-    {
-        *("cookie", "resolvers", "resolve-opts", "resolve-prefer", "resolve-net", "max-reuse"),
-        *("namespace", "redir", "stick", "non-stick", "socks4", "ssl-reuse", "tcp-ut"),
-        *("log-proto", "no-check", "no-agent-check", "no-check-ssl", "no-ssl", "disabled"),
-    }
-)
 _DROPPED: Final = {"enabled": 1, "weight": 2, "init-addr": 2}
 """Options never spelled out, with their number of words: ``add server ... enabled`` makes a
 server that is up and gets nothing, the weight is the node's, and addresses are literal."""
 
 
-class Stanza(msgspec.Struct, frozen=True):
-    """A cluster's sections. ``text`` is all of them but the server lines, which follow it.
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has to be known of a cluster's text beside the text itself.
 
-    ``static`` is why servers cannot be added at run time, empty if they can. ``own`` are the
-    names (with a ``*``: the beginnings of names) of servers that the operator wrote, which
-    are none of our business.
+    ``own`` are the names (with a ``*``: the beginnings of names) of servers that stand in the
+    text, which are none of our business. ``cookie``: each server is given one.
     """
+
+    options: tuple[str, ...] = ()
+    growth: Growth = Growth()
+    own: tuple[str, ...] = ()
+    spots: tuple[Spot, ...] = ()
+    meta: str | None = None
+    routes: tuple[Route, ...] = ()
+    cookie: bool = False
+    slots: int | None = None
+    node_options: tuple[str, ...] = ()
+
+
+class Stanza(msgspec.Struct, frozen=True):
+    """A cluster's sections. ``text`` is all of them but the server lines, which follow it."""
 
     cluster: str
     text: str
-    options: tuple[str, ...] = ()
-    static: str = ""
-    own: frozenset[str] = frozenset()
-    port: int | None = None
-    meta: str | None = None
-    acl: str | None = None
+    facts: Facts = Facts()
 
     @property
     def agent(self) -> bool:
         """Whether an agent may change weights and states behind our back."""
-        return "agent-check" in self.options
+        return "agent-check" in self.facts.options
 
     def owns(self, server: str) -> bool:
-        """Whether the operator wrote this server into the section."""
-        if server in self.own:
-            return True
-        return any(name.endswith("*") and server.startswith(name[:-1]) for name in self.own)
+        """Whether this server stands in the text itself."""
+        own = self.facts.own
+        return server in own or any(n.endswith("*") and server.startswith(n[:-1]) for n in own)
 
 
-def build(settings: Settings, name: str, section: Section, meta: str | None) -> Stanza:
+class Built(msgspec.Struct, frozen=True):
+    """A stanza, and where in the section each line of its text came from."""
+
+    stanza: Stanza
+    places: tuple[Place, ...]
+
+
+def build(settings: Settings, name: str, section: Section, meta: str | None) -> Built:
     """The stanza of a cluster with this section.
 
     A frontend without a mode takes its backend's: options that keep reloads from breaking
     connections are ignored by a TCP frontend, even before an HTTP backend.
     """
+    draft = Draft()
+    draft.head(f"# cluster {name}")
+    if section.listens:
+        _frontend(draft, settings, name, section)
+    draft.head(f"backend {name}")
+    for index, line in enumerate(section.backend):
+        draft.line(share(line, settings), "backend", index)
+    for index, server in enumerate(section.default_servers):
+        draft.line(_default_server(server, index), "default_servers", index)
     options = tuple(_options(settings, section))
-    lines = []
-    if section.port is not None or begins(section.frontend, "bind"):
-        lines.append(f"frontend {name}\n")
-        if section.port is not None:
-            lines.append(f"    bind {bind_address(settings.bind_address, section.port)}\n")
-        lines += [f"    {line}\n" for line in section.frontend]
-        if (mode := last(section.backend, "mode")) and not begins(section.frontend, "mode"):
-            lines.append(f"    {' '.join(mode)}\n")
-        if not begins(section.frontend, "default_backend"):
-            lines.append(f"    default_backend {name}\n")
-        lines.append("\n")
-    lines.append(f"backend {name}\n")
-    lines += [f"    {line}\n" for line in section.backend]
-    lines.append(f"    # each server: {' '.join(options)}".rstrip() + "\n")
-    return Stanza(
-        name,
-        "".join(lines),
+    cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
+    facts = Facts(
         options,
-        why_static(settings, section, options),
-        frozenset(own_servers(section)),
-        section.port,
-        meta if section.acl is not None else None,
-        section.acl,
+        growth(section.backend, settings.defaults, options, section.slots is not None),
+        (*_own_servers(section), *_default_names(section)),
+        tuple(binds.spots(draft.text)),
+        meta,
+        tuple(routes(name, section)) if meta is not None else (),
+        bool(cookie) and "dynamic" not in cookie and "cookie" not in options,
+        section.slots,
+        tuple(dict.fromkeys((*settings.node_options, *section.node_options))),
     )
+    draft.line(f"{FACTS}{msgspec.json.encode(facts).decode()}")
+    return Built(Stanza(name, draft.text, facts), draft.places)
 
 
-def bind_address(address: str, port: int) -> str:
+FACTS: Final = "# lighthouse: "
+"""Begins the comment that holds a stanza's facts, for whoever reads the file after us."""
+
+
+def bind_address(host: str, port: int) -> str:
     """An address and a port as ``bind`` takes them; ``*`` is every address."""
-    if address == "*":
-        return f":{port}"
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f":{port}" if host == "*" else address(host, port)
+
+
+def upstream(server: Upstream, name: str) -> str:
+    """A fixed server's line; one by name may be unknown while HAProxy starts."""
+    line = f"server {name} {address(server.host, server.port)}"
+    if not server.host.replace(".", "").isdigit() and ":" not in server.host:
+        line += " init-addr last,libc,none"
+    if server.max_conn is not None:
+        line += f" maxconn {server.max_conn}"
+    return f"{line} {server.options}".rstrip()
+
+
+def _frontend(draft: Draft, settings: Settings, name: str, section: Section) -> None:
+    draft.head(f"frontend {name}")
+    if section.port is not None:
+        spot = bind_address(settings.bind_address, section.port)
+        draft.line(f"bind {spot} {section.bind_options}".rstrip(), "port")
+    for index, line in enumerate(as_lines(section.bind)):
+        draft.line(f"bind {line}", "bind", *([] if isinstance(section.bind, str) else [index]))
+    for index, line in enumerate(section.frontend):
+        draft.line(share(line, settings), "frontend", index)
+    if (mode := last(section.backend, "mode")) and not begins(section.frontend, "mode"):
+        draft.line(" ".join(mode), "backend")
+    if not begins(section.frontend, "default_backend"):
+        draft.line(f"default_backend {name}")
+    draft.blank()
+
+
+def _default_server(server: Upstream, index: int) -> str:
+    return f"{upstream(server, _default_name(server, index))} backup"
+
+
+def _default_names(section: Section) -> Iterator[str]:
+    for index, server in enumerate(section.default_servers):
+        yield _default_name(server, index)
+
+
+def _default_name(server: Upstream, index: int) -> str:
+    return server.name or f"default{index + 1}"
 
 
 def _options(settings: Settings, section: Section) -> Iterator[str]:
@@ -116,7 +160,7 @@ def _options(settings: Settings, section: Section) -> Iterator[str]:
         place += dropped or 1
 
 
-def own_servers(section: Section) -> Iterator[str]:
+def _own_servers(section: Section) -> Iterator[str]:
     """The names of servers among a section's own lines; a template's with a ``*``."""
     for line in section.backend:
         found = words(line)
@@ -124,27 +168,3 @@ def own_servers(section: Section) -> Iterator[str]:
             yield found[1]
         elif found[:1] == ("server-template",) and len(found) > 1:
             yield f"{found[1]}*"
-
-
-def why_static(settings: Settings, section: Section, options: tuple[str, ...]) -> str:
-    """Why a backend cannot be given servers at run time, empty if it can."""
-    algorithm = last(section.backend, "balance") or last(settings.defaults, "balance")
-    match = _ALGORITHM.match(algorithm[1] if len(algorithm) > 1 else "roundrobin")
-    kind = match.group() if match else ""
-    if kind in _HASHED:
-        hashing = last(section.backend, "hash-type") or last(settings.defaults, "hash-type")
-        if hashing[1:2] != ("consistent",):
-            return f"'balance {kind}' without 'hash-type consistent' takes servers at start only"
-    elif kind not in _DYNAMIC:
-        return f"'balance {kind}' takes servers at start only"
-    for word in options:
-        if word in _REFUSED:
-            return f"the server option '{word}' is taken at start only"
-        if not _PLAIN.fullmatch(word):
-            return f"the server option {word} has characters that a command cannot carry"
-    for before, word in itertools.pairwise(options):
-        if before in ("proto", "alpn") and "h2" in word.split(","):
-            return "servers over h2 that are added at run time never reuse connections"
-    if len(options) + 11 > _MAX_WORDS:
-        return f"{len(options)} words of server options are more than a command carries"
-    return ""

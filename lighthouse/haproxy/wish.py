@@ -1,26 +1,30 @@
 """What is to run: the wanted stanzas, less those that are at fault."""
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-from lighthouse.haproxy import process
-from lighthouse.haproxy.binds import taken
-from lighthouse.haproxy.candidate import Candidate, allot, confine
+from lighthouse.balancer import Finding
+from lighthouse.haproxy import binds, process
+from lighthouse.haproxy.binds import Spot
+from lighthouse.haproxy.candidate import Candidate, Stanzas, allot, confine, faulty_binds
+from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.membership import Lives, Membership
 from lighthouse.haproxy.process import Verdict
-from lighthouse.haproxy.render import Chunk, Skeleton, skeleton, text_of
+from lighthouse.haproxy.render import Skeleton, file_of, skeleton
 from lighthouse.haproxy.settings import Settings
 from lighthouse.haproxy.stanza import Stanza
+from lighthouse.peer import Peer
 
-_HARMLESS: Final = "'option idle-close-on-response' ignored"
-"""Our own default, which means nothing to a TCP frontend."""
+_OURS: Final = ("'option idle-close-on-response' ignored", "state file")
+"""Of our own defaults: they mean nothing to a TCP frontend, or at the very first start."""
 
 
 class _Refusal(msgspec.Struct, frozen=True):
     stanza: Stanza
-    reason: str
+    findings: tuple[Finding, ...]
 
 
 class Wish:
@@ -30,16 +34,24 @@ class Wish:
         self._settings: Final = settings
         self._membership: Final = membership
         self._binary: Final = binary
+        self._host: Final = socket.gethostname()
         self._refusals: dict[str, _Refusal] = {}
-        self._conflicts: dict[str, str] = {}
+        self._conflicts: dict[str, Finding] = {}
         self._frame: Skeleton | None = None
-        self.warnings: tuple[str, ...] = ()
+        self._use: dict[str, Stanza] = {}
+        self._peers: frozenset[Peer] = frozenset()
+        self.settings_faults: tuple[Finding, ...] = ()
+        self.warnings: tuple[Finding, ...] = ()
 
     @property
-    def faults(self) -> dict[str, str]:
-        """What is wrong with which cluster."""
-        refused = {name: refusal.reason for name, refusal in self._refusals.items()}
-        return {**self._membership.faults, **self._conflicts, **refused}
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the settings and with which cluster."""
+        found: dict[str, tuple[Finding, ...]] = {
+            name: (Finding((), reason, name),) for name, reason in self._membership.faults.items()
+        }
+        found |= {name: (finding,) for name, finding in self._conflicts.items()}
+        found |= {name: refusal.findings for name, refusal in self._refusals.items()}
+        return (*self.settings_faults, *(f for name in sorted(found) for f in found[name]))
 
     def reconsider(self, afresh: bool) -> None:
         """The stanzas have changed; ``afresh``: give the refused ones another chance."""
@@ -51,9 +63,10 @@ class Wish:
     def has_refusals(self) -> bool:
         return bool(self._refusals)
 
-    def frame(self, proven: Mapping[str, Stanza]) -> Skeleton:
+    def frame(self, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> Skeleton:
         """The wanted skeleton; a refused cluster keeps its ``proven`` stanza, if it has one."""
-        if self._frame is None:
+        if self._frame is None or peers != self._peers:
+            self._peers = peers
             use = {}
             refusals = {}
             for name, stanza in self._membership.stanzas.items():
@@ -64,37 +77,58 @@ class Wish:
                 refusals[name] = refusal
                 if name in proven:
                     use[name] = proven[name]
-            self._refusals = refusals
-            kept, self._conflicts = allot(self._settings, use)
-            self._frame = skeleton(self._settings, tuple(kept.values()))
+            self._refusals, self._use = refusals, use
+            self._frame = self._drawn(use)
         return self._frame
 
-    def choose(self, proven: Mapping[str, Stanza], live: Lives, holder: int | None) -> Candidate:
-        """What of the wanted HAProxy accepts; ``holder`` is the process with our ports.
+    def choose(
+        self,
+        proven: Mapping[str, Stanza],
+        peers: frozenset[Peer],
+        live: Lives,
+        held: frozenset[Spot] | None,
+    ) -> Candidate:
+        """What of the wanted HAProxy accepts.
 
-        Raises ``candidate.Refused`` if nothing passes whatever cluster is left out.
+        ``held`` is what HAProxy listens at; addresses beyond it are bound on trial, if it is
+        not None. Raises ``candidate.Refused`` if nothing passes whatever cluster is left out.
         """
 
-        def fill(frame: Skeleton) -> tuple[Chunk, ...]:
-            return self._membership.fill(frame, live)
+        def judge(chunks: tuple[Chunk, ...]) -> tuple[Verdict, tuple[Finding, ...]]:
+            verdict = process.check(self._binary, file_of(chunks).decode())
+            if not verdict.valid or held is None:
+                return verdict, ()
+            spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
+            wrong = binds.unbindable(spots, held)
+            return verdict, tuple(faulty_binds(chunks, wrong))
 
-        def judge(chunks: tuple[Chunk, ...]) -> tuple[Verdict, dict[str, str]]:
-            verdict = process.check(self._binary, text_of(chunks))
-            return verdict, taken(chunks, holder) if verdict.valid else {}
-
-        wanted = {stanza.cluster: stanza for stanza in self.frame(proven).stanzas}
-        known = {name: stanza for name, stanza in proven.items() if name in wanted}
-        found = confine(self._settings, wanted, known, fill, judge)
+        self.frame(proven, peers)
+        known = {name: stanza for name, stanza in proven.items() if name in self._use}
+        found = confine(
+            self._use, known, self._drawn, lambda f: self._membership.fill(f, live), judge
+        )
         stanzas = self._membership.stanzas
-        for name, reason in found.refused.items():
-            self._refusals[name] = _Refusal(stanzas[name], reason)
+        for name, findings in found.refused.items():
+            self._refusals[name] = _Refusal(stanzas[name], findings)
         self._frame = found.skeleton
-        self.warnings = tuple(text for text in found.warnings if _HARMLESS not in text)
+        self.warnings = tuple(_wanted_warnings(found.warnings))
         return found
 
+    def _drawn(self, stanzas: Stanzas) -> Skeleton:
+        """The skeleton of those that may have their addresses."""
+        bare = skeleton(self._settings, (), (), self._host)
+        kept, self._conflicts = allot(self._settings, bare.head, stanzas)
+        return skeleton(self._settings, tuple(kept.values()), self._peers, self._host)
 
-def difference(wanted: Skeleton, proven: Mapping[str, Stanza]) -> str:
-    """What a reload to a skeleton would be for, in words; ``proven`` is what runs."""
+
+def _wanted_warnings(warnings: tuple[Finding, ...]) -> Iterator[Finding]:
+    for warning in warnings:
+        if not any(text in warning.message for text in _OURS):
+            yield warning
+
+
+def difference(wanted: Skeleton, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> str:
+    """What a reload to a skeleton would be for, in words; ``proven`` and ``peers`` run now."""
     if not proven:
         return "HAProxy runs another configuration"
     new = {stanza.cluster: stanza for stanza in wanted.stanzas}
@@ -103,5 +137,9 @@ def difference(wanted: Skeleton, proven: Mapping[str, Stanza]) -> str:
         *(f"-{name}" for name in sorted(proven.keys() - new.keys())),
         *(name for name in sorted(new.keys() & proven.keys()) if new[name] != proven[name]),
     ]
-    shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-    return f"clusters: {shown}" if changed else "the balancer's settings"
+    if changed:
+        return "clusters: " + ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+    came = sorted(peer.name for peer in wanted.peers - peers)
+    if came:
+        return "peers: " + ", ".join(f"+{name}" for name in came)
+    return "the balancer's settings"

@@ -1,12 +1,18 @@
-"""Writes the file after membership changes: debounced, and never in the way of the next one."""
+"""Writes the file after membership changes: debounced, and never in the way of the next one.
 
+A file that somebody has edited by hand is left as it is, and said.
+"""
+
+import itertools
 import logging
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from lighthouse.files import FileTarget
+from lighthouse.haproxy.render import is_intact
 
 log: Final = logging.getLogger(__name__)
 
@@ -17,22 +23,32 @@ _POLL: Final = 0.05
 
 
 class Writer:
-    """Owns the order of all writes to one target. ``error`` is why the last one failed."""
+    """Owns the order of all writes to one target.
+
+    ``error`` is why the last one failed, ``edited`` where a hand edit is in the way.
+    """
 
     def __init__(self, target: FileTarget, render: Callable[[], bytes]) -> None:
         self._target: Final = target
         self._render: Final = render
         self._thread: Final = ThreadPoolExecutor(1, "file")
-        self._running: Future[bool] | None = None
+        self._running: Future[str] | None = None
         self._since: float | None = None
         self._due: float | None = None
+        self._seen: tuple[int, ...] = ()
         self.error = ""
+        self.edited = ""
 
     def want(self) -> None:
         """The content has changed; it is written after ``QUIET`` s, ``LONGEST`` at most."""
         now = time.monotonic()
         self._since = now if self._since is None else self._since
         self._due = min(now + QUIET, self._since + LONGEST)
+
+    def look(self) -> None:
+        """Notice whether somebody else has touched the file."""
+        if self._running is None and self._due is None and self._seen != _mark(self._target):
+            self.want()
 
     def after(self) -> float | None:
         """Seconds until ``step`` has something to do."""
@@ -47,7 +63,7 @@ class Writer:
         now = time.monotonic()
         if self._running is None and self._due is not None and self._due <= now:
             self._since = self._due = None
-            self._running = self._thread.submit(self._target.write, self._render())
+            self._running = self._thread.submit(self._write, self._render())
 
     def failed(self, error: OSError) -> None:
         """A write failed; it is tried again in ``RETRY`` s."""
@@ -62,24 +78,53 @@ class Writer:
             self._collect()
         self._since = self._due = None
 
-    def flush(self) -> None:
-        """Write now whatever is due."""
+    def close(self) -> None:
+        """Write now whatever is due, for the last time."""
         due = self._due is not None
         self.wait()
         if due:
-            self._running = self._thread.submit(self._target.write, self._render())
+            self._running = self._thread.submit(self._write, self._render())
             self._collect()
-
-    def close(self) -> None:
-        self.flush()
         self._thread.shutdown()
+
+    def _write(self, content: bytes) -> str:
+        """Where somebody has edited the file, which is left alone then; else it is written."""
+        there = self._target.read()
+        if there is not None and there != content and not is_intact(there):
+            return _difference(content, there)
+        self._target.write(content)
+        return ""
 
     def _collect(self) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         try:
-            running.result()
-            self.error = ""
+            edited = running.result()
         except OSError as error:
             self.failed(error)
+            return
+        if edited and edited != self.edited:
+            log.warning("%s has been edited by hand: %s", self._target.path, edited)
+        self.edited = edited
+        self.error = ""
+        self._seen = _mark(self._target)
+
+
+def _mark(target: FileTarget) -> tuple[int, ...]:
+    """What changes when somebody writes the file."""
+    try:
+        found = os.stat(target.path)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _difference(ours: bytes, theirs: bytes) -> str:
+    """The first line that differs, and its number."""
+    pairs = itertools.zip_longest(ours.splitlines(), theirs.splitlines(), fillvalue=b"")
+    for number, (one, other) in enumerate(pairs, 1):
+        if one != other:
+            shown = other.decode("utf-8", "replace").strip() or "nothing"
+            return f"line {number}: {shown[:100]}"
+    return "its end"

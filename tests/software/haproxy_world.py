@@ -239,6 +239,6 @@ def until_file(world: World, nodes: Iterable[Node]) -> None:
     def there() -> bool:
         world.wake(0.1)
         rows = [row.split() for row in world.text.splitlines()]
-        return {row[2] for row in rows if row[:1] == ["server"]} == wanted
+        return {r[2] for r in rows if r[:1] == ["server"] and r[-1] != "disabled"} == wanted
 
     eventually(there, 15, f"{wanted} in the file")

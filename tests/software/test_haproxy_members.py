@@ -153,11 +153,11 @@ def test_gone_servers_are_deleted_late_and_where_it_is_safe(
     sync(1)
     reconciler = world.plugin._reconciler
     assert reconciler is not None
-    reconciler._compare_at = 0.0
+    reconciler.parity.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == len(states(world, "wild")) == 3
     monkeypatch.setattr(retirement, "DELETE_AFTER", 0.0)
-    reconciler._compare_at = 0.0
+    reconciler.parity.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == 1
     assert len(states(world, "wild")) == (1 if "2.8" in world.ask("show", "info") else 3)
@@ -177,28 +177,52 @@ def test_what_others_change_is_repaired_and_counted(world: World, http: Http) ->
     world.ask("set", "server", "web/stranger", "state", "ready")
     reconciler = world.plugin._reconciler
     assert reconciler is not None
-    reconciler._compare_at = 0.0
+    reconciler.parity.due = 0.0
     world.wake(0)
     assert served(port) == names(http.nodes[:2])
     assert world.plugin.status()["drift_repaired"] == 3
 
 
-def test_a_backend_that_cannot_grow_at_run_time_reloads_only_to_grow(
-    world: World, http: Http
-) -> None:
+def test_a_backend_that_takes_no_servers_seats_them_on_slots(world: World, http: Http) -> None:
     (port,) = free_ports(1)
     hashed = {"backend": ["balance source"]}
     world.sync(cluster("web", port, http.nodes[:2], **hashed))
     worker = world.worker
     world.sync(cluster("web", port, http.nodes[:1], **hashed))
-    world.sync(cluster("web", port, http.nodes[:2], **hashed))
-    world.sync(cluster("web", port, http.nodes[1:2], **hashed))
+    assert served(port) == names(http.nodes[:1])
+    for first in range(6):
+        wanted = http.nodes[first : first + 2]
+        assert world.sync(cluster("web", port, wanted, **hashed)).kind == "applied"
+        assert served(port) <= names(wanted)
+        assert {p for p, (admin, _) in states(world).items() if int(admin) & 1 == 0} == names(
+            wanted
+        )
     assert world.worker == worker
-    assert served(port) == names(http.nodes[1:2])
-    assert world.sync(cluster("web", port, http.nodes[2:3], **hashed)).kind == "applied"
-    assert served(port) == names(http.nodes[2:3])
+    until_file(world, wanted)
+    world.restart_worker()
+    assert world.sync(cluster("web", port, wanted, **hashed)).kind == "unchanged"
+    assert world.sync(cluster("web", port, http.nodes, **hashed)).kind == "applied"
     (reason,) = world.plugin.status()["reload_reasons"]
     assert "balance source" in reason
+    assert {p for p, (admin, _) in states(world).items() if int(admin) & 1 == 0} == names(
+        http.nodes
+    )
+
+
+def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http: Http) -> None:
+    (port,) = free_ports(1)
+    sticky = {"backend": ["cookie SRV insert"]}
+    world.sync(cluster("web", port, http.nodes[:2], **sticky))
+    worker = world.worker
+    world.sync(cluster("web", port, http.nodes[:1], **sticky))
+    world.sync(cluster("web", port, http.nodes[:2], **sticky))
+    assert world.worker == worker
+    assert "cookie local:" in world.text
+    outcome = world.sync(cluster("web", port, http.nodes[:3], **sticky))
+    assert outcome.kind in ("applied", "held")
+    eventually(lambda: world.wake(0.2) is None and served(port) == names(http.nodes[:3]))
+    (reason,) = world.plugin.status()["reload_reasons"]
+    assert "cookie" in reason
 
 
 def test_nobody_knows_is_not_nobody(world: World, http: Http) -> None:

@@ -122,7 +122,8 @@ def test_a_cluster_that_is_faulty_from_the_start_is_left_out(world: World, http:
     assert "x: " in outcome.reason
     assert "zork" in outcome.reason
     assert get(one)[0] == 200
-    assert world.plugin.status()["faults"].keys() == {"x"}
+    (fault,) = world.plugin.status()["faults"]
+    assert fault.startswith("x: ")
     assert world.again().kind == "degraded"
     assert world.sync(web, cluster("x", two, http.nodes)).kind == "applied"
     assert get(two)[0] == 200
@@ -394,5 +395,6 @@ def test_a_hung_haproxy_is_replaced(world: World, http: Http) -> None:
         assert world.sync(cluster("web", port, http.nodes[:2])).kind == "applied"
         assert world.worker != stopped
     finally:
-        os.kill(stopped, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stopped, signal.SIGKILL)
     eventually(lambda: served(port) == {str(n.port) for n in http.nodes[:2]})

@@ -2,23 +2,28 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.binds import binds
+from lighthouse.haproxy.binds import Spot, clash, spots
 from lighthouse.haproxy.candidate import Refused, allot, blame, confine
+from lighthouse.haproxy.draft import Chunk, origin, text_of
 from lighthouse.haproxy.ladder import Live, climb, deletable, excuse, read_states, succeeded
 from lighthouse.haproxy.membership import Membership
 from lighthouse.haproxy.process import Verdict
-from lighthouse.haproxy.recover import recover
-from lighthouse.haproxy.render import Chunk, Skeleton, generation_in, owner_at, skeleton, text_of
+from lighthouse.haproxy.recover import lives, recover
+from lighthouse.haproxy.render import Skeleton, file_of, is_intact, skeleton
 from lighthouse.haproxy.runtime import Forbidden, line
-from lighthouse.haproxy.server import roster
-from lighthouse.haproxy.settings import Settings, parse_section, parse_settings
+from lighthouse.haproxy.section import parse_section
+from lighthouse.haproxy.server import Need, Server
+from lighthouse.haproxy.server import roster as needed
+from lighthouse.haproxy.settings import Settings, parse_settings
 from lighthouse.haproxy.stanza import Stanza, build
 from lighthouse.node import Node, parse
 from lighthouse.node import Refused as NodeRefused
@@ -42,51 +47,6 @@ FULL: dict[str, Any] = {
         }
     },
 }
-GOLDEN = """\
-defaults
-    balance roundrobin
-    timeout connect 10s
-    no option redispatch
-    timeout client 60s
-    timeout server 60s
-    option idle-close-on-response
-
-listen lighthouse.stats
-    bind :9009
-    mode http
-    stats enable
-    stats uri /haproxy
-    timeout connect 4000
-    timeout client 60s
-    timeout server 30000
-
-frontend api
-    bind :8080
-    mode http
-    acl is_widgets path_beg /widgets
-    use_backend widgets if is_widgets
-
-listen partner
-    bind :7777
-    mode http
-    server partner_1 partnerapi:88 init-addr last,libc,none maxconn 400
-
-frontend web
-    bind :8000
-    option httplog
-    mode http
-    default_backend web
-
-backend web
-    mode http
-    # each server: check
-    server a_10.0.0.1_80 10.0.0.1:80 id 1 weight 1 pool-purge-delay 5s pool-max-conn -1 check
-    server b_10.0.0.2_80 10.0.0.2:80 id 2 weight 0 pool-purge-delay 5s pool-max-conn -1 check
-
-backend widgets
-    # each server: check
-
-"""
 
 
 def settings(**extra: Any) -> Settings:
@@ -94,7 +54,13 @@ def settings(**extra: Any) -> Settings:
 
 
 def make(given: Settings, name: str, meta: str | None = None, **section: Any) -> Stanza:
-    return build(given, name, parse_section(section), meta)
+    return build(given, name, parse_section(section), meta).stanza
+
+
+def roster(
+    nodes: Iterable[Node], options: tuple[str, ...], live: dict[str, int]
+) -> dict[str, Server]:
+    return needed([Need(node) for node in nodes], options, False, live)
 
 
 def web(options: str = "", **section: Any) -> Stanza:
@@ -120,30 +86,24 @@ def full_tree() -> tuple[Settings, Membership]:
     return given, members
 
 
-def test_golden_file() -> None:
-    given, members = full_tree()
-    frame = skeleton(given, list(members.stanzas.values()))
-    live = {"web": {"a_10.0.0.1_80": Live(1, "", 0, 1), "b_10.0.0.2_80": Live(2, "", 0, 1)}}
-    text = text_of(members.fill(frame, live))
-    head, _, rest = text.partition("\n\n")
-    assert head == (
-        "global\n"
-        f"    setenv LIGHTHOUSE_GENERATION {frame.generation}\n"
-        "    daemon\n"
-        "    maxconn 4000\n"
-        "    stats socket /var/run/haproxy.sock mode 600 level admin\n"
-        "    hard-stop-after 30m\n"
-        "    mworker-max-reloads 10\n"
-        "    stats timeout 1d"
-    )
-    assert rest == GOLDEN
-    assert generation_in(text) == frame.generation
-
-
 def test_what_is_on_disk_can_be_read_back() -> None:
     given, members = full_tree()
     frame = skeleton(given, list(members.stanzas.values()))
-    assert recover(given, text_of(members.fill(frame, {}))) == members.stanzas
+    text = text_of(members.fill(frame, {}))
+    assert recover(text) == members.stanzas
+    read = lives(text)
+    assert {name: set(servers) for name, servers in read.items()} == {
+        "web": set(members.servers(members.stanzas["web"], {})),
+        "widgets": set(),
+    }
+    assert read["web"]["b_10.0.0.2_80"].weight == 0
+
+
+def test_a_hand_edit_is_known_by_the_sum() -> None:
+    content = file_of([Chunk("", "global\n    maxconn 5\n")])
+    assert is_intact(content)
+    for edited in (content.replace(b"5", b"6"), content[:-3], b"global\n", b"", content + b"#\n"):
+        assert not is_intact(edited)
 
 
 def test_members_are_no_part_of_the_generation_but_their_options_are() -> None:
@@ -163,46 +123,115 @@ def test_the_operators_own_socket_line_stands_once() -> None:
     assert text.count("stats timeout") == 1
 
 
-def test_lines_have_owners() -> None:
-    chunks = [Chunk("", "a\nb\n"), Chunk("web", "c\n"), Chunk("api", "d\ne\n")]
-    assert [owner_at(chunks, n) for n in range(1, 7)] == ["", "", "web", "api", "api", ""]
+def test_lines_have_owners_and_places() -> None:
+    chunks = [
+        Chunk("", "a\nb\n", (("global", 0), ("global", 1))),
+        Chunk("web", "c\n    server s\n", (("backend", 0),)),
+        Chunk("api", "d\n", ((),)),
+    ]
+    assert [origin(chunks, n) for n in range(1, 7)] == [
+        ("", ("global", 0)),
+        ("", ("global", 1)),
+        ("web", ("backend", 0)),
+        ("web", ("server_options",)),
+        ("api", ()),
+        ("", ()),
+    ]
 
 
-def test_a_port_or_name_belongs_to_the_first() -> None:
-    given = settings(stats={"port": 9000}, proxies={"taken": {"port": 9001}})
-    names = ("a", "b", "c", "taken")
-    ports = {"a": 80, "b": 80, "c": 9000, "taken": 81}
-    kept, faults = allot(given, {n: make(given, n, port=ports[n]) for n in names})
-    assert set(kept) == {"a"}
-    assert "cluster a" in faults["b"]
-    assert "stats" in faults["c"]
-    assert "same name" in faults["taken"]
+def test_an_address_or_name_belongs_to_the_first() -> None:
+    given = settings(
+        bind_address="127.0.0.1",
+        stats={"port": 9000},
+        proxies={"taken": {"port": 9001}},
+        extra_sections={"listen admin :9003": [], "userlist people": []},
+    )
+    sections: dict[str, dict[str, Any]] = {
+        "a": {"port": 80},
+        "admin": {"port": 82},
+        "b": {"port": 80},
+        "c": {"port": 9000},
+        "d": {"bind": "10.0.0.1:80"},
+        "e": {"bind": [":80", "/run/x.sock"]},
+        "f": {"bind": "/run/y.sock mode 600"},
+        "g": {"frontend": ["bind unix@/run/y.sock"]},
+        "h": {"port": 9003},
+        "people": {"port": 83},
+        "taken": {"port": 81},
+    }
+    stanzas = {n: make(given, n, **section) for n, section in sections.items()}
+    kept, faults = allot(given, skeleton(given, []).head, stanzas)
+    assert set(kept) == {"a", "d", "f", "people"}
+    assert faults["b"] == Finding(("port",), "port 80 belongs to cluster a", "b")
+    assert "balancer's file" in faults["c"].message
+    assert "cluster a" in faults["e"].message
+    assert faults["g"] == Finding(("bind",), "/run/y.sock belongs to cluster f", "g")
+    assert "balancer's file" in faults["h"].message
+    assert "same name" in faults["taken"].message
+    assert "same name" in faults["admin"].message
 
 
-CHUNKS = [Chunk("", "global\n x\n"), Chunk("web", "backend web\n zork\n"), Chunk("api", "b\n")]
+def test_a_member_needs_a_meta_cluster_and_a_way_to_it() -> None:
+    given = settings(meta_clusters={"api": {"port": 8080}})
+    stanzas = {
+        "lost": make(given, "lost", "nowhere", acl="path_beg /"),
+        "mute": make(given, "mute", "api"),
+        "own": make(given, "own", "api", port=81),
+        "well": make(given, "well", "api", paths=["/x"]),
+    }
+    kept, faults = allot(given, (), stanzas)
+    assert set(kept) == set(stanzas)
+    assert set(faults) == {"lost", "mute"}
+    assert "nowhere" in faults["lost"].message
+    assert "acl" in faults["mute"].message
+
+
+CHUNKS = [
+    Chunk("", "global\n x\n", ((), ("global", 0))),
+    Chunk("web", "backend web\n zork\n", ((), ("backend", 0))),
+    Chunk("api", "b\n", ((),)),
+]
 
 
 @pytest.mark.parametrize(
-    ("alert", "owner"),
+    ("alert", "finding"),
     [
-        ("[ALERT]  (1) : config : parsing [/dev/stdin:4] : unknown keyword 'zork'", "web"),
-        ("[ALERT]  (1) : config : [/dev/stdin:5] : 'server api/x' : bad", "api"),
-        ("[ALERT]  (1) : config : parsing [/dev/stdin:2] : unknown keyword 'x'", ""),
-        ("[ALERT]  (1) : config : backend 'web' has no mode", "web"),
-        ("[ALERT]  (1) : Starting frontend api: cannot bind socket", "api"),
-        ("[ALERT]  (1) : out of memory", ""),
+        (
+            "[ALERT]  (1) : config : parsing [/dev/stdin:4] : unknown keyword 'zork'",
+            Finding(("backend", 0), "unknown keyword 'zork' (in: zork)", "web"),
+        ),
+        (
+            "[ALERT]  (1) : config : [/dev/stdin:5] : 'server api/x' : bad",
+            Finding((), "'server api/x' : bad (in: b)", "api"),
+        ),
+        (
+            "[ALERT]  (1) : config : parsing [/dev/stdin:2] : unknown keyword 'x'",
+            Finding(("global", 0), "unknown keyword 'x' (in: x)"),
+        ),
+        (
+            "[ALERT]  (1) : config : backend 'web' has no mode",
+            Finding((), "backend 'web' has no mode", "web"),
+        ),
+        (
+            "[ALERT]  (1) : Starting frontend api: cannot bind socket for [127.0.0.1:4]",
+            Finding((), "Starting frontend api: cannot bind socket for [127.0.0.1:4]", "api"),
+        ),
+        (
+            "[ALERT] (1) : Binding [/etc/h.cfg:4] for frontend web: cannot bind socket",
+            Finding(("backend", 0), "for frontend web: cannot bind socket (in: zork)", "web"),
+        ),
+        ("[ALERT]  (1) : out of memory", Finding((), "out of memory")),
     ],
 )
-def test_blame(alert: str, owner: str) -> None:
-    assert list(blame([alert, "[ALERT] (1) : Error(s) found in configuration file"], CHUNKS)) == [
-        owner
-    ]
+def test_blame(alert: str, finding: Finding) -> None:
+    summary = "[ALERT] (1) : Error(s) found in configuration file"
+    assert blame([alert, summary], CHUNKS) == (finding,)
 
 
 def judged(*bad: str) -> Any:
     """A judge that refuses stanzas with any of these words, at their place."""
 
-    def judge(chunks: tuple[Chunk, ...]) -> tuple[Verdict, dict[str, str]]:
+    def judge(chunks: tuple[Chunk, ...]) -> tuple[Verdict, tuple[Finding, ...]]:
         lines = text_of(chunks).splitlines()
         alerts = tuple(
             f"[ALERT] (1) : config : parsing [/dev/stdin:{number}] : {word}"
@@ -210,9 +239,13 @@ def judged(*bad: str) -> Any:
             for word in bad
             if word in text
         )
-        return Verdict(not alerts, alerts), {}
+        return Verdict(not alerts, alerts), ()
 
     return judge
+
+
+def framed(given: Settings) -> Any:
+    return lambda stanzas: skeleton(given, list(stanzas.values()))
 
 
 def fill(frame: Skeleton) -> tuple[Chunk, ...]:
@@ -223,10 +256,10 @@ def test_a_faulty_cluster_is_confined_to_itself() -> None:
     given = settings()
     good = {n: make(given, n, backend=["mode http"]) for n in ("a", "b", "c")}
     bad = make(given, "b", backend=["zork"])
-    found = confine(given, {**good, "b": bad}, {}, fill, judged("zork"))
+    found = confine({**good, "b": bad}, {}, framed(given), fill, judged("zork"))
     assert [s.cluster for s in found.skeleton.stanzas] == ["a", "c"]
-    assert "zork" in found.refused["b"]
-    kept = confine(given, {**good, "b": bad}, good, fill, judged("zork"))
+    assert "zork" in found.refused["b"][0].message
+    kept = confine({**good, "b": bad}, good, framed(given), fill, judged("zork"))
     assert kept.skeleton.stanzas == tuple(good.values())
     assert set(kept.refused) == {"b"}
 
@@ -235,14 +268,14 @@ def test_a_last_good_stanza_that_is_no_longer_good_is_left_out() -> None:
     given = settings()
     before = {"b": make(given, "b", backend=["zonk"])}
     wanted = {"b": make(given, "b", backend=["zork"]), "c": make(given, "c")}
-    found = confine(given, wanted, before, fill, judged("zork", "zonk"))
+    found = confine(wanted, before, framed(given), fill, judged("zork", "zonk"))
     assert [s.cluster for s in found.skeleton.stanzas] == ["c"]
 
 
 def test_a_fault_of_the_settings_is_nobody_elses() -> None:
     given = settings(defaults=["zork"])
     with pytest.raises(Refused, match="zork"):
-        confine(given, {"a": make(given, "a")}, {}, fill, judged("zork"))
+        confine({"a": make(given, "a")}, {}, framed(given), fill, judged("zork"))
 
 
 READY = Live(1, "10.0.0.1", 80, 1)
@@ -250,7 +283,9 @@ A, B = "a_10.0.0.1_80", "b_10.0.0.2_80"
 
 
 def commands(stanza: Stanza, nodes: tuple[Node, ...], live: dict[str, Live]) -> list[str]:
-    way = climb(stanza, roster(nodes, stanza.options, {n: s.id for n, s in live.items()}), live)
+    way = climb(
+        stanza, roster(nodes, stanza.facts.options, {n: s.id for n, s in live.items()}), live
+    )
     steps = (*way.gain, *way.lose)
     return [" ".join(command) for step in steps for command in step.commands]
 
@@ -284,15 +319,35 @@ def test_new_servers_come_first_and_spell_everything_out() -> None:
     assert not any(word in ("enabled", "disabled") for text in found for word in text.split())
 
 
-def test_a_static_backend_reloads_for_what_is_new_and_for_nothing_else() -> None:
-    static = web(backend=["balance source"])
+def test_a_backend_that_only_a_reload_grows_needs_it_for_nothing_else() -> None:
+    hashed = web(backend=["balance uri"])
     wanted = roster(NODES[:1], (), {A: 1})
-    assert "balance source" in climb(static, wanted, {}).reload
-    assert not climb(static, wanted, {A: READY})
-    gone = climb(static, {}, {A: READY})
+    assert "balance uri" in climb(hashed, wanted, {}).reload
+    assert not climb(hashed, wanted, {A: READY})
+    gone = climb(hashed, {}, {A: READY})
     assert not gone.reload
     assert gone.lose
-    assert climb(static, wanted, {A: Live(1, "10.0.0.1", 80, 9)}).reload
+
+
+@pytest.mark.parametrize(
+    ("there", "weight", "expected"),
+    [
+        (Live(1, "10.0.0.1", 80, 5, initial=5), 0, "0%"),
+        (Live(1, "10.0.0.1", 80, 0, initial=5), 5, "100%"),
+        (Live(1, "10.0.0.1", 80, 5, initial=5), 5, ""),
+        (Live(1, "10.0.0.1", 80, 5, initial=5), 7, "reload"),
+        (Live(1, "10.0.0.1", 80, 0, initial=0), 5, "reload"),
+    ],
+)
+def test_coarse_weights(there: Live, weight: int, expected: str) -> None:
+    stanza = web(backend=["balance static-rr"])
+    way = climb(stanza, {"s": Server("s", 1, "10.0.0.1", 80, weight)}, {"s": there})
+    commands = [" ".join(c) for step in way.gain for c in step.commands]
+    assert bool(way.reload) == (expected == "reload")
+    if expected.endswith("%"):
+        assert commands == [f"set server web/s weight {expected}"]
+    else:
+        assert commands == []
 
 
 def test_the_operators_servers_are_left_alone() -> None:
@@ -301,7 +356,7 @@ def test_the_operators_servers_are_left_alone() -> None:
 
 def test_what_an_agent_says_is_no_drift() -> None:
     stanza = web("agent-check agent-port 9")
-    wanted = roster(NODES[:1], stanza.options, {A: 1})
+    wanted = roster(NODES[:1], stanza.facts.options, {A: 1})
     drained = {A: Live(1, "10.0.0.1", 80, 50, "drain")}
     assert climb(stanza, wanted, drained)
     assert not climb(stanza, wanted, excuse(stanza, wanted, drained))
@@ -350,13 +405,13 @@ def test_results_are_matched_by_text(command: str, reply: str, good: bool) -> No
 def test_states_are_read_by_column() -> None:
     text = (
         "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight "
-        "srv_port\n3 web 5 a ::1 2 0 1 80\n3 web 6 b 10.0.0.1 0 1 0 81\n"
-        "3 web 7 c ::10.0.0.1 2 8 1 82\n4 api 8 d 10.0.0.2 2 4 256 83\n"
+        "srv_iweight srv_port\n3 web 5 a ::1 2 0 1 1 80\n3 web 6 b 10.0.0.1 0 1 0 4 81\n"
+        "3 web 7 c ::10.0.0.1 2 8 1 1 82\n4 api 8 d 10.0.0.2 2 4 256 1 83\n"
     )
     assert read_states(text) == {
         "web": {
             "a": Live(5, "::1", 80, 1),
-            "b": Live(6, "10.0.0.1", 81, 0, "maint"),
+            "b": Live(6, "10.0.0.1", 81, 0, "maint", 4),
             "c": Live(7, str(ipaddress.ip_address("::10.0.0.1")), 82, 1, "drain"),
         },
         "api": {"d": Live(8, "10.0.0.2", 83, 256)},
@@ -445,12 +500,31 @@ def test_unknown_members_are_those_that_run() -> None:
 
 def test_binds_of_a_text() -> None:
     text = "frontend x\n    bind :80,127.0.0.1:81\n    bind [::1]:82 ssl\n    bind /run/x.sock\n"
-    text += "    bind *:90-92\n    bind fd@3\n"
-    assert list(binds([Chunk("x", text)])) == [
-        ("x", "", 80),
-        ("x", "127.0.0.1", 81),
-        ("x", "::1", 82),
-        ("x", "", 90),
-        ("x", "", 91),
-        ("x", "", 92),
+    text += "    bind *:90-92\n    bind fd@3\n    bind 10.0.0.9:93 transparent\n"
+    text += "    bind ipv4@example.test:94\n    bind unix@/run/y.sock mode 600\n"
+    assert list(spots(text)) == [
+        Spot("", 80),
+        Spot("127.0.0.1", 81),
+        Spot("::1", 82),
+        Spot("/run/x.sock", 0),
+        Spot("", 90),
+        Spot("", 91),
+        Spot("", 92),
+        Spot("10.0.0.9", 93, trial=False),
+        Spot("example.test", 94, trial=False),
+        Spot("/run/y.sock", 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clashes"),
+    [
+        (Spot("", 80), Spot("127.0.0.1", 80), True),
+        (Spot("127.0.0.1", 80), Spot("127.0.0.2", 80), False),
+        (Spot("", 80), Spot("", 81), False),
+        (Spot("/a", 0), Spot("/a", 0), True),
+        (Spot("/a", 0), Spot("/b", 0), False),
+    ],
+)
+def test_spots_that_two_cannot_have(one: Spot, other: Spot, clashes: bool) -> None:
+    assert (clash([(one, "x")], [other]) == (other, "x")) is clashes

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.haproxy.directive import fault, words
-from lighthouse.haproxy.server import MAX_ID, Server, id_of, name_of, roster
-from lighthouse.haproxy.settings import Section, parse_section, parse_settings
+from lighthouse.haproxy.section import Section, parse_section
+from lighthouse.haproxy.server import MAX_ID, Need, Server, id_of, name_of
+from lighthouse.haproxy.server import roster as needed
+from lighthouse.haproxy.settings import parse_settings
 from lighthouse.haproxy.stanza import Stanza, build
 from lighthouse.node import Node
 from lighthouse.schema import Invalid
@@ -23,7 +25,11 @@ SETTINGS = parse_settings(MINIMAL)
 
 def stanza(settings: dict[str, Any] | None = None, **section: Any) -> Stanza:
     parsed = parse_settings({**MINIMAL, **(settings or {})})
-    return build(parsed, "web", parse_section(section), None)
+    return build(parsed, "web", parse_section(section), None).stanza
+
+
+def roster(nodes: list[Node], options: tuple[str, ...], live: dict[str, int]) -> dict[str, Server]:
+    return needed([Need(node) for node in nodes], options, False, live)
 
 
 def test_defaults() -> None:
@@ -173,43 +179,53 @@ def test_default_server_is_spelled_out_in_the_order_of_precedence() -> None:
         backend=["default-server check init-addr none # not me"],
         server_options=["inter 3s", "ssl verify none"],
     )
-    assert made.options == ("inter", "1s", "check", "inter", "3s", "ssl", "verify", "none")
+    assert made.facts.options == ("inter", "1s", "check", "inter", "3s", "ssl", "verify", "none")
 
 
 @pytest.mark.parametrize(
-    ("backend", "options", "reason"),
+    ("backend", "options", "way", "reason"),
     [
-        ([], "", ""),
-        (["balance roundrobin"], "check inter 2s", ""),
-        (["balance leastconn"], "", ""),
-        (["balance random(2)"], "", ""),
-        (["balance first"], "", ""),
-        (["balance source", "hash-type consistent"], "", ""),
-        (["balance hdr(x)", "hash-type consistent sdbm"], "", ""),
-        (["balance source"], "", "balance source"),
-        (["balance uri depth 3"], "", "balance uri"),
-        (["balance static-rr"], "", "static-rr"),
-        (["balance hdr(x)", "hash-type map-based"], "", "balance hdr"),
-        ([], "cookie abc", "cookie"),
-        ([], "check resolvers dns", "resolvers"),
-        ([], "max-reuse 5", "max-reuse"),
-        ([], "proto h2", "h2"),
-        ([], "ssl alpn h2,http/1.1", "h2"),
-        ([], "sni 'str(a b)'", "characters"),
-        ([], "sni str(a);b", "characters"),
-        (["default-server cookie x"], "", "cookie"),
-        ([], " ".join(["check"] * 60), "60 words"),
+        ([], "", "add", ""),
+        (["balance roundrobin"], "check inter 2s", "add", ""),
+        (["balance leastconn"], "", "add", ""),
+        (["balance random(2)"], "", "add", ""),
+        (["balance first"], "", "add", ""),
+        (["balance source", "hash-type consistent"], "", "add", ""),
+        (["balance hdr(x)", "hash-type consistent sdbm"], "", "add", ""),
+        (["balance source"], "", "slot", "balance source"),
+        (["balance uri depth 3"], "", "reload", "balance uri"),
+        (["balance static-rr"], "", "slot", "static-rr"),
+        (["balance hdr(x)", "hash-type map-based"], "", "reload", "balance hdr"),
+        (["cookie SRV insert"], "", "reload", "cookie"),
+        (["cookie SRV insert dynamic", "dynamic-cookie-key k"], "", "slot", "cookie"),
+        ([], "cookie abc", "slot", "cookie"),
+        ([], "check resolvers dns", "slot", "resolvers"),
+        ([], "max-reuse 5", "slot", "max-reuse"),
+        ([], "proto h2", "slot", "h2"),
+        ([], "ssl alpn h2,http/1.1", "slot", "h2"),
+        ([], "sni 'str(a b)'", "slot", "characters"),
+        ([], "sni str(a);b", "slot", "characters"),
+        (["default-server cookie x"], "", "slot", "cookie"),
+        ([], " ".join(["check"] * 60), "slot", "60 words"),
     ],
 )
-def test_what_the_runtime_api_can_serve(backend: list[str], options: str, reason: str) -> None:
-    made = stanza(backend=backend, server_options=options)
-    assert (reason in made.static) if reason else made.static == ""
+def test_how_a_backend_takes_new_nodes(
+    backend: list[str], options: str, way: str, reason: str
+) -> None:
+    growth = stanza(backend=backend, server_options=options).facts.growth
+    assert growth.way == way
+    assert (reason in growth.why) if reason else growth.why == ""
+
+
+def test_slots_can_be_had_for_any_backend() -> None:
+    for backend in ([], ["balance uri"], ["cookie SRV insert"]):
+        assert stanza(backend=backend, slots=8).facts.growth.way == "slot"
 
 
 def test_a_balance_in_defaults_counts_until_the_backend_has_its_own() -> None:
     static = {"defaults": ["balance source"]}
-    assert "source" in stanza(static).static
-    assert stanza(static, backend=["balance roundrobin"]).static == ""
+    assert "source" in stanza(static).facts.growth.why
+    assert stanza(static, backend=["balance roundrobin"]).facts.growth.why == ""
 
 
 def test_the_operators_own_servers_are_known() -> None:
@@ -220,6 +236,6 @@ def test_the_operators_own_servers_are_known() -> None:
 
 
 def test_a_backend_without_a_port_has_no_frontend() -> None:
-    assert "frontend" not in build(SETTINGS, "b", Section(), None).text
+    assert "frontend" not in build(SETTINGS, "b", Section(), None).stanza.text
     own = Section(frontend=("bind :443 ssl crt /x.pem",))
-    assert "frontend b\n    bind :443" in build(SETTINGS, "b", own, None).text
+    assert "frontend b\n    bind :443" in build(SETTINGS, "b", own, None).stanza.text

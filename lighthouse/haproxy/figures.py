@@ -1,0 +1,83 @@
+"""What HAProxy counts of its servers, gathered a slice at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+_SHOWN: Final = 10
+
+
+class Figure(msgspec.Struct, frozen=True, gc=False):
+    """One server: its status in HAProxy's words, and its counters since it was added."""
+
+    status: str
+    check: str
+    sessions: int
+    total: int
+    failed: int
+    retries: int
+    redispatches: int
+
+
+class Figures:
+    """The newest figures of each backend."""
+
+    def __init__(self) -> None:
+        self._by_backend: dict[str, dict[str, Figure]] = {}
+
+    def take(self, backend: str, text: str) -> None:
+        """The reply to ``show stat`` for the servers of one backend."""
+        self._by_backend[backend] = read(text)
+
+    def keep(self, backends: Iterable[str]) -> None:
+        """Forget all backends but these."""
+        kept = set(backends)
+        self._by_backend = {n: f for n, f in self._by_backend.items() if n in kept}
+
+    def summary(self) -> dict[str, Any]:
+        """Servers by status, the sums, and the first of those that are down."""
+        states: Counter[str] = Counter()
+        sums: Counter[str] = Counter()
+        down: list[str] = []
+        for backend, servers in sorted(self._by_backend.items()):
+            for name, figure in servers.items():
+                state = figure.status.split(" ")[0].lower()
+                states[state] += 1
+                sums["sessions"] += figure.sessions
+                sums["sessions_total"] += figure.total
+                sums["errors"] += figure.failed
+                sums["retries"] += figure.retries
+                sums["redispatches"] += figure.redispatches
+                if state == "down" and len(down) < _SHOWN:
+                    down.append(f"{backend}/{name} {figure.check}".rstrip())
+        return {"servers": dict(sorted(states.items())), **sums, "down": down}
+
+
+def read(text: str) -> dict[str, Figure]:
+    """The servers in a reply to ``show stat``, by name."""
+    header, *rows = text.splitlines() or [""]
+    columns = header.removeprefix("# ").split(",")
+    found = {}
+    for row in rows:
+        fields = dict(zip(columns, row.split(","), strict=False))
+        if "svname" in fields and fields["svname"] not in ("FRONTEND", "BACKEND"):
+            found[fields["svname"]] = _figure(fields)
+    return found
+
+
+def _figure(fields: Mapping[str, str]) -> Figure:
+    def number(name: str) -> int:
+        return int(fields.get(name) or 0)
+
+    failed = number("econ") + number("eresp")
+    return Figure(
+        fields.get("status", ""),
+        fields.get("check_status", ""),
+        number("scur"),
+        number("stot"),
+        failed,
+        number("wretr"),
+        number("wredis"),
+    )

@@ -1,0 +1,153 @@
+"""Whether and when HAProxy is reloaded, and what becomes of it."""
+
+import logging
+import time
+from typing import Final
+
+from lighthouse.balancer import Finding, Outcome
+from lighthouse.files import NotActivated
+from lighthouse.haproxy import binds, candidate
+from lighthouse.haproxy.candidate import Candidate, blame
+from lighthouse.haproxy.control import Control
+from lighthouse.haproxy.instance import Instance
+from lighthouse.haproxy.membership import Membership
+from lighthouse.haproxy.render import Skeleton
+from lighthouse.haproxy.standing import Standing
+from lighthouse.haproxy.wish import Wish, difference
+from lighthouse.haproxy.writer import Writer
+
+log: Final = logging.getLogger(__name__)
+
+SHRINK_HOLD: Final = 10.0
+"""Seconds until the loss of most listeners at once is believed to be meant."""
+
+_MANY: Final = 4
+CROWDED: Final = 60.0
+"""Seconds that a reload waits at most for replaced workers to end."""
+
+_LOOK: Final = 1.0
+
+
+class Reloading:
+    """Decides on reloads and does them; ``reasons`` are those of single backends."""
+
+    def __init__(
+        self,
+        control: Control,
+        membership: Membership,
+        wish: Wish,
+        standing: Standing,
+        writer: Writer,
+    ) -> None:
+        self._control: Final = control
+        self._membership: Final = membership
+        self._wish: Final = wish
+        self._standing: Final = standing
+        self._writer: Final = writer
+        self._wanted_since: float | None = None
+        self._shrunk_since: float | None = None
+        self._failed: tuple[str, Outcome] | None = None
+        self.due: float | None = None
+        self.reasons: Final[dict[str, str]] = {}
+
+    def step(self, instance: Instance, wanted: Skeleton) -> tuple[Outcome | None, bool]:
+        """Reload if that is needed and may be done now: what hinders it, and if it was done."""
+        self.due = None
+        if wanted.generation == instance.generation and not self.reasons:
+            self._wanted_since = self._shrunk_since = self._failed = None
+            return None, False
+        now = time.monotonic()
+        self._wanted_since = self._wanted_since or now
+        reason = self._reason(instance, wanted)
+        if (hindrance := self._hindrance(wanted, reason, now)) is not None:
+            return hindrance, False
+        try:
+            done = self._reload(instance, reason)
+        except candidate.Refused as error:
+            text = f"{error}; the last good configuration stays"
+            return Outcome("failed", text, error.findings), False
+        except OSError as error:
+            return Outcome("degraded", f"{self._control.settings.config_file}: {error}"), False
+        if not isinstance(done, bool):
+            return done, False
+        self._wanted_since = self._shrunk_since = self._failed = None
+        return None, done
+
+    def _reason(self, instance: Instance, wanted: Skeleton) -> str:
+        if wanted.generation != instance.generation:
+            return difference(wanted, self._standing.proven, self._standing.peers)
+        return "; ".join(sorted(self.reasons.values())[:3])
+
+    def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
+        """Why a reload has to wait, if it has to; ``due`` says until when."""
+        wait = self._control.allowance.wait(now, wanted.generation)
+        if wait.seconds > 0:
+            self.due = now + wait.seconds
+            if self._failed is not None and self._failed[0] == wanted.generation:
+                return self._failed[1]
+            if wait.spent:
+                text = f"{wait.reason}: only members are kept up for {wait.seconds:.0f} s more"
+                return Outcome("degraded", f"{text}; waiting: {reason}")
+            return Outcome("held", f"reload in {wait.seconds:.1f} s: {reason}")
+        found = self._control.processes()
+        crowd = len(found.old) if found else 0
+        most = self._control.settings.max_old_workers
+        if crowd >= most and now < (self._wanted_since or now) + CROWDED:
+            self.due = now + _LOOK
+            return Outcome("held", f"{crowd} replaced workers still serve connections: {reason}")
+        return None
+
+    def _reload(self, instance: Instance, reason: str) -> Outcome | bool:
+        """Whether it was done, or an outcome that says why not."""
+        peers = self._membership.peers()
+        held = self._control.held()
+        found = self._wish.choose(self._standing.proven, peers, instance.live, held)
+        if found.skeleton.generation == instance.generation and not self.reasons:
+            self._standing.settle(found.skeleton)
+            return False
+        if (hold := self._shrinkage(found)) is not None:
+            return hold
+        self._writer.wait()
+        ours = [stanza.cluster for stanza in found.skeleton.stanzas]
+        try:
+            self._control.reload(found.chunks, reason, ours)
+        except NotActivated as error:
+            return self._not_activated(error, found)
+        self._control.bound_old()
+        self.reasons.clear()
+        self._standing.settle(found.skeleton)
+        return True
+
+    def _shrinkage(self, found: Candidate) -> Outcome | None:
+        """What keeps a configuration from being loaded that listens to next to nothing."""
+        after = {spot for chunk in found.chunks for spot in binds.spots(chunk.text)}
+        if not after:
+            text = "no port would be left; HAProxy keeps the last good configuration"
+            return Outcome("held", text)
+        stanzas = self._standing.proven.values()
+        before = {spot for stanza in stanzas for spot in stanza.facts.spots}
+        lost = before - after
+        if len(before) < _MANY or 2 * len(lost) <= len(before):
+            self._shrunk_since = None
+            return None
+        now = time.monotonic()
+        self._shrunk_since = self._shrunk_since or now
+        if now >= self._shrunk_since + SHRINK_HOLD:
+            return None
+        self.due = self._shrunk_since + SHRINK_HOLD
+        text = f"{len(lost)} of {len(before)} addresses would go at once"
+        return Outcome("held", f"{text}; in {self.due - now:.1f} s they will, if it stays so")
+
+    def _not_activated(self, error: NotActivated, found: Candidate) -> Outcome:
+        """HAProxy refused to run what it had let pass: its words, and their places."""
+        failure = self._control.failure
+        findings = blame(failure.alerts, found.chunks) if failure else ()
+        words = "; ".join(f.message for f in findings[:2]) or str(error)
+        back = "was taken back" if error.restored else "could not be taken back"
+        outcome = Outcome("failed", f"the reload failed and {back}: {words}", _all(findings))
+        self._failed = (found.skeleton.generation, outcome)
+        return outcome
+
+
+def _all(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.path or finding.cluster)

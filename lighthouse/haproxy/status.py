@@ -1,0 +1,57 @@
+"""A few figures of an HAProxy for operators, bounded however large the fleet is."""
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from lighthouse.haproxy.control import Control
+from lighthouse.haproxy.membership import Membership
+from lighthouse.haproxy.parity import Parity
+from lighthouse.haproxy.tally import Tally
+from lighthouse.haproxy.wish import Wish
+from lighthouse.haproxy.writer import Writer
+from lighthouse.printable import one_line
+
+_SHOWN: Final = 5
+
+
+def describe(
+    control: Control,
+    membership: Membership,
+    wish: Wish,
+    writer: Writer,
+    parity: Parity,
+    tally: Tally,
+) -> dict[str, Any]:
+    """What ``lighthouse status`` shows."""
+    instance = control.instance
+    found = control.seen if instance else None
+    clusters, nodes = membership.count()
+    odd = (text for texts in membership.oddities.values() for text in texts)
+    warnings = (*(warning.message for warning in wish.warnings), *odd)
+    return {
+        "running": instance is not None,
+        "pid": instance.pid if instance else None,
+        "version": instance.version if instance else None,
+        "clusters": clusters,
+        "nodes": nodes,
+        "reloads": control.reload_count,
+        "reloads_last_hour": control.allowance.last_hour(time.monotonic()),
+        "reload_reasons": [one_line(reason) for reason in control.reloads],
+        "starts": control.starts,
+        "generation": instance.generation if instance else None,
+        "binary": control.binary,
+        "old_workers": len(found.old) if found else None,
+        "oldest_worker_seconds": max((old.age for old in found.old), default=0) if found else None,
+        "steps": dict(tally.total),
+        "drift_repaired": parity.drift,
+        "servers_deleted": parity.retirement.deleted,
+        "edited": writer.edited,
+        "faults": _some(f"{f.cluster or 'haproxy'}: {f.message}" for f in wish.findings),
+        "warnings": _some(warnings),
+        **parity.summary,
+    }
+
+
+def _some(texts: Iterable[str]) -> list[str]:
+    return [one_line(text) for text, _ in zip(texts, range(_SHOWN), strict=False)]
