@@ -11,6 +11,19 @@ from lighthouse.plugin import Plugin
 Kind = Literal["unchanged", "applied", "held", "degraded", "failed"]
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """What the software says of a config: where, what, and whether it is only a warning.
+
+    ``path`` are the keys and indexes that lead to the place, in the section of ``cluster``,
+    or in the plugin's own file if that is None.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    cluster: str | None = None
+    warning: bool = False
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How a sync ended, with a reason that status shows.
 
@@ -21,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     kind: Kind
     reason: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 UNCHANGED = Outcome("unchanged")
@@ -33,6 +47,7 @@ class Preview(msgspec.Struct, frozen=True):
     diff: str = ""
     commands: tuple[str, ...] = ()
     reload: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 class Balancer(Plugin):
@@ -64,6 +79,13 @@ class Balancer(Plugin):
     def preview(self, clusters: Sequence[Cluster]) -> Preview:
         """What ``sync_file`` would do now; changes nothing."""
         return Preview()
+
+    def examine(self, clusters: Sequence[Cluster]) -> Sequence[Finding]:
+        """What the software itself finds wrong with the config and these clusters' sections.
+
+        Touches nothing. Called after ``apply_config`` on an instance that never syncs.
+        """
+        return ()
 
     def close(self) -> None:
         """The worker stops cleanly, within seconds. The software itself goes on."""
