@@ -26,9 +26,9 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """A plugin's verdict on a config; ``cluster`` is set for a section of a cluster's file.
+    """What is wrong with a config; ``cluster`` is set for a section of a cluster's file.
 
-    ``service`` and ``port`` are set for a check's section of a service's file.
+    ``service`` is set for a check's section of a service's file.
     """
 
     problems: tuple[Problem, ...]
@@ -78,6 +78,8 @@ class Applied(msgspec.Struct, frozen=True, tag=True):
     """From a worker: what became of a snapshot; sent again when a retry changes it.
 
     ``applied_at`` is ``time.monotonic()``, which all processes of a host share.
+    ``rejections`` and ``warnings`` are complete each time, but for ``left_out`` problems that
+    the frame had no room for: then a config that they do not name may be rejected too.
     """
 
     version: int
@@ -87,13 +89,16 @@ class Applied(msgspec.Struct, frozen=True, tag=True):
     traceback: str = ""
     rejections: tuple[Rejection, ...] = ()
     status: dict[str, Any] = {}
+    warnings: tuple[Rejection, ...] = ()
+    left_out: int = 0
 
 
 class Validated(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: the answer to ``Validate``; ``reason`` if it could not even be tried."""
+    """From a worker: the answer to ``Validate``; ``reason`` if not all of it could be tried."""
 
     rejections: tuple[Rejection, ...] = ()
     reason: str = ""
+    warnings: tuple[Rejection, ...] = ()
 
 
 class Observed(msgspec.Struct, frozen=True, tag=True):

@@ -6,19 +6,21 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from lighthouse.balancer import APPLIED, Balancer, Kind, Outcome
+from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Problem, Rejection, unpack
+from lighthouse.messages import Problem, Rejection, Validated, unpack
 from lighthouse.node import Node
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.bounds import one_line
+from lighthouse.workers.examination import examine
+from lighthouse.workers.findings import admit, merge
 from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
 from lighthouse.workers.readiness import Wakeup
 from lighthouse.workers.role import Report, Role, create
-from lighthouse.workers.validation import Verdict, judge, problems, rejudge
+from lighthouse.workers.validation import Verdict, judge, rejudge
 
 _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = frozenset(get_args(Kind))
@@ -52,6 +54,8 @@ class BalancerRole(Role):
         self._known: dict[str, int] = {}
         self._clusters: tuple[Cluster, ...] = ()
         self._rejections: tuple[Rejection, ...] = ()
+        # what the software said last, each with the content that it is about
+        self._findings: tuple[tuple[Finding, dict[str, Any] | None], ...] = ()
 
     def take(self, payload: memoryview) -> None:
         snapshot = unpack(payload, self._known)
@@ -89,28 +93,20 @@ class BalancerRole(Role):
             outcome = call("sync_file", self._plugin.sync_file, self._clusters)
         except PluginError as failure:
             return self._report(Outcome("failed", failure.reason), failure.traceback)
-        return self._report(_checked("sync_file", APPLIED if outcome is None else outcome))
+        return self._said("sync_file", APPLIED if outcome is None else outcome)
 
-    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+    def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        faults = problems(self._class.validate_config, snapshot.settings.config)
-        rejections = [Rejection(faults)] if faults else []
-        for part in snapshot.clusters:
-            settings = _membership.decode(part.body).settings
-            if settings is not None:
-                faults = problems(self._class.validate_cluster_config, settings.config)
-                if faults:
-                    rejections.append(Rejection(faults, cluster=part.name))
-        return tuple(rejections)
+        return examine(self._class, snapshot)
 
     def wake(self) -> Report | None:
         try:
             outcome = call("wake", self._plugin.wake)
         except PluginError as failure:
             return self._report(Outcome("failed", failure.reason), failure.traceback)
-        return None if outcome is None else self._report(_checked("wake", outcome))
+        return None if outcome is None else self._said("wake", outcome)
 
     def fileno(self) -> int | None:
         return None if self._config is None else self._plugin.fileno()
@@ -181,22 +177,41 @@ class BalancerRole(Role):
             verdict = judge(self._class.validate_cluster_config, settings, name)
         return verdict.config, verdict.rejection
 
+    def _said(self, where: str, outcome: object) -> Report:
+        """The plugin's outcome and findings, or what is wrong with them."""
+        if not isinstance(outcome, Outcome) or outcome.kind not in _KINDS:
+            shown = outcome.kind if isinstance(outcome, Outcome) else type(outcome).__name__
+            reason = f"{where} returned {shown}, expected an Outcome or None"
+            return self._report(Outcome("failed", reason))
+        if outcome.findings or self._findings:
+            try:
+                findings = admit(outcome.findings, lambda name: self._content(name) is not None)
+            except TypeError as error:
+                return self._report(Outcome("failed", f"{where}: {error}"))
+            self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
+        return self._report(outcome)
+
     def _report(self, outcome: Outcome, traceback: str = "") -> Report:
+        """Where the plugin said nothing, its last findings hold for what has not changed."""
         own = self._judged[1].rejection if self._judged is not None else None
         rejections = self._rejections if own is None else (own, *self._rejections)
-        return Report(outcome.kind, one_line(outcome.reason), traceback, rejections)
+        reason = one_line(str(outcome.reason))
+        if not self._findings:
+            return Report(outcome.kind, reason, traceback, rejections)
+        findings = [f for f, content in self._findings if self._content(f.cluster) == content]
+        errors, warnings = merge(rejections, findings, False), merge((), findings, True)
+        return Report(outcome.kind, reason, traceback, errors, warnings)
+
+    def _content(self, cluster: str | None) -> dict[str, Any] | None:
+        """The newest content of a cluster's section, or of the plugin's own file."""
+        if cluster is None:
+            return self._settings.config
+        held = self._held.get(cluster)
+        return held.settings.config if held is not None and held.settings is not None else None
 
 
 def _name(cluster: Cluster) -> str:
     return cluster.name
-
-
-def _checked(where: str, outcome: object) -> Outcome:
-    """A plugin's outcome, or what is wrong with it."""
-    if not isinstance(outcome, Outcome) or outcome.kind not in _KINDS:
-        shown = type(outcome).__name__ if not isinstance(outcome, Outcome) else outcome.kind
-        return Outcome("failed", f"{where} returned {shown}, expected an Outcome or None")
-    return Outcome(outcome.kind, str(outcome.reason))
 
 
 def main() -> None:

@@ -21,6 +21,9 @@ TRACEBACK: Final = 6000
 REJECTIONS: Final = 20 * 1024
 """Bytes of all rejections of one message, encoded."""
 
+WARNINGS: Final = 6 * 1024
+"""Bytes of all warnings of one message, encoded."""
+
 STATUS: Final = 8 * 1024
 """Bytes of a plugin's status, encoded."""
 
@@ -61,17 +64,33 @@ def plain(status: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def bounded(rejections: Iterable[Rejection]) -> tuple[Rejection, ...]:
-    """As many of the rejections as fit; what is left out is counted in the last."""
+def bounded(
+    rejections: Iterable[Rejection], room: int = REJECTIONS
+) -> tuple[tuple[Rejection, ...], int]:
+    """As much of the rejections as fits ``room``, and the number of problems that does not.
+
+    A rejection that has to be cut keeps its first problems; one with none left is dropped.
+    """
     kept: list[Rejection] = []
-    room = REJECTIONS
     left_out = 0
     for rejection in rejections:
-        room -= len(encode(rejection))
-        if room >= 0:
+        room -= len(encode(msgspec.structs.replace(rejection, problems=())))
+        fitting: list[Problem] = []
+        for problem in rejection.problems:
+            room -= len(encode(problem))
+            if room >= 0:
+                fitting.append(problem)
+        left_out += len(rejection.problems) - len(fitting)
+        if len(fitting) == len(rejection.problems):
             kept.append(rejection)
-        else:
-            left_out += 1
-    if left_out:
-        kept.append(Rejection((Problem((), f"{left_out} more are not shown"),)))
-    return tuple(kept)
+        elif fitting:
+            kept.append(msgspec.structs.replace(rejection, problems=tuple(fitting)))
+    return tuple(kept), left_out
+
+
+def counted(rejections: Iterable[Rejection], room: int = REJECTIONS) -> tuple[Rejection, ...]:
+    """As much of the rejections as fits; what is left out is counted in the last."""
+    kept, left_out = bounded(rejections, room)
+    if not left_out:
+        return kept
+    return (*kept, Rejection((Problem((), f"{left_out} more are not shown"),)))

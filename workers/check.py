@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.check import Check
-from lighthouse.messages import Rejection, Verdicts, encode, unpack
+from lighthouse.messages import Rejection, Validated, Verdicts, encode, unpack
 from lighthouse.service import Probe
 from lighthouse.snapshot import CheckSnapshot
 from lighthouse.workers.host import serve
@@ -71,12 +71,13 @@ class CheckRole(Role):
         self._state()
         return Report("applied", rejections=tuple(_distinct(self._rejected.values())))
 
-    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+    def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, CheckSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
         found = (self._reject(probe) for probe in snapshot.probes)
-        return tuple(_distinct(rejection for rejection in found if rejection is not None))
+        distinct = _distinct(rejection for rejection in found if rejection is not None)
+        return Validated(tuple(distinct))
 
     def attend(self) -> bool:
         while self._finished:

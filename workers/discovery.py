@@ -5,8 +5,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
-from lighthouse.messages import Registered, Registration, Rejection, Working, encode, unpack
+from lighthouse.messages import (
+    Registered,
+    Registration,
+    Rejection,
+    Validated,
+    Working,
+    encode,
+    unpack,
+)
 from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings
 from lighthouse.workers.boundary import P, PluginError, call
@@ -68,10 +77,8 @@ class DiscoveryRole(Role):
         self._back = False
         self._spoke_at = time.monotonic()
         verdict = self._verdict()
-        rejections = () if verdict.rejection is None else (verdict.rejection,)
         if verdict.config is None:
-            reason = f"its config is rejected: {verdict.reason}"
-            return Report("failed", reason, rejections=rejections)
+            return self._report("failed", f"its config is rejected: {verdict.reason}")
         with self._inbox.attended():
             if self._connect(verdict.config):
                 self._watch()
@@ -80,17 +87,17 @@ class DiscoveryRole(Role):
         self._drain()
         self._state_registrations()
         if not self._faults:
-            return Report("applied", rejections=rejections)
+            return self._report("applied")
         more = f" (and {len(self._faults) - 1} more)" if len(self._faults) > 1 else ""
         first = self._faults[0]
-        return Report("failed", one_line(first.reason) + more, first.traceback, rejections)
+        return self._report("failed", one_line(first.reason) + more, first.traceback)
 
-    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
+    def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
         faults = problems(self._class.validate_config, snapshot.settings.config)
-        return (Rejection(faults),) if faults else ()
+        return Validated((Rejection(faults),) if faults else ())
 
     def wake(self) -> Report | None:
         if not self._connected:
@@ -101,7 +108,7 @@ class DiscoveryRole(Role):
                 call("wake", self._plugin.wake)
         except PluginError as failure:
             self._wake_failed = True
-            return Report("failed", failure.reason, failure.traceback)
+            return self._report("failed", failure.reason, failure.traceback)
         finally:
             self._drain()
         return None
@@ -133,6 +140,10 @@ class DiscoveryRole(Role):
             if time.monotonic() < deadline:
                 self._attempt(f"report_down {service.name}", self._plugin.report_down, service)
         self._attempt("disconnect", self._plugin.disconnect)
+
+    def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> Report:
+        rejection = self._judged[1].rejection if self._judged is not None else None
+        return Report(kind, reason, traceback, () if rejection is None else (rejection,))
 
     def _verdict(self) -> Verdict:
         """What of the plugin's config is in force; a rejected one is judged at each retry."""

@@ -30,7 +30,7 @@ from lighthouse.workers import process
 from lighthouse.workers.attention import REST, Attention
 from lighthouse.workers.backoff import Backoff
 from lighthouse.workers.boundary import PluginError, call, describe
-from lighthouse.workers.bounds import bounded, one_line, plain, tail
+from lighthouse.workers.bounds import WARNINGS, bounded, counted, one_line, plain, tail
 from lighthouse.workers.journal import Once
 from lighthouse.workers.lock import Lock
 from lighthouse.workers.outbox import Outbox
@@ -193,6 +193,7 @@ class Host:
         """Say what became of the snapshot, then see to everything that can wait."""
         applied_at = time.monotonic()
         failing = report.kind in ("failed", "degraded")
+        rejections, left_out = bounded(report.rejections)
         self._outbox.post(
             Applied(
                 self._version,
@@ -200,8 +201,10 @@ class Host:
                 applied_at,
                 report.reason,
                 report.traceback,
-                bounded(report.rejections),
+                rejections,
                 self._status(),
+                counted(report.warnings, WARNINGS),
+                left_out,
             )
         )
         self._retry_at = math.inf
@@ -224,7 +227,9 @@ class Host:
 
     def _validate(self, payload: memoryview) -> None:
         try:
-            answer = Validated(bounded(self._role.validate(payload)))
+            found = self._role.validate(payload)
+            warnings = counted(found.warnings, WARNINGS)
+            answer = Validated(counted(found.rejections), found.reason, warnings)
         except (msgspec.DecodeError, ValueError) as error:
             answer = Validated(reason=one_line(f"not a snapshot of this kind: {error}"))
         self._outbox.post(answer)

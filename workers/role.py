@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.messages import Rejection
+from lighthouse.messages import Rejection, Validated
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.process import GivingUp
@@ -22,6 +22,7 @@ class Report(msgspec.Struct, frozen=True):
     reason: str = ""
     traceback: str = ""
     rejections: tuple[Rejection, ...] = ()
+    warnings: tuple[Rejection, ...] = ()
 
 
 class Role(ABC):
@@ -36,8 +37,8 @@ class Role(ABC):
         """Make the newest snapshot true, or as much of it as is not true yet."""
 
     @abstractmethod
-    def validate(self, payload: memoryview) -> tuple[Rejection, ...]:
-        """What the plugin rejects of a snapshot; touches nothing."""
+    def validate(self, payload: memoryview) -> Validated:
+        """What the plugin rejects of a snapshot, unbounded; touches nothing."""
 
     def wake(self) -> Report | None:
         """The plugin asked to be woken. None: the last report still holds."""

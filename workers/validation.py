@@ -14,6 +14,7 @@ from lighthouse.workers.bounds import one_line
 Validate = Callable[[Mapping[str, Any]], None]
 
 _MOST_PROBLEMS = 50
+_DEEPEST = 20
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ def problems(validate: Validate, config: Mapping[str, Any]) -> tuple[Problem, ..
     except PluginError as failure:
         error = failure.error
         if isinstance(error, Invalid) and error.problems:
-            return tuple(_tidy(problem) for problem in error.problems[:_MOST_PROBLEMS])
+            return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS])
         expected = isinstance(error, ValueError) and str(error)
         what = one_line(str(error)) if expected else f"its validation failed: {failure.what}"
         return (Problem((), what),)
@@ -69,7 +70,11 @@ def explain(rejection: Rejection) -> str:
     return one_line("; ".join(lines))
 
 
-def _tidy(problem: Problem) -> Problem:
+def tidy(problem: Problem) -> Problem:
     """A problem as it may be encoded, whatever a plugin put into it."""
-    path = tuple(step if type(step) is int else one_line(str(step), 100) for step in problem.path)
+    path = tuple([_step(step) for step in problem.path[:_DEEPEST]])
     return Problem(path, one_line(str(problem.message)))
+
+
+def _step(step: object) -> str | int:
+    return step if type(step) is int and abs(step) < 2**31 else one_line(str(step), 100)

@@ -11,12 +11,13 @@ from lighthouse.commands.failure import FAILED
 from lighthouse.commands.place import existing
 from lighthouse.commands.root import root_option
 from lighthouse.commands.text import plain
-from lighthouse.commands.validation import Answer, Name, Task, validate
+from lighthouse.commands.validation import Name, Task, validate
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
 from lighthouse.config.kinds import Config
 from lighthouse.config.tree import Tree
 from lighthouse.messages import Rejection
+from lighthouse.supervisor.faults import located
 from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.state import State, section_name
@@ -29,22 +30,19 @@ _NOBODY: Final = Host("localhost", "127.0.0.1")
 def command(root: Path) -> None:
     """Check the configuration, as its files are now.
 
-    Each plugin validates its own settings, in a process of its own; nothing that runs is
-    touched. Prints every fault as FILE:LINE:COLUMN. Exit code 0 if there is none, else 1.
+    Each plugin validates its own settings, in a process of its own, and has the software that
+    it configures say what it thinks of them; nothing that runs is touched. Prints every fault
+    as FILE:LINE:COLUMN. Exit code 0 if there is none but warnings, else 1.
     """
     tree = Tree(existing(root), Installed.here())
     tree.load()
-    faults = sorted({*tree.faults, *_plugins_faults(tree)}, key=_order)
+    faults = sorted({*tree.faults, *_plugins_faults(tree)})
     for fault in faults:
         click.echo(plain(fault))
-    if faults:
+    if not all(fault.warning for fault in faults):
         sys.exit(FAILED)
     count = len(tree.texts)
     click.echo(f"{count} {'file' if count == 1 else 'files'} good")
-
-
-def _order(fault: Fault) -> tuple[str, int, int, str]:
-    return fault.file, fault.line, fault.column, fault.message
 
 
 def _plugins_faults(tree: Tree) -> Iterator[Fault]:
@@ -55,17 +53,10 @@ def _plugins_faults(tree: Tree) -> Iterator[Fault]:
         if answer.failure:
             message = f"{name[0]} {name[1]} cannot be validated: {answer.failure}"
             yield Fault(file, *tree.locate(file, prefix), message)
-        yield from _rejected(tree, name, answer)
-
-
-def _rejected(tree: Tree, name: Name, answer: Answer) -> Iterator[Fault]:
-    for rejection in answer.rejections:
-        file, prefix = _section(tree.config, name, rejection)
-        for problem in rejection.problems:
-            path = (*prefix, *problem.path)
-            where = ".".join(map(str, path))
-            message = f"{where}: {problem.message}" if where else problem.message
-            yield Fault(file, *tree.locate(file, path), message)
+        for rejection in answer.rejections:
+            yield from located(tree, *_section(config, name, rejection), rejection.problems)
+        for said in answer.warnings:
+            yield from located(tree, *_section(config, name, said), said.problems, warning=True)
 
 
 def _origin(config: Config, name: Name) -> tuple[str, tuple[str | int, ...]]:

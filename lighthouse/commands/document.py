@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 
 
-class ConfigError(msgspec.Struct, frozen=True):
+class ConfigFault(msgspec.Struct, frozen=True):
     file: str = ""
     line: int = 0
     column: int = 0
     message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
 class Supervisor(msgspec.Struct, frozen=True):
@@ -17,7 +20,8 @@ class Supervisor(msgspec.Struct, frozen=True):
     version: str = ""
     started_at: float | None = None
     config_dir: str = ""
-    config_errors: tuple[ConfigError, ...] = ()
+    config_errors: tuple[ConfigFault, ...] = ()
+    config_warnings: tuple[ConfigFault, ...] = ()
     rss_bytes: int | None = None
 
 

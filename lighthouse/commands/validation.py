@@ -33,10 +33,11 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a plugin rejects; ``failure`` says why it could not even be asked."""
+    """What a plugin rejects; ``failure`` says why not all of it could be asked."""
 
     rejections: tuple[Rejection, ...] = ()
     failure: str = ""
+    warnings: tuple[Rejection, ...] = ()
 
 
 def validate(tasks: Mapping[Name, Task]) -> dict[Name, Answer]:
@@ -79,8 +80,8 @@ class _Worker:
                 match received[0]:
                     case Ready():
                         self.channel.send(Validate(), pack(self._task.snapshot))
-                    case Validated(rejections, reason):
-                        return Answer(rejections, reason)
+                    case Validated(rejections, reason, warnings):
+                        return Answer(rejections, reason, warnings)
                     case Failed(reason, _):
                         return Answer(failure=reason)
         except Closed:

@@ -35,15 +35,14 @@ def render(document: Document, now: float) -> RenderableType:
 
 def _parts(document: Document, now: float) -> Iterator[RenderableType]:
     yield _headline(document, now)
-    faults = [
-        f"{error.file}:{error.line}:{error.column}: {error.message}"
-        for error in document.supervisor.config_errors
-    ]
+    faults = [str(error) for error in document.supervisor.config_errors]
     for fault in faults:
         yield Text(f"  {plain(fault)}", _BAD)
     for problem in document.problems:
         if problem not in faults:
             yield Text(f"  {plain(problem)}", _SOSO)
+    for warning in document.supervisor.config_warnings:
+        yield Text(f"  warning: {plain(warning)}", _SOSO)
     if document.workers:
         yield _workers(document.workers)
     if document.clusters:

@@ -11,15 +11,47 @@ from lighthouse.supervisor.state import State, section_name
 
 
 def faults(state: State, tree: Tree, crew: Iterable[Child]) -> list[Fault]:
-    """All faults, sorted by their place."""
-    found = [*tree.faults, *_rejected(state, tree), *_refused_checks(state, tree, crew)]
-    return sorted(set(found), key=lambda fault: (fault.file, fault.line, fault.column))
+    """All faults and warnings, sorted by their place."""
+    crew = list(crew)
+    found = {
+        *tree.faults,
+        *_judged(state, tree),
+        *_left_out(state, crew),
+        *_refused_checks(state, tree, crew),
+    }
+    return sorted(found)
 
 
-def _rejected(state: State, tree: Tree) -> Iterator[Fault]:
-    for key, entry in state.ledger.rejected():
-        file, prefix = _place(state, key)
-        yield from _located(tree, file, prefix, entry.problems)
+def located(
+    tree: Tree,
+    file: str,
+    prefix: tuple[str | int, ...],
+    problems: Iterable[Problem],
+    warning: bool = False,
+) -> Iterator[Fault]:
+    """A plugin's problems as faults of the file whose content they are about."""
+    for problem in problems:
+        path = (*prefix, *problem.path)
+        where = ".".join(map(str, path))
+        message = f"{where}: {problem.message}" if where else problem.message
+        yield Fault(file, *tree.locate(file, path), message, warning)
+
+
+def _judged(state: State, tree: Tree) -> Iterator[Fault]:
+    for key, entry in state.ledger:
+        if entry.problems or entry.warnings:
+            file, prefix = _place(state, key)
+            yield from located(tree, file, prefix, entry.problems)
+            yield from located(tree, file, prefix, entry.warnings, warning=True)
+
+
+def _left_out(state: State, crew: Iterable[Child]) -> Iterator[Fault]:
+    for child in crew:
+        left_out = child.applied.left_out if child.applied is not None else 0
+        if left_out and child.name in state.ledger:
+            file, _ = _place(state, child.name)
+            message = f"{left_out} more faults in what {child.name[1]} was given are not shown"
+            yield Fault(file, 1, 1, message)
 
 
 def _place(state: State, key: Key) -> tuple[str, tuple[str | int, ...]]:
@@ -40,16 +72,4 @@ def _refused_checks(state: State, tree: Tree, crew: Iterable[Child]) -> Iterator
             service = state.config.services.get(rejection.service or "")
             if service is not None:
                 prefix = ("checks", child.name[1])
-                yield from _located(tree, service.file, prefix, rejection.problems)
-
-
-def _located(
-    tree: Tree, file: str, prefix: tuple[str | int, ...], problems: Iterable[Problem]
-) -> Iterator[Fault]:
-    for problem in problems:
-        path = (*prefix, *problem.path)
-        line, column = tree.locate(file, path)
-        where = ".".join(str(step) for step in path)
-        yield Fault(
-            file, line, column, f"{where}: {problem.message}" if where else problem.message
-        )
+                yield from located(tree, service.file, prefix, rejection.problems)

@@ -33,8 +33,8 @@ class Effect(msgspec.Struct, frozen=True):
     """What a message means beyond its worker.
 
     ``observed`` names a cluster that was read; ``changed`` tells whether balancers have to
-    hear of it, ``judged`` whether a plugin has judged configs, ``replan`` whether anything
-    that is wanted may have changed.
+    hear of it, ``judged`` whether a plugin thinks otherwise of a config than before,
+    ``replan`` whether anything that is wanted may have changed.
     """
 
     observed: str = ""
@@ -60,7 +60,7 @@ def take(state: State, child: Child, message: Message, payload: memoryview, now:
         case Applied():
             judged = child.snapshot is not None and message.version == child.version
             if child.snapshot is not None and judged:
-                judged = state.judge(child.name, child.snapshot, message.rejections)
+                judged = state.judge(child.name, child.snapshot, message)
             child.acknowledge(message, time.time())
             child.heard(message, now)
             return Effect(judged=judged)

@@ -10,11 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile
-from lighthouse.messages import Rejection, encode
+from lighthouse.messages import Applied, Problem, Rejection, encode
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.supervisor.ledger import Key, Ledger
 from lighthouse.supervisor.membership import Memberships, Source
 from lighthouse.supervisor.report import Host, Report
+
+Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], int]
+"""All that a worker says of its configs: rejections, warnings, how many problems more."""
 
 
 class State:
@@ -27,12 +30,15 @@ class State:
         self.report: Final = Report(host)
         self.parts: Final[dict[tuple[str, str], Part]] = {}
         self._revisions: Final = itertools.count(1)
+        self._since: Final[dict[Key, int]] = {}  # the first revision with a section as it is
+        self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
 
     def configure(self, config: Config, now: float) -> None:
         """Take a whole configuration."""
         balancers = self.config.balancers.keys() ^ config.balancers.keys()
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
+        self._reopen(changed)
         touched = self.memberships.configure(config.clusters, now)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
@@ -59,26 +65,44 @@ class State:
         self._compose(changed)
         return changed
 
-    def judge(self, name: Key, sent: Snapshot, rejections: Iterable[Rejection]) -> bool:
-        """A worker has validated what it was sent; whether that is news.
+    def judge(self, name: Key, sent: Snapshot, said: Applied) -> bool:
+        """A worker says what it makes of what it was sent; whether that is news.
 
-        Contents that have changed since are not judged by it.
+        What it says later of the same content replaces what it said before. Contents that
+        have changed since are not judged by it. A worker that repeats itself costs next to
+        nothing, since nearly every change of a cluster ends in that.
         """
-        judged = False
-        refused = {(*name, *([r.cluster] if r.cluster else [])): r for r in rejections}
-        parts: dict[str, Part] = {}
-        if isinstance(sent, BalancerSnapshot):
-            parts = {part.name: part for part in sent.clusters}
-        for key in [key for key in self.ledger.unjudged if key[:2] == name]:
-            if len(key) == 3:
-                part = parts.get(key[2])
-                current = part is not None and part is self.parts.get((name[1], key[2]))
-            else:
-                current = getattr(sent, "settings", None) == self.ledger.settings(key)
-            if current:
-                self.ledger.judge(key, refused[key].problems if key in refused else ())
-                judged = True
-        return judged
+        statement = said.rejections, said.warnings, said.left_out
+        if self._settled.get(name) == statement:
+            return False
+        errors, warnings = _by_key(name, said.rejections), _by_key(name, said.warnings)
+        clusters = sent.clusters if isinstance(sent, BalancerSnapshot) else ()
+        revisions = {part.name: part.revision for part in clusters}
+        news, whole = False, True
+        for key in self.ledger.of(name):
+            if not self._is_current(key, sent, revisions):
+                whole = False
+            elif key in errors or not said.left_out:
+                verdict = errors.get(key, ()), warnings.get(key, ())
+                news = self.ledger.judge(key, *verdict) or news
+        if whole:
+            self._settled[name] = statement
+        return news
+
+    def _reopen(self, changed: Iterable[Key]) -> None:
+        """These contents are not what their workers have judged any more."""
+        revision = next(self._revisions)
+        for key in changed:
+            self._settled.pop(key[:2], None)
+            self._since.pop(key, None)
+            if len(key) == 3 and key in self.ledger:
+                self._since[key] = revision
+
+    def _is_current(self, key: Key, sent: Snapshot, revisions: Mapping[str, int]) -> bool:
+        """Whether a content was sent as it is now."""
+        if len(key) == 3:
+            return revisions.get(key[2], 0) >= self._since[key]
+        return getattr(sent, "settings", None) == self.ledger.settings(key)
 
     def _compose(self, clusters: Iterable[str]) -> None:
         """Renew the parts of these clusters for every balancer."""
@@ -103,6 +127,15 @@ class State:
 
     def _is_wanted(self, balancer: str, cluster: str) -> bool:
         return balancer in self.config.balancers and cluster in self.config.clusters
+
+
+def _by_key(name: Key, rejections: Iterable[Rejection]) -> dict[Key, tuple[Problem, ...]]:
+    """Problems by the content that they are about."""
+    found: dict[Key, tuple[Problem, ...]] = {}
+    for rejection in rejections:
+        key = name if rejection.cluster is None else (*name, rejection.cluster)
+        found[key] = found.get(key, ()) + rejection.problems
+    return found
 
 
 def section_name(cluster: ClusterFile, balancer: PluginFile) -> str:

@@ -26,11 +26,11 @@ def document(
     state: State, root: Path, faults: Iterable[Fault], crew: Iterable[Child], started_at: float
 ) -> dict[str, Any]:
     """The whole status as JSON values."""
-    errors = [msgspec.structs.asdict(fault) for fault in faults]
+    found = list(faults)
     workers = [_worker(child) for child in sorted(crew, key=lambda child: child.name)]
     clusters = [_cluster(state, name) for name in sorted(state.config.clusters)]
     services = _services(state)
-    problems = [f"{e['file']}:{e['line']}:{e['column']}: {e['message']}" for e in errors]
+    problems = [str(fault) for fault in found if not fault.warning]
     problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
     for cluster in clusters:
         problems += [f"cluster {cluster['name']}: {text}" for text in _troubles(cluster)]
@@ -47,13 +47,23 @@ def document(
             "version": __version__,
             "started_at": started_at,
             "config_dir": str(root),
-            "config_errors": errors,
+            "config_errors": [_fault(fault) for fault in found if not fault.warning],
+            "config_warnings": [_fault(fault) for fault in found if fault.warning],
             "guard_trips": state.memberships.trips,
             **_usage(os.getpid()),
         },
         "workers": workers,
         "clusters": clusters,
         "services": services,
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "column": fault.column,
+        "message": fault.message,
     }
 
 

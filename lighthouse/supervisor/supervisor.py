@@ -18,6 +18,7 @@ import setproctitle
 
 from lighthouse import __version__
 from lighthouse.config.directories import create, run_dir, state_dir
+from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
 from lighthouse.messages import Message, Observed
@@ -64,7 +65,7 @@ class Supervisor:
         self._restless_since: float | None = None
         self._stopping = False
         self._replan = True
-        self._told: frozenset[str] = frozenset()
+        self._told: frozenset[Fault] = frozenset()
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop."""
@@ -203,10 +204,10 @@ class Supervisor:
 
     def _tell_faults(self) -> None:
         """Log each fault of the configuration when it appears, and when all are mended."""
-        found = [str(fault) for fault in faults(self._state, self._tree, self._crew)]
+        found = faults(self._state, self._tree, self._crew)
         for fault in found:
             if fault not in self._told:
-                _log.error("%s", fault)
+                _log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
         if self._told and not found:
             _log.info("the configuration has no faults any more")
         self._told = frozenset(found)

@@ -17,7 +17,7 @@ def test_an_accepted_content_is_what_the_next_one_falls_back_to():
     ledger.judge(KEY, (Problem(("a",), "too large"),))
     ledger.update({KEY: {"a": 3}})
     assert ledger.settings(KEY) == Settings({"a": 3}, {"a": 1})
-    assert dict(ledger.rejected()) == {}
+    assert dict(ledger)[KEY].passed is None
 
 
 def test_a_verdict_alone_changes_no_settings():
@@ -27,6 +27,15 @@ def test_a_verdict_alone_changes_no_settings():
     ledger.judge(KEY, ())
     assert ledger.settings(KEY) is before
     assert ledger.update({KEY: {"a": 1}}) == set()
+
+
+def test_the_same_content_may_be_judged_again():
+    ledger = Ledger({})
+    ledger.update({KEY: {"a": 1}})
+    odd = (Problem((), "odd"),)
+    verdicts = [(odd, ()), (odd, ()), ((), ()), ((), odd), ((), ())]
+    news = [ledger.judge(KEY, *verdict) for verdict in verdicts]
+    assert news == [True, False, True, True, True]
 
 
 def test_what_an_earlier_run_accepted_counts():
@@ -41,4 +50,4 @@ def test_a_removed_content_is_forgotten():
     ledger.judge(KEY, ())
     assert ledger.update({}) == {KEY}
     assert ledger.accepted() == {}
-    assert ledger.unjudged == set()
+    assert KEY not in ledger

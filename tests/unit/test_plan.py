@@ -13,7 +13,7 @@ from lighthouse.config.kinds import (
     WorkerSettings,
 )
 from lighthouse.discovery import Reading
-from lighthouse.messages import Problem, Registration, Rejection, decode_as, pack, unpack
+from lighthouse.messages import Registration, decode_as, pack, unpack
 from lighthouse.node import Node
 from lighthouse.service import Verdict
 from lighthouse.snapshot import Membership, Watch
@@ -201,15 +201,6 @@ def test_a_removed_service_is_deregistered_until_that_is_confirmed(state):
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.down] == [80]
     state.report.registered("files", Registration("web", 80, registered=False))
     assert plan(state)["discovery", "files"].snapshot.down == ()
-
-
-def test_a_rejected_section_is_known_by_its_cluster(state):
-    sent = plan(state)["balancer", "haproxy"].snapshot
-    rejection = Rejection((Problem(("port",), "taken"),), cluster="web")
-    assert state.judge(("balancer", "haproxy"), sent, [rejection])
-    assert [key for key, _ in state.ledger.rejected()] == [("balancer", "haproxy", "web")]
-    assert state.ledger.accepted() == {("balancer", "haproxy"): {"x": 1}}
-    assert not state.judge(("balancer", "haproxy"), sent, [rejection])
 
 
 def test_a_snapshot_survives_its_journey(state):

@@ -14,9 +14,9 @@ from lighthouse.peer import Peer
 from lighthouse.schema import Invalid
 from lighthouse.snapshot import Settings
 from lighthouse.workers.backoff import Backoff
-from lighthouse.workers.bounds import bounded, one_line, plain, tail
+from lighthouse.workers.bounds import WARNINGS, bounded, counted, one_line, plain, tail
 from lighthouse.workers.reading import admit
-from lighthouse.workers.validation import Verdict, judge, rejudge
+from lighthouse.workers.validation import Verdict, judge, rejudge, tidy
 
 
 def test_backoff_doubles_up_to_its_cap_for_ever() -> None:
@@ -122,29 +122,53 @@ def test_whatever_a_plugin_reports_only_valid_nodes_pass(members: list[Any]) -> 
     encode(reading)
 
 
-@given(st.text(max_size=3000), st.lists(st.text(max_size=600), max_size=200))
-def test_whatever_a_plugin_says_fits_a_frame(text: str, messages: list[str]) -> None:
-    rejections = [Rejection((Problem((), one_line(message)),)) for message in messages]
+@given(
+    st.text(max_size=3000),
+    st.lists(st.text(max_size=600), max_size=200),
+    st.lists(st.one_of(st.integers(), st.text(max_size=200)), max_size=30),
+)
+def test_whatever_a_plugin_says_fits_a_frame(
+    text: str, messages: list[str], path: list[str | int]
+) -> None:
+    problems = tuple(tidy(Problem(tuple(path), message)) for message in messages)
+    rejections = [Rejection(problems, cluster=str(n)) for n in range(10)]
+    kept, left_out = bounded(rejections)
     applied = Applied(
         2**40,
         "failed",
         1e9,
         one_line(text * 10),
         tail("\n".join([text] * 20)),
-        bounded(rejections * 10),
+        kept,
         plain({"note": one_line(text)}),
+        counted(rejections, WARNINGS),
+        left_out,
     )
     frame = encode(applied)
     assert len(frame) < MAX_FRAME
     assert decode(frame) == applied
 
 
+def test_the_largest_message_fits_a_frame() -> None:
+    wide = "\U0001f6a2"
+    rejections = [Rejection((Problem((), wide * 400),) * 50, cluster=str(n)) for n in range(50)]
+    kept, left_out = bounded(rejections)
+    status = plain({str(n): wide * 250 for n in range(8)})
+    warnings = counted(rejections, WARNINGS)
+    reason, traceback = one_line(wide * 900), tail("\n".join([wide * 400] * 20))
+    applied = Applied(2**40, "failed", 1e9, reason, traceback, kept, status, warnings, left_out)
+    assert MAX_FRAME * 0.8 < len(encode(applied)) < MAX_FRAME
+
+
 def test_what_is_left_out_is_counted() -> None:
-    rejections = [Rejection((Problem((), "x" * 400),), cluster=str(n)) for n in range(100)]
-    kept = bounded(rejections)
-    assert kept[0].cluster == "0"
-    assert kept[-1].problems[0].message == f"{100 - len(kept) + 1} more are not shown"
-    assert bounded(rejections[:3]) == tuple(rejections[:3])
+    rejections = [Rejection((Problem((), "x" * 400),) * 3, cluster=str(n)) for n in range(100)]
+    kept, left_out = bounded(rejections)
+    assert [r.cluster for r in kept] == [str(n) for n in range(len(kept))]
+    assert sum(len(r.problems) for r in kept) + left_out == 300
+    assert bounded(rejections[:3]) == (tuple(rejections[:3]), 0)
+    assert counted(rejections)[:-1] == kept
+    assert counted(rejections)[-1].problems[0].message == f"{left_out} more are not shown"
+    assert counted(rejections[:3]) == tuple(rejections[:3])
 
 
 def test_the_end_of_a_traceback_is_kept() -> None:

@@ -1,0 +1,76 @@
+"""A balancer plugin whose software says whatever a file tells it to say."""
+
+from pathlib import Path
+from typing import Any
+
+SOURCE = """
+import os, time
+from pathlib import Path
+
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer, Finding, Outcome, Preview
+
+
+class Critic(Balancer):
+    def __init__(self):
+        self.config, self.last = None, None
+
+    @classmethod
+    def validate_config(cls, config):
+        if "bad" in config:
+            raise ValueError("bad is bad")
+
+    @classmethod
+    def validate_cluster_config(cls, config):
+        if config.get("port") == 0:
+            raise ValueError("port 0")
+
+    def apply_config(self, config):
+        self.config = dict(config)
+
+    def said(self):
+        path = Path(self.config["says"])
+        return eval(path.read_text()) if path.exists() else ()
+
+    def sync_file(self, clusters):
+        print("sync", [(c.name, c.config) for c in clusters])
+        self.last = Outcome("applied", findings=self.said())
+        return self.last
+
+    def wake_after(self):
+        return 0.05
+
+    def wake(self):
+        outcome = Outcome("applied", findings=self.said())
+        if outcome == self.last:
+            return None
+        self.last = outcome
+        return outcome
+
+    def examine(self, clusters):
+        assert self.config is not None
+        print("examine", [(c.name, c.config, c.known, len(c.nodes)) for c in clusters])
+        return self.said()
+
+
+@hookimpl
+def lighthouse_balancer():
+    return Critic
+"""
+
+
+class Critic:
+    """The file that the plugin reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"says": str(self.path)}
+
+    def says(self, *findings: str) -> None:
+        """From now on, ``findings`` being Python expressions."""
+        beside = self.path.with_suffix(".new")
+        beside.write_text("(" + "".join(f"{finding}, " for finding in findings) + ")")
+        beside.replace(self.path)
