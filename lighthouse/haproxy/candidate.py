@@ -99,7 +99,7 @@ def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]
             number = int(place.group(1))
             owner, path = origin(chunks, number)
             shown = lines[number - 1].strip() if number <= len(lines) else ""
-            text = f"{text} (in: {shown})" if shown else text
+            text = f"{text} (in: {shown})" if shown and not path else text
         elif named := [name for name in _NAMED.findall(alert) if name in clusters]:
             owner = named[0]
         else:

@@ -1,7 +1,7 @@
 """What HAProxy counts of its servers, gathered a slice at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -59,25 +59,19 @@ def read(text: str) -> dict[str, Figure]:
     """The servers in a reply to ``show stat``, by name."""
     header, *rows = text.splitlines() or [""]
     columns = header.removeprefix("# ").split(",")
+    if not set(_COLUMNS) <= set(columns):
+        return {}
+    place = [columns.index(name) for name in _COLUMNS]
     found = {}
     for row in rows:
-        fields = dict(zip(columns, row.split(","), strict=False))
-        if "svname" in fields and fields["svname"] not in ("FRONTEND", "BACKEND"):
-            found[fields["svname"]] = _figure(fields)
+        if row:
+            fields = row.split(",")
+            name, status, check, *counts = [fields[index] for index in place]
+            current, total, refused, broken, retried, moved = [int(n or 0) for n in counts]
+            found[name] = Figure(status, check, current, total, refused + broken, retried, moved)
     return found
 
 
-def _figure(fields: Mapping[str, str]) -> Figure:
-    def number(name: str) -> int:
-        return int(fields.get(name) or 0)
-
-    failed = number("econ") + number("eresp")
-    return Figure(
-        fields.get("status", ""),
-        fields.get("check_status", ""),
-        number("scur"),
-        number("stot"),
-        failed,
-        number("wretr"),
-        number("wredis"),
-    )
+_COLUMNS: Final = (
+    *("svname", "status", "check_status", "scur", "stot", "econ", "eresp", "wretr", "wredis"),
+)

@@ -4,6 +4,7 @@ Everything is kept per cluster and made anew only for a cluster that has changed
 cost of a change does not depend on the size of the fleet.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -41,7 +42,9 @@ class Membership:
 
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
-        self._all: dict[str, Cluster] = {}
+        self._clusters: tuple[Cluster, ...] = ()
+        self._all: Final[dict[str, Cluster]] = {}
+        self._nodes = 0
         self._sections: Final[dict[str, Section]] = {}
         self._built: Final[dict[str, Built]] = {}
         self._made: Final[dict[str, _Made]] = {}
@@ -53,19 +56,28 @@ class Membership:
 
     def take(self, clusters: Sequence[Cluster]) -> tuple[set[str], bool]:
         """The names of clusters that changed, and whether anything but their nodes did."""
-        touched = set()
+        before, self._clusters = self._clusters, tuple(clusters)
+        changed = [
+            (old, new)
+            for old, new in itertools.zip_longest(before, self._clusters)
+            if old is not new
+        ]
+        return self._take([old for old, _ in changed if old], [new for _, new in changed if new])
+
+    def _take(self, former: Sequence[Cluster], news: Sequence[Cluster]) -> tuple[set[str], bool]:
+        """What has changed: clusters that are no more as they were, and as they are now."""
         structural = False
-        seen = {}
-        for cluster in clusters:
-            if cluster.config is None:
-                continue
-            name = cluster.name
-            seen[name] = cluster
-            before = self._all.get(name)
-            if before is cluster:
-                continue
-            touched.add(name)
-            same = before is not None and (before.config, before.meta_cluster) == (
+        seen = {cluster.name: cluster for cluster in news if cluster.config is not None}
+        touched = {name for name, cluster in seen.items() if self._all.get(name) is not cluster}
+        for cluster in former:
+            if cluster.config is not None and cluster.name not in seen:
+                structural |= self._forget(cluster.name)
+        for name in touched:
+            cluster = seen[name]
+            known = self._all.get(name)
+            self._all[name] = cluster
+            self._nodes += len(cluster.nodes) - (len(known.nodes) if known else 0)
+            same = known is not None and (known.config, known.meta_cluster) == (
                 cluster.config,
                 cluster.meta_cluster,
             )
@@ -73,14 +85,16 @@ class Membership:
                 structural |= self._understand(cluster)
             self._peers[name] = frozenset(node.peer for node in cluster.nodes if node.peer)
             self._inspect(cluster)
-        for name in self._all.keys() - seen.keys():
-            structural |= self.stanzas.pop(name, None) is not None
-            self.faults.pop(name, None)
-            self.oddities.pop(name, None)
-            for table in (self._sections, self._built, self._made, self._bodies, self._peers):
-                table.pop(name, None)
-        self._all = seen
         return touched, structural
+
+    def _forget(self, name: str) -> bool:
+        """A cluster is gone; whether its stanza went with it."""
+        self._nodes -= len(self._all.pop(name).nodes)
+        self.faults.pop(name, None)
+        self.oddities.pop(name, None)
+        for table in (self._sections, self._built, self._made, self._bodies, self._peers):
+            table.pop(name, None)
+        return self.stanzas.pop(name, None) is not None
 
     def servers(self, stanza: Stanza, live: Lives) -> dict[str, Server]:
         """The servers that a cluster's backend is to have.
@@ -99,7 +113,7 @@ class Membership:
 
     def count(self) -> tuple[int, int]:
         """Clusters and nodes."""
-        return len(self._all), sum(len(cluster.nodes) for cluster in self._all.values())
+        return len(self._all), self._nodes
 
     def _understand(self, cluster: Cluster) -> bool:
         """Take a cluster's section; whether its stanza is another one than before."""

@@ -20,7 +20,7 @@ EVERY: Final = 10.0
 SHARE: Final = 400
 """At least so many times the last comparison's duration, to cost next to nothing when idle."""
 
-SLICE: Final = 250
+SLICE: Final = 100
 """Servers that are compared in one go, so that a change in between waits for milliseconds."""
 
 PAUSE: Final = 0.02

@@ -14,6 +14,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.haproxy import candidate, recover
 from lighthouse.haproxy.binds import spots
 from lighthouse.haproxy.control import Control, Stranger
+from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.ladder import climb
 from lighthouse.haproxy.membership import Membership
@@ -175,12 +176,12 @@ class Reconciler:
         peers, self._peers_due = self.standing.tolerated(known, self.settings.peers.hold)
         return peers
 
-    def _rendered(self) -> bytes:
+    def _rendered(self) -> tuple[Chunk, ...] | None:
         """The file as a restart of HAProxy should find it."""
         instance = self.control.instance
         if self.standing.frame is None or instance is None:
-            return self.control.target.read() or b""
-        return file_of(self.membership.fill(self.standing.frame, instance.live))
+            return None
+        return self.membership.fill(self.standing.frame, instance.live)
 
     def _start(self) -> Instance | Outcome:
         """HAProxy does not run: start it, on the last good file if the wanted one is refused."""

@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from lighthouse.files import FileTarget
-from lighthouse.haproxy.render import is_intact
+from lighthouse.haproxy.draft import Chunk
+from lighthouse.haproxy.render import file_of, is_intact
 
 log: Final = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ class Writer:
     ``error`` is why the last one failed, ``edited`` where a hand edit is in the way.
     """
 
-    def __init__(self, target: FileTarget, render: Callable[[], bytes]) -> None:
+    def __init__(self, target: FileTarget, render: Callable[[], tuple[Chunk, ...] | None]) -> None:
+        """``render`` gives the parts of the file, None if nobody knows them now."""
         self._target: Final = target
         self._render: Final = render
         self._thread: Final = ThreadPoolExecutor(1, "file")
@@ -63,7 +65,7 @@ class Writer:
         now = time.monotonic()
         if self._running is None and self._due is not None and self._due <= now:
             self._since = self._due = None
-            self._running = self._thread.submit(self._write, self._render())
+            self._begin()
 
     def failed(self, error: OSError) -> None:
         """A write failed; it is tried again in ``RETRY`` s."""
@@ -83,12 +85,18 @@ class Writer:
         due = self._due is not None
         self.wait()
         if due:
-            self._running = self._thread.submit(self._write, self._render())
+            self._begin()
             self._collect()
         self._thread.shutdown()
 
-    def _write(self, content: bytes) -> str:
+    def _begin(self) -> None:
+        chunks = self._render()
+        if chunks is not None:
+            self._running = self._thread.submit(self._write, chunks)
+
+    def _write(self, chunks: tuple[Chunk, ...]) -> str:
         """Where somebody has edited the file, which is left alone then; else it is written."""
+        content = file_of(chunks)
         there = self._target.read()
         if there is not None and there != content and not is_intact(there):
             return _difference(content, there)

@@ -198,7 +198,7 @@ CHUNKS = [
     [
         (
             "[ALERT]  (1) : config : parsing [/dev/stdin:4] : unknown keyword 'zork'",
-            Finding(("backend", 0), "unknown keyword 'zork' (in: zork)", "web"),
+            Finding(("backend", 0), "unknown keyword 'zork'", "web"),
         ),
         (
             "[ALERT]  (1) : config : [/dev/stdin:5] : 'server api/x' : bad",
@@ -206,7 +206,7 @@ CHUNKS = [
         ),
         (
             "[ALERT]  (1) : config : parsing [/dev/stdin:2] : unknown keyword 'x'",
-            Finding(("global", 0), "unknown keyword 'x' (in: x)"),
+            Finding(("global", 0), "unknown keyword 'x'"),
         ),
         (
             "[ALERT]  (1) : config : backend 'web' has no mode",
@@ -218,7 +218,7 @@ CHUNKS = [
         ),
         (
             "[ALERT] (1) : Binding [/etc/h.cfg:4] for frontend web: cannot bind socket",
-            Finding(("backend", 0), "for frontend web: cannot bind socket (in: zork)", "web"),
+            Finding(("backend", 0), "for frontend web: cannot bind socket", "web"),
         ),
         ("[ALERT]  (1) : out of memory", Finding((), "out of memory")),
     ],
