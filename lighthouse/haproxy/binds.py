@@ -58,28 +58,31 @@ def of_words(given: tuple[str, ...]) -> Iterator[Spot]:
             yield from _addresses(part, sure)
 
 
-def clash(claims: Iterable[tuple[Spot, str]], wanted: Iterable[Spot]) -> tuple[Spot, str] | None:
-    """The first of the wanted spots that somebody has already, and who; None if none is."""
-    by_port: dict[int, list[tuple[Spot, str]]] = {}
-    for spot, owner in claims:
-        by_port.setdefault(spot.port, []).append((spot, owner))
-    for spot in wanted:
-        for other, owner in by_port.get(spot.port, ()):
-            if spot.overlaps(other):
-                return spot, owner
-    return None
+class Claims:
+    """Who has which spots."""
+
+    def __init__(self, held: Iterable[Spot] = (), owner: str = "") -> None:
+        self._by_port: Final[dict[int, list[tuple[Spot, str]]]] = {}
+        self.add(held, owner)
+
+    def add(self, taken: Iterable[Spot], owner: str) -> None:
+        """Somebody has these."""
+        for spot in taken:
+            self._by_port.setdefault(spot.port, []).append((spot, owner))
+
+    def owner(self, wanted: Spot) -> str | None:
+        """Who has the spot already, or one that it cannot be had beside."""
+        for spot, owner in self._by_port.get(wanted.port, ()):
+            if spot.overlaps(wanted):
+                return owner
+        return None
 
 
-def unbindable(wanted: Iterable[Spot], held: frozenset[Spot]) -> dict[Spot, str]:
+def unbindable(wanted: Iterable[Spot], held: Claims) -> dict[Spot, str]:
     """Why some of these cannot be bound; ``held`` is what HAProxy has already."""
     found: dict[Spot, str] = {}
-    by_port: dict[int, list[Spot]] = {}
-    for spot in held:
-        by_port.setdefault(spot.port, []).append(spot)
     for spot in wanted:
-        if not spot.trial or any(spot.overlaps(other) for other in by_port.get(spot.port, ())):
-            continue
-        if reason := _fault(spot):
+        if spot.trial and held.owner(spot) is None and (reason := _fault(spot)):
             found[spot] = f"cannot bind {spot}: {reason}"
     return found
 

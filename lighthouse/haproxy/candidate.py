@@ -60,7 +60,9 @@ def allot(
 
     The settings' own (whose text is ``head``) come first, then the clusters by name.
     """
-    claims = [(spot, "the balancer's file") for chunk in head for spot in binds.spots(chunk.text)]
+    claims = binds.Claims()
+    for chunk in head:
+        claims.add(binds.spots(chunk.text), "the balancer's file")
     names = _names(settings)
     kept: dict[str, Stanza] = {}
     faults = {}
@@ -70,12 +72,12 @@ def allot(
         if name in names:
             text = "a proxy, section or meta_cluster in the balancer's file has the same name"
             faults[name] = Finding((), text, name)
-        elif taken := binds.clash(claims, facts.spots):
-            spot, owner = taken
+        elif taken := [(spot, who) for spot in facts.spots if (who := claims.owner(spot))]:
+            spot, owner = taken[0]
             faults[name] = Finding(_place(spot), f"{_shown(spot)} belongs to {owner}", name)
         else:
             kept[name] = stanza
-            claims += [(spot, f"cluster {name}") for spot in facts.spots]
+            claims.add(facts.spots, f"cluster {name}")
             if (fault := _without_meta(settings, stanza)) is not None:
                 faults[name] = fault
     return kept, faults

@@ -4,6 +4,7 @@ Nothing if they are equal; then state, weight and address of servers that are th
 ``add server``; then, where the runtime API cannot do it, the reason for a reload.
 """
 
+import contextlib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
@@ -134,9 +135,10 @@ def read_states(text: str) -> dict[str, dict[str, Live]]:
         elif place and row.strip():
             fields = row.split()
             backend, name, ip, *numbers = (fields[place[column]] for column in _COLUMNS)
-            number, port, weight, initial, admin = map(int, numbers)
-            live = Live(number, _canonical(ip), port, weight, state_of(admin), initial)
-            found.setdefault(backend, {})[name] = live
+            with contextlib.suppress(ValueError):  # a server of an operator's own kind
+                number, port, weight, initial, admin = map(int, numbers)
+                live = Live(number, _canonical(ip), port, weight, state_of(admin), initial)
+                found.setdefault(backend, {})[name] = live
     return found
 
 

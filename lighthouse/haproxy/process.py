@@ -32,6 +32,7 @@ STDIN: Final = "/dev/stdin"
 _CHECK_TIMEOUT: Final = 8.0
 _START_TIMEOUT: Final = 8.0
 _RELOAD_TIMEOUT: Final = 8.0
+_WRITING: Final = 0.5
 _POLL: Final = 0.01
 _MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+) \[failed: (\d+)\]", re.MULTILINE)
 _WORKER: Final = re.compile(r"^(\d+)\s+worker\s+\S+\s+(\S+)", re.MULTILINE)
@@ -157,9 +158,17 @@ def start(binary: str, settings: Settings, replace: int | None = None) -> None:
 
 
 def running(settings: Settings) -> int | None:
-    """The pid of the master that serves our configuration file, None if there is none."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pid = int(Path(settings.pid_file).read_text("ascii").split()[0])
+    """The pid of the master that serves our configuration file, None if there is none.
+
+    A file that is empty is just being written, as at each reload.
+    """
+    deadline = time.monotonic() + _WRITING
+    with contextlib.suppress(OSError, ValueError):
+        while not (text := Path(settings.pid_file).read_text("ascii").split()):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_POLL)
+        pid = int(text[0])
         if runs_on(pid, settings.config_file):
             return pid
     return None

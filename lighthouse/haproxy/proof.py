@@ -21,10 +21,11 @@ def missing(instance: Instance, text: str) -> str:
         return f"it does not listen for {_some(closed)}"
     held = binds.held_by(instance.pid)
     if held is not None:
+        claims = binds.Claims(held)
         unbound = {
             str(spot)
             for spot in binds.spots(text)
-            if spot.port and spot.trial and not any(spot.overlaps(other) for other in held)
+            if spot.port and spot.trial and claims.owner(spot) is None
         }
         if unbound:
             return f"nothing listens at {_some(unbound)}"

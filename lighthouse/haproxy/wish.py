@@ -99,7 +99,7 @@ class Wish:
             if not verdict.valid or held is None:
                 return verdict, ()
             spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
-            wrong = binds.unbindable(spots, held)
+            wrong = binds.unbindable(spots, binds.Claims(held))
             return verdict, tuple(faulty_binds(chunks, wrong))
 
         self.frame(proven, peers)

@@ -9,7 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.rig import PROBE, Rig, median, percentile, rig
+from tests.bench.churn import churn
+from tests.bench.reloads import reloads
+from tests.bench.rig import Rig, Row, median, percentile, rig
 from tests.waiting import eventually
 
 BAD = {
@@ -32,13 +34,13 @@ def lighthouse_balancer():
 """
 
 console = Console(width=110)
-Row = tuple[str, str, str, str]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=150)
-    parser.add_argument("--only", default="", help="latency, isolation, burst, idle")
+    parser.add_argument("--changes", type=int, default=500, help="single changes under wrk")
+    parser.add_argument("--only", default="", help="latency, isolation, churn, reloads")
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lighthouse-bench-") as directory:
@@ -46,7 +48,8 @@ def main() -> None:
         parts: dict[str, Callable[[], None]] = {
             "latency": lambda: latency(root, options.samples, rows),
             "isolation": lambda: isolation(root, options.samples, rows),
-            "burst": lambda: burst(root, rows),
+            "churn": lambda: churn(root, options.changes, rows),
+            "reloads": lambda: reloads(root, 10, rows),
         }
         for name, part in parts.items():
             if options.only in ("", name):
@@ -64,7 +67,10 @@ def latency(root: Path, samples: int, rows: list[Row]) -> None:
         console.print(f"latency, {size} ...")
         with rig(root / f"latency-{clusters}", clusters, nodes) as bench:
             started = bench.start()
+            before = bench.cpu()
             ours = [bench.change() for _ in range(samples)]
+            spent = (bench.cpu() - before) / (2 * samples)
+            rows.append((f"CPU per change, {size}", f"{spent * 1000:.2f} ms", "", ""))
             keep(bench, size, rows)
             assert bench.fleet.daemon is not None
             bench.fleet.kill()
@@ -109,26 +115,6 @@ def isolation(root: Path, samples: int, rows: list[Row]) -> None:
             a, b = median(beside) * 1000, median(alone) * 1000
             what = f"latency median beside a {name} plugin"
             rows.append((what, f"{a:.2f} ms", f"{b:.2f} ms", f"{a / b:.2f}"))
-
-
-def burst(root: Path, rows: list[Row]) -> None:
-    """500 changes in 5 seconds."""
-    console.print("burst ...")
-    with rig(root / "burst", 10, 10) as bench:
-        bench.start()
-        pids, before = bench.fleet.haproxy_pids(), bench.cpu()
-        begun = time.monotonic()
-        for n in range(500):
-            bench.fleet.node(PROBE, f"b{n}", 8000, ip=f"127.9.{n // 250}.{n % 250 + 1}")
-            time.sleep(max(0.0, begun + (n + 1) / 100 - time.monotonic()))
-        last = time.monotonic()
-        eventually(lambda: len(bench.fleet.serving(PROBE)) == 500, 30)
-        took = time.monotonic() - last
-        spent = bench.cpu() - before
-        reloads = 0 if bench.fleet.haproxy_pids() == pids else 1
-    rows.append(("500 changes in 5 s: converged after the last", f"{took * 1000:.0f} ms", "", ""))
-    rows.append(("500 changes in 5 s: CPU in all", f"{spent:.2f} s", "", ""))
-    rows.append(("500 changes in 5 s: reloads", str(reloads), "", ""))
 
 
 if __name__ == "__main__":

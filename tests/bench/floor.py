@@ -33,7 +33,10 @@ def main(directory: Path, haproxy: Path, backend: str) -> None:
                 ask(sock, f"set server {server} state maint")
                 ask(sock, f"del server {server}")
                 continue
-            node = json.loads((directory / event.name).read_bytes())
+            try:
+                node = json.loads((directory / event.name).read_bytes())
+            except FileNotFoundError:
+                continue
             ident = zlib.crc32(name.encode()) % 2**30 + 1
             address = f"{node['ip']}:{node['port']}"
             ask(sock, f"add server {server} {address} id {ident}")

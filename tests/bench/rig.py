@@ -18,6 +18,8 @@ from tests.fleet import Fleet, free_port, running
 from tests.waiting import eventually
 
 PROBE = "probe"
+Row = tuple[str, str, str, str]
+"""What was measured, ours, the floor's, and the ratio."""
 
 
 class Rig:
@@ -27,7 +29,7 @@ class Rig:
         self.fleet = fleet
         self.clusters = clusters
         self.nodes = nodes
-        self._answering = answering
+        self.answering = answering
         self._number = 0
         for c in range(clusters):
             fleet.cluster(f"c{c}", haproxy={"backend": ["mode http"]})
@@ -57,7 +59,7 @@ class Rig:
         self._number += 1
         name = f"p{self._number}"
         begun = time.perf_counter()
-        path = self.fleet.node(PROBE, name, self._answering)
+        path = self.fleet.node(PROBE, name, self.answering)
         while not self.served():
             if time.perf_counter() - begun > 30:
                 raise TimeoutError("the node is not served")
@@ -66,6 +68,40 @@ class Rig:
         eventually(lambda: not self.served(), 30, "the node is gone")
         time.sleep(random.uniform(0.01, 0.05))
         return took
+
+    def stand(self) -> None:
+        """Give the probe cluster two nodes that stay, so that a load has somebody to ask."""
+        for n in range(2):
+            self.fleet.node(PROBE, f"standing{n}", self.answering, ip=f"127.0.0.{n + 2}")
+        eventually(lambda: len(self.fleet.serving(PROBE)) == 2, 30)
+
+    def appear(self) -> float:
+        """Seconds from a node file's appearance until HAProxy says that it serves the node.
+
+        Asked over a connection of its own each time, in rounds of a fraction of a millisecond.
+        """
+        self._number += 1
+        name = f"p{self._number}"
+        ip = f"127.8.{self._number // 250 % 250}.{self._number % 250 + 1}"
+        begun = time.perf_counter()
+        path = self.fleet.node(PROBE, name, self.answering, ip=ip)
+        while (ip, self.answering) not in self.fleet.serving(PROBE):
+            if time.perf_counter() - begun > 30:
+                raise TimeoutError("the node is not served")
+        took = time.perf_counter() - begun
+        path.unlink()
+        eventually(lambda: (ip, self.answering) not in self.fleet.serving(PROBE), 30)
+        time.sleep(random.uniform(0.01, 0.05))
+        return took
+
+    def missing(self) -> int:
+        """Nodes on disk that HAProxy does not serve, and servers that it serves beyond them."""
+        wrong = 0
+        for directory in self.fleet.nodes.iterdir():
+            records = [json.loads(path.read_bytes()) for path in directory.glob("*.json")]
+            wanted = {(record["ip"], record["port"]) for record in records}
+            wrong += len(wanted ^ self.fleet.serving(directory.name))
+        return wrong
 
     def served(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port)) as sock:
@@ -112,12 +148,15 @@ def rig(root: Path, clusters: int, nodes: int) -> Iterator[Rig]:
     config = root / "answering.cfg"
     config.write_text(
         "defaults\n mode http\n timeout connect 1s\n timeout client 9s\n timeout server 9s\n"
-        f"frontend f\n bind 127.0.0.1:{port}\n http-request return status 200\n"
+        f"frontend f\n bind 0.0.0.0:{port} interface lo\n http-request return status 200\n"
     )
     with running(root / "fleet") as fleet:
         answering = subprocess.Popen([binary(), "-db", "-f", str(config)])
         try:
             yield Rig(fleet, clusters, nodes, port)
+        except AssertionError:
+            print(fleet.log.read_text()[-4000:])
+            raise
         finally:
             answering.terminate()
             answering.wait()

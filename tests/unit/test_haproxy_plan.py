@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.binds import Spot, clash, spots
+from lighthouse.haproxy.binds import Claims, Spot, spots
 from lighthouse.haproxy.candidate import Refused, allot, blame, confine
 from lighthouse.haproxy.draft import Chunk, origin, text_of
 from lighthouse.haproxy.ladder import Live, climb, deletable, excuse, read_states, succeeded
@@ -527,4 +527,4 @@ def test_binds_of_a_text() -> None:
     ],
 )
 def test_spots_that_two_cannot_have(one: Spot, other: Spot, clashes: bool) -> None:
-    assert (clash([(one, "x")], [other]) == (other, "x")) is clashes
+    assert Claims([one], "x").owner(other) == ("x" if clashes else None)
