@@ -227,6 +227,8 @@ class Reconciler:
         self._adopted = instance
         text = (self.control.target.read() or b"").decode("utf-8", "replace")
         self.standing.recall(text, instance.generation)
+        # Whoever wrote the file may have ended before it was loaded.
+        self.standing.recall(self._replaced(), instance.generation)
         self._dirty = set(self.membership.stanzas)
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         self.parity.postpone()
@@ -234,6 +236,13 @@ class Reconciler:
         if "\npeers " in text:
             self.control.warm_up()
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)
+
+    def _replaced(self) -> str:
+        """The configuration before the one on disk."""
+        try:
+            return self.control.target.version(1).read_text("utf-8", "replace")
+        except OSError:
+            return ""
 
     def _settle(self) -> None:
         """The wanted skeleton is what runs."""

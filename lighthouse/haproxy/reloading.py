@@ -12,6 +12,7 @@ from lighthouse.haproxy.control import Control
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.membership import Membership
 from lighthouse.haproxy.render import Skeleton
+from lighthouse.haproxy.runtime import Lost
 from lighthouse.haproxy.standing import Standing
 from lighthouse.haproxy.wish import Wish, difference
 from lighthouse.haproxy.writer import Writer
@@ -66,6 +67,8 @@ class Reloading:
         except candidate.Refused as error:
             text = f"{error}; the last good configuration stays"
             return Outcome("failed", text, error.findings), False
+        except Lost:
+            raise
         except OSError as error:
             return Outcome("degraded", f"{self._control.settings.config_file}: {error}"), False
         if not isinstance(done, bool):
