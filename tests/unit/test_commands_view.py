@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from lighthouse.commands import document, view
 from lighthouse.commands.text import plain
@@ -13,9 +13,13 @@ NOW = 1_000_000.0
 
 
 def shown(**content: object) -> str:
+    return printed(view.render(document.parse(json.dumps(content).encode()), NOW))
+
+
+def printed(view: RenderableType) -> str:
     console = Console(width=200, markup=False, highlight=False, emoji=False, no_color=True)
     with console.capture() as capture:
-        console.print(view.render(document.parse(json.dumps(content).encode()), NOW))
+        console.print(view)
     return capture.get()
 
 
@@ -92,6 +96,13 @@ def test_a_service_tells_its_state_and_its_checks():
     assert "http failing: status 500 (2 s ago)" in view
     assert "not known yet" in view
     assert "maintenance: upgrade" in view
+
+
+def test_a_warning_is_no_fault():
+    warning = {"file": "balancers/a.yaml", "line": 3, "column": 5, "message": "deprecated"}
+    view = shown(healthy=True, supervisor={"config_warnings": [warning]})
+    assert "healthy" in view
+    assert "warning: balancers/a.yaml:3:5: deprecated" in view
 
 
 def test_foreign_text_cannot_style_or_move():
