@@ -43,6 +43,9 @@ class Critic(Balancer):
         self.last = Outcome("applied", findings=self.said())
         return self.last
 
+    def status(self):
+        return {"binds": [{"port": 1, "why": None}], "counts": {"reloads": 3}}
+
     def wake_after(self):
         return 0.05
 

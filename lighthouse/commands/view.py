@@ -44,7 +44,7 @@ def _parts(document: Document, now: float) -> Iterator[RenderableType]:
     for warning in document.supervisor.config_warnings:
         yield Text(f"  warning: {plain(warning)}", _SOSO)
     if document.workers:
-        yield _workers(document.workers)
+        yield workers(document.workers)
     if document.clusters:
         yield _clusters(document.clusters)
     if document.services:
@@ -78,7 +78,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _workers(workers: tuple[Worker, ...]) -> Table:
+def workers(workers: tuple[Worker, ...]) -> Table:
+    """One row for each."""
     table = _table(
         "Workers",
         "Worker",

@@ -154,6 +154,28 @@ def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic):
     eventually(lambda: faults(fleet, "config_warnings") == [])
 
 
+def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic):
+    fleet = criticised
+    fleet.start()
+    eventually(lambda: fleet.worker("critic")["status"], 20)
+    shown = fleet.lighthouse("status", "--worker", "critic")
+    assert shown.returncode == 0
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    assert [line for line in lines if line][-5:] == [
+        *("binds:", "- port: 1", "why: null"),
+        *("counts:", "reloads: 3"),
+    ]
+    critic.says("1 / 0")
+    eventually(lambda: fleet.lighthouse("status", "--worker", "critic").returncode == 1)
+    shown = fleet.lighthouse("status", "--worker", "critic").stdout
+    assert "Traceback" in shown
+    assert "ZeroDivisionError" in shown
+    assert fleet.lighthouse("status", "--worker", "files").returncode == 0
+    nobody = fleet.lighthouse("status", "--worker", "nix")
+    assert nobody.returncode == 1
+    assert nobody.stderr == "lighthouse: no worker nix; there are: critic, files\n"
+
+
 def test_check_has_the_software_judge(criticised, critic):
     fleet = criticised
     critic.says(ODD)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from lighthouse.commands import document, view
+from lighthouse.commands import detail, document, view
 from lighthouse.commands.text import plain
 
 NOW = 1_000_000.0
@@ -21,6 +21,11 @@ def printed(view: RenderableType) -> str:
     with console.capture() as capture:
         console.print(view)
     return capture.get()
+
+
+def detailed(**changes: object) -> str:
+    content = {"workers": [worker(**changes)]}
+    return printed(detail.render(document.parse(json.dumps(content).encode()).workers[0]))
 
 
 def worker(**changes: object) -> dict[str, object]:
@@ -105,9 +110,26 @@ def test_a_warning_is_no_fault():
     assert "warning: balancers/a.yaml:3:5: deprecated" in view
 
 
+def test_one_worker_is_shown_with_all_that_its_plugin_says():
+    status = {"generation": "ab", "binds": [{"port": 80}, {"port": 81}], "drift": {"found": 2}}
+    view = detailed(status=status, last_error="disk full", traceback="Traceback\n  line 1")
+    assert "balancer haproxy" in view
+    for lines in (
+        "Last error\n  disk full\n",
+        "Traceback\n  Traceback\n    line 1\n",
+        "says\n  generation: ab\n  binds:\n  - port: 80\n  - port: 81\n  drift:\n    found: 2\n",
+    ):
+        assert lines in "\n".join(line.rstrip() for line in view.split("\n"))
+    assert "Traceback" not in detailed()
+    assert "nothing" in detailed()
+
+
 def test_foreign_text_cannot_style_or_move():
     hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
     view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])
+    assert "[red]x[/red]" in view
+    assert not set("\x1b\r\u202e") & set(view)
+    view = detailed(last_error=hostile, traceback=hostile, status={hostile: [hostile]})
     assert "[red]x[/red]" in view
     assert not set("\x1b\r\u202e") & set(view)
 
