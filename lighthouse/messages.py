@@ -49,6 +49,13 @@ class Validate(msgspec.Struct, frozen=True, tag=True):
     """
 
 
+class Rehearse(msgspec.Struct, frozen=True, tag=True):
+    """To a balancer's worker that was sent nothing else: what would the snapshot change?
+
+    Answered by ``Rehearsed``; needs no lock and touches nothing.
+    """
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """To a worker: deregister, close and exit, within ``grace`` seconds."""
 
@@ -99,6 +106,24 @@ class Validated(msgspec.Struct, frozen=True, tag=True):
     rejections: tuple[Rejection, ...] = ()
     reason: str = ""
     warnings: tuple[Rejection, ...] = ()
+
+
+class Rehearsed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the answer to ``Rehearse``; the payload is a ``Rehearsal``."""
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """What a balancer would do; ``reason`` says why that cannot be told.
+
+    See ``lighthouse.balancer.Preview``; ``reload`` is empty if there would be none.
+    """
+
+    diff: str = ""
+    commands: tuple[str, ...] = ()
+    reload: str = ""
+    rejections: tuple[Rejection, ...] = ()
+    warnings: tuple[Rejection, ...] = ()
+    reason: str = ""
 
 
 class Observed(msgspec.Struct, frozen=True, tag=True):
@@ -152,20 +177,32 @@ class Document(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: the payload is the status document, as JSON."""
 
 
-ToWorker = Deliver | Validate | Stop
+class GetMembers(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Members``."""
+
+
+class Members(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload lists a ``Cluster`` for each that is configured.
+
+    They are as balancers are given them, but without anybody's section.
+    """
+
+
+ToWorker = Deliver | Validate | Rehearse | Stop
 FromWorker = (
     Ready
     | Alive
     | Working
     | Applied
     | Validated
+    | Rehearsed
     | Observed
     | Connected
     | Registered
     | Verdicts
     | Failed
 )
-Control = GetStatus | Document
+Control = GetStatus | Document | GetMembers | Members
 Message = ToWorker | FromWorker | Control
 
 MAX_FRAME: Final = 64 * 1024

@@ -1,4 +1,4 @@
-"""A balancer plugin whose software says whatever a file tells it to say."""
+"""A balancer plugin that says whatever files tell it to say, and does nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,19 @@ class Critic(Balancer):
         path = Path(self.config["says"])
         return eval(path.read_text()) if path.exists() else ()
 
+    def preview(self, clusters):
+        print("preview", [(c.name, c.config, [n.name for n in c.nodes], c.known, c.stale)
+                          for c in clusters])
+        path = Path(self.config["says"] + ".would")
+        return eval(path.read_text()) if path.exists() else Preview()
+
     def sync_file(self, clusters):
         print("sync", [(c.name, c.config) for c in clusters])
         self.last = Outcome("applied", findings=self.said())
         return self.last
+
+    def status(self):
+        return {"binds": [{"port": 1, "why": None}], "counts": {"reloads": 3}}
 
     def wake_after(self):
         return 0.05
@@ -60,7 +69,7 @@ def lighthouse_balancer():
 
 
 class Critic:
-    """The file that the plugin reads."""
+    """The files that the plugin reads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,3 +83,7 @@ class Critic:
         beside = self.path.with_suffix(".new")
         beside.write_text("(" + "".join(f"{finding}, " for finding in findings) + ")")
         beside.replace(self.path)
+
+    def would(self, preview: str) -> None:
+        """What the next preview is, an expression over ``clusters``."""
+        Path(f"{self.path}.would").write_text(preview)

@@ -234,6 +234,13 @@ class Fleet:
         self.daemon.send_signal(number)
         return self.daemon.wait(30)
 
+    def lighthouse(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command about this fleet, and what it printed."""
+        line = [sys.executable, "-P", "-m", "lighthouse.commands", *words, "-c", str(self.config)]
+        return subprocess.run(
+            line, capture_output=True, text=True, timeout=60, env=self.env, check=False
+        )
+
     def status(self) -> dict[str, Any]:
         """The status document, from the control socket."""
         channel = Channel.connect(self.run_dir / "control.sock")

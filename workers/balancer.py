@@ -8,7 +8,7 @@ import msgspec
 
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Problem, Rejection, Validated, unpack
+from lighthouse.messages import Problem, Rehearsal, Rejection, Validated, unpack
 from lighthouse.node import Node
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
 from lighthouse.workers.boundary import PluginError, call
@@ -19,6 +19,7 @@ from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
 from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.rehearsal import admit_preview
 from lighthouse.workers.role import Report, Role, create
 from lighthouse.workers.validation import Verdict, judge, rejudge
 
@@ -100,6 +101,24 @@ class BalancerRole(Role):
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
         return examine(self._class, snapshot)
+
+    def rehearse(self, payload: memoryview) -> Rehearsal:
+        if self._config is not None:
+            raise ValueError("this worker serves")
+        self.take(payload)
+        verdict = self._verdict()
+        rejections = self._rejected()
+        if verdict.config is None:
+            reason = f"its config is rejected: {verdict.reason}"
+            return Rehearsal(rejections=rejections, reason=reason)
+        try:
+            call("apply_config", self._plugin.apply_config, verdict.config)
+            previewed = call("preview", self._plugin.preview, self._clusters)
+            return admit_preview(previewed, rejections, self._has_section)
+        except PluginError as failure:
+            return Rehearsal(rejections=rejections, reason=failure.reason)
+        except TypeError as error:
+            return Rehearsal(rejections=rejections, reason=f"preview: {error}")
 
     def wake(self) -> Report | None:
         try:
@@ -185,7 +204,7 @@ class BalancerRole(Role):
             return self._report(Outcome("failed", reason))
         if outcome.findings or self._findings:
             try:
-                findings = admit(outcome.findings, lambda name: self._content(name) is not None)
+                findings = admit(outcome.findings, self._has_section)
             except TypeError as error:
                 return self._report(Outcome("failed", f"{where}: {error}"))
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
@@ -193,14 +212,21 @@ class BalancerRole(Role):
 
     def _report(self, outcome: Outcome, traceback: str = "") -> Report:
         """Where the plugin said nothing, its last findings hold for what has not changed."""
-        own = self._judged[1].rejection if self._judged is not None else None
-        rejections = self._rejections if own is None else (own, *self._rejections)
+        rejections = self._rejected()
         reason = one_line(str(outcome.reason))
         if not self._findings:
             return Report(outcome.kind, reason, traceback, rejections)
         findings = [f for f, content in self._findings if self._content(f.cluster) == content]
         errors, warnings = merge(rejections, findings, False), merge((), findings, True)
         return Report(outcome.kind, reason, traceback, errors, warnings)
+
+    def _rejected(self) -> tuple[Rejection, ...]:
+        """What the plugin's own validation rejects."""
+        own = self._judged[1].rejection if self._judged is not None else None
+        return self._rejections if own is None else (own, *self._rejections)
+
+    def _has_section(self, cluster: str) -> bool:
+        return self._content(cluster) is not None
 
     def _content(self, cluster: str | None) -> dict[str, Any] | None:
         """The newest content of a cluster's section, or of the plugin's own file."""

@@ -20,10 +20,14 @@ from lighthouse.messages import (
     Deliver,
     Failed,
     Ready,
+    Rehearsal,
+    Rehearse,
+    Rehearsed,
     Stop,
     Validate,
     Validated,
     Working,
+    encode,
 )
 from lighthouse.plugin import Plugin
 from lighthouse.workers import process
@@ -135,6 +139,8 @@ class Host:
                     self._delivery = (version, payload)
                 case Validate(), payload:
                     self._validate(payload)
+                case Rehearse(), payload:
+                    self._rehearse(payload)
                 case Stop() as stop, _:
                     self._stop = stop
 
@@ -233,6 +239,13 @@ class Host:
         except (msgspec.DecodeError, ValueError) as error:
             answer = Validated(reason=one_line(f"not a snapshot of this kind: {error}"))
         self._outbox.post(answer)
+
+    def _rehearse(self, payload: memoryview) -> None:
+        try:
+            rehearsal = self._role.rehearse(payload)
+        except (msgspec.DecodeError, ValueError) as error:
+            rehearsal = Rehearsal(reason=one_line(f"not a snapshot to rehearse: {error}"))
+        self._outbox.post(Rehearsed(), encode(rehearsal))
 
     def _beat(self) -> None:
         now = time.monotonic()

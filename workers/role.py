@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.messages import Rejection, Validated
+from lighthouse.messages import Rehearsal, Rejection, Validated
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.process import GivingUp
@@ -39,6 +39,13 @@ class Role(ABC):
     @abstractmethod
     def validate(self, payload: memoryview) -> Validated:
         """What the plugin rejects of a snapshot, unbounded; touches nothing."""
+
+    def rehearse(self, payload: memoryview) -> Rehearsal:
+        """What ``converge`` would do with a snapshot, of a role that was given none yet.
+
+        Raises ``ValueError`` if this kind of worker cannot tell.
+        """
+        raise ValueError("only balancers rehearse")
 
     def wake(self) -> Report | None:
         """The plugin asked to be woken. None: the last report still holds."""

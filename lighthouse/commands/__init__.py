@@ -15,6 +15,7 @@ NAMES: Final = (
     "reload",
     "status",
     "check",
+    "plan",
     "plugins",
     "demo",
 )

@@ -3,26 +3,20 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import click
 
 from lighthouse.commands.failure import FAILED
+from lighthouse.commands.findings import failed, placed
+from lighthouse.commands.inquiry import NOBODY, ask, tasks
 from lighthouse.commands.place import existing
 from lighthouse.commands.root import root_option
 from lighthouse.commands.text import plain
-from lighthouse.commands.validation import Name, Task, validate
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
-from lighthouse.config.kinds import Config
 from lighthouse.config.tree import Tree
-from lighthouse.messages import Rejection
-from lighthouse.supervisor.faults import located
-from lighthouse.supervisor.plan import plan
-from lighthouse.supervisor.report import Host
-from lighthouse.supervisor.state import State, section_name
-
-_NOBODY: Final = Host("localhost", "127.0.0.1")
+from lighthouse.messages import Failed, Validate, Validated
+from lighthouse.supervisor.state import State
 
 
 @click.command()
@@ -47,51 +41,15 @@ def command(root: Path) -> None:
 
 def _plugins_faults(tree: Tree) -> Iterator[Fault]:
     """What the plugins say of what the tree's own rules let pass."""
-    config = tree.config
-    for name, answer in validate(tasks(config)).items():
-        file, prefix = _origin(config, name)
-        if answer.failure:
-            message = f"{name[0]} {name[1]} cannot be validated: {answer.failure}"
-            yield Fault(file, *tree.locate(file, prefix), message)
-        for rejection in answer.rejections:
-            yield from located(tree, *_section(config, name, rejection), rejection.problems)
-        for said in answer.warnings:
-            yield from located(tree, *_section(config, name, said), said.problems, warning=True)
-
-
-def _origin(config: Config, name: Name) -> tuple[str, tuple[str | int, ...]]:
-    """The file that is the reason for a worker, and the place in it."""
-    kind, own = name
-    match kind:
-        case "balancer":
-            return config.balancers[own].file, ()
-        case "discovery":
-            return config.discovery[own].file, ()
-    users = (s for s in config.services.values() if any(c.plugin == own for c in s.checks))
-    return next(users).file, ("checks", own)
-
-
-def _section(
-    config: Config, name: Name, rejection: Rejection
-) -> tuple[str, tuple[str | int, ...]]:
-    """The file and the section that a rejection is about."""
-    if rejection.cluster in config.clusters:
-        cluster = config.clusters[rejection.cluster]
-        return cluster.file, (section_name(cluster, config.balancers[name[1]]),)
-    if rejection.service in config.services:
-        return config.services[rejection.service].file, ("checks", name[1])
-    return _origin(config, name)
-
-
-def tasks(config: Config) -> dict[Name, Task]:
-    """One question for each worker that the daemon would run, about what it would be sent."""
-    state = State(config, _NOBODY, {})
-    state.configure(config, 0.0)
-    return {
-        name: Task(
-            wanted.plugin,
-            wanted.snapshot,
-            wanted.settings.start_timeout + wanted.settings.sync_timeout,
-        )
-        for name, wanted in plan(state).items()
-    }
+    state = State(tree.config, NOBODY, {})
+    state.configure(tree.config, 0.0)
+    for name, (answer, _) in ask(tasks(state), Validate()).items():
+        match answer:
+            case Validated(rejections, reason, warnings):
+                yield from placed(tree, name, rejections, warnings)
+            case Failed(reason):
+                pass
+            case _:
+                continue
+        if reason:
+            yield failed(tree, name, f"cannot be validated: {reason}")

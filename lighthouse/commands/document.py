@@ -47,6 +47,7 @@ class Worker(msgspec.Struct, frozen=True):
     plugin: str = ""
     pid: int | None = None
     state: str = ""
+    healthy: bool = False
     reason: str | None = None
     restarts: int = 0
     last_exit: Any = None
@@ -55,6 +56,7 @@ class Worker(msgspec.Struct, frozen=True):
     snapshot: Progress = Progress()
     latency_ms: Latency = Latency()
     last_error: Any = None
+    traceback: str = ""
     status: dict[str, Any] = {}
 
 

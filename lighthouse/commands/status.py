@@ -8,11 +8,12 @@ from typing import Final
 
 import click
 import msgspec
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from lighthouse.commands.document import Document, parse
+from lighthouse.commands import detail
+from lighthouse.commands.document import Document, Worker, parse
 from lighthouse.commands.failure import FAILED, Failure, StatusNotRunning
 from lighthouse.commands.root import root_option
 from lighthouse.commands.terminal import console
@@ -32,8 +33,9 @@ INTERVAL: Final = 1.0
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print the document itself, as JSON.")
 @click.option("--watch", is_flag=True, help="Show it anew every second, until Ctrl-C.")
-def command(root: Path, as_json: bool, watch: bool) -> None:
-    """Show how the daemon is.
+@click.option("--worker", metavar="NAME", help="Show only this one, with all that it says.")
+def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
+    """Show how the daemon is, or one of its workers.
 
     \b
     Exit codes:
@@ -41,18 +43,41 @@ def command(root: Path, as_json: bool, watch: bool) -> None:
       1  degraded: a worker is not well, a file has errors, or a cluster is stale
       3  not running
     """
+    if as_json and worker is not None:
+        raise click.UsageError("--json prints the whole document: not with --worker")
     daemon = find(root)
     if watch:
         with contextlib.suppress(KeyboardInterrupt):
-            _watch(daemon, as_json)
+            _watch(daemon, as_json, worker)
         return
     text = _ask(daemon)
     document = _read(text)
     if as_json:
         click.echo(text)
     else:
-        console().print(render(document, time.time()))
-    sys.exit(0 if document.healthy else FAILED)
+        console().print(_show(document, worker))
+    sys.exit(0 if _healthy(document, worker) else FAILED)
+
+
+def _show(document: Document, worker: str | None) -> RenderableType:
+    if worker is None:
+        return render(document, time.time())
+    return Group(*map(detail.render, _named(document, worker)))
+
+
+def _healthy(document: Document, worker: str | None) -> bool:
+    if worker is None:
+        return document.healthy
+    return all(found.healthy for found in _named(document, worker))
+
+
+def _named(document: Document, name: str) -> list[Worker]:
+    """The workers of that name, one of each kind at most."""
+    found = [worker for worker in document.workers if worker.name == name]
+    if not found:
+        names = ", ".join(sorted({worker.name for worker in document.workers})) or "none"
+        raise Failure(f"no worker {plain(name)}; there are: {plain(names)}")
+    return found
 
 
 def _ask(daemon: Daemon) -> bytes:
@@ -72,19 +97,19 @@ def _read(text: bytes) -> Document:
         raise Failure(f"the daemon's answer cannot be read: {error}") from error
 
 
-def _watch(daemon: Daemon, as_json: bool) -> None:
+def _watch(daemon: Daemon, as_json: bool, worker: str | None) -> None:
     """On a terminal one view that changes, elsewhere one after the other."""
     if as_json or not sys.stdout.isatty():
         while True:
             if as_json:
                 _echo(daemon)
             else:
-                console().print(_view(daemon))
+                console().print(_view(daemon, worker))
             sys.stdout.flush()
             time.sleep(INTERVAL)
     with Live(console=console(), screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_view(daemon), refresh=True)
+            live.update(_view(daemon, worker), refresh=True)
             time.sleep(INTERVAL)
 
 
@@ -95,9 +120,9 @@ def _echo(daemon: Daemon) -> None:
         failure.show()
 
 
-def _view(daemon: Daemon) -> RenderableType:
+def _view(daemon: Daemon, worker: str | None) -> RenderableType:
     """The present state; a daemon that is away is watched for until it is back."""
     try:
-        return render(_read(_ask(daemon)), time.time())
+        return _show(_read(_ask(daemon)), worker)
     except Failure as failure:
         return Text(plain(f"lighthouse: {failure.message}"), "bold red")

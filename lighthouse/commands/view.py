@@ -1,6 +1,5 @@
 """The status document as tables for a person; a pure function of it and of the time."""
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lighthouse.commands.document import Check, Cluster, Document, Service, Worker
+from lighthouse.commands.figures import milliseconds, number, size, span
 from lighthouse.commands.text import plain
 
 _GOOD: Final = "green"
@@ -44,7 +44,7 @@ def _parts(document: Document, now: float) -> Iterator[RenderableType]:
     for warning in document.supervisor.config_warnings:
         yield Text(f"  warning: {plain(warning)}", _SOSO)
     if document.workers:
-        yield _workers(document.workers)
+        yield workers(document.workers)
     if document.clusters:
         yield _clusters(document.clusters)
     if document.services:
@@ -78,7 +78,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _workers(workers: tuple[Worker, ...]) -> Table:
+def workers(workers: tuple[Worker, ...]) -> Table:
+    """One row for each."""
     table = _table(
         "Workers",
         "Worker",
@@ -206,29 +207,3 @@ def _check(check: Check, now: float) -> Text:
     if check.checked_at:
         text.append(f" ({span(now - check.checked_at)} ago)", _DIM)
     return text
-
-
-def number(value: int | None) -> str:
-    return "-" if value is None else str(value)
-
-
-def milliseconds(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
-
-
-def size(value: int | None) -> str:
-    return "-" if value is None else f"{value / 2**20:.0f} MB"
-
-
-def span(seconds: float) -> str:
-    """A duration in its two largest units."""
-    left = max(0, int(seconds))
-    if left < 60:
-        return f"{left} s"
-    if left < 3600:
-        return f"{left // 60} min {left % 60} s"
-    if left < 86400:
-        return f"{left // 3600} h {left % 3600 // 60} min"
-    return f"{left // 86400} d {left % 86400 // 3600} h"

@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.channel import Channel, Closed, Listener
-from lighthouse.messages import Document, GetStatus
+from lighthouse.messages import Message
 
 MAX_CLIENTS: Final = 32
 
+Answer = tuple[Message, bytes]
+"""A message and its payload."""
+
 
 class Control:
-    """Listens at ``path``; ``document`` makes the status document when it is asked for."""
+    """Listens at ``path``; ``answer`` is given each question, None: it is none."""
 
     def __init__(
         self,
         path: Path,
         selector: selectors.BaseSelector,
-        document: Callable[[], bytes],
+        answer: Callable[[Message], Answer | None],
     ) -> None:
         self._listener: Final = Listener(path)
         self._selector: Final = selector
-        self._document: Final = document
+        self._answer: Final = answer
         self._clients: Final[list[Channel]] = []
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
@@ -42,8 +45,10 @@ class Control:
     def _serve(self, client: Channel) -> None:
         try:
             received = client.receive()
-            if received is not None and isinstance(received[0], GetStatus):
-                client.send(Document(), [self._document()])
+            answer = self._answer(received[0]) if received is not None else None
+            if answer is not None:
+                message, payload = answer
+                client.send(message, [payload])
         except Closed:
             self._drop(client)
 

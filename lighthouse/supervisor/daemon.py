@@ -11,9 +11,17 @@ from typing import Final, Literal
 import msgspec
 
 from lighthouse.channel import Channel, Closed
+from lighthouse.cluster import Cluster
 from lighthouse.config import kinds
 from lighthouse.config.directories import run_dir
-from lighthouse.messages import Document, GetStatus
+from lighthouse.messages import (
+    Document,
+    GetMembers,
+    GetStatus,
+    Members,
+    Message,
+    decode_as,
+)
 from lighthouse.supervisor.pidfile import Pidfile
 
 SYSTEM_ROOT: Final = Path("/etc/lighthouse")
@@ -62,15 +70,27 @@ class Daemon:
         return self.pidfile.owner()
 
     def status(self, within: float) -> bytes | None:
-        """Its status document, or None if it does not run.
+        """Its status document, or None if it does not run; raises like ``members``."""
+        return self._answer(GetStatus(), Document, within)
 
-        Raises ``Unanswered`` if ``within`` seconds pass, or if it may not be asked.
+    def members(self, within: float) -> list[Cluster] | None:
+        """Its clusters with their nodes, without sections, or None if it does not run.
+
+        Raises ``Unanswered`` if ``within`` seconds pass without an answer that can be read,
+        or if it may not be asked.
         """
+        payload = self._answer(GetMembers(), Members, within)
+        try:
+            return None if payload is None else decode_as(list[Cluster], payload)
+        except msgspec.MsgspecError as error:
+            raise Unanswered(f"the daemon's answer cannot be read: {error}") from error
+
+    def _answer(self, question: Message, kind: type[Message], within: float) -> bytes | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
         while (pid := self.pid()) is not None:
             try:
-                return self._ask(deadline)
+                return self._ask(question, kind, deadline)
             except PermissionError as error:
                 raise Unanswered(f"not allowed to ask the daemon (pid {pid})") from error
             except TimeoutError:
@@ -126,13 +146,13 @@ class Daemon:
         stack.callback(os.close, handle)
         return handle if self.pid() == pid else None
 
-    def _ask(self, deadline: float) -> bytes:
+    def _ask(self, question: Message, kind: type[Message], deadline: float) -> bytes:
         channel = Channel.connect(self.socket)
         with contextlib.closing(channel):
-            channel.send(GetStatus())
+            channel.send(question)
             while True:
                 received = channel.receive()
-                if received is not None and isinstance(received[0], Document):
+                if received is not None and isinstance(received[0], kind):
                     return bytes(received[1])
                 _readable(channel.fileno(), deadline - time.monotonic())
 

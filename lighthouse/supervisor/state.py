@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lighthouse.cluster import Cluster
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile
 from lighthouse.messages import Applied, Problem, Rejection, encode
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
@@ -64,6 +65,21 @@ class State:
         changed = self.memberships.pass_time(now)
         self._compose(changed)
         return changed
+
+    def clusters(self) -> list[Cluster]:
+        """Every cluster as balancers are given it, without anybody's section."""
+        views = self.memberships.views
+        return [
+            Cluster(
+                name,
+                views[name].nodes,
+                known=views[name].known,
+                stale=views[name].stale,
+                observed_at=self.memberships.read_at(name) or 0.0,
+                meta_cluster=cluster.meta_cluster,
+            )
+            for name, cluster in self.config.clusters.items()
+        ]
 
     def judge(self, name: Key, sent: Snapshot, said: Applied) -> bool:
         """A worker says what it makes of what it was sent; whether that is news.

@@ -21,13 +21,21 @@ from lighthouse.config.directories import create, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
-from lighthouse.messages import Message, Observed
+from lighthouse.messages import (
+    Document,
+    GetMembers,
+    GetStatus,
+    Members,
+    Message,
+    Observed,
+    encode,
+)
 from lighthouse.supervisor import inbox, logs
 from lighthouse.supervisor.address import default_address
 from lighthouse.supervisor.archive import DELAY, Archive
 from lighthouse.supervisor.cache import Cache
 from lighthouse.supervisor.child import Child
-from lighthouse.supervisor.control import Control
+from lighthouse.supervisor.control import Answer, Control
 from lighthouse.supervisor.crew import Crew
 from lighthouse.supervisor.faults import faults
 from lighthouse.supervisor.plan import plan
@@ -109,7 +117,7 @@ class Supervisor:
         self._archive.restore()
         self._state.configure(self._tree.config, time.monotonic())
         self._crew = Crew(self._selector, self._timers, directory, self._take)
-        self._control = Control(directory / "control.sock", self._selector, self._document)
+        self._control = Control(directory / "control.sock", self._selector, self._answer)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
@@ -236,6 +244,15 @@ class Supervisor:
         title = f"lighthouse: supervisor ({crew})"
         if setproctitle.getproctitle() != title:
             setproctitle.setproctitle(title)
+
+    def _answer(self, question: Message) -> Answer | None:
+        """What a command of this host's operators wants to know."""
+        match question:
+            case GetStatus():
+                return Document(), self._document()
+            case GetMembers():
+                return Members(), encode(self._state.clusters())
+        return None
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)

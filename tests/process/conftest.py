@@ -1,7 +1,9 @@
-"""A fleet whose only balancer is the recorder."""
+"""A fleet whose only balancer is the recorder, or the critic."""
 
 import pytest
 
+from tests.critic import SOURCE as CRITIC
+from tests.critic import Critic
 from tests.fleet import running
 from tests.recorder import SOURCE
 
@@ -19,3 +21,18 @@ def fleet(tmp_path):
         yield fleet
         fleet.close()
         assert fleet.leftovers() == []
+
+
+@pytest.fixture
+def critic(tmp_path):
+    return Critic(tmp_path / "says")
+
+
+@pytest.fixture
+def criticised(fleet, critic):
+    """The fleet with the critic instead; its cluster ``web`` has a section for it."""
+    fleet.plugin("critic", CRITIC)
+    (fleet.config / "balancers/recorder.yaml").unlink()
+    fleet.write("balancers/critic.yaml", critic.config)
+    fleet.write("clusters/web.yaml", "discovery: files\ncritic:\n  port: 1\n")
+    return fleet

@@ -144,7 +144,7 @@ def test_restart_makes_a_new_daemon(tree: Tree):
     assert tree.pid() not in (None, before)
 
 
-@pytest.mark.parametrize("name", ["run", "start", "restart", "check"])
+@pytest.mark.parametrize("name", ["run", "start", "restart", "check", "plan"])
 def test_without_a_configuration_there_is_nothing_to_start(tree: Tree, name: str):
     shutil.rmtree(tree.root)
     result = tree.call(name)
@@ -202,9 +202,10 @@ def test_a_daemon_that_hangs_is_told_from_one_that_is_not_there(tree: Tree):
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        status = tree.call("status")
-        assert status.returncode == 1
-        assert f"(pid {pid}) runs but does not answer" in status.stderr
+        for name in ("status", "plan"):
+            answer = tree.call(name)
+            assert answer.returncode == 1
+            assert f"(pid {pid}) runs but does not answer" in answer.stderr
     finally:
         os.kill(pid, signal.SIGCONT)
 

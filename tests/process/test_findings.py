@@ -1,8 +1,5 @@
 """What the software behind a balancer says of a config, from the plugin to the operator."""
 
-import subprocess
-import sys
-
 import pytest
 
 from lighthouse.cluster import Cluster
@@ -15,11 +12,6 @@ from tests.waiting import eventually
 
 TAKEN = "Finding(('port',), 'taken', 'web')"
 ODD = "Finding(('says',), 'odd', None, True)"
-
-
-@pytest.fixture
-def critic(tmp_path):
-    return Critic(tmp_path / "says")
 
 
 @pytest.fixture
@@ -118,16 +110,6 @@ def test_an_examination_that_fails_says_so(rig, critic):
     assert rig.validate(snapshot(critic)).reason.startswith("examine: a finding is a int")
 
 
-@pytest.fixture
-def criticised(fleet, critic):
-    """A fleet whose only balancer is the critic; its cluster ``web`` has a section."""
-    fleet.plugin("critic", SOURCE)
-    (fleet.config / "balancers/recorder.yaml").unlink()
-    fleet.write("balancers/critic.yaml", critic.config)
-    fleet.write("clusters/web.yaml", "discovery: files\ncritic:\n  port: 1\n")
-    return fleet
-
-
 def faults(fleet, kind="config_errors"):
     found = fleet.status()["supervisor"][kind]
     return [f"{e['file']}:{e['line']}:{e['column']}: {e['message']}" for e in found]
@@ -166,20 +148,42 @@ def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic):
     eventually(lambda: faults(fleet, "config_warnings") == [where], 20)
     status = eventually(lambda: (s := fleet.status())["healthy"] and s)
     assert status["problems"] == []
-    shown = command(fleet, "status")
+    shown = fleet.lighthouse("status")
     assert (shown.returncode, shown.stdout.count(f"warning: {where}")) == (0, 1)
     critic.says()
     eventually(lambda: faults(fleet, "config_warnings") == [])
 
 
+def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic):
+    fleet = criticised
+    fleet.start()
+    eventually(lambda: fleet.worker("critic")["status"], 20)
+    shown = fleet.lighthouse("status", "--worker", "critic")
+    assert shown.returncode == 0
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    assert [line for line in lines if line][-5:] == [
+        *("binds:", "- port: 1", "why: null"),
+        *("counts:", "reloads: 3"),
+    ]
+    critic.says("1 / 0")
+    eventually(lambda: fleet.lighthouse("status", "--worker", "critic").returncode == 1)
+    shown = fleet.lighthouse("status", "--worker", "critic").stdout
+    assert "Traceback" in shown
+    assert "ZeroDivisionError" in shown
+    assert fleet.lighthouse("status", "--worker", "files").returncode == 0
+    nobody = fleet.lighthouse("status", "--worker", "nix")
+    assert nobody.returncode == 1
+    assert nobody.stderr == "lighthouse: no worker nix; there are: critic, files\n"
+
+
 def test_check_has_the_software_judge(criticised, critic):
     fleet = criticised
     critic.says(ODD)
-    result = command(fleet, "check")
+    result = fleet.lighthouse("check")
     assert result.returncode == 0
     assert result.stdout == "balancers/critic.yaml:1:1: warning: says: odd\n4 files good\n"
     critic.says(ODD, TAKEN)
-    result = command(fleet, "check")
+    result = fleet.lighthouse("check")
     assert result.returncode == 1
     assert result.stdout.splitlines() == [
         "balancers/critic.yaml:1:1: warning: says: odd",
@@ -198,7 +202,7 @@ def test_an_examination_that_breaks_costs_only_itself(criticised, critic, says, 
     other.says("Finding((), 'no good')")
     fleet.write("balancers/other.yaml", {"plugin": "critic", **other.config})
     critic.says(says)
-    result = command(fleet, "check")
+    result = fleet.lighthouse("check")
     assert result.returncode == 1
     assert [line.split(": ")[0] for line in result.stdout.splitlines()] == [
         "balancers/critic.yaml:1:1",
@@ -206,10 +210,3 @@ def test_an_examination_that_breaks_costs_only_itself(criticised, critic, says, 
     ]
     assert shown in result.stdout
     assert "no good" in result.stdout
-
-
-def command(fleet, *words):
-    line = [sys.executable, "-P", "-m", "lighthouse.commands", *words, "-c", str(fleet.config)]
-    return subprocess.run(
-        line, capture_output=True, text=True, timeout=60, env=fleet.env, check=False
-    )

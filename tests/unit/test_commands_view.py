@@ -4,19 +4,28 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from lighthouse.commands import document, view
+from lighthouse.commands import detail, document, view
 from lighthouse.commands.text import plain
 
 NOW = 1_000_000.0
 
 
 def shown(**content: object) -> str:
+    return printed(view.render(document.parse(json.dumps(content).encode()), NOW))
+
+
+def printed(view: RenderableType) -> str:
     console = Console(width=200, markup=False, highlight=False, emoji=False, no_color=True)
     with console.capture() as capture:
-        console.print(view.render(document.parse(json.dumps(content).encode()), NOW))
+        console.print(view)
     return capture.get()
+
+
+def detailed(**changes: object) -> str:
+    content = {"workers": [worker(**changes)]}
+    return printed(detail.render(document.parse(json.dumps(content).encode()).workers[0]))
 
 
 def worker(**changes: object) -> dict[str, object]:
@@ -94,9 +103,33 @@ def test_a_service_tells_its_state_and_its_checks():
     assert "maintenance: upgrade" in view
 
 
+def test_a_warning_is_no_fault():
+    warning = {"file": "balancers/a.yaml", "line": 3, "column": 5, "message": "deprecated"}
+    view = shown(healthy=True, supervisor={"config_warnings": [warning]})
+    assert "healthy" in view
+    assert "warning: balancers/a.yaml:3:5: deprecated" in view
+
+
+def test_one_worker_is_shown_with_all_that_its_plugin_says():
+    status = {"generation": "ab", "binds": [{"port": 80}, {"port": 81}], "drift": {"found": 2}}
+    view = detailed(status=status, last_error="disk full", traceback="Traceback\n  line 1")
+    assert "balancer haproxy" in view
+    for lines in (
+        "Last error\n  disk full\n",
+        "Traceback\n  Traceback\n    line 1\n",
+        "says\n  generation: ab\n  binds:\n  - port: 80\n  - port: 81\n  drift:\n    found: 2\n",
+    ):
+        assert lines in "\n".join(line.rstrip() for line in view.split("\n"))
+    assert "Traceback" not in detailed()
+    assert "nothing" in detailed()
+
+
 def test_foreign_text_cannot_style_or_move():
     hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
     view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])
+    assert "[red]x[/red]" in view
+    assert not set("\x1b\r\u202e") & set(view)
+    view = detailed(last_error=hostile, traceback=hostile, status={hostile: [hostile]})
     assert "[red]x[/red]" in view
     assert not set("\x1b\r\u202e") & set(view)
 

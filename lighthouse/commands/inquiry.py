@@ -1,7 +1,7 @@
-"""Has each plugin validate its own part of a configuration, each in a worker of its own.
+"""Asks plugins about their own part of a configuration, each in a worker of its own.
 
 All workers run at once, and one that hangs is killed at the deadline: a plugin that cannot
-say whether its config is good costs no other's answer.
+answer costs no other's answer.
 """
 
 import contextlib
@@ -17,11 +17,22 @@ from typing import Final
 import msgspec
 
 from lighthouse.channel import Channel, Closed
-from lighthouse.messages import Failed, Ready, Rejection, Validate, Validated, pack
+from lighthouse.messages import (
+    Failed,
+    Ready,
+    Rehearse,
+    Rehearsed,
+    Validate,
+    Validated,
+    pack,
+)
 from lighthouse.snapshot import Snapshot
+from lighthouse.supervisor.plan import Name, plan
+from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.state import State
 
-Name = tuple[str, str]
-"""A worker's kind and its name."""
+NOBODY: Final = Host("localhost", "127.0.0.1")
+"""Stands in for this host where nothing is registered."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -32,20 +43,30 @@ class Task(msgspec.Struct, frozen=True):
     within: float
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What a plugin rejects; ``failure`` says why not all of it could be asked."""
-
-    rejections: tuple[Rejection, ...] = ()
-    failure: str = ""
-    warnings: tuple[Rejection, ...] = ()
+Answer = Validated | Rehearsed | Failed
+"""``Failed`` says why a plugin could not be asked."""
 
 
-def validate(tasks: Mapping[Name, Task]) -> dict[Name, Answer]:
-    """The answer to each task, once the last is in or its time is up."""
-    answers: dict[Name, Answer] = {}
+def tasks(state: State) -> dict[Name, Task]:
+    """One task for each worker that the daemon would run, about what it would be sent."""
+    return {
+        name: Task(
+            wanted.plugin,
+            wanted.snapshot,
+            wanted.settings.start_timeout + wanted.settings.sync_timeout,
+        )
+        for name, wanted in plan(state).items()
+    }
+
+
+def ask(
+    tasks: Mapping[Name, Task], question: Validate | Rehearse
+) -> dict[Name, tuple[Answer, bytes]]:
+    """The answer to each task and its payload, once the last is in or its time is up."""
+    answers: dict[Name, tuple[Answer, bytes]] = {}
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
         for name, task in tasks.items():
-            worker = _Worker(name, task)
+            worker = _Worker(name, task, question)
             stack.callback(worker.end)
             selector.register(worker.channel, selectors.EVENT_READ, worker)
         while selector.get_map():
@@ -65,33 +86,32 @@ def validate(tasks: Mapping[Name, Task]) -> dict[Name, Answer]:
 class _Worker:
     """One worker process and the only question that it is asked."""
 
-    def __init__(self, name: Name, task: Task) -> None:
+    def __init__(self, name: Name, task: Task, question: Validate | Rehearse) -> None:
         self.name: Final = name
         self._task: Final = task
+        self._question: Final = question
         self.channel, theirs = Channel.pair()
         self.deadline: Final = time.monotonic() + task.within
         self._process: Final = _spawn(name, task.plugin, theirs)
         theirs.close()
 
-    def step(self) -> Answer | None:
+    def step(self) -> tuple[Answer, bytes] | None:
         """Take what it says; the answer once it is there."""
         try:
             while (received := self.channel.receive()) is not None:
-                match received[0]:
-                    case Ready():
-                        self.channel.send(Validate(), pack(self._task.snapshot))
-                    case Validated(rejections, reason, warnings):
-                        return Answer(rejections, reason, warnings)
-                    case Failed(reason, _):
-                        return Answer(failure=reason)
+                match received:
+                    case Ready(), _:
+                        self.channel.send(self._question, pack(self._task.snapshot))
+                    case (Validated() | Rehearsed() | Failed()) as answer, payload:
+                        return answer, bytes(payload)
         except Closed:
-            return Answer(failure=f"its worker ended: {self._exit()}")
+            return Failed(f"its worker ended: {self._exit()}"), b""
         return self.late()
 
-    def late(self) -> Answer | None:
+    def late(self) -> tuple[Answer, bytes] | None:
         if time.monotonic() < self.deadline:
             return None
-        return Answer(failure=f"no answer within {self._task.within:g} s: killed")
+        return Failed(f"no answer within {self._task.within:g} s: killed"), b""
 
     def end(self) -> None:
         """Kill it with all that it started; nothing if that is done."""

@@ -1,0 +1,50 @@
+"""Where the nodes of clusters are known from, without a daemon of one's own."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from lighthouse.cluster import Cluster
+from lighthouse.config.kinds import Config
+from lighthouse.discovery import Reading
+from lighthouse.supervisor.cache import Remembered
+from lighthouse.supervisor.membership import Source
+from lighthouse.supervisor.state import State
+
+Origin = Literal["daemon", "state", "nobody"]
+
+
+class Members(msgspec.Struct, frozen=True):
+    """What the running daemon knows, else what it knew last (None: there is no daemon)."""
+
+    live: tuple[Cluster, ...] | None
+    remembered: Mapping[str, Remembered] = {}
+
+    @property
+    def origin(self) -> Origin:
+        if self.live is not None:
+            return "daemon"
+        return "state" if self.remembered else "nobody"
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the newest of what is remembered was read; ``now`` is wall-clock."""
+        read_at = [remembered.read_at for remembered in self.remembered.values()]
+        return max(0.0, now - max(read_at)) if self.origin == "state" else None
+
+    def tell(self, state: State, config: Config) -> None:
+        """Let a state know them, and the configuration."""
+        for name, remembered in self.remembered.items():
+            state.memberships.remember(name, remembered.readings, remembered.read_at)
+        state.configure(config, 0.0)
+        for cluster in self.live or ():
+            wanted = config.clusters.get(cluster.name)
+            if wanted is not None and cluster.known:
+                reading = Reading(cluster.nodes)
+                source = Source(reading, cluster.observed_at, live=not cluster.stale)
+                state.observe(wanted.discovery[0], cluster.name, source, 0.0)
+
+
+def unknown(state: State) -> list[str]:
+    """The clusters whose nodes nobody knows."""
+    return sorted(name for name, view in state.memberships.views.items() if not view.known)

@@ -1,0 +1,138 @@
+"""``lighthouse plan``: what each balancer would do now; nothing is done."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from lighthouse.commands.failure import FAILED, Failure
+from lighthouse.commands.figures import span
+from lighthouse.commands.findings import failed, placed
+from lighthouse.commands.inquiry import NOBODY, Answer, Task, ask, tasks
+from lighthouse.commands.members import Members, unknown
+from lighthouse.commands.outlook import Outlook, document, lines
+from lighthouse.commands.place import existing
+from lighthouse.commands.root import root_option
+from lighthouse.commands.text import plain
+from lighthouse.config.directories import state_dir
+from lighthouse.config.fault import Fault
+from lighthouse.config.installed import Installed
+from lighthouse.config.tree import Tree
+from lighthouse.messages import Failed, Rehearsal, Rehearse, decode_as
+from lighthouse.supervisor.cache import Cache
+from lighthouse.supervisor.daemon import Unanswered
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.whereabouts import find, settings
+
+BUSY: Final = 2
+"""The exit code if there is something to do."""
+
+PATIENCE: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
+
+
+class _Misuse(click.UsageError):
+    """A mistake on the command line, which must not look like something to do."""
+
+    exit_code = FAILED
+
+
+class _Command(click.Command):
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise _Misuse(error.format_message(), error.ctx) from error
+
+
+@click.command(cls=_Command)
+@root_option
+@click.option("--balancer", "only", metavar="NAME", help="Only this file of balancers/.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(root: Path, only: str | None, as_json: bool) -> None:
+    """Show what each balancer would do now, and do nothing.
+
+    Takes the configuration from its files as they are, and the nodes from the running daemon,
+    or from what it knew last if there is none. Each balancer tells, in a process of its own,
+    which runtime commands it would give, how its software's file would change, and why it
+    would reload, if it would.
+
+    \b
+    Exit codes:
+      0  there is nothing to do
+      2  there is something to do
+      1  an error: a file has faults, or a balancer cannot tell
+    """
+    cache = Cache(state_dir(existing(root), settings(root)))
+    good = cache.good()
+    tree = Tree(root, Installed.here(), good.texts)
+    tree.load()
+    members = _members(root, cache)
+    state = State(tree.config, NOBODY, good.by_key())
+    members.tell(state, tree.config)
+    outlooks = _ask(_chosen(tasks(state), only), tree)
+    faults = sorted({*tree.faults, *(fault for outlook in outlooks for fault in outlook.faults)})
+    if as_json:
+        click.echo(document(outlooks, faults, members, unknown(state), time.time()))
+    else:
+        click.echo(_source(members, unknown(state)), err=True)
+        for fault in faults:
+            click.echo(plain(fault))
+        for outlook in outlooks:
+            for line in lines(outlook):
+                click.echo(line)
+    if not all(fault.warning for fault in faults):
+        sys.exit(FAILED)
+    sys.exit(BUSY if any(outlook.busy for outlook in outlooks) else 0)
+
+
+def _members(root: Path, cache: Cache) -> Members:
+    try:
+        live = find(root).members(PATIENCE)
+    except (Unanswered, OSError) as error:
+        raise Failure(str(error)) from error
+    return Members(None, cache.clusters()) if live is None else Members(tuple(live))
+
+
+def _chosen(tasks: dict[Name, Task], only: str | None) -> dict[Name, Task]:
+    """The balancers' tasks, or that of one."""
+    balancers = {name: task for name, task in tasks.items() if name[0] == "balancer"}
+    if only is None:
+        return balancers
+    if ("balancer", only) not in balancers:
+        known = ", ".join(sorted(name for _, name in balancers)) or "none"
+        raise Failure(f"no balancer {plain(only)}; there are: {known}")
+    return {("balancer", only): balancers["balancer", only]}
+
+
+def _ask(tasks: dict[Name, Task], tree: Tree) -> list[Outlook]:
+    answers = sorted(ask(tasks, Rehearse()).items())
+    return [_outlook(tree, name, tasks[name].plugin, *answer) for name, answer in answers]
+
+
+def _outlook(tree: Tree, name: Name, plugin: str, answer: Answer, payload: bytes) -> Outlook:
+    """A balancer's answer, and the faults of files that it tells of."""
+    if isinstance(answer, Failed):
+        rehearsal = Rehearsal(reason=answer.reason)
+    else:
+        rehearsal = decode_as(Rehearsal, payload)
+    faults: list[Fault] = [*placed(tree, name, rehearsal.rejections, rehearsal.warnings)]
+    if rehearsal.reason:
+        faults.append(failed(tree, name, f"cannot tell: {rehearsal.reason}"))
+    return Outlook(name[1], plugin, rehearsal, tuple(faults))
+
+
+def _source(members: Members, unknown: list[str]) -> str:
+    """Where the nodes are from, in words."""
+    age = members.age(time.time())
+    match members.origin:
+        case "daemon":
+            told = "nodes as the running daemon knows them"
+        case "state":
+            told = f"no daemon runs: nodes as it last read them, {span(age or 0.0)} ago"
+        case "nobody":
+            told = "no daemon runs, and none left a record of the nodes"
+    return plain(f"{told}; not known: {', '.join(unknown)}" if unknown else told)

@@ -1,0 +1,186 @@
+"""``lighthouse plan``: what each balancer would do, with a daemon, without, and in trouble."""
+
+import json
+
+import pytest
+
+from lighthouse.cluster import Cluster
+from lighthouse.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as, pack
+from lighthouse.node import Node
+from lighthouse.snapshot import BalancerSnapshot, Settings
+from tests.critic import SOURCE
+from tests.rig import Rig, part
+from tests.waiting import eventually
+
+BUSY = "Preview('--- a\\n+++ b\\n@@ -1 +1 @@\\n-\\tx\\n+y\\x1b[2J\\n', ('one', 'two'), 'new bind')"
+NODES = """Preview(
+    "", tuple(f"{c.name} {n.name} {c.known} {c.stale}" for c in clusters for n in c.nodes)
+)"""
+
+
+def snapshot(critic, **sections):
+    nodes = (Node("a", "10.0.0.1", 80),)
+    parts = [part(Cluster(name, nodes), 1, content) for name, content in sections.items()]
+    return BalancerSnapshot(Settings(critic.config), tuple(parts))
+
+
+def rehearse(rig, wanted):
+    rig.send(Rehearse(), list(pack(wanted)))
+    return decode_as(Rehearsal, rig.expect_payload(Rehearsed)[1])
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        yield rig
+
+
+def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig, critic):
+    critic.would(BUSY)
+    web, api, db = Settings({"port": 1}), Settings({"port": 0}, {"port": 2}), Settings({"port": 0})
+    found = rehearse(rig, snapshot(critic, web=web, api=api, db=db))
+    assert found.commands == ("one", "two")
+    assert (found.diff.count("\n"), found.reload, found.reason) == (5, "new bind", "")
+    assert [r.cluster for r in found.rejections] == ["api", "db"]
+    rig.printed("[('api', {'port': 2}, ['a:80'], True, False), ('web', {'port': 1}")
+    assert not rig.lock.exists()
+    assert "sync" not in rig.log
+
+
+@pytest.mark.parametrize(
+    ("would", "reason"),
+    [
+        ("1 / 0", "preview: ZeroDivisionError"),
+        ("None", "preview: it is a NoneType, expected a Preview"),
+        ("Preview(commands='one')", "preview: commands are a str"),
+        ("Preview(findings=(7,))", "preview: a finding is a int"),
+    ],
+)
+def test_a_preview_that_is_none_says_why(rig, critic, would, reason):
+    critic.would(would)
+    found = rehearse(rig, snapshot(critic, db=Settings({"port": 0})))
+    assert found.reason.startswith(reason)
+    assert [r.cluster for r in found.rejections] == ["db"]
+
+
+def test_a_large_preview_travels(rig, critic):
+    critic.would(
+        "Preview('+line\\n' * 10**6, ('set server',) * 10**5, 'x', (Finding((), 'odd'),))"
+    )
+    found = rehearse(rig, snapshot(critic))
+    assert (len(found.diff), len(found.commands)) == (6 * 10**6, 10**5)
+    assert found.rejections[0].problems[0].message == "odd"
+
+
+def test_what_cannot_be_rehearsed_is_refused(rig, critic):
+    rejected = rehearse(rig, BalancerSnapshot(Settings({"bad": 1})))
+    assert rejected.reason == "its config is rejected: bad is bad"
+    rig.deliver(snapshot(critic))
+    rig.expect(Applied)
+    assert "serves" in rehearse(rig, snapshot(critic)).reason
+
+
+def plan(fleet, *words):
+    result = fleet.lighthouse("plan", "--json", *words)
+    assert result.stdout, result.stderr
+    return result.returncode, json.loads(result.stdout)
+
+
+def test_plan_for_people_shows_all(criticised, critic):
+    critic.would(BUSY)
+    result = criticised.lighthouse("plan")
+    assert result.returncode == 2
+    assert result.stdout.splitlines() == [
+        "critic: 2 commands, the file changes, reload: new bind",
+        "  one",
+        "  two",
+        "--- a",
+        "+++ b",
+        "@@ -1 +1 @@",
+        "-\tx",
+        "+y\\x1b[2J",
+    ]
+    assert result.stderr == "no daemon runs, and none left a record of the nodes; not known: web\n"
+    critic.would("Preview()")
+    result = criticised.lighthouse("plan")
+    assert (result.returncode, result.stdout) == (0, "critic: nothing to do\n")
+    assert not (criticised.root / "state").exists()
+    assert not criticised.run_dir.exists()
+
+
+def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(criticised, critic):
+    fleet = criticised
+    critic.would(NODES)
+    fleet.node("web", "a", 1)
+    fleet.start()
+    eventually(lambda: "a:1" in fleet.lighthouse("plan").stdout, 20)
+    code, found = plan(fleet)
+    assert (code, found["balancers"][0]["commands"]) == (2, ["web a:1 True False"])
+    assert found["members"] == {"source": "daemon", "age_seconds": None, "unknown": []}
+    eventually(lambda: (fleet.root / "state" / "clusters" / "web").exists())
+    fleet.kill()
+    code, found = plan(fleet)
+    assert (code, found["balancers"][0]["commands"]) == (2, ["web a:1 True True"])
+    assert found["members"]["source"] == "state"
+    assert 0 <= found["members"]["age_seconds"] < 60
+    assert "no daemon runs: nodes as it last read them, " in fleet.lighthouse("plan").stderr
+
+
+def test_plan_knows_what_the_daemon_holds_back(criticised, critic):
+    fleet = criticised
+    critic.would(NODES)
+    fleet.write("clusters/web.yaml", {"discovery": "files", "guard": {"hold": 600}})
+    paths = [fleet.node("web", name, port) for port, name in enumerate("abc", 1)]
+    fleet.start()
+    eventually(lambda: len(plan(fleet)[1]["balancers"][0]["commands"]) == 3, 20)
+    for path in paths:
+        path.unlink()
+    held = eventually(lambda: fleet.status()["clusters"][0]["held_back"])
+    assert plan(fleet)[1]["balancers"][0]["commands"] == [f"web {n} True False" for n in held]
+
+
+def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, critic):
+    fleet = criticised
+    fleet.start()
+    eventually(lambda: (fleet.root / "state" / "config").exists(), 20)
+    eventually(lambda: "sync" in fleet.log.read_text())
+    critic.would(
+        "Preview('', tuple(str(c.config) for c in clusters), '', FINDINGS)".replace(
+            "FINDINGS", "(Finding(('port',), 'taken', 'web'), Finding((), 'odd', None, True))"
+        )
+    )
+    result = fleet.lighthouse("plan")
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == [
+        "balancers/critic.yaml:1:1: warning: odd",
+        "clusters/web.yaml:3:3: critic.port: taken",
+        "critic: 1 command, no reload",
+        "  {'port': 1}",
+    ]
+    fleet.write("clusters/web.yaml", "discovery: [\n")
+    critic.would("Preview('', tuple(str(c.config) for c in clusters))")
+    code, found = plan(fleet)
+    assert (code, [fault["file"] for fault in found["faults"]]) == (1, ["clusters/web.yaml"])
+    assert found["balancers"][0]["commands"] == ["{'port': 1}"]
+
+
+def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic):
+    fleet = criticised
+    fleet.write("lighthouse.yaml", {"worker": {"start_timeout": 3, "sync_timeout": 1}})
+    fleet.write("balancers/asleep.yaml", {"plugin": "critic", "says": f"{critic.path}.asleep"})
+    (fleet.root / "says.asleep.would").write_text("time.sleep(600)")
+    critic.would(BUSY)
+    code, found = plan(fleet)
+    assert code == 1
+    assert [b["error"] for b in found["balancers"]] == ["no answer within 4 s: killed", ""]
+    assert found["balancers"][1]["commands"] == ["one", "two"]
+    assert [f["file"] for f in found["faults"]] == ["balancers/asleep.yaml"]
+    code, found = plan(fleet, "--balancer", "critic")
+    assert (code, len(found["balancers"])) == (2, 1)
+
+
+@pytest.mark.parametrize("words", [("--balancer", "nix"), ("--nix",), ("now",)])
+def test_a_mistake_is_never_something_to_do(criticised, words):
+    result = criticised.lighthouse("plan", *words)
+    assert result.returncode == 1
+    assert result.stderr

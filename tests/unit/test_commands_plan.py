@@ -1,0 +1,107 @@
+"""What ``plan`` prints, and what a state is told of the nodes for it."""
+
+import json
+
+import click
+import pytest
+
+from lighthouse.cluster import Cluster
+from lighthouse.commands.inquiry import NOBODY
+from lighthouse.commands.members import Members, unknown
+from lighthouse.commands.outlook import Outlook, document, lines
+from lighthouse.config.fault import Fault
+from lighthouse.config.kinds import ClusterFile, Config, Guard
+from lighthouse.discovery import Reading
+from lighthouse.messages import Rehearsal
+from lighthouse.node import Node
+from lighthouse.supervisor.cache import Remembered
+from lighthouse.supervisor.membership import View
+from lighthouse.supervisor.state import State
+
+A, B, C = (Node(name, f"10.0.0.{n}", 80) for n, name in enumerate("abc", 1))
+
+HEADLINES = [
+    (Rehearsal(), "nothing to do"),
+    (Rehearsal(commands=("x",)), "1 command, no reload"),
+    (Rehearsal(commands=("x", "y")), "2 commands, no reload"),
+    (Rehearsal(diff="+x\n"), "the file changes, no reload"),
+    (Rehearsal(reload="new bind"), "reload: new bind"),
+    (Rehearsal("+x\n", ("x",), "new\nbind"), "1 command, the file changes, reload: new\\nbind"),
+    (Rehearsal(reason="gone\x1b"), "cannot tell: gone\\x1b"),
+]
+
+
+@pytest.mark.parametrize(("rehearsal", "headline"), HEADLINES)
+def test_the_headline_says_it_all(rehearsal, headline):
+    first, *_ = lines(Outlook("web", "haproxy", rehearsal))
+    assert click.unstyle(first) == f"web: {headline}"
+    assert Outlook("web", "haproxy", rehearsal).busy == (headline[:3] not in ("not", "can"))
+
+
+def test_a_diff_is_coloured_and_cannot_move_the_cursor():
+    diff = "--- a\n+++ b\n@@ -1 +1 @@\n \tsame\n-old\x0b\n+new\x1b[2J\n"
+    shown = list(lines(Outlook("web", "haproxy", Rehearsal(diff, ("set\x9b",)))))[1:]
+    assert [click.unstyle(line) for line in shown] == [
+        "  set\\x9b",
+        *("--- a", "+++ b", "@@ -1 +1 @@", " \tsame", "-old\\x0b", "+new\\x1b[2J"),
+    ]
+    assert [line[:5] for line in shown[3:]] == ["\x1b[36m", " \tsam", "\x1b[31m", "\x1b[32m"]
+
+
+def test_the_document_has_all_of_it():
+    fault = Fault("balancers/web.yaml", 2, 3, "odd", warning=True)
+    outlooks = [Outlook("web", "haproxy", Rehearsal("+x\n", ("set",), "new bind"), (fault,))]
+    assert json.loads(document(outlooks, [fault], Members(()), ["api"], 0.0)) == {
+        "version": 1,
+        "members": {"source": "daemon", "age_seconds": None, "unknown": ["api"]},
+        "faults": [
+            {
+                "file": "balancers/web.yaml",
+                "line": 2,
+                "column": 3,
+                "message": "odd",
+                "warning": True,
+            }
+        ],
+        "balancers": [
+            {
+                "name": "web",
+                "plugin": "haproxy",
+                "reload": "new bind",
+                "commands": ["set"],
+                "diff": "+x\n",
+                "error": "",
+            }
+        ],
+    }
+
+
+TOLD = [
+    (Members(None), View()),
+    (Members(()), View()),
+    (Members((Cluster("web", (A, B), observed_at=5.0),)), View((A, B), True, False)),
+    (Members((Cluster("web", (A,), stale=True),)), View((A,), True, True)),
+    (Members((Cluster("web", (), known=True),)), View((), True, False)),
+    (Members((Cluster("web", known=False), Cluster("elsewhere", (A,)))), View()),
+    (
+        Members(None, {"web": Remembered({"files": Reading((A,)), "more": Reading((C,))}, 7.0)}),
+        View((A, C), True, True),
+    ),
+]
+
+
+@pytest.mark.parametrize(("members", "view"), TOLD)
+def test_a_state_is_told_what_is_known_of_the_nodes(members, view):
+    config = Config(clusters={"web": ClusterFile("web", ("files", "more"), None, Guard(), {}, "")})
+    state = State(config, NOBODY, {})
+    members.tell(state, config)
+    assert state.memberships.views["web"] == view
+    assert unknown(state) == ([] if view.known else ["web"])
+
+
+def test_what_is_remembered_has_an_age():
+    assert Members(()).age(9.0) is None
+    assert Members(None).age(9.0) is None
+    old = Members(None, {"a": Remembered({}, 10.0), "b": Remembered({}, 30.0)})
+    assert (old.origin, old.age(100.0)) == ("state", 70.0)
+    assert old.age(5.0) == 0.0
