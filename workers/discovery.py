@@ -62,6 +62,7 @@ class DiscoveryRole(Role):
         if not isinstance(snapshot, DiscoverySnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
         self._snapshot = snapshot
+        self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
     def converge(self) -> Report:
         self._faults = []
@@ -231,8 +232,7 @@ class DiscoveryRole(Role):
 
     def _drain(self) -> None:
         """Pass on what the plugin reported."""
-        wanted = {watch.cluster for watch in self._snapshot.watch}
-        for state in self._observer.drain(wanted):
+        for state in self._observer.drain():
             self._back = state == "connected"
             if state == "lost":
                 self._registered.clear()
