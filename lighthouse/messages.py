@@ -66,12 +66,12 @@ class Alive(msgspec.Struct, frozen=True, tag=True):
 
 
 class Working(msgspec.Struct, frozen=True, tag=True):
-    """From a worker, before it enters plugin code without having been sent anything.
+    """From a worker, before it goes to work without having been sent anything; names the work.
 
-    An empty ``what`` says that it has returned.
+    Ends with ``Applied``.
     """
 
-    what: str = ""
+    what: str
 
 
 class Applied(msgspec.Struct, frozen=True, tag=True):

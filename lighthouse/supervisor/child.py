@@ -33,7 +33,8 @@ from lighthouse.supervisor.orphans import end_session
 from lighthouse.supervisor.plan import Name
 
 SILENCE: Final = 10.0
-"""Seconds without a sign of life after which an idle worker is ended."""
+"""Seconds without a sign of life after which an idle worker is ended, if its sync may not
+take longer."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _log: Final = logging.getLogger("lighthouse.supervisor")
@@ -110,6 +111,7 @@ class Child:
         self.said = ""
         self.last_error = ""
         self._lock: Final = lock
+        self._silence: Final = max(SILENCE, settings.sync_timeout)
         self._limits: Final = Limits(settings.start_timeout, settings.stop_timeout)
         self._waiting: list[tuple[str, float]] = []
         self._travelling: list[tuple[str, float]] = []
@@ -126,9 +128,9 @@ class Child:
     def heard(self, message: FromWorker, now: float, what: str = "") -> None:
         """The worker spoke; it now has until its next deadline."""
         busy = bool(what) or not self._acknowledged
-        allowed = self.settings.sync_timeout if busy else SILENCE
+        allowed = self.settings.sync_timeout if busy else self._silence
         if isinstance(message, Applied) and message.version == self.version:
-            allowed = SILENCE
+            allowed = self._silence
         self._expect(what or ("its sync" if busy else "its loop"), allowed, now)
 
     def _expect(self, what: str, allowed: float, now: float) -> None:
@@ -139,8 +141,8 @@ class Child:
     def ready(self, now: float) -> None:
         """The worker is ready for its first snapshot."""
         self._acknowledged = True
-        self.take(Became(now + SILENCE), now)
-        self._expect("its loop", SILENCE, now)
+        self.take(Became(now + self._silence), now)
+        self._expect("its loop", self._silence, now)
 
     def changed(self, trace: str, observed_at: float) -> None:
         """An observed change will be part of the next snapshot; its latency is measured."""
