@@ -8,11 +8,12 @@ import msgspec
 
 from lighthouse.balancer import APPLIED, Balancer, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Problem, Rejection, unpack
+from lighthouse.messages import Deliver, Problem, Rejection, unpack
 from lighthouse.node import Node
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.bounds import one_line
+from lighthouse.workers.holdings import Held, Holdings
 from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
@@ -24,15 +25,6 @@ _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = frozenset(get_args(Kind))
 _nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
 _membership: Final = msgspec.msgpack.Decoder(Membership)
-
-
-class Held(msgspec.Struct, frozen=True):
-    """A cluster as it was last decoded; None if the plugin takes no section of it."""
-
-    revision: int
-    cluster: Cluster | None
-    settings: Settings | None
-    rejection: Rejection | None
 
 
 class BalancerRole(Role):
@@ -48,34 +40,13 @@ class BalancerRole(Role):
         self._settings = Settings()
         self._judged: tuple[Settings, Verdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
-        self._held: dict[str, Held] = {}
-        self._known: dict[str, int] = {}
-        self._clusters: tuple[Cluster, ...] = ()
-        self._rejections: tuple[Rejection, ...] = ()
+        self._holdings: Final = Holdings()
 
-    def take(self, payload: memoryview) -> None:
-        snapshot = unpack(payload, self._known)
-        if not isinstance(snapshot, BalancerSnapshot):
-            raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
-        self._settings = snapshot.settings
-        before = self._held
-        held = {}
-        clusters = []
-        rejections = []
-        for part in snapshot.clusters:
-            entry = before.get(part.name)
-            if entry is None or entry.revision != part.revision:
-                entry = self._decode(part, entry)
-            held[part.name] = entry
-            if entry.cluster is not None:
-                clusters.append(entry.cluster)
-            if entry.rejection is not None:
-                rejections.append(entry.rejection)
-        self._held = held
-        self._known = {part.name: part.revision for part in snapshot.clusters}
-        clusters.sort(key=_name)
-        self._clusters = tuple(clusters)
-        self._rejections = tuple(rejections)
+    def take(self, delivery: Deliver, payload: memoryview) -> None:
+        if not delivery.base or delivery.base != self.base:
+            self._lay(payload)
+            self.base = delivery.base
+        self._holdings.overlay([self._hold(part) for part in delivery.fresh])
 
     def converge(self) -> Report:
         verdict = self._verdict()
@@ -86,7 +57,7 @@ class BalancerRole(Role):
                 self._config = None
                 call("apply_config", self._plugin.apply_config, verdict.config)
                 self._config = verdict.config
-            outcome = call("sync_file", self._plugin.sync_file, self._clusters)
+            outcome = call("sync_file", self._plugin.sync_file, self._holdings.clusters)
         except PluginError as failure:
             return self._report(Outcome("failed", failure.reason), failure.traceback)
         return self._report(_checked("sync_file", APPLIED if outcome is None else outcome))
@@ -122,8 +93,7 @@ class BalancerRole(Role):
         return self._plugin.status()
 
     def summary(self) -> str:
-        nodes = sum(len(cluster.nodes) for cluster in self._clusters)
-        return f"{len(self._clusters)} clusters, {nodes} nodes"
+        return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"
 
     def close(self, grace: float) -> None:
         if self._config is None:
@@ -143,6 +113,21 @@ class BalancerRole(Role):
         self._judged = (self._settings, verdict)
         return verdict
 
+    def _lay(self, payload: memoryview) -> None:
+        """Take the snapshot in a payload; nothing of another one stays."""
+        snapshot = unpack(payload, self._holdings.revisions)
+        if not isinstance(snapshot, BalancerSnapshot):
+            raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
+        self._settings = snapshot.settings
+        self._holdings.lay([self._hold(part) for part in snapshot.clusters])
+
+    def _hold(self, part: Part) -> Held:
+        """A cluster to hold, decoded if its revision is another one than what is held."""
+        before = self._holdings.get(part.name)
+        if before is not None and before.revision == part.revision:
+            return before
+        return self._decode(part, before)
+
     def _decode(self, part: Part, before: Held | None) -> Held:
         try:
             body = _membership.decode(part.body)
@@ -150,10 +135,11 @@ class BalancerRole(Role):
         except (msgspec.DecodeError, ValueError) as error:
             problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
             unread = Rejection((problem,), cluster=part.name)
-            return Held(part.revision, before.cluster if before else None, None, unread)
+            kept = before.cluster if before else None
+            return Held(part.name, part.revision, kept, None, unread)
         config, rejection = self._section(part.name, body.settings, before)
         if rejection is not None and config is None:
-            return Held(part.revision, None, body.settings, rejection)
+            return Held(part.name, part.revision, None, body.settings, rejection)
         cluster = Cluster(
             part.name,
             nodes,
@@ -165,7 +151,7 @@ class BalancerRole(Role):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return Held(part.revision, cluster, body.settings, rejection)
+        return Held(part.name, part.revision, cluster, body.settings, rejection)
 
     def _section(
         self, name: str, settings: Settings | None, before: Held | None
@@ -183,7 +169,8 @@ class BalancerRole(Role):
 
     def _report(self, outcome: Outcome, traceback: str = "") -> Report:
         own = self._judged[1].rejection if self._judged is not None else None
-        rejections = self._rejections if own is None else (own, *self._rejections)
+        found = self._holdings.rejections
+        rejections = found if own is None else (own, *found)
         return Report(outcome.kind, one_line(outcome.reason), traceback, rejections)
 
 

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lighthouse.discovery import Discovery
-from lighthouse.messages import Registered, Registration, Rejection, Working, encode, unpack
+from lighthouse.messages import (
+    Deliver,
+    Registered,
+    Registration,
+    Rejection,
+    Working,
+    encode,
+    unpack,
+)
 from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings
 from lighthouse.workers.boundary import P, PluginError, call
@@ -57,7 +65,7 @@ class DiscoveryRole(Role):
         self._back = False  # the source came back since the last converge
         self._spoke_at = 0.0
 
-    def take(self, payload: memoryview) -> None:
+    def take(self, _delivery: Deliver, payload: memoryview) -> None:
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")

@@ -96,7 +96,7 @@ class Host:
         self._readiness: Final = Readiness()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._attention: Final = Attention(role, self._readiness, self._once)
-        self._delivery: tuple[int, memoryview] | None = None  # the newest, not begun
+        self._delivery: tuple[Deliver, memoryview] | None = None  # the newest, not begun
         self._version = 0  # of the snapshot in hand
         self._failures = 0
         self._retry_at = math.inf
@@ -131,10 +131,10 @@ class Host:
     def _receive(self, ready: set[int]) -> None:
         if self._channel.fileno() not in ready:
             return
-        while (received := self._channel.receive()) is not None:
+        while (received := self._channel.receive(self._role.base)) is not None:
             match received:
-                case Deliver(version=version), payload:
-                    self._delivery = (version, payload)
+                case Deliver() as delivery, payload:
+                    self._delivery = (delivery, payload)
                 case Validate(), payload:
                     self._validate(payload)
                 case Stop() as stop, _:
@@ -165,10 +165,10 @@ class Host:
             raise GivingUp(f"another process (pid {holder}) holds {self._lock.path}")
         return False
 
-    def _deliver(self, version: int, payload: memoryview) -> None:
+    def _deliver(self, delivery: Deliver, payload: memoryview) -> None:
         self._delivery = None
-        self._role.take(payload)
-        self._version = version
+        self._role.take(delivery, payload)
+        self._version = delivery.version
         self._failures = 0
         self._settle(self._role.converge())
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from lighthouse.channel import Channel, Closed
 from lighthouse.config.kinds import WorkerSettings
-from lighthouse.messages import Applied, Deliver, FromWorker, Stop, pack
+from lighthouse.messages import Applied, FromWorker, Stop
 from lighthouse.snapshot import Snapshot
+from lighthouse.supervisor.base import Base
 from lighthouse.supervisor.journal import Journal
 from lighthouse.supervisor.latency import Latency
 from lighthouse.supervisor.lifecycle import (
@@ -116,6 +117,7 @@ class Child:
         self._waiting: list[tuple[str, float]] = []
         self._travelling: list[tuple[str, float]] = []
         self._acknowledged = True
+        self._base: Final = Base()
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life; whether the process changed (it started or is gone)."""
@@ -159,7 +161,7 @@ class Child:
         if self.process is None:
             return
         try:
-            if not self.process.channel.send(Deliver(version), pack(snapshot)):
+            if not self.process.channel.send(*self._base.deliver(snapshot, version)):
                 return
         except Closed:
             return
@@ -192,6 +194,7 @@ class Child:
         said, self.said = self.said, ""
         self.process = None
         self.snapshot = None
+        self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []
         self.take(Exited(status, said), now)
         if self.life.wanted:

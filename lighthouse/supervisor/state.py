@@ -11,6 +11,7 @@ import msgspec
 
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile
 from lighthouse.messages import Rejection, encode
+from lighthouse.roll import Roll
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.supervisor.ledger import Key, Ledger
 from lighthouse.supervisor.membership import Memberships, Source
@@ -25,26 +26,27 @@ class State:
         self.ledger: Final = Ledger(accepted)
         self.memberships: Final = Memberships()
         self.report: Final = Report(host)
-        self.parts: Final[dict[tuple[str, str], Part]] = {}
+        self._parts: Final[dict[str, Roll[Part]]] = {}
         self._revisions: Final = itertools.count(1)
 
     def configure(self, config: Config, now: float) -> None:
         """Take a whole configuration."""
-        balancers = self.config.balancers.keys() ^ config.balancers.keys()
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
         touched = self.memberships.configure(config.clusters, now)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
-        for key in [k for k in self.parts if not self._is_wanted(*k)]:
-            del self.parts[key]
-        missing = {
-            cluster
-            for cluster in config.clusters
-            for balancer in config.balancers
-            if (balancer, cluster) not in self.parts
-        }
-        self._compose(config.clusters if balancers else (touched | missing))
+        for balancer in self._parts.keys() - config.balancers.keys():
+            del self._parts[balancer]
+        for roll in (self._parts.setdefault(balancer, Roll()) for balancer in config.balancers):
+            for cluster in roll.names() - config.clusters.keys():
+                roll.drop(cluster)
+            touched |= config.clusters.keys() - roll.names()
+        self._compose(touched)
+
+    def parts(self, balancer: str) -> tuple[Part, ...]:
+        """A balancer's clusters, sorted by name."""
+        return self._parts[balancer].whole()
 
     def observe(self, discovery: str, cluster: str, source: Source, now: float) -> bool:
         """Take a reading; whether balancers have to hear of it."""
@@ -64,15 +66,18 @@ class State:
 
         Contents that have changed since are not judged by it.
         """
+        keys = [key for key in self.ledger.unjudged if key[:2] == name]
+        if not keys:
+            return False
         judged = False
         refused = {(*name, *([r.cluster] if r.cluster else [])): r for r in rejections}
         parts: dict[str, Part] = {}
         if isinstance(sent, BalancerSnapshot):
             parts = {part.name: part for part in sent.clusters}
-        for key in [key for key in self.ledger.unjudged if key[:2] == name]:
+        for key in keys:
             if len(key) == 3:
                 part = parts.get(key[2])
-                current = part is not None and part is self.parts.get((name[1], key[2]))
+                current = part is not None and part is self._parts[name[1]].get(key[2])
             else:
                 current = getattr(sent, "settings", None) == self.ledger.settings(key)
             if current:
@@ -99,10 +104,7 @@ class State:
                     meta_cluster=cluster.meta_cluster,
                 )
                 part = Part(name, next(self._revisions), encode(body))
-                self.parts[balancer.name, name] = part
-
-    def _is_wanted(self, balancer: str, cluster: str) -> bool:
-        return balancer in self.config.balancers and cluster in self.config.clusters
+                self._parts[balancer.name].put(part)
 
 
 def section_name(cluster: ClusterFile, balancer: PluginFile) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.messages import MAX_FRAME, Applied, Problem, Rejection, decode, encode
+from lighthouse.messages import MAX_FRAME, Applied, Frame, Problem, Rejection, decode, encode
 from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
 from lighthouse.schema import Invalid
@@ -134,9 +134,9 @@ def test_whatever_a_plugin_says_fits_a_frame(text: str, messages: list[str]) -> 
         bounded(rejections * 10),
         plain({"note": one_line(text)}),
     )
-    frame = encode(applied)
+    frame = encode(Frame(applied))
     assert len(frame) < MAX_FRAME
-    assert decode(frame) == applied
+    assert decode(frame).message == applied
 
 
 def test_what_is_left_out_is_counted() -> None:
