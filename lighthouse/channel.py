@@ -1,8 +1,8 @@
 """How messages cross a process boundary: sequenced packets, with sealed memory beside them.
 
-A frame is one message and always short. A payload travels as a memfd whose size and content
-are sealed before it is passed, so that a send never waits for a reader, however much it
-carries, and a reader can map it without fearing that it shrinks.
+A packet is one frame and always short. A short payload travels in it; a longer one as a memfd
+whose size and content are sealed before it is passed, so that a send never waits for a reader,
+however much it carries, and a reader can map it without fearing that it shrinks.
 """
 
 import contextlib
@@ -17,9 +17,12 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.messages import MAX_FRAME, Message, decode, encode
+from lighthouse.messages import MAX_FRAME, Deliver, Frame, Message, decode, encode
 
 MAX_PAYLOAD: Final = 512 * 1024 * 1024
+INLINE: Final = 8 * 1024
+"""Bytes of a payload that are copied into the packet, which is quicker than a memfd."""
+
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _IOV_MAX: Final = 1024
 
@@ -30,6 +33,20 @@ class Closed(ConnectionError):
     def __init__(self, reason: str, is_end: bool = False) -> None:
         super().__init__(reason)
         self.is_end: Final = is_end
+
+
+class Memory:
+    """A payload in sealed memory, to be sent any number of times; owns its descriptor."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._descriptor: Final = _seal(pieces)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let go of it; whoever has received it keeps it."""
+        os.close(self._descriptor)
 
 
 class Channel:
@@ -67,36 +84,27 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
-    def send(self, message: Message, payload: Iterable[bytes] | None = None) -> bool:
+    def send(self, message: Message, payload: Iterable[bytes] | Memory | None = None) -> bool:
         """Whether the message is on its way; False if the other end lets too many pile up.
 
         Raises ``Closed`` if there is no other end.
         """
-        frame = encode(message)
-        memory = -1 if payload is None else _seal(payload)
-        try:
-            if memory < 0:
-                self._socket.send(frame, socket.MSG_NOSIGNAL)
-            else:
-                socket.send_fds(self._socket, [frame], [memory], socket.MSG_NOSIGNAL)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno == errno.ENOBUFS:
-                return False
-            raise Closed(str(error)) from error
-        finally:
-            if memory >= 0:
-                os.close(memory)
-        return True
+        if isinstance(payload, Memory):
+            return self._send(Frame(message), payload)
+        pieces = list(payload or ())
+        if sum(map(len, pieces)) <= INLINE:
+            return self._send(Frame(message, b"".join(pieces)))
+        with contextlib.closing(Memory(pieces)) as memory:
+            return self._send(Frame(message), memory)
 
-    def receive(self) -> tuple[Message, memoryview] | None:
+    def receive(self, held: int = 0) -> tuple[Message, memoryview] | None:
         """The next message and its payload (empty if it has none), or None for now.
 
+        The payload of a ``Deliver`` upon the base that is ``held`` is not looked at, and empty.
         Raises ``Closed`` at the end, and for a frame or payload that breaks the rules.
         """
         try:
-            frame, memories, flags, _ = socket.recv_fds(
+            packet, memories, flags, _ = socket.recv_fds(
                 self._socket, MAX_FRAME, 1, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
@@ -104,17 +112,36 @@ class Channel:
         except OSError as error:
             raise Closed(str(error), is_end=True) from error
         try:
-            if not frame:
+            if not packet:
                 raise Closed("end of file", is_end=True)
             if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 raise Closed("a frame was cut")
             try:
-                return decode(frame), _map(memories[0]) if memories else memoryview(b"")
+                frame = decode(packet)
+                known = isinstance(frame.message, Deliver) and 0 != frame.message.base == held
+                if memories and not known:
+                    return frame.message, _map(memories[0])
             except (msgspec.DecodeError, OSError, ValueError) as error:
                 raise Closed(f"not a message: {error}") from error
+            return frame.message, memoryview(frame.payload)
         finally:
             for memory in memories:
                 os.close(memory)
+
+    def _send(self, frame: Frame, memory: Memory | None = None) -> bool:
+        packet = encode(frame)
+        try:
+            if memory is None:
+                self._socket.send(packet, socket.MSG_NOSIGNAL)
+            else:
+                socket.send_fds(self._socket, [packet], [memory.fileno()], socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                return False
+            raise Closed(str(error)) from error
+        return True
 
 
 class Listener:

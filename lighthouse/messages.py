@@ -1,8 +1,8 @@
 """Everything that crosses a process boundary, and its encoding.
 
 Each message is a small frozen struct and fits one frame of the channel. What may be large
-(snapshots, readings, verdicts, the status document) is a payload beside it. Workers, the
-control socket and tests speak the same messages.
+(snapshots, readings, verdicts, the status document) is a payload that goes with it. Workers,
+the control socket and tests speak the same messages.
 """
 
 import struct
@@ -37,9 +37,17 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Deliver(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: make the snapshot in the payload true. Answered by ``Applied``."""
+    """To a worker: make a snapshot true. Answered by ``Applied``.
+
+    The snapshot is the one in the payload, but with the clusters in ``fresh`` in place of its
+    own. A payload that has a number (``base``, not 0) goes with several deliveries, so that a
+    worker which has read it once needs to look at ``fresh`` only; each delivery is a complete
+    statement all the same.
+    """
 
     version: int
+    base: int = 0
+    fresh: tuple[Part, ...] = ()
 
 
 class Validate(msgspec.Struct, frozen=True, tag=True):
@@ -73,12 +81,12 @@ class Alive(msgspec.Struct, frozen=True, tag=True):
 
 
 class Working(msgspec.Struct, frozen=True, tag=True):
-    """From a worker, before it enters plugin code without having been sent anything.
+    """From a worker, before it goes to work without having been sent anything; names the work.
 
-    An empty ``what`` says that it has returned.
+    Ends with ``Applied``.
     """
 
-    what: str = ""
+    what: str
 
 
 class Applied(msgspec.Struct, frozen=True, tag=True):
@@ -205,9 +213,17 @@ FromWorker = (
 Control = GetStatus | Document | GetMembers | Members
 Message = ToWorker | FromWorker | Control
 
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """One packet of the channel: a message, and its payload if that is short."""
+
+    message: Message
+    payload: bytes = b""
+
+
 MAX_FRAME: Final = 64 * 1024
 _encoder: Final = msgspec.msgpack.Encoder()
-_messages: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)
+_frames: Final = msgspec.msgpack.Decoder(Frame)
 _length: Final = struct.Struct("!I")
 
 
@@ -216,9 +232,9 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def decode(frame: bytes) -> Message:
-    """The message in a frame; raises ``msgspec.DecodeError`` or ``ValidationError``."""
-    return _messages.decode(frame)
+def decode(packet: bytes) -> Frame:
+    """The frame in a packet; raises ``msgspec.DecodeError`` or ``ValidationError``."""
+    return _frames.decode(packet)
 
 
 def decode_as(kind: type[T], data: bytes | memoryview) -> T:

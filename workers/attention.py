@@ -10,7 +10,11 @@ from lighthouse.workers.readiness import Readiness
 from lighthouse.workers.role import Role
 
 REST: Final = 0.001
-"""Seconds between two wakes, so that a plugin that never clears what woke it floods nobody."""
+"""Seconds of rest that a wake earns, so that a plugin that never clears what woke it floods
+nobody."""
+
+OWED: Final = 0.02
+"""Seconds of rest that may be owed: a few wakes in quick succession wait for nothing."""
 
 
 class Attention:
@@ -24,13 +28,14 @@ class Attention:
         self._muted = False
         self._wake_at = math.inf
         self._rested_at = 0.0
+        self._paid_at = 0.0  # when all the rest that was earned will have been had
 
-    def ask(self, now: float, rested_at: float) -> None:
+    def ask(self, now: float, rested_at: float = 0.0) -> None:
         """Hear anew what the plugin wants, and let it rest until ``rested_at`` at least.
 
         To be called after plugin code has run, for any of it may change what it waits for.
         """
-        self._rested_at = rested_at
+        self._rested_at = max(rested_at, self._paid_at - OWED)
         self._wake_at = now + self._seconds()
         descriptor = self._fileno()
         if descriptor != self._descriptor and self._descriptor >= 0:
@@ -40,7 +45,7 @@ class Attention:
         self._listen()
 
     def due(self, ready: set[int], now: float) -> bool:
-        """Whether to wake the plugin now."""
+        """Whether to wake the plugin now; it is taken to be woken if so."""
         if now < self._rested_at:
             if self._descriptor in ready:
                 self._readiness.forget(self._descriptor)
@@ -49,8 +54,10 @@ class Attention:
         if self._muted:
             self._muted = False
             self._listen()
-            return True
-        return self._descriptor in ready or now >= self._wake_at
+        elif self._descriptor not in ready and now < self._wake_at:
+            return False
+        self._paid_at = max(self._paid_at, now) + REST
+        return True
 
     def at(self) -> float:
         """When to wake the plugin though its descriptor stays silent."""

@@ -8,13 +8,14 @@ import msgspec
 
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Problem, Rehearsal, Rejection, Validated, unpack
+from lighthouse.messages import Deliver, Problem, Rehearsal, Rejection, Validated, unpack
 from lighthouse.node import Node
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.bounds import one_line
 from lighthouse.workers.examination import examine
 from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.holdings import Held, Holdings
 from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
@@ -27,15 +28,6 @@ _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = frozenset(get_args(Kind))
 _nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
 _membership: Final = msgspec.msgpack.Decoder(Membership)
-
-
-class Held(msgspec.Struct, frozen=True):
-    """A cluster as it was last decoded; None if the plugin takes no section of it."""
-
-    revision: int
-    cluster: Cluster | None
-    settings: Settings | None
-    rejection: Rejection | None
 
 
 class BalancerRole(Role):
@@ -51,36 +43,15 @@ class BalancerRole(Role):
         self._settings = Settings()
         self._judged: tuple[Settings, Verdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
-        self._held: dict[str, Held] = {}
-        self._known: dict[str, int] = {}
-        self._clusters: tuple[Cluster, ...] = ()
-        self._rejections: tuple[Rejection, ...] = ()
+        self._holdings: Final = Holdings()
         # what the software said last, each with the content that it is about
         self._findings: tuple[tuple[Finding, dict[str, Any] | None], ...] = ()
 
-    def take(self, payload: memoryview) -> None:
-        snapshot = unpack(payload, self._known)
-        if not isinstance(snapshot, BalancerSnapshot):
-            raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
-        self._settings = snapshot.settings
-        before = self._held
-        held = {}
-        clusters = []
-        rejections = []
-        for part in snapshot.clusters:
-            entry = before.get(part.name)
-            if entry is None or entry.revision != part.revision:
-                entry = self._decode(part, entry)
-            held[part.name] = entry
-            if entry.cluster is not None:
-                clusters.append(entry.cluster)
-            if entry.rejection is not None:
-                rejections.append(entry.rejection)
-        self._held = held
-        self._known = {part.name: part.revision for part in snapshot.clusters}
-        clusters.sort(key=_name)
-        self._clusters = tuple(clusters)
-        self._rejections = tuple(rejections)
+    def take(self, delivery: Deliver, payload: memoryview) -> None:
+        if not delivery.base or delivery.base != self.base:
+            self._lay(payload)
+            self.base = delivery.base
+        self._holdings.overlay([self._hold(part) for part in delivery.fresh])
 
     def converge(self) -> Report:
         verdict = self._verdict()
@@ -91,7 +62,7 @@ class BalancerRole(Role):
                 self._config = None
                 call("apply_config", self._plugin.apply_config, verdict.config)
                 self._config = verdict.config
-            outcome = call("sync_file", self._plugin.sync_file, self._clusters)
+            outcome = call("sync_file", self._plugin.sync_file, self._holdings.clusters)
         except PluginError as failure:
             return self._report(Outcome("failed", failure.reason), failure.traceback)
         return self._said("sync_file", APPLIED if outcome is None else outcome)
@@ -105,7 +76,7 @@ class BalancerRole(Role):
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:
             raise ValueError("this worker serves")
-        self.take(payload)
+        self._lay(payload)
         verdict = self._verdict()
         rejections = self._rejected()
         if verdict.config is None:
@@ -113,7 +84,7 @@ class BalancerRole(Role):
             return Rehearsal(rejections=rejections, reason=reason)
         try:
             call("apply_config", self._plugin.apply_config, verdict.config)
-            previewed = call("preview", self._plugin.preview, self._clusters)
+            previewed = call("preview", self._plugin.preview, self._holdings.clusters)
             return admit_preview(previewed, rejections, self._has_section)
         except PluginError as failure:
             return Rehearsal(rejections=rejections, reason=failure.reason)
@@ -137,8 +108,7 @@ class BalancerRole(Role):
         return self._plugin.status()
 
     def summary(self) -> str:
-        nodes = sum(len(cluster.nodes) for cluster in self._clusters)
-        return f"{len(self._clusters)} clusters, {nodes} nodes"
+        return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"
 
     def close(self, grace: float) -> None:
         if self._config is None:
@@ -158,6 +128,21 @@ class BalancerRole(Role):
         self._judged = (self._settings, verdict)
         return verdict
 
+    def _lay(self, payload: memoryview) -> None:
+        """Take the snapshot in a payload; nothing of another one stays."""
+        snapshot = unpack(payload, self._holdings.revisions)
+        if not isinstance(snapshot, BalancerSnapshot):
+            raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
+        self._settings = snapshot.settings
+        self._holdings.lay([self._hold(part) for part in snapshot.clusters])
+
+    def _hold(self, part: Part) -> Held:
+        """A cluster to hold, decoded if its revision is another one than what is held."""
+        before = self._holdings.get(part.name)
+        if before is not None and before.revision == part.revision:
+            return before
+        return self._decode(part, before)
+
     def _decode(self, part: Part, before: Held | None) -> Held:
         try:
             body = _membership.decode(part.body)
@@ -165,10 +150,11 @@ class BalancerRole(Role):
         except (msgspec.DecodeError, ValueError) as error:
             problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
             unread = Rejection((problem,), cluster=part.name)
-            return Held(part.revision, before.cluster if before else None, None, unread)
+            kept = before.cluster if before else None
+            return Held(part.name, part.revision, kept, None, unread)
         config, rejection = self._section(part.name, body.settings, before)
         if rejection is not None and config is None:
-            return Held(part.revision, None, body.settings, rejection)
+            return Held(part.name, part.revision, None, body.settings, rejection)
         cluster = Cluster(
             part.name,
             nodes,
@@ -180,7 +166,7 @@ class BalancerRole(Role):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return Held(part.revision, cluster, body.settings, rejection)
+        return Held(part.name, part.revision, cluster, body.settings, rejection)
 
     def _section(
         self, name: str, settings: Settings | None, before: Held | None
@@ -223,7 +209,8 @@ class BalancerRole(Role):
     def _rejected(self) -> tuple[Rejection, ...]:
         """What the plugin's own validation rejects."""
         own = self._judged[1].rejection if self._judged is not None else None
-        return self._rejections if own is None else (own, *self._rejections)
+        found = self._holdings.rejections
+        return found if own is None else (own, *found)
 
     def _has_section(self, cluster: str) -> bool:
         return self._content(cluster) is not None
@@ -232,12 +219,8 @@ class BalancerRole(Role):
         """The newest content of a cluster's section, or of the plugin's own file."""
         if cluster is None:
             return self._settings.config
-        held = self._held.get(cluster)
+        held = self._holdings.get(cluster)
         return held.settings.config if held is not None and held.settings is not None else None
-
-
-def _name(cluster: Cluster) -> str:
-    return cluster.name
 
 
 def main() -> None:

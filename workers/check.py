@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.check import Check
-from lighthouse.messages import Rejection, Validated, Verdicts, encode, unpack
+from lighthouse.messages import Deliver, Rejection, Validated, Verdicts, encode, unpack
 from lighthouse.service import Probe
 from lighthouse.snapshot import CheckSnapshot
 from lighthouse.workers.host import serve
@@ -47,7 +47,7 @@ class CheckRole(Role):
         self._abandoned: list[Performance] = []
         self._stated: list[tuple[Key, bool | None, str, dict[str, Any]]] = []
 
-    def take(self, payload: memoryview) -> None:
+    def take(self, _delivery: Deliver, payload: memoryview) -> None:
         snapshot = unpack(payload)
         if not isinstance(snapshot, CheckSnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a check")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.messages import (
+    Deliver,
     Registered,
     Registration,
     Rejection,
@@ -66,11 +67,12 @@ class DiscoveryRole(Role):
         self._back = False  # the source came back since the last converge
         self._spoke_at = 0.0
 
-    def take(self, payload: memoryview) -> None:
+    def take(self, _delivery: Deliver, payload: memoryview) -> None:
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
         self._snapshot = snapshot
+        self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
     def converge(self) -> Report:
         self._faults = []
@@ -242,8 +244,7 @@ class DiscoveryRole(Role):
 
     def _drain(self) -> None:
         """Pass on what the plugin reported."""
-        wanted = {watch.cluster for watch in self._snapshot.watch}
-        for state in self._observer.drain(wanted):
+        for state in self._observer.drain():
             self._back = state == "connected"
             if state == "lost":
                 self._registered.clear()

@@ -31,7 +31,7 @@ from lighthouse.messages import (
 )
 from lighthouse.plugin import Plugin
 from lighthouse.workers import process
-from lighthouse.workers.attention import REST, Attention
+from lighthouse.workers.attention import Attention
 from lighthouse.workers.backoff import Backoff
 from lighthouse.workers.boundary import PluginError, call, describe
 from lighthouse.workers.bounds import WARNINGS, bounded, counted, one_line, plain, tail
@@ -100,7 +100,7 @@ class Host:
         self._readiness: Final = Readiness()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._attention: Final = Attention(role, self._readiness, self._once)
-        self._delivery: tuple[int, memoryview] | None = None  # the newest, not begun
+        self._delivery: tuple[Deliver, memoryview] | None = None  # the newest, not begun
         self._version = 0  # of the snapshot in hand
         self._failures = 0
         self._retry_at = math.inf
@@ -116,7 +116,7 @@ class Host:
         self._readiness.watch(self._wakeup.fileno())
         while True:
             ready = self._readiness.wait(self._next() - time.monotonic())
-            self._receive()
+            self._receive(ready)
             if self._stop is not None:
                 break
             self._work(ready)
@@ -132,11 +132,13 @@ class Host:
             return min(moments)
         return min(time.monotonic() + LOCK_POLL, *moments)
 
-    def _receive(self) -> None:
-        while (received := self._channel.receive()) is not None:
+    def _receive(self, ready: set[int]) -> None:
+        if self._channel.fileno() not in ready:
+            return
+        while (received := self._channel.receive(self._role.base)) is not None:
             match received:
-                case Deliver(version=version), payload:
-                    self._delivery = (version, payload)
+                case Deliver() as delivery, payload:
+                    self._delivery = (delivery, payload)
                 case Validate(), payload:
                     self._validate(payload)
                 case Rehearse(), payload:
@@ -169,10 +171,10 @@ class Host:
             raise GivingUp(f"another process (pid {holder}) holds {self._lock.path}")
         return False
 
-    def _deliver(self, version: int, payload: memoryview) -> None:
+    def _deliver(self, delivery: Deliver, payload: memoryview) -> None:
         self._delivery = None
-        self._role.take(payload)
-        self._version = version
+        self._role.take(delivery, payload)
+        self._version = delivery.version
         self._failures = 0
         self._settle(self._role.converge())
 
@@ -181,12 +183,13 @@ class Host:
         self._settle(self._role.converge())
 
     def _wake(self) -> None:
-        self._outbox.post(Working("wake"))
+        """Enter the plugin, unannounced: that would delay every change, to tell of a rare hang.
+
+        The supervisor notices one all the same, when the heartbeat stays away.
+        """
         report = self._role.wake()
         if report is None:
-            self._outbox.post(Working(""))
-            now = time.monotonic()
-            self._attention.ask(now, now + REST)
+            self._attention.ask(time.monotonic())
         else:
             self._settle(report, woken=True)
         self._attend()
@@ -219,8 +222,7 @@ class Host:
             self._retry_at = applied_at + BACKOFF.delay(self._failures, random.random())
         else:
             self._failures = 0
-        rested_at = self._retry_at if failing and woken else applied_at + REST
-        self._attention.ask(time.monotonic(), rested_at)
+        self._attention.ask(time.monotonic(), self._retry_at if failing and woken else 0.0)
         setproctitle.setproctitle(f"{self._title} ({self._role.summary()}, v{self._version})")
         self._tell(report)
 

@@ -33,6 +33,7 @@ class Observer:
         self._outbox: Final = outbox
         self._once: Final = once
         self._sent: Final[dict[str, _Sent]] = {}
+        self._wanted: Collection[str] = ()
         self._state: tuple[str, str] | None = None
 
     def forget(self) -> None:
@@ -40,14 +41,18 @@ class Observer:
         self._sent.clear()
         self._state = None
 
-    def drain(self, wanted: Collection[str]) -> list[Connection]:
-        """Pass on what has arrived about these clusters; the new states of the connection."""
+    def want(self, clusters: Collection[str]) -> None:
+        """These are the clusters to speak of; another one that returns is sent anew."""
+        self._wanted = clusters
+        for cluster in self._sent.keys() - clusters:
+            del self._sent[cluster]
+
+    def drain(self) -> list[Connection]:
+        """Pass on what has arrived about the clusters; the new states of the connection."""
         arrivals, states = self._inbox.drain()
         for cluster, arrival in arrivals.items():
-            if cluster in wanted:
+            if cluster in self._wanted:
                 self._observe(cluster, arrival)
-        for cluster in self._sent.keys() - wanted:
-            del self._sent[cluster]
         return [state for state, reason in states if self._connected(state, reason)]
 
     def _observe(self, cluster: str, arrival: Arrival) -> None:

@@ -28,6 +28,7 @@ class Outbox:
 
         Raises ``lighthouse.channel.Closed`` if there is no supervisor any more.
         """
+        self.flush()
         if not self._waiting and self._send(message, payload):
             return
         key = key or type(message)

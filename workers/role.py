@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.messages import Rehearsal, Rejection, Validated
+from lighthouse.messages import Deliver, Rehearsal, Rejection, Validated
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.process import GivingUp
@@ -26,11 +26,16 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Role(ABC):
-    """Makes snapshots true through a plugin; called by the loop only, from one thread."""
+    """Makes snapshots true through a plugin; called by the loop only, from one thread.
+
+    ``base`` is the number of the payload that need not be shown again, 0 if there is none.
+    """
+
+    base = 0
 
     @abstractmethod
-    def take(self, payload: memoryview) -> None:
-        """Remember the snapshot in the payload as the one to make true."""
+    def take(self, delivery: Deliver, payload: memoryview) -> None:
+        """Remember the snapshot that is delivered as the one to make true."""
 
     @abstractmethod
     def converge(self) -> Report:

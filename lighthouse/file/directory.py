@@ -60,12 +60,14 @@ class Directory:
     """The files of one cluster.
 
     ``changed`` is set when there is something to report that is not in ``last``, the last
-    reading. Until ``read_before`` is set, nobody knows what the cluster's members are.
+    reading, and ``lost`` if a node of it is no more. Until ``read_before`` is set, nobody
+    knows what the cluster's members are.
     """
 
     def __init__(self, path: str) -> None:
         self.path: Final = path
         self.changed = False
+        self.lost = False
         self.read_before = False
         self.last = Reading()
         self._entries: dict[str, Entry] = {}
@@ -157,8 +159,8 @@ class Directory:
         return self._missing_since is not None
 
     def reading(self) -> Reading:
-        """The cluster as it stands; clears ``changed``."""
-        self.changed = False
+        """The cluster as it stands; clears ``changed`` and ``lost``."""
+        self.changed = self.lost = False
         entries = sorted(self._entries.items())
         self.last = Reading(
             nodes=tuple(entry.node for _, entry in entries if entry.node is not None),
@@ -232,6 +234,7 @@ class Directory:
 
     def _set(self, entry: Entry, node: Node | None, fault: str) -> None:
         if (node, fault) != (entry.node, entry.fault):
+            self.lost = self.lost or (entry.node is not None and node is None)
             entry.node, entry.fault = node, fault
             self.changed = True
 
@@ -241,3 +244,4 @@ class Directory:
         self._volatile.discard(name)
         if entry is not None and (entry.node is not None or entry.fault):
             self.changed = True
+            self.lost = self.lost or entry.node is not None

@@ -242,9 +242,10 @@ class Source:
             self._deadlines[cluster] = deadline
 
     def _publish(self) -> None:
-        """Report what is new, unless the files are only gone because the source is."""
+        """Report what is new, unless files are only gone because the source is."""
         touched = [name for name in self._touched if name in self._directories]
         self._touched.clear()
-        if touched and self._reach():
-            for cluster in touched:
-                self._on_reading(cluster, self._directories[cluster].reading())
+        if any(self._directories[name].lost for name in touched) and not self._reach():
+            return
+        for cluster in touched:
+            self._on_reading(cluster, self._directories[cluster].reading())

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from lighthouse.channel import Channel, Closed
 from lighthouse.config.kinds import WorkerSettings
-from lighthouse.messages import Applied, Deliver, FromWorker, Stop, pack
+from lighthouse.messages import Applied, FromWorker, Stop
 from lighthouse.snapshot import Snapshot
+from lighthouse.supervisor.base import Base
 from lighthouse.supervisor.journal import Journal
 from lighthouse.supervisor.latency import Latency
 from lighthouse.supervisor.lifecycle import (
@@ -33,7 +34,8 @@ from lighthouse.supervisor.orphans import end_session
 from lighthouse.supervisor.plan import Name
 
 SILENCE: Final = 10.0
-"""Seconds without a sign of life after which an idle worker is ended."""
+"""Seconds without a sign of life after which an idle worker is ended, if its sync may not
+take longer."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _log: Final = logging.getLogger("lighthouse.supervisor")
@@ -110,10 +112,12 @@ class Child:
         self.said = ""
         self.last_error = ""
         self._lock: Final = lock
+        self._silence: Final = max(SILENCE, settings.sync_timeout)
         self._limits: Final = Limits(settings.start_timeout, settings.stop_timeout)
         self._waiting: list[tuple[str, float]] = []
         self._travelling: list[tuple[str, float]] = []
         self._acknowledged = True
+        self._base: Final = Base()
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life; whether the process changed (it started or is gone)."""
@@ -126,9 +130,9 @@ class Child:
     def heard(self, message: FromWorker, now: float, what: str = "") -> None:
         """The worker spoke; it now has until its next deadline."""
         busy = bool(what) or not self._acknowledged
-        allowed = self.settings.sync_timeout if busy else SILENCE
+        allowed = self.settings.sync_timeout if busy else self._silence
         if isinstance(message, Applied) and message.version == self.version:
-            allowed = SILENCE
+            allowed = self._silence
         self._expect(what or ("its sync" if busy else "its loop"), allowed, now)
 
     def _expect(self, what: str, allowed: float, now: float) -> None:
@@ -139,8 +143,8 @@ class Child:
     def ready(self, now: float) -> None:
         """The worker is ready for its first snapshot."""
         self._acknowledged = True
-        self.take(Became(now + SILENCE), now)
-        self._expect("its loop", SILENCE, now)
+        self.take(Became(now + self._silence), now)
+        self._expect("its loop", self._silence, now)
 
     def changed(self, trace: str, observed_at: float) -> None:
         """An observed change will be part of the next snapshot; its latency is measured."""
@@ -157,7 +161,7 @@ class Child:
         if self.process is None:
             return
         try:
-            if not self.process.channel.send(Deliver(version), pack(snapshot)):
+            if not self.process.channel.send(*self._base.deliver(snapshot, version)):
                 return
         except Closed:
             return
@@ -190,6 +194,7 @@ class Child:
         said, self.said = self.said, ""
         self.process = None
         self.snapshot = None
+        self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []
         self.take(Exited(status, said), now)
         if self.life.wanted:

@@ -13,6 +13,7 @@ import msgspec
 from lighthouse.config.kinds import ClusterFile
 from lighthouse.discovery import Connection, Reading, Refusal
 from lighthouse.node import Node
+from lighthouse.snapshot import Watch
 from lighthouse.supervisor import guard
 from lighthouse.supervisor.guard import Members
 
@@ -63,6 +64,7 @@ class Memberships:
         self._links: Final[dict[str, Link]] = {}
         self._members: Final[dict[str, Members]] = {}
         self._rereads: Final[dict[str, int]] = {}
+        self._watches: Final[dict[str, tuple[Watch, ...]]] = {}
         self._holding: Final[set[str]] = set()
         self._away: set[str] = set()
 
@@ -78,6 +80,7 @@ class Memberships:
             del self._sources[key]
         changed = {n for n, c in clusters.items() if self.clusters.get(n) != c}
         self.clusters = clusters
+        self._watches.clear()
         return {name for name in changed if self._update(name, now)} | gone
 
     def remember(self, cluster: str, sources: Mapping[str, Reading], read_at: float) -> None:
@@ -123,9 +126,16 @@ class Memberships:
         recovered = (now for d in self._away if not self._links[d].is_away(now))
         return min((due for due in (*holds, *away, *recovered) if due is not None), default=None)
 
-    def reread(self, cluster: str) -> int:
-        """The number of the newest fresh read that was asked for."""
-        return self._rereads.get(cluster, 0)
+    def watches(self, discovery: str) -> tuple[Watch, ...]:
+        """What a discovery has to watch; worked out anew only when that has changed."""
+        found = self._watches.get(discovery)
+        if found is None:
+            found = self._watches[discovery] = tuple(
+                Watch(name, self._rereads.get(name, 0))
+                for name in sorted(self.clusters)
+                if discovery in self.clusters[name].discovery
+            )
+        return found
 
     def held_back(self, cluster: str) -> tuple[str, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""
@@ -156,6 +166,7 @@ class Memberships:
         members = guard.judge(before, observed, self._answer(name), now, cluster.guard)
         if members.held is not None and before.held is None:
             self._rereads[name] = members.held.reread
+            self._watches.clear()
             self.trips += 1
         self._members[name] = members
         (self._holding.discard if members.held is None else self._holding.add)(name)

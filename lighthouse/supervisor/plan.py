@@ -8,7 +8,6 @@ from lighthouse.snapshot import (
     CheckSnapshot,
     DiscoverySnapshot,
     Snapshot,
-    Watch,
 )
 from lighthouse.supervisor.state import State
 
@@ -27,22 +26,14 @@ class Wanted(msgspec.Struct, frozen=True):
 def plan(state: State) -> dict[Name, Wanted]:
     """Every worker that should run now."""
     wanted: dict[Name, Wanted] = {}
-    config, ledger, clusters = state.config, state.ledger, sorted(state.config.clusters)
+    config, ledger = state.config, state.ledger
     for name, balancer in config.balancers.items():
-        snapshot: Snapshot = BalancerSnapshot(
-            ledger.settings(("balancer", name)),
-            tuple([state.parts[name, cluster] for cluster in clusters]),
-        )
+        settings = ledger.settings(("balancer", name))
+        snapshot: Snapshot = BalancerSnapshot(settings, state.parts(name))
         wanted["balancer", name] = Wanted(balancer.plugin, balancer.worker, snapshot)
     for name, discovery in config.discovery.items():
         up, down = state.report.reports(name, config)
-        watch = tuple(
-            [
-                Watch(cluster, state.memberships.reread(cluster))
-                for cluster in clusters
-                if name in config.clusters[cluster].discovery
-            ]
-        )
+        watch = state.memberships.watches(name)
         snapshot = DiscoverySnapshot(ledger.settings(("discovery", name)), watch, up, down)
         wanted["discovery", name] = Wanted(discovery.plugin, discovery.worker, snapshot)
     plugins = {check.plugin for service in config.services.values() for check in service.checks}

@@ -12,6 +12,7 @@ import msgspec
 from lighthouse.cluster import Cluster
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile
 from lighthouse.messages import Applied, Problem, Rejection, encode
+from lighthouse.roll import Roll
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.supervisor.ledger import Key, Ledger
 from lighthouse.supervisor.membership import Memberships, Source
@@ -29,29 +30,30 @@ class State:
         self.ledger: Final = Ledger(accepted)
         self.memberships: Final = Memberships()
         self.report: Final = Report(host)
-        self.parts: Final[dict[tuple[str, str], Part]] = {}
+        self._parts: Final[dict[str, Roll[Part]]] = {}
         self._revisions: Final = itertools.count(1)
         self._since: Final[dict[Key, int]] = {}  # the first revision with a section as it is
         self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
 
     def configure(self, config: Config, now: float) -> None:
         """Take a whole configuration."""
-        balancers = self.config.balancers.keys() ^ config.balancers.keys()
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
         self._reopen(changed)
         touched = self.memberships.configure(config.clusters, now)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
-        for key in [k for k in self.parts if not self._is_wanted(*k)]:
-            del self.parts[key]
-        missing = {
-            cluster
-            for cluster in config.clusters
-            for balancer in config.balancers
-            if (balancer, cluster) not in self.parts
-        }
-        self._compose(config.clusters if balancers else (touched | missing))
+        for balancer in self._parts.keys() - config.balancers.keys():
+            del self._parts[balancer]
+        for roll in (self._parts.setdefault(balancer, Roll()) for balancer in config.balancers):
+            for cluster in roll.names() - config.clusters.keys():
+                roll.drop(cluster)
+            touched |= config.clusters.keys() - roll.names()
+        self._compose(touched)
+
+    def parts(self, balancer: str) -> tuple[Part, ...]:
+        """A balancer's clusters, sorted by name."""
+        return self._parts[balancer].whole()
 
     def observe(self, discovery: str, cluster: str, source: Source, now: float) -> bool:
         """Take a reading; whether balancers have to hear of it."""
@@ -139,10 +141,7 @@ class State:
                     meta_cluster=cluster.meta_cluster,
                 )
                 part = Part(name, next(self._revisions), encode(body))
-                self.parts[balancer.name, name] = part
-
-    def _is_wanted(self, balancer: str, cluster: str) -> bool:
-        return balancer in self.config.balancers and cluster in self.config.clusters
+                self._parts[balancer.name].put(part)
 
 
 def _by_key(name: Key, rejections: Iterable[Rejection]) -> dict[Key, tuple[Problem, ...]]:

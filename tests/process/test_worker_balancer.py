@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Alive, Applied, Working
+from lighthouse.messages import Alive, Applied, Deliver, Working, pack
 from lighthouse.node import Node
 from lighthouse.snapshot import BalancerSnapshot, Part, Settings
 from tests.rig import Rig, part
@@ -97,6 +97,37 @@ def test_a_snapshot_is_made_true_and_only_what_changed_is_new(tmp_path: Path) ->
         assert "sync 2 kept ['db'] new [\"web=3{'port': 1}\"]" in log
         assert log.count("validate section") == 2
         assert log.count("apply") == 1
+
+
+def test_a_base_is_read_once_and_each_delivery_is_whole(tmp_path: Path) -> None:
+    base = snapshot(web(1, 1, "a"), web(1, 2, "b"), web(1, 3, "c"))
+    payload = list(pack(base))
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        fresh = [(web(2, 4, "b"),), (web(2, 4, "b"), web(3, 5, "c")), (web(3, 5, "c"),)]
+        for version, parts in enumerate(fresh, 1):
+            rig.send(Deliver(version, 7, parts), payload)
+            assert rig.expect(Applied).version == version
+        rig.send(Deliver(4, 8), list(pack(snapshot(web(1, 1, "a"), web(4, 6, "c")))))
+        assert rig.expect(Applied).version == 4
+        log = rig.printed("sync 4")
+        assert "sync 1 kept [] new ['a=1', 'b=2', 'c=1']" in log
+        assert "sync 2 kept ['a', 'b'] new ['c=3']" in log
+        assert "sync 3 kept ['a', 'c'] new ['b=1']" in log
+        assert "sync 4 kept ['a'] new ['c=4']" in log
+
+
+def test_a_worker_that_starts_afresh_needs_but_one_delivery(tmp_path: Path) -> None:
+    base = snapshot(web(1, 1, "a"), web(1, 2, "b"))
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        rig.send(Deliver(99, 12, (web(2, 30, "b"),)), list(pack(base)))
+        assert rig.expect(Applied).version == 99
+        assert "new ['a=1', 'b=2']" in rig.printed("sync 1")
+        rig.send(Deliver(100, 12, (web(3, 31, "b"),)), list(pack(base)))
+        assert rig.expect(Applied).version == 100
+        assert "kept ['a'] new ['b=3']" in rig.printed("sync 2")
+        rig.send(Deliver(101, 12), list(pack(base)))
+        assert rig.expect(Applied).version == 101
+        assert "kept ['a'] new ['b=1']" in rig.printed("sync 3")
 
 
 def test_an_accepted_section_is_not_a_change(tmp_path: Path) -> None:
@@ -240,7 +271,7 @@ def test_a_timer_wakes_the_plugin_and_its_outcome_counts(tmp_path: Path) -> None
         assert rig.expect(Applied).kind == "held"
         late = rig.expect(Applied)
         assert (late.version, late.kind, late.reason) == (1, "applied", "late")
-        assert [m.what for m in rig.received(Working)] == ["wake", "", "wake"]
+        assert not rig.received(Working)
 
 
 def test_a_descriptor_wakes_the_plugin(tmp_path: Path) -> None:
@@ -258,12 +289,13 @@ def test_a_descriptor_wakes_the_plugin(tmp_path: Path) -> None:
 
 def test_a_plugin_that_never_clears_what_wakes_it_floods_nobody(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
-        rig.deliver(snapshot(do="os.write(self.write, b'x') and None", pipe=True))
+        wakes = "{'wakes': self.wakes}"
+        rig.deliver(snapshot(do="os.write(self.write, b'x') and None", pipe=True, status=wakes))
         rig.expect(Applied)
-        rig.expect(Alive)
-        before = len(rig.received(Working))
-        rig.expect(Alive, within=5)
-        assert len(rig.received(Working)) - before < 2 * 2500
+        first = rig.expect(Alive)
+        second = rig.expect(Alive, within=5)
+        assert not rig.received(Working)
+        assert second.status["wakes"] - first.status.get("wakes", 0) < 2500
         rig.deliver(snapshot())
         rig.expect(Applied)
 

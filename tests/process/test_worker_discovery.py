@@ -221,8 +221,8 @@ def test_a_reread_is_answered_though_nothing_changed(tmp_path: Path) -> None:
     with Rig(tmp_path, "discovery", SOURCE) as rig:
         applied(rig, world.snapshot((Watch("a"),)))
         assert rig.reading("a")[0].reread == 0
-        world.run("self.on_reading('a', Reading((NODE,)))")
-        rig.expect(Working, lambda m: m.what == "wake")
+        world.run("self.on_reading('a', Reading((NODE,))); print('woken')")
+        rig.printed("woken")
         applied(rig, world.snapshot((Watch("a", 1),)))
         assert rig.reading("a")[0].reread == 1
         assert "refresh a" in calls(rig)

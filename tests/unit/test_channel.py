@@ -17,15 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse import messages
-from lighthouse.channel import Channel, Closed, Listener
+from lighthouse.channel import INLINE, Channel, Closed, Listener, Memory
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.messages import (
+    MAX_FRAME,
     Alive,
     Applied,
     Connected,
     Deliver,
     Document,
     Failed,
+    Frame,
     GetMembers,
     GetStatus,
     Members,
@@ -132,9 +134,30 @@ def test_large_payloads_do_not_wait_for_a_reader(pair: tuple[Channel, Channel]) 
     assert payload == b"".join(pieces)
 
 
+def test_memory_may_be_sent_again_and_is_not_looked_at_again(
+    pair: tuple[Channel, Channel],
+) -> None:
+    left, right = pair
+    memory = Memory([b"content"])
+    for message in (Deliver(1, 5), Deliver(2, 5), Deliver(3, 6), Ready()):
+        assert left.send(message, memory)
+    memory.close()
+    assert received(right) == (Deliver(1, 5), b"content")
+    found = [right.receive(held=5) for _ in range(3)]
+    payloads = [(type(one[0]), bytes(one[1])) for one in found if one is not None]
+    assert payloads == [(Deliver, b""), (Deliver, b"content"), (Ready, b"content")]
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE - 1, INLINE, INLINE + 1, MAX_FRAME, 10 * MAX_FRAME])
+def test_payloads_of_any_size(pair: tuple[Channel, Channel], size: int) -> None:
+    left, right = pair
+    assert left.send(Deliver(1), [b"x" * size])
+    assert received(right) == (Deliver(1), b"x" * size)
+
+
 def test_a_payload_is_sealed(pair: tuple[Channel, Channel]) -> None:
     left, right = pair
-    left.send(Deliver(1), [b"content"])
+    left.send(Deliver(1), [b"content" * INLINE])
     with socket.fromfd(right.fileno(), socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
         _, (memory,), _, _ = socket.recv_fds(sock, 65536, 1)
     try:
@@ -192,12 +215,15 @@ def raw(pair: tuple[Channel, Channel]) -> socket.socket:
         b"\xc1",
         b"{}",
         b"\x80",
-        encode({"type": "Nonsense"}),
-        encode({"type": "Deliver"}),
+        encode([{"type": "Nonsense"}]),
+        encode([{"type": "Deliver"}]),
         b"x" * 90_000,
-        encode({"type": "Deliver", "version": "five"}),
+        encode([{"type": "Deliver", "version": "five"}]),
         encode([1, 2]),
-        encode(Ready())[:-1],
+        encode([]),
+        encode(Ready()),
+        encode([Ready(), "text"]),
+        encode(Frame(Ready()))[:-1],
     ],
 )
 def test_what_no_lighthouse_says_closes(pair: tuple[Channel, Channel], frame: bytes) -> None:
@@ -212,7 +238,7 @@ def test_a_payload_that_could_still_change_is_refused(pair: tuple[Channel, Chann
     memory = os.memfd_create("test", os.MFD_ALLOW_SEALING)
     os.write(memory, b"content")
     with raw(pair) as sock:
-        socket.send_fds(sock, [encode(Deliver(1))], [memory])
+        socket.send_fds(sock, [encode(Frame(Deliver(1)))], [memory])
     os.close(memory)
     with pytest.raises(Closed, match="not sealed"):
         pair[1].receive()
@@ -221,7 +247,7 @@ def test_a_payload_that_could_still_change_is_refused(pair: tuple[Channel, Chann
 def test_a_descriptor_that_is_no_memory_is_refused(pair: tuple[Channel, Channel]) -> None:
     reader, writer = os.pipe()
     with raw(pair) as sock:
-        socket.send_fds(sock, [encode(Deliver(1))], [reader])
+        socket.send_fds(sock, [encode(Frame(Deliver(1)))], [reader])
     os.close(reader)
     os.close(writer)
     with pytest.raises(Closed):
@@ -236,14 +262,14 @@ def test_no_descriptor_is_left_open(pair: tuple[Channel, Channel]) -> None:
 
     before = count()
     for version in range(50):
-        left.send(Deliver(version), [b"payload"])
+        left.send(Deliver(version), [b"payload" * INLINE])
         received(right)
     with raw(pair) as sock:
         for _ in range(5):
             socket.send_fds(sock, [b"nonsense"], [0])
             with pytest.raises(Closed):
                 right.receive()
-            socket.send_fds(sock, [encode(Ready())], [0, 1, 2])
+            socket.send_fds(sock, [encode(Frame(Ready()))], [0, 1, 2])
             with pytest.raises(Closed):
                 right.receive()
     assert count() == before
