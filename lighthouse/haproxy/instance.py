@@ -34,9 +34,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Instance:
-    """One worker of HAProxy, and the held connection to it."""
+    """One worker of HAProxy, and the held connection to it; ``took``: seconds to read it all."""
 
     def __init__(self, runtime: Runtime) -> None:
+        began = time.monotonic()
         self.runtime: Final = runtime
         info, env, states, backends = runtime.ask(
             [("show", "info"), ("show", "env", MARKER), _STATES, ("show", "backend")]
@@ -49,6 +50,7 @@ class Instance:
         self.live: dict[str, dict[str, Live]] = read_states(states)
         for name in backends.splitlines()[1:]:
             self.live.setdefault(name.strip(), {})
+        self.took: Final = time.monotonic() - began
 
     @classmethod
     def attach(cls, path: str, within: float = 0.0) -> "Instance":

@@ -46,9 +46,9 @@ class Parity:
         self._figures: Final = Figures()
         self.retirement: Final = Retirement()
 
-    def postpone(self) -> None:
-        """Another worker, all of whose servers are looked at anyway."""
-        self.due = time.monotonic() + EVERY
+    def postpone(self, took: float) -> None:
+        """Another worker, all of whose servers have just been read, in ``took`` seconds."""
+        self.due = time.monotonic() + max(EVERY, SHARE * took)
         self._ahead = []
         self.retirement.forget()
 

@@ -231,7 +231,7 @@ class Reconciler:
         self.standing.recall(self._replaced(), instance.generation)
         self._dirty = set(self.membership.stanzas)
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
-        self.parity.postpone()
+        self.parity.postpone(instance.took)
         self.writer.want()
         if "\npeers " in text:
             self.control.warm_up()
