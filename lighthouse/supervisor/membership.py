@@ -174,16 +174,12 @@ class Memberships:
         view = View(
             nodes=members.nodes,
             known=bool(sources),
-            stale=bool(sources) and any(self._is_stale(d, s, now) for d, s in sources.items()),
+            stale=any(not s.live or d in self._away for d, s in sources.items()),
         )
         if self.views.get(name) == view:
             return False
         self.views[name] = view
         return True
-
-    def _is_stale(self, discovery: str, source: Source, now: float) -> bool:
-        link = self._links.get(discovery)
-        return not source.live or (link is not None and link.is_away(now))
 
     def _answer(self, name: str) -> int:
         return min((source.answer for source in self._of(name)), default=0)

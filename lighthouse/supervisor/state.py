@@ -18,8 +18,8 @@ from lighthouse.supervisor.ledger import Key, Ledger
 from lighthouse.supervisor.membership import Memberships, Source
 from lighthouse.supervisor.report import Host, Report
 
-Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], int]
-"""All that a worker says of its configs: rejections, warnings, how many problems more."""
+Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
+"""All that a worker says of its configs: rejections, warnings, whether that is not all."""
 
 
 class State:
@@ -86,11 +86,13 @@ class State:
     def judge(self, name: Key, sent: Snapshot, said: Applied) -> bool:
         """A worker says what it makes of what it was sent; whether that is news.
 
-        What it says later of the same content replaces what it said before. Contents that
-        have changed since are not judged by it. A worker that repeats itself costs next to
-        nothing, since nearly every change of a cluster ends in that.
+        What it says later of the same content replaces what it said before; while it holds
+        its work back, only its errors count. Contents that have changed since are not judged
+        by it. A worker that repeats itself costs next to nothing, since nearly every change
+        of a cluster ends in that.
         """
-        statement = said.rejections, said.warnings, said.left_out
+        partial = said.left_out > 0 or said.kind == "held"
+        statement = said.rejections, said.warnings, partial
         if self._settled.get(name) == statement:
             return False
         errors, warnings = _by_key(name, said.rejections), _by_key(name, said.warnings)
@@ -100,7 +102,7 @@ class State:
         for key in self.ledger.of(name):
             if not self._is_current(key, sent, revisions):
                 whole = False
-            elif key in errors or not said.left_out:
+            elif key in errors or not partial:
                 verdict = errors.get(key, ()), warnings.get(key, ())
                 news = self.ledger.judge(key, *verdict) or news
         if whole:

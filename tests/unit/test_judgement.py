@@ -40,8 +40,8 @@ def sent(state):
     return plan(state)[OWN].snapshot
 
 
-def says(*rejections, warnings=(), left_out=0):
-    return Applied(1, "applied", 0.0, "", "", rejections, {}, warnings, left_out)
+def says(*rejections, warnings=(), left_out=0, kind="applied"):
+    return Applied(1, kind, 0.0, "", "", rejections, {}, warnings, left_out)
 
 
 def of(cluster, *problems):
@@ -72,12 +72,29 @@ JUDGED = [
 ]
 
 
-@pytest.mark.parametrize(("said", "refused", "passed"), JUDGED)
+HELD = [
+    ([says(of("web"), kind="held")], {WEB}, set()),
+    ([says(of("web"), kind="held"), says()], set(), {"haproxy", "web", "api"}),
+    ([says(), says(of("api"), kind="held")], {API}, {"haproxy", "web", "api"}),
+    ([says(kind="degraded")], set(), {"haproxy", "web", "api"}),
+]
+
+
+@pytest.mark.parametrize(("said", "refused", "passed"), [*JUDGED, *HELD])
 def test_the_newest_word_of_a_worker_counts(state, said, refused, passed):
     for message in said:
         assert state.judge(OWN, sent(state), message)
     assert rejected(state).keys() == refused
     assert accepted(state).keys() == passed
+
+
+def test_what_is_held_back_is_not_accepted_yet(state):
+    state.judge(OWN, sent(state), says(of("web")))
+    state.configure(configured(web={"port": 1}, api={"port": 3}), 1.0)
+    assert not state.judge(OWN, sent(state), says(kind="held"))
+    assert (rejected(state), accepted(state)["api"]) == ({WEB: (TAKEN,)}, {"port": 2})
+    assert state.judge(OWN, sent(state), says())
+    assert (rejected(state), accepted(state)["api"]) == ({}, {"port": 3})
 
 
 def test_a_worker_that_repeats_itself_is_no_news(state):

@@ -142,6 +142,17 @@ def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
     assert membership(state).stale is False
 
 
+def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
+    state = State(Config(), HOST, {})
+    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
+    state.configure(configured(), 0.0)
+    state.memberships.link("files", Link("suspended", "gone", 10.0))
+    state.observe("files", "web", reading(1), 10.0 + STALE_AFTER)
+    state.memberships.link("files", Link("connected", "", 10.0 + STALE_AFTER))
+    assert state.memberships.next_due(10.0 + STALE_AFTER) is None
+    assert membership(state).stale is False
+
+
 def test_a_remembered_cluster_is_served_stale_until_it_is_read():
     state = State(Config(), HOST, {})
     state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
