@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from lighthouse.balancer import Finding, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import FileTarget
-from lighthouse.haproxy import candidate, recover
+from lighthouse.haproxy import binds, candidate, recover
+from lighthouse.haproxy.binds import Spot
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.ladder import climb
@@ -50,7 +51,8 @@ def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
         return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
         standing.recall(before, instance.generation)
-        frame, chunks, findings = _chosen(wish, members, standing, instance.live)
+        held = binds.held_by(instance.pid)
+        frame, chunks, findings = _chosen(wish, members, standing, instance.live, held)
         ways = [
             climb(stanza, members.servers(stanza, instance.live), instance.live[stanza.cluster])
             for stanza in frame.stanzas
@@ -71,13 +73,17 @@ def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
 
 
 def _chosen(
-    wish: Wish, members: Membership, standing: Standing, live: Lives
+    wish: Wish,
+    members: Membership,
+    standing: Standing,
+    live: Lives,
+    held: frozenset[Spot] | None = None,
 ) -> tuple[Skeleton, tuple[Chunk, ...], tuple[Finding, ...]]:
     """What would be loaded, and what is wrong; nothing new, if HAProxy refuses everything."""
     peers = members.peers()
     peers = standing.peers if peers <= standing.peers else peers
     try:
-        found = wish.choose(standing.proven, peers, live, None)
+        found = wish.choose(standing.proven, peers, live, held)
     except candidate.Refused as error:
         frame = wish.frame(standing.proven, peers)
         return frame, members.fill(frame, live), error.findings
