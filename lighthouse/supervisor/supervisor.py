@@ -20,6 +20,7 @@ from lighthouse import __version__
 from lighthouse.config.directories import create, run_dir, state_dir
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
+from lighthouse.garbage import Garbage
 from lighthouse.messages import Message, Observed
 from lighthouse.supervisor import inbox, logs
 from lighthouse.supervisor.address import default_address
@@ -113,6 +114,7 @@ class Supervisor:
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
+        self._every("tidy", 2.0, Garbage().tidy)
         self._entitle()
         self._tell_faults()
         self._save_later()
