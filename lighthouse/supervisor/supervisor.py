@@ -34,7 +34,7 @@ from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.status import document
+from lighthouse.supervisor.status import Shown, document
 from lighthouse.supervisor.timers import Timers
 from lighthouse.supervisor.whereabouts import settings
 
@@ -62,6 +62,7 @@ class Supervisor:
         self._selector: Final = selectors.DefaultSelector()
         self._timers: Final = Timers()
         self._started_at: Final = time.time()
+        self._shown: Final = Shown()
         self._restless_since: float | None = None
         self._stopping = False
         self._replan = True
@@ -240,7 +241,8 @@ class Supervisor:
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)
-        status = document(self._state, self._root, found, self._crew, self._started_at)
+        known = (self._state, self._root, found, self._crew, self._started_at)
+        status = document(*known, self._shown)
         if self._archive.error:
             status["problems"].append(self._archive.error)
             status["healthy"] = False
