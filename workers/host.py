@@ -14,6 +14,7 @@ import msgspec
 import setproctitle
 
 from lighthouse.channel import Channel, Closed
+from lighthouse.garbage import Garbage
 from lighthouse.messages import (
     Alive,
     Applied,
@@ -97,6 +98,7 @@ class Host:
         self._lock: Final = lock
         self._role: Final = role
         self._title: Final = title
+        self._garbage: Final = Garbage()
         self._readiness: Final = Readiness()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._attention: Final = Attention(role, self._readiness, self._once)
@@ -254,6 +256,7 @@ class Host:
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT
             self._outbox.post(Alive(self._status()))
+            self._garbage.tidy()
 
     def _status(self) -> dict[str, Any]:
         try:

@@ -15,12 +15,16 @@ from typing import Any, Final
 from lighthouse.discovery import OnConnection, OnReading
 from lighthouse.file.attention import Attention
 from lighthouse.file.contents import is_record_name
+from lighthouse.file.deadlines import Deadlines
 from lighthouse.file.directory import Directory
 from lighthouse.file.watches import Changes, Watches
 from lighthouse.printable import one_line
 
 AUDIT: Final = 12
 """Polls within which every file of every cluster is looked at, whatever inotify told."""
+
+SLICE: Final = 0.001
+"""Seconds of a poll after which events have their turn, so that no change waits for it."""
 
 _ROOT: Final = ""
 _SHOWN: Final = 10
@@ -41,13 +45,15 @@ class Source:
         self._watches: Final = Watches()
         self._clock: Final = Attention(longest=poll + 1.0)
         self._directories: dict[str, Directory] = {}
-        self._deadlines: dict[str, float] = {}
+        self._deadlines: Final = Deadlines()
         self._touched: set[str] = set()
         self._followed: set[str] = set()
         self._errors: dict[str, str] = {}
         self._away: str | None = None
         self._connected = False
         self._round = 0
+        self._unvisited: list[str] = []  # of the poll that is under way
+        self._audits_all = False
         self._poll_at = 0.0
         self._polled_at = 0.0
 
@@ -83,7 +89,7 @@ class Source:
     def unwatch(self, cluster: str) -> None:
         """Report nothing more about a cluster."""
         if self._directories.pop(cluster, None) is not None:
-            self._deadlines.pop(cluster, None)
+            self._deadlines.set(cluster, None)
             self._errors.pop(cluster, None)
             if cluster not in self._followed:
                 self._watches.disarm(cluster)
@@ -101,8 +107,7 @@ class Source:
         now = self._tick()
         if self._connected:
             self._apply(changes, now)
-        if time.monotonic() >= self._poll_at:
-            self._visit_all(now)
+        self._poll_on(now)
         if self._connected:
             self._expire(now)
             self._publish()
@@ -110,9 +115,12 @@ class Source:
 
     def wake_after(self) -> float:
         """Seconds until ``wake`` has something to do without an event."""
+        if self._unvisited:
+            return 0.0
         waits = self._poll_at - time.monotonic()
-        if self._connected and self._deadlines:
-            waits = min(waits, min(self._deadlines.values()) - self._tick())
+        first = self._deadlines.first()
+        if self._connected and first is not None:
+            waits = min(waits, first - self._tick())
         return max(0.0, waits)
 
     def status(self) -> dict[str, Any]:
@@ -194,17 +202,28 @@ class Source:
                 logger.info("%s can be read again", directory.path)
         self._note(cluster, directory)
 
-    def _visit_all(self, now: float) -> None:
-        """The poll: find out what no event has told."""
-        was_away = not self._connected
-        if self._reach():
-            for index, cluster in enumerate(list(self._directories)):
-                audit = was_away or index % AUDIT == self._round % AUDIT
+    def _poll_on(self, now: float) -> None:
+        """The poll: find out what no event has told, a slice at a time."""
+        until = time.monotonic() + SLICE
+        if not self._unvisited and time.monotonic() >= self._poll_at:
+            self._begin_poll()
+        while self._unvisited and self._connected:
+            cluster = self._unvisited.pop()
+            audit = self._audits_all or hash(cluster) % AUDIT == self._round % AUDIT
+            if cluster in self._directories:
                 self._visit(cluster, now, audit)
-            self._arm_followed()
-            self._polled_at = time.time()
+            if time.monotonic() >= until:
+                return
+        self._unvisited.clear()
+
+    def _begin_poll(self) -> None:
+        self._audits_all = not self._connected
         self._round += 1
         self._poll_at = time.monotonic() + self._poll
+        if self._reach():
+            self._unvisited = list(self._directories)
+            self._arm_followed()
+            self._polled_at = time.time()
 
     def _visit(self, cluster: str, now: float, audit: bool) -> None:
         directory = self._directories[cluster]
@@ -224,7 +243,7 @@ class Source:
                 self._watches.arm(cluster, f"{self._path}/{cluster}")
 
     def _expire(self, now: float) -> None:
-        for cluster in [name for name, due in self._deadlines.items() if due <= now]:
+        for cluster in self._deadlines.take(now):
             directory = self._directories[cluster]
             if directory.missing:
                 self._rescan(cluster, now)
@@ -235,11 +254,7 @@ class Source:
         """Remember what is to be reported, and when the directory is due again."""
         if directory.changed:
             self._touched.add(cluster)
-        deadline = directory.deadline()
-        if deadline is None:
-            self._deadlines.pop(cluster, None)
-        else:
-            self._deadlines[cluster] = deadline
+        self._deadlines.set(cluster, directory.deadline())
 
     def _publish(self) -> None:
         """Report what is new, unless files are only gone because the source is."""

@@ -6,7 +6,7 @@ seconds, memory is bytes, latency is milliseconds.
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,51 @@ import psutil
 
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
+from lighthouse.node import Node
 from lighthouse.supervisor.child import Child
+from lighthouse.supervisor.membership import View
 from lighthouse.supervisor.report import ports
 from lighthouse.supervisor.state import State
 
 VERSION = 1
 
 
+class Shown:
+    """The nodes of each cluster as JSON, made anew only for those that have changed.
+
+    The supervisor serves nobody else while it writes a status, and a fleet has many nodes.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[tuple[Node, ...], msgspec.Raw]] = {}
+
+    def take(self, views: Mapping[str, View]) -> None:
+        """Show these clusters from now on."""
+        self._made = {name: self._make(name, view.nodes) for name, view in views.items()}
+
+    def nodes(self, name: str) -> msgspec.Raw:
+        return self._made[name][1]
+
+    def _make(self, name: str, nodes: tuple[Node, ...]) -> tuple[tuple[Node, ...], msgspec.Raw]:
+        made = self._made.get(name)
+        if made is not None and made[0] is nodes:
+            return made
+        return nodes, msgspec.Raw(msgspec.json.encode([_node(node) for node in nodes]))
+
+
 def document(
-    state: State, root: Path, faults: Iterable[Fault], crew: Iterable[Child], started_at: float
+    state: State,
+    root: Path,
+    faults: Iterable[Fault],
+    crew: Iterable[Child],
+    started_at: float,
+    shown: Shown,
 ) -> dict[str, Any]:
     """The whole status as JSON values."""
+    shown.take(state.memberships.views)
     found = list(faults)
     workers = [_worker(child) for child in sorted(crew, key=lambda child: child.name)]
-    clusters = [_cluster(state, name) for name in sorted(state.config.clusters)]
+    clusters = [_cluster(state, name, shown) for name in sorted(state.config.clusters)]
     services = _services(state)
     problems = [str(fault) for fault in found if not fault.warning]
     problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
@@ -114,7 +145,7 @@ def _usage(pid: int | None) -> dict[str, Any]:
     return {"rss_bytes": None, "cpu_seconds": None}
 
 
-def _cluster(state: State, name: str) -> dict[str, Any]:
+def _cluster(state: State, name: str, shown: Shown) -> dict[str, Any]:
     memberships = state.memberships
     view, read_at = memberships.views[name], memberships.read_at(name)
     return {
@@ -124,18 +155,19 @@ def _cluster(state: State, name: str) -> dict[str, Any]:
         "stale": view.stale,
         "age_seconds": None if read_at is None else round(time.time() - read_at, 3),
         "held_back": list(memberships.held_back(name)),
-        "nodes": [
-            {
-                "name": node.name,
-                "host": node.host,
-                "ip": node.ip,
-                "port": node.port,
-                "weight": node.weight,
-                "metadata": node.metadata,
-            }
-            for node in view.nodes
-        ],
+        "nodes": shown.nodes(name),
         "refused": [msgspec.structs.asdict(refusal) for refusal in memberships.refused(name)],
+    }
+
+
+def _node(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "host": node.host,
+        "ip": node.ip,
+        "port": node.port,
+        "weight": node.weight,
+        "metadata": node.metadata,
     }
 
 

@@ -21,6 +21,7 @@ from lighthouse.config.directories import create, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
+from lighthouse.garbage import Garbage
 from lighthouse.messages import (
     Document,
     GetMembers,
@@ -42,7 +43,7 @@ from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.status import document
+from lighthouse.supervisor.status import Shown, document
 from lighthouse.supervisor.timers import Timers
 from lighthouse.supervisor.whereabouts import settings
 
@@ -70,6 +71,7 @@ class Supervisor:
         self._selector: Final = selectors.DefaultSelector()
         self._timers: Final = Timers()
         self._started_at: Final = time.time()
+        self._shown: Final = Shown()
         self._restless_since: float | None = None
         self._stopping = False
         self._replan = True
@@ -122,6 +124,7 @@ class Supervisor:
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
+        self._every("tidy", 2.0, Garbage().tidy)
         self._entitle()
         self._tell_faults()
         self._save_later()
@@ -256,7 +259,8 @@ class Supervisor:
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)
-        status = document(self._state, self._root, found, self._crew, self._started_at)
+        known = (self._state, self._root, found, self._crew, self._started_at)
+        status = document(*known, self._shown)
         if self._archive.error:
             status["problems"].append(self._archive.error)
             status["healthy"] = False

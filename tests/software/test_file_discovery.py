@@ -242,6 +242,29 @@ def test_started_before_its_source(tmp_path: Path) -> None:
         here.until(lambda: here.readings == {"web": Reading()})
 
 
+def test_a_poll_of_many_clusters_lets_events_have_their_turn(tmp_path: Path) -> None:
+    path, later = tmp_path / "nodes", tmp_path / "later"
+    names = [f"c{number}" for number in range(300)]
+    for name in names:
+        (later / name).mkdir(parents=True)
+        for port in range(1, 11):
+            (later / name / f"{port}.json").write_text(record(port))
+    with world(path, *names, poll=0.5) as here:
+        here.until(
+            lambda: here.connection == [("suspended", f"{path}: No such file or directory")]
+        )
+        later.rename(path)
+        here.until(lambda: here.readings)
+        seen = next(iter(here.readings))
+        assert len(here.readings) < len(names)
+        put(path / seen / "new.json", record(99))
+        here.discovery.wake()
+        assert 99 in here.nodes(seen)
+        assert len(here.readings) < len(names)
+        here.until(lambda: len(here.readings) == len(names))
+        assert all(set(range(1, 11)) <= set(here.nodes(name)) for name in names)
+
+
 def test_what_inotify_does_not_tell_is_found_by_polling(web: Path) -> None:
     free = os.dup(0)
     os.close(free)

@@ -1,0 +1,48 @@
+"""The status document tells of the nodes as they are, though it keeps what has not changed."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from lighthouse.config.kinds import ClusterFile, Config, Guard
+from lighthouse.discovery import Reading
+from lighthouse.node import Node
+from lighthouse.supervisor.membership import Source
+from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.status import Shown, document
+
+NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80, n, {"zone": "a"}) for n in range(3))
+
+
+def cluster(name):
+    return ClusterFile(name, ("files",), None, Guard(), {}, f"clusters/{name}.yaml")
+
+
+def shown_nodes(state, shown):
+    status = document(state, Path("/c"), [], [], 0.0, shown)
+    found = json.loads(msgspec.json.encode(status))["clusters"]
+    return {cluster["name"]: cluster["nodes"] for cluster in found}
+
+
+def test_the_nodes_are_those_of_the_moment():
+    state, shown = State(Config(), Host("here", "10.0.0.1"), {}), Shown()
+    state.configure(Config(clusters={name: cluster(name) for name in ("a", "b")}), 0.0)
+    state.observe("files", "a", Source(Reading(NODES), 1.0), 0.0)
+    first = shown_nodes(state, shown)
+    assert first["b"] == []
+    assert first["a"][1] == {
+        "name": "n1:80",
+        "host": "n1",
+        "ip": "10.0.0.1",
+        "port": 80,
+        "weight": 1,
+        "metadata": {"zone": "a"},
+    }
+    state.observe("files", "b", Source(Reading(NODES[:1]), 2.0), 0.0)
+    second = shown_nodes(state, shown)
+    assert second["a"] == first["a"]
+    assert [node["name"] for node in second["b"]] == ["n0:80"]
+    state.configure(Config(clusters={"b": cluster("b")}), 3.0)
+    assert shown_nodes(state, shown).keys() == {"b"}
