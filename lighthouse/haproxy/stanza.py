@@ -1,6 +1,6 @@
 """What one cluster adds to the configuration, apart from its servers: a pure function."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -74,6 +74,10 @@ def build(settings: Settings, name: str, section: Section, meta: str | None) -> 
     draft.head(f"# cluster {name}")
     if section.listens:
         _frontend(draft, settings, name, section)
+    The options of servers stand there once for all of them, behind the fixed ones: a cluster
+    that has no member yet is checked with them, and the authorities that they name are
+    loaded, without which HAProxy takes no server that names them at run time.
+
     draft.head(f"backend {name}")
     for index, line in enumerate(section.backend):
         draft.line(share(line, settings), "backend", index)
@@ -86,6 +90,8 @@ def build(settings: Settings, name: str, section: Section, meta: str | None) -> 
         growth(section.backend, settings.defaults, options, section.slots is not None),
         (*_own_servers(section), *_default_names(section)),
         tuple(binds.spots(draft.text)),
+    if given := tuple(_kept(section.options)):
+        draft.line(f"default-server {' '.join(given)}", "server_options")
         meta,
         tuple(routes(name, section)) if meta is not None else (),
         bool(cookie) and "dynamic" not in cookie and "cookie" not in options,
@@ -151,7 +157,11 @@ def _options(settings: Settings, section: Section) -> Iterator[str]:
         found = words(line)
         if found[:1] == ("default-server",):
             given += found[1:]
-    given += section.options
+    yield from _kept((*given, *section.options))
+
+
+def _kept(given: Sequence[str]) -> Iterator[str]:
+    """The words of server options without those that are never spelled out."""
     place = 0
     while place < len(given):
         dropped = _DROPPED.get(given[place], 0)
