@@ -124,8 +124,7 @@ def upstream(server: Upstream, name: str) -> str:
 def _frontend(draft: Draft, settings: Settings, name: str, section: Section) -> None:
     draft.head(f"frontend {name}")
     if section.port is not None:
-        spot = bind_address(settings.bind_address, section.port)
-        draft.line(f"bind {spot} {section.bind_options}".rstrip(), "port")
+        draft.bind(bind_address(settings.bind_address, section.port), section.bind_options)
     for index, line in enumerate(as_lines(section.bind)):
         draft.line(f"bind {line}", "bind", *([] if isinstance(section.bind, str) else [index]))
     for index, line in enumerate(section.frontend):
