@@ -227,8 +227,8 @@ def _meta(settings: Settings, name: str, members: Sequence[Stanza]) -> Iterator[
     found = [(route, member) for member in members for route in member.facts.routes]
     for route, member in found:
         conditions = Draft()
-        for line in route.conditions:
-            conditions.line(line, *route.place)
+        for line, place in route.conditions:
+            conditions.line(line, *place)
         yield conditions.chunk(member.cluster)
     for route, member in sorted(found, key=lambda pair: (pair[0].rank, pair[1].cluster)):
         choice = Draft()
