@@ -134,7 +134,9 @@ def _global(settings: Settings, peer_of: str | None) -> Draft:
 
 def _is_ours(line: str, settings: Settings) -> bool:
     """Whether the operator's line names our own socket, which must stand there just once."""
-    return words(line)[:3] == ("stats", "socket", settings.socket_file)
+    found = words(line)
+    path = found[2].removeprefix("unix@") if found[:2] == ("stats", "socket") and found[2:] else ""
+    return path == settings.socket_file
 
 
 def _admin(line: str, settings: Settings) -> str:
