@@ -122,11 +122,12 @@ class Membership:
         """Note what nodes ask for that they cannot have."""
         stanza = self.stanzas.get(cluster.name)
         allowed = stanza.facts.node_options if stanza else ()
+        http = stanza is not None and not stanza.facts.tcp
         found = [
             f"{cluster.name}: {node.name}: its {key} is no value for that option"
             for node in cluster.nodes
             if allowed and node.metadata
-            for key in nodeoption.read(allowed, node.metadata)[1]
+            for key in nodeoption.read(allowed, node.metadata, http)[1]
         ]
         if found:
             self.oddities[cluster.name] = found
@@ -169,7 +170,7 @@ def _wanted(
     nodes = cluster.nodes
     if section.drain or section.maintenance:
         nodes = tuple(taken for node in nodes if (taken := section.take(node)))
-    needs: list[Need] = [need(node, facts.node_options) for node in nodes]
+    needs: list[Need] = [need(node, facts.node_options, not facts.tcp) for node in nodes]
     if facts.growth.way == "slot":
         seats = {n: Seat(s.ip, s.port, s.state == "ready") for n, s in running.items()}
         return seat(needs, facts.options, facts.cookie, seats, facts.slots)
