@@ -15,7 +15,7 @@ from lighthouse.haproxy import candidate, recover
 from lighthouse.haproxy.binds import spots
 from lighthouse.haproxy.control import Control, Stranger
 from lighthouse.haproxy.instance import Instance
-from lighthouse.haproxy.ladder import climb
+from lighthouse.haproxy.ladder import climb, excuse
 from lighthouse.haproxy.membership import Membership
 from lighthouse.haproxy.parity import Parity
 from lighthouse.haproxy.process import NotStarted
@@ -226,6 +226,10 @@ class Reconciler:
         self._adopted = instance
         text = (self.control.target.read() or b"").decode("utf-8", "replace")
         self.standing.recall(text, instance.generation)
+        for name, stanza in self.standing.proven.items():
+            if stanza.agent and name in instance.live:
+                wanted = self.membership.servers(stanza, instance.live)
+                instance.live[name] = excuse(stanza, wanted, instance.live[name], adopted=True)
         self._dirty = set(self.membership.stanzas)
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         self.parity.postpone()

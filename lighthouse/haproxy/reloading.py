@@ -108,7 +108,7 @@ class Reloading:
         if (hold := self._shrinkage(found)) is not None:
             return hold
         self._writer.wait()
-        ours = [stanza.cluster for stanza in found.skeleton.stanzas]
+        ours = [stanza.cluster for stanza in found.skeleton.stanzas if not stanza.agent]
         try:
             self._control.reload(found.chunks, reason, ours)
         except NotActivated as error:
