@@ -96,11 +96,19 @@ class Control:
             self.instance = None
 
     def held(self) -> frozenset[Spot] | None:
-        """Where our HAProxy listens now; None if that cannot be told."""
-        if self.instance is not None:
-            return binds.held_by(self.instance.pid)
-        holder = self._predecessor or process.running(self.settings)
-        return frozenset() if holder is None else binds.held_by(holder)
+        """Where our HAProxy listens now; None if that cannot be told.
+
+        All of it: during a reload by somebody else one worker hands over to another.
+        """
+        worker = self.instance.pid if self.instance else None
+        holders = {self._predecessor or process.running(self.settings), worker} - {None}
+        found: frozenset[Spot] = frozenset()
+        for holder in holders:
+            held = binds.held_by(holder) if holder is not None else None
+            if held is None:
+                return None
+            found |= held
+        return found
 
     def processes(self) -> Processes | None:
         """What the master says of its workers, None if none answers; kept as ``seen``."""
