@@ -24,7 +24,7 @@ ROUNDS: Final = 20
 
 _POSITION: Final = re.compile(r"\[/[^\]\s]*:(\d+)\]")
 _PREFIX: Final = re.compile(
-    r"^\[(?:ALERT|WARNING)\]\s*\(\d+\) : (?:config : )?(?:parsing |Binding )?"
+    r"^\[(?:ALERT|WARNING)\]\s*\(\d+\) : (?:config : )?(?:[Pp]arsing |Binding )?"
     r"(?:\[[^\]]*\]\s*:? )?"
 )
 _NAMED: Final = re.compile(r"(?:frontend|backend|[Pp]roxy|server) '?([A-Za-z0-9_.-]+)")

@@ -4,13 +4,14 @@ Everything is kept per cluster and made anew only for a cluster that has changed
 cost of a change does not depend on the size of the fleet.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import nodeoption
+from lighthouse.haproxy import binds, nodeoption, peering
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.ladder import Live
 from lighthouse.haproxy.render import Skeleton, body
@@ -41,6 +42,7 @@ class Membership:
 
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
+        self._local: Final = peering.local_name(settings, socket.gethostname())
         self._all: dict[str, Cluster] = {}
         self._sections: Final[dict[str, Section]] = {}
         self._built: Final[dict[str, Built]] = {}
@@ -94,8 +96,12 @@ class Membership:
         return (*frame.head, *[self._body(self._make(stanza, live)) for stanza in frame.stanzas])
 
     def peers(self) -> frozenset[Peer]:
-        """Everybody who registered a node of any cluster."""
-        return frozenset().union(*self._peers.values())
+        """Everybody who registered a node of any cluster.
+
+        But for those who have this host's name and an address that is not of this host.
+        """
+        found = frozenset[Peer]().union(*self._peers.values())
+        return frozenset(p for p in found if p.name != self._local or binds.is_here(p.ip))
 
     def count(self) -> tuple[int, int]:
         """Clusters and nodes."""
