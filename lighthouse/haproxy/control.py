@@ -26,7 +26,9 @@ log: Final = logging.getLogger(__name__)
 _PROOF: Final = 5.0
 _SETTLE: Final = 1.0
 _COLD: Final = 6.0
-"""A reload within the first seconds of a cold start loses the stick tables."""
+_COLD_COMPANY: Final = 11.0
+"""A reload within the first seconds of a cold start loses the stick tables: HAProxy waits five
+seconds for a predecessor to learn from, and with other peers as long again for one of them."""
 
 
 class Stranger(RuntimeError):
@@ -140,9 +142,9 @@ class Control:
             _put_down(stuck)
         return self.instance
 
-    def warm_up(self) -> None:
-        """Hold the next reload until stick tables would survive it."""
-        self.allowance.hold(self._started_at + _COLD)
+    def warm_up(self, peers: int) -> None:
+        """Hold the next reload until stick tables would survive it, among so many peers."""
+        self.allowance.hold(self._started_at + (_COLD_COMPANY if peers > 1 else _COLD))
 
     def reload(self, chunks: Iterable[Chunk], reason: str, ours: Iterable[str]) -> None:
         """Install the file and reload; raises ``OSError`` or ``files.NotActivated``.

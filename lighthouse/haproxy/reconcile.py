@@ -235,7 +235,7 @@ class Reconciler:
         self.parity.postpone()
         self.writer.want()
         if "\npeers " in text:
-            self.control.warm_up()
+            self.control.warm_up(text.count("\n    peer "))
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)
 
     def _settle(self) -> None:
