@@ -203,7 +203,7 @@ class Reconciler:
                 peers = self.membership.peers()
                 chunks = self.wish.choose(self.standing.proven, peers, live, held).chunks
             if not any(True for chunk in chunks for _ in spots(chunk.text)):
-                return Outcome("applied", "nothing to listen on, so HAProxy is not started")
+                return self._idle()
             target.write(file_of(chunks), keep=there is not None and not is_intact(there))
         except candidate.Refused as error:
             if there is None:
@@ -218,6 +218,15 @@ class Reconciler:
             return self.control.start()
         except NotStarted as error:
             return Outcome("failed", f"HAProxy does not start: {error}", findings)
+
+    def _idle(self) -> Outcome:
+        """Nothing asks for an HAProxy; or what does is at fault, all of it."""
+        reason = "nothing to listen on, so HAProxy is not started"
+        errors = self.wish.findings
+        if not errors:
+            return Outcome("applied", reason, self.wish.warnings)
+        text = "; ".join((*map(_line, errors), reason))
+        return Outcome("degraded", text, (*errors, *self.wish.warnings))
 
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""

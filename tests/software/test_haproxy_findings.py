@@ -142,6 +142,16 @@ def test_a_cluster_that_leads_nowhere_is_left_out_alone(world: World) -> None:
         assert ask(two) == site.name
 
 
+def test_the_fault_of_the_only_cluster_is_told(world: World) -> None:
+    (port,) = free_ports(1)
+    outcome = world.sync(cluster("web", port, [], backend=["zork"]))
+    assert outcome.kind == "degraded"
+    assert [(f.cluster, f.path) for f in outcome.findings] == [("web", ("backend", 0))]
+    assert world.master is None
+    assert world.sync(cluster("web", port, [])).kind == "applied"
+    assert ask(port).status == 503
+
+
 def test_a_section_that_leads_to_a_refused_cluster_names_the_cause(world: World) -> None:
     one, two = free_ports(2)
     world.extra = {
