@@ -20,6 +20,9 @@ from lighthouse.haproxy.grammar import is_address
 _ELSEWHERE: Final = frozenset({"transparent", "interface", "namespace"})
 """Options under which an address need not be one of this host, so that no trial tells."""
 
+HERE: Final = "# this host"
+"""Marks the one of the peers at whose address HAProxy itself listens."""
+
 _UNSURE: Final = frozenset({errno.EACCES, errno.EPERM})
 _RANGE: Final = 1000
 
@@ -42,10 +45,12 @@ class Spot(msgspec.Struct, frozen=True, array_like=True, order=True, omit_defaul
 
 
 def spots(text: str) -> Iterator[Spot]:
-    """What the lines of a text bind."""
+    """What the lines of a text bind, our place among the peers included."""
     for line in text.splitlines():
         if line.startswith("    bind "):
             yield from of_words(words(line)[1:])
+        elif line.startswith("    peer ") and line.endswith(HERE):
+            yield from of_words(words(line)[2:])
 
 
 def of_words(given: tuple[str, ...]) -> Iterator[Spot]:
@@ -85,6 +90,17 @@ def unbindable(wanted: Iterable[Spot], held: Claims) -> dict[Spot, str]:
         if spot.trial and held.owner(spot) is None and (reason := _fault(spot)):
             found[spot] = f"cannot bind {spot}: {reason}"
     return found
+
+
+def is_here(ip: str) -> bool:
+    """Whether an address is one of this host."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((ip, 0))
+        except OSError:
+            return False
+    return True
 
 
 def held_by(pid: int) -> frozenset[Spot] | None:

@@ -13,7 +13,7 @@ import msgspec
 from lighthouse.balancer import Finding
 from lighthouse.haproxy import binds
 from lighthouse.haproxy.binds import Spot
-from lighthouse.haproxy.draft import Chunk, Place, origin, text_of
+from lighthouse.haproxy.draft import Chunk, Place, at_port, origin, text_of
 from lighthouse.haproxy.process import Verdict
 from lighthouse.haproxy.render import METRICS, STATS, Skeleton
 from lighthouse.haproxy.settings import Settings, header
@@ -24,10 +24,11 @@ ROUNDS: Final = 20
 
 _POSITION: Final = re.compile(r"\[/[^\]\s]*:(\d+)\]")
 _PREFIX: Final = re.compile(
-    r"^\[(?:ALERT|WARNING)\]\s*\(\d+\) : (?:config : )?(?:parsing |Binding )?"
+    r"^\[(?:ALERT|WARNING)\]\s*\(\d+\) : (?:config : )?(?:[Pp]arsing |Binding )?"
     r"(?:\[[^\]]*\]\s*:? )?"
 )
-_NAMED: Final = re.compile(r"(?:frontend|backend|proxy|server) '?([A-Za-z0-9_.-]+)")
+_NAMED: Final = re.compile(r"(?:frontend|backend|[Pp]roxy|server) '?([A-Za-z0-9_.-]+)")
+_TAKEN: Final = "cannot bind"
 _SUMMARY: Final = (
     *("Error(s) found in configuration", "Fatal errors found in configuration"),
     *("Some protocols failed to start", "Loading failure", "Warnings were found"),
@@ -100,6 +101,7 @@ def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]
         if place := _POSITION.search(alert):
             number = int(place.group(1))
             owner, path = origin(chunks, number)
+            path = at_port(path) if _TAKEN in alert else path
             shown = lines[number - 1].strip() if number <= len(lines) else ""
             text = f"{text} (in: {shown})" if shown and not path else text
         elif named := [name for name in _NAMED.findall(alert) if name in clusters]:
@@ -144,7 +146,7 @@ def confine(
             changed = [n for n in kept if n not in refused and kept[n] != good.get(n)]
             placed = any(finding.path for finding in owned[""])
             if not good or not changed or verdict.valid or placed:
-                raise Refused(owned[""])
+                raise Refused((*_every(refused), *owned[""]))
             owned = {name: _all_of(owned[""], name) for name in changed}
         for name, findings in owned.items():
             before = good.get(name)
@@ -153,7 +155,11 @@ def confine(
             else:
                 use.pop(name, None)
             refused.setdefault(name, findings)
-    raise Refused([one for findings in refused.values() for one in findings])
+    raise Refused(_every(refused))
+
+
+def _every(refused: Mapping[str, tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    return tuple(finding for findings in refused.values() for finding in findings)
 
 
 def _by_cluster(findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
@@ -201,4 +207,4 @@ def faulty_binds(chunks: Sequence[Chunk], wrong: Mapping[Spot, str]) -> Iterator
         for line, place in zip(chunk.text.splitlines(), chunk.places, strict=False):
             for spot in binds.spots(line):
                 if spot in wrong:
-                    yield Finding(place, wrong[spot], chunk.owner or None)
+                    yield Finding(at_port(place), wrong[spot], chunk.owner or None)

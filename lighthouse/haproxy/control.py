@@ -26,7 +26,9 @@ log: Final = logging.getLogger(__name__)
 _PROOF: Final = 5.0
 _SETTLE: Final = 1.0
 _COLD: Final = 6.0
-"""A reload within the first seconds of a cold start loses the stick tables."""
+_COLD_COMPANY: Final = 11.0
+"""A reload within the first seconds of a cold start loses the stick tables: HAProxy waits five
+seconds for a predecessor to learn from, and with other peers as long again for one of them."""
 
 
 class Stranger(RuntimeError):
@@ -96,11 +98,19 @@ class Control:
             self.instance = None
 
     def held(self) -> frozenset[Spot] | None:
-        """Where our HAProxy listens now; None if that cannot be told."""
-        if self.instance is not None:
-            return binds.held_by(self.instance.pid)
-        holder = self._predecessor or process.running(self.settings)
-        return frozenset() if holder is None else binds.held_by(holder)
+        """Where our HAProxy listens now; None if that cannot be told.
+
+        All of it: during a reload by somebody else one worker hands over to another.
+        """
+        worker = self.instance.pid if self.instance else None
+        holders = {self._predecessor or process.running(self.settings), worker} - {None}
+        found: frozenset[Spot] = frozenset()
+        for holder in holders:
+            held = binds.held_by(holder) if holder is not None else None
+            if held is None:
+                return None
+            found |= held
+        return found
 
     def processes(self) -> Processes | None:
         """What the master says of its workers, None if none answers; kept as ``seen``."""
@@ -132,9 +142,9 @@ class Control:
             _put_down(stuck)
         return self.instance
 
-    def warm_up(self) -> None:
-        """Hold the next reload until stick tables would survive it."""
-        self.allowance.hold(self._started_at + _COLD)
+    def warm_up(self, peers: int) -> None:
+        """Hold the next reload until stick tables would survive it, among so many peers."""
+        self.allowance.hold(self._started_at + (_COLD_COMPANY if peers > 1 else _COLD))
 
     def reload(self, chunks: Iterable[Chunk], reason: str, ours: Iterable[str]) -> None:
         """Install the file and reload; raises ``OSError`` or ``files.NotActivated``.

@@ -7,6 +7,9 @@ import msgspec
 
 Place = tuple[str | int, ...]
 
+BIND_OPTIONS: Final = "bind_options"
+PORT: Final = "port"
+
 
 class Chunk(msgspec.Struct, frozen=True):
     """Some lines of the file and their places; ``owner`` is a cluster, or empty: the settings.
@@ -35,6 +38,10 @@ class Draft:
         """A line inside a section."""
         self.head(f"    {text}", *place)
 
+    def bind(self, address: str, options: str, *place: str | int) -> None:
+        """A ``bind`` line; what HAProxy dislikes about it are its options, if it has any."""
+        self.line(f"bind {address} {options}".rstrip(), *place, BIND_OPTIONS if options else PORT)
+
     def blank(self) -> None:
         self.head("")
 
@@ -53,6 +60,11 @@ class Draft:
 def text_of(chunks: Iterable[Chunk]) -> str:
     """The file that the chunks make."""
     return "".join([chunk.text for chunk in chunks])
+
+
+def at_port(place: Place) -> Place:
+    """The place of a ``bind`` line whose address is the matter, not its options."""
+    return (*place[:-1], PORT) if place[-1:] == (BIND_OPTIONS,) else place
 
 
 def origin(chunks: Iterable[Chunk], line: int) -> tuple[str, Place]:

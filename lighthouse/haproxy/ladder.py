@@ -90,14 +90,23 @@ def climb(stanza: Stanza, wanted: Servers, live: Lives) -> Climb:
     return Climb(tuple(gain), tuple(lose), reload)
 
 
-def excuse(stanza: Stanza, wanted: Servers, live: Lives) -> dict[str, Live]:
-    """The live servers, with what a server's agent may have changed taken as wanted."""
+def excuse(stanza: Stanza, wanted: Servers, live: Lives, adopted: bool = False) -> dict[str, Live]:
+    """The live servers, with what a server's agent may have changed taken as wanted.
+
+    ``adopted``: we did not see who put those that are in maintenance there; it may have been
+    us, before their nodes came back.
+    """
     if not stanza.agent:
         return dict(live)
     return {
-        name: _after(wanted[name], there) if name in wanted else there
+        name: _excused(wanted[name], there, adopted) if name in wanted else there
         for name, there in live.items()
     }
+
+
+def _excused(server: Server, there: Live, adopted: bool) -> Live:
+    state = there.state if adopted and there.state == "maint" else "ready"
+    return msgspec.structs.replace(there, weight=server.weight, state=state)
 
 
 def delete(backend: str, server: str) -> Command:
@@ -184,12 +193,16 @@ def _out_of_reach(stanza: Stanza, server: Server, there: Live) -> str:
 
 
 def _add(stanza: Stanza, server: Server) -> Step:
+    """A server is added in maintenance; its agent counts as down until it says ``up``, which
+    one that talks of weights only never does.
+    """
     path = f"{stanza.cluster}/{server.name}"
     commands: list[Command] = [("add", "server", path, *server.words())]
     if "check" in server.options:
         commands.append(("enable", "health", path))
     if "agent-check" in server.options:
         commands.append(("enable", "agent", path))
+        commands.append(("set", "server", path, "agent", "up"))
     commands.append(("set", "server", path, "state", "ready"))
     return Step(stanza.cluster, server.name, "add", tuple(commands), _after(server, None))
 

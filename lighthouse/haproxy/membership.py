@@ -5,13 +5,14 @@ cost of a change does not depend on the size of the fleet.
 """
 
 import itertools
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import nodeoption
+from lighthouse.haproxy import binds, nodeoption, peering
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.ladder import Live
 from lighthouse.haproxy.render import Skeleton, body
@@ -42,6 +43,7 @@ class Membership:
 
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
+        self._local: Final = peering.local_name(settings, socket.gethostname())
         self._clusters: tuple[Cluster, ...] = ()
         self._all: Final[dict[str, Cluster]] = {}
         self._nodes = 0
@@ -108,8 +110,12 @@ class Membership:
         return (*frame.head, *[self._body(self._make(stanza, live)) for stanza in frame.stanzas])
 
     def peers(self) -> frozenset[Peer]:
-        """Everybody who registered a node of any cluster."""
-        return frozenset().union(*self._peers.values())
+        """Everybody who registered a node of any cluster.
+
+        But for those who have this host's name and an address that is not of this host.
+        """
+        found = frozenset[Peer]().union(*self._peers.values())
+        return frozenset(p for p in found if p.name != self._local or binds.is_here(p.ip))
 
     def count(self) -> tuple[int, int]:
         """Clusters and nodes."""
@@ -136,11 +142,12 @@ class Membership:
         """Note what nodes ask for that they cannot have."""
         stanza = self.stanzas.get(cluster.name)
         allowed = stanza.facts.node_options if stanza else ()
+        http = stanza is not None and not stanza.facts.tcp
         found = [
             f"{cluster.name}: {node.name}: its {key} is no value for that option"
             for node in cluster.nodes
             if allowed and node.metadata
-            for key in nodeoption.read(allowed, node.metadata)[1]
+            for key in nodeoption.read(allowed, node.metadata, http)[1]
         ]
         if found:
             self.oddities[cluster.name] = found
@@ -183,7 +190,7 @@ def _wanted(
     nodes = cluster.nodes
     if section.drain or section.maintenance:
         nodes = tuple(taken for node in nodes if (taken := section.take(node)))
-    needs: list[Need] = [need(node, facts.node_options) for node in nodes]
+    needs: list[Need] = [need(node, facts.node_options, not facts.tcp) for node in nodes]
     if facts.growth.way == "slot":
         seats = {n: Seat(s.ip, s.port, s.state == "ready") for n, s in running.items()}
         return seat(needs, facts.options, facts.cookie, seats, facts.slots)

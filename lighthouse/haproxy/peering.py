@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from lighthouse.haproxy.binds import HERE
 from lighthouse.haproxy.directive import last, words
 from lighthouse.haproxy.draft import Draft
 from lighthouse.haproxy.server import address
-from lighthouse.haproxy.settings import Settings, header
+from lighthouse.haproxy.settings import PEERS, Settings, header
 from lighthouse.peer import Peer
 
-SECTION: Final = "lighthouse"
-"""The section's name; a table may also name it as 2016 did, after any cluster."""
-
-_PEER: Final = re.compile(r"^    peer (\S+) \[?([0-9a-f.:]+?)\]?:(\d+)$", re.MULTILINE)
+_PEER: Final = re.compile(r"^    peer (\S+) \[?([0-9a-f.:]+?)\]?:(\d+)(?: #.*)?$", re.MULTILINE)
 
 
 def share(line: str, settings: Settings) -> str:
@@ -31,12 +29,12 @@ def share(line: str, settings: Settings) -> str:
     name = found[found.index("peers") + 1]
     if name in _own_sections(settings):
         return line
-    return re.sub(r"(\speers\s+)\S+", rf"\g<1>{SECTION}", line)
+    return re.sub(r"(\speers\s+)\S+", rf"\g<1>{PEERS}", line)
 
 
 def is_shared(text: str) -> bool:
     """Whether a text has a table that our section serves."""
-    return f" peers {SECTION}" in text
+    return f" peers {PEERS}" in text
 
 
 def section(settings: Settings, host: str, peers: Iterable[Peer]) -> Draft:
@@ -45,13 +43,14 @@ def section(settings: Settings, host: str, peers: Iterable[Peer]) -> Draft:
     local = local_name(settings, host)
     found = {peer.name: peer for peer in sorted(peers, key=_order)}
     standing = found.get(local)
-    here = own.address or (standing.ip if standing else _here(settings))
-    found[local] = Peer(local, here, own.port)
+    at = own.address or (standing.ip if standing else _here(settings))
+    found[local] = Peer(local, at, own.port)
     draft = Draft()
-    draft.head(f"peers {SECTION}", "peers")
+    draft.head(f"peers {PEERS}", "peers")
     for name in sorted(found):
         peer = found[name]
-        draft.line(f"peer {name} {address(peer.ip, peer.port)}", "peers")
+        here = f" {HERE}" if name == local else ""
+        draft.line(f"peer {name} {address(peer.ip, peer.port)}{here}", "peers", "port")
     draft.blank()
     return draft
 
@@ -64,7 +63,7 @@ def local_name(settings: Settings, host: str) -> str:
 
 def standing(text: str) -> frozenset[Peer]:
     """The peers in a rendered file."""
-    start = text.find(f"\npeers {SECTION}\n")
+    start = text.find(f"\npeers {PEERS}\n")
     end = text.find("\n\n", start)
     body = text[start:end] if start >= 0 else ""
     return frozenset(Peer(m[1], m[2], int(m[3])) for m in _PEER.finditer(body + "\n"))

@@ -16,7 +16,7 @@ from lighthouse.haproxy.binds import spots
 from lighthouse.haproxy.control import Control, Stranger
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
-from lighthouse.haproxy.ladder import climb
+from lighthouse.haproxy.ladder import climb, excuse
 from lighthouse.haproxy.membership import Membership
 from lighthouse.haproxy.parity import Parity
 from lighthouse.haproxy.process import NotStarted
@@ -204,7 +204,7 @@ class Reconciler:
                 peers = self.membership.peers()
                 chunks = self.wish.choose(self.standing.proven, peers, live, held).chunks
             if not any(True for chunk in chunks for _ in spots(chunk.text)):
-                return Outcome("applied", "nothing to listen on, so HAProxy is not started")
+                return self._idle()
             target.write(file_of(chunks), keep=there is not None and not is_intact(there))
         except candidate.Refused as error:
             if there is None:
@@ -220,6 +220,15 @@ class Reconciler:
         except NotStarted as error:
             return Outcome("failed", f"HAProxy does not start: {error}", findings)
 
+    def _idle(self) -> Outcome:
+        """Nothing asks for an HAProxy; or what does is at fault, all of it."""
+        reason = "nothing to listen on, so HAProxy is not started"
+        errors = self.wish.findings
+        if not errors:
+            return Outcome("applied", reason, self.wish.warnings)
+        text = "; ".join((*map(_line, errors), reason))
+        return Outcome("degraded", text, (*errors, *self.wish.warnings))
+
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""
         if instance is self._adopted:
@@ -229,12 +238,16 @@ class Reconciler:
         self.standing.recall(text, instance.generation)
         # Whoever wrote the file may have ended before it was loaded.
         self.standing.recall(self._replaced(), instance.generation)
+        for name, stanza in self.standing.proven.items():
+            if stanza.agent and name in instance.live:
+                wanted = self.membership.servers(stanza, instance.live)
+                instance.live[name] = excuse(stanza, wanted, instance.live[name], adopted=True)
         self._dirty = set(self.membership.stanzas)
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         self.parity.postpone(instance.took)
         self.writer.want()
         if "\npeers " in text:
-            self.control.warm_up()
+            self.control.warm_up(text.count("\n    peer "))
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)
 
     def _replaced(self) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.files import NotActivated
 from lighthouse.haproxy import binds, candidate
+from lighthouse.haproxy.binds import Spot
 from lighthouse.haproxy.candidate import Candidate, blame
 from lighthouse.haproxy.control import Control
 from lighthouse.haproxy.instance import Instance
@@ -103,7 +104,7 @@ class Reloading:
     def _reload(self, instance: Instance, reason: str) -> Outcome | bool:
         """Whether it was done, or an outcome that says why not."""
         peers = self._membership.peers()
-        held = self._control.held()
+        held = self._held()
         found = self._wish.choose(self._standing.proven, peers, instance.live, held)
         if found.skeleton.generation == instance.generation and not self.reasons:
             self._standing.settle(found.skeleton)
@@ -111,7 +112,7 @@ class Reloading:
         if (hold := self._shrinkage(found)) is not None:
             return hold
         self._writer.wait()
-        ours = [stanza.cluster for stanza in found.skeleton.stanzas]
+        ours = [stanza.cluster for stanza in found.skeleton.stanzas if not stanza.agent]
         try:
             self._control.reload(found.chunks, reason, ours)
         except NotActivated as error:
@@ -120,6 +121,13 @@ class Reloading:
         self.reasons.clear()
         self._standing.settle(found.skeleton)
         return True
+
+    def _held(self) -> frozenset[Spot] | None:
+        """Where HAProxy listens; what it has been proven to is its own, whatever a look says."""
+        held = self._control.held()
+        stanzas = self._standing.proven.values()
+        proven = (spot for stanza in stanzas for spot in stanza.facts.spots)
+        return None if held is None else held.union(proven)
 
     def _shrinkage(self, found: Candidate) -> Outcome | None:
         """What keeps a configuration from being loaded that listens to next to nothing."""

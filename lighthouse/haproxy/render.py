@@ -134,7 +134,9 @@ def _global(settings: Settings, peer_of: str | None) -> Draft:
 
 def _is_ours(line: str, settings: Settings) -> bool:
     """Whether the operator's line names our own socket, which must stand there just once."""
-    return words(line)[:3] == ("stats", "socket", settings.socket_file)
+    found = words(line)
+    path = found[2].removeprefix("unix@") if found[:2] == ("stats", "socket") and found[2:] else ""
+    return path == settings.socket_file
 
 
 def _admin(line: str, settings: Settings) -> str:
@@ -189,7 +191,7 @@ def _stats(settings: Settings) -> Draft:
     assert stats is not None
     draft.head(f"listen {STATS}", "stats")
     spot = bind_address(settings.bind_address, stats.port)
-    draft.line(f"bind {spot} {stats.bind_options}".rstrip(), "stats", "port")
+    draft.bind(spot, stats.bind_options, "stats")
     draft.line("mode http", "stats")
     draft.line("stats enable", "stats")
     draft.line(f"stats uri {stats.uri}", "stats", "uri")
@@ -204,7 +206,7 @@ def _prometheus(settings: Settings) -> Draft:
     assert exporter is not None
     draft.head(f"frontend {METRICS}", "prometheus")
     spot = bind_address(settings.bind_address, exporter.port)
-    draft.line(f"bind {spot} {exporter.bind_options}".rstrip(), "prometheus", "port")
+    draft.bind(spot, exporter.bind_options, "prometheus")
     draft.line("mode http", "prometheus")
     service = "http-request use-service prometheus-exporter"
     draft.line(f"{service} if {{ path {exporter.path} }}", "prometheus")
@@ -220,15 +222,15 @@ def _meta(settings: Settings, name: str, members: Sequence[Stanza]) -> Iterator[
     draft = Draft()
     draft.head(f"frontend {name}", "meta_clusters", name)
     spot = bind_address(settings.bind_address, meta.port)
-    draft.line(f"bind {spot} {meta.bind_options}".rstrip(), "meta_clusters", name, "port")
+    draft.bind(spot, meta.bind_options, "meta_clusters", name)
     for index, line in enumerate(meta.frontend):
         draft.line(peering.share(line, settings), "meta_clusters", name, "frontend", index)
     yield draft.chunk()
     found = [(route, member) for member in members for route in member.facts.routes]
     for route, member in found:
         conditions = Draft()
-        for line in route.conditions:
-            conditions.line(line, *route.place)
+        for line, place in route.conditions:
+            conditions.line(line, *place)
         yield conditions.chunk(member.cluster)
     for route, member in sorted(found, key=lambda pair: (pair[0].rank, pair[1].cluster)):
         choice = Draft()
@@ -241,8 +243,7 @@ def _proxy(settings: Settings, name: str, proxy: Proxy) -> Draft:
     draft = Draft()
     at = settings.bind_address if proxy.bind_address is None else proxy.bind_address
     draft.head(f"listen {name}", "proxies", name)
-    spot = f"{bind_address(at, proxy.port)} {proxy.bind_options}".rstrip()
-    draft.line(f"bind {spot}", "proxies", name, "port")
+    draft.bind(bind_address(at, proxy.port), proxy.bind_options, "proxies", name)
     for index, line in enumerate(proxy.options):
         draft.line(peering.share(line, settings), "proxies", name, "options", index)
     for index, server in enumerate(proxy.upstreams):

@@ -56,11 +56,11 @@ class Need(msgspec.Struct, frozen=True):
     mark: str = ""
 
 
-def need(node: Node, allowed: tuple[str, ...]) -> Need:
-    """The need of a node that may set the ``allowed`` options."""
+def need(node: Node, allowed: tuple[str, ...], http: bool = True) -> Need:
+    """The need of a node that may set the ``allowed`` options, in a backend that is ``http``."""
     if not allowed or not node.metadata:
         return Need(node)
-    options, _ = read(allowed, node.metadata)
+    options, _ = read(allowed, node.metadata, http)
     digest = hashlib.blake2b(" ".join(options).encode(), digest_size=3).hexdigest()
     return Need(node, options, f"_{digest}") if options else Need(node)
 

@@ -15,6 +15,9 @@ from lighthouse.messages import Problem
 from lighthouse.peer import DEFAULT_PORT
 from lighthouse.schema import Invalid, convert, unknown
 
+PEERS: Final = "lighthouse"
+"""The name of our section of peers; a table may also name it as 2016 did, after any cluster."""
+
 _HEADER: Final = re.compile(r"([a-z-]+) ([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?: (\S*:[0-9]+))?")
 
 
@@ -192,6 +195,9 @@ def _header(text: str) -> Iterator[Problem]:
         yield Problem(("extra_sections", text), f"'{kind}' has a key of its own")
     elif found is None or kind not in SECTIONS:
         what = "expected a section and its name, such as 'listen admin'"
+        yield Problem(("extra_sections", text), what)
+    elif (kind, found[2]) == ("peers", PEERS):
+        what = f"'{PEERS}' is the section of lighthouse itself; give yours another name"
         yield Problem(("extra_sections", text), what)
 
 

@@ -1,6 +1,6 @@
 """What one cluster adds to the configuration, apart from its servers: a pure function."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ from lighthouse.haproxy.binds import Spot
 from lighthouse.haproxy.directive import as_lines, begins, last, words
 from lighthouse.haproxy.draft import Draft
 from lighthouse.haproxy.growth import Growth, growth
+from lighthouse.haproxy.nodeoption import most
 from lighthouse.haproxy.peering import share
 from lighthouse.haproxy.routes import Place, Route, routes
 from lighthouse.haproxy.section import Section
@@ -21,11 +22,16 @@ _DROPPED: Final = {"enabled": 1, "weight": 2, "init-addr": 2}
 server that is up and gets nothing, the weight is the node's, and addresses are literal."""
 
 
+_MOST_WORDS: Final = 50
+"""Of options; the other words of a server's line or command, a cookie's too, make up 14."""
+
+
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What has to be known of a cluster's text beside the text itself.
 
     ``own`` are the names (with a ``*``: the beginnings of names) of servers that stand in the
-    text, which are none of our business. ``cookie``: each server is given one.
+    text, which are none of our business. ``cookie``: each server is given one. ``tcp``: HAProxy
+    does not look into what servers answer.
     """
 
     options: tuple[str, ...] = ()
@@ -37,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     cookie: bool = False
     slots: int | None = None
     node_options: tuple[str, ...] = ()
+    tcp: bool = False
 
 
 class Stanza(msgspec.Struct, frozen=True):
@@ -67,6 +74,10 @@ class Built(msgspec.Struct, frozen=True):
 def build(settings: Settings, name: str, section: Section, meta: str | None) -> Built:
     """The stanza of a cluster with this section.
 
+    The options of servers stand there once for all of them, behind the fixed ones: a cluster
+    that has no member yet is checked with them, and the authorities that they name are
+    loaded, without which HAProxy takes no server that names them at run time.
+
     A frontend without a mode takes its backend's: options that keep reloads from breaking
     connections are ignored by a TCP frontend, even before an HTTP backend.
     """
@@ -79,8 +90,15 @@ def build(settings: Settings, name: str, section: Section, meta: str | None) -> 
         draft.line(share(line, settings), "backend", index)
     for index, server in enumerate(section.default_servers):
         draft.line(_default_server(server, index), "default_servers", index)
+    if given := tuple(_kept(section.options)):
+        draft.line(f"default-server {' '.join(given)}", "server_options")
     options = tuple(_options(settings, section))
     cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
+    mode = last(section.backend, "mode") or last(settings.defaults, "mode")
+    allowed = tuple(dict.fromkeys((*settings.node_options, *section.node_options)))
+    if allowed and len(options) + most(allowed) > _MOST_WORDS:
+        text = "'server_options' and 'node_options' may come to more than the 64 words of a line"
+        raise ValueError(text)
     facts = Facts(
         options,
         growth(section.backend, settings.defaults, options, section.slots is not None),
@@ -90,7 +108,8 @@ def build(settings: Settings, name: str, section: Section, meta: str | None) -> 
         tuple(routes(name, section)) if meta is not None else (),
         bool(cookie) and "dynamic" not in cookie and "cookie" not in options,
         section.slots,
-        tuple(dict.fromkeys((*settings.node_options, *section.node_options))),
+        allowed,
+        mode[1:2] != ("http",),
     )
     draft.line(f"{FACTS}{msgspec.json.encode(facts).decode()}")
     return Built(Stanza(name, draft.text, facts), draft.places)
@@ -118,8 +137,7 @@ def upstream(server: Upstream, name: str) -> str:
 def _frontend(draft: Draft, settings: Settings, name: str, section: Section) -> None:
     draft.head(f"frontend {name}")
     if section.port is not None:
-        spot = bind_address(settings.bind_address, section.port)
-        draft.line(f"bind {spot} {section.bind_options}".rstrip(), "port")
+        draft.bind(bind_address(settings.bind_address, section.port), section.bind_options)
     for index, line in enumerate(as_lines(section.bind)):
         draft.line(f"bind {line}", "bind", *([] if isinstance(section.bind, str) else [index]))
     for index, line in enumerate(section.frontend):
@@ -151,7 +169,11 @@ def _options(settings: Settings, section: Section) -> Iterator[str]:
         found = words(line)
         if found[:1] == ("default-server",):
             given += found[1:]
-    given += section.options
+    yield from _kept((*given, *section.options))
+
+
+def _kept(given: Sequence[str]) -> Iterator[str]:
+    """The words of server options without those that are never spelled out."""
     place = 0
     while place < len(given):
         dropped = _DROPPED.get(given[place], 0)
