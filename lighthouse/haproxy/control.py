@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from lighthouse.files import FileTarget
+from lighthouse.files import FileTarget, NotActivated
 from lighthouse.haproxy import binds, process
 from lighthouse.haproxy.allowance import Allowance
 from lighthouse.haproxy.binds import Spot
@@ -17,7 +17,7 @@ from lighthouse.haproxy.draft import Chunk, text_of
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.process import NotReloaded, NotStarted, Processes
 from lighthouse.haproxy.proof import missing
-from lighthouse.haproxy.render import carries_states, file_of, generation_in
+from lighthouse.haproxy.render import carries_states, file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime import Lost
 from lighthouse.haproxy.settings import Settings
 
@@ -149,18 +149,16 @@ class Control:
         self.failure = None
         if self.instance is not None and carries_states(self.settings):
             self._keep_states(carried(self.instance.states(), text, ours))
-        failed = generation_in(text)
         try:
-            self.target.install(file_of(chunks), active=False)
-            failed = ""
-            self.reload_count += 1
-            self.reloads = [*self.reloads[-4:], reason]
-        except OSError:
-            failed = ""
+            self.target.install(file_of(chunks), active=False, good=self._is_good())
+        except NotActivated:
+            self.allowance.note(began, time.monotonic(), generation_in(text))
             raise
         finally:
-            self.allowance.note(began, time.monotonic(), failed)
             self._keep_states(NOTHING)
+        self.allowance.note(began, time.monotonic())
+        self.reload_count += 1
+        self.reloads = [*self.reloads[-4:], reason]
 
     def bound_old(self) -> None:
         """End the worker that has been replaced longest, if there are too many of them."""
@@ -181,6 +179,8 @@ class Control:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
         before = self.instance.pid if self.instance else None
         self.drop()
+        if self.failure is not None and self._goes_on():
+            return
         try:
             if self.settings.command:
                 process.command(self.settings.command)
@@ -192,6 +192,28 @@ class Control:
             self.failure = self.failure or error
             raise
 
+    def _goes_on(self) -> bool:
+        """Whether, the new file having failed, a worker serves the one that was put back."""
+        try:
+            instance = Instance.attach(self.settings.socket_file, _SETTLE)
+        except OSError:
+            return False
+        if missing(instance, self._text()):
+            instance.close()
+            return False
+        self.instance = instance
+        return True
+
+    def _is_good(self) -> bool:
+        """Whether the file is what runs, or an operator's; not what a killed worker tried."""
+        if not is_intact(self.target.read() or b"") or not self.target.version(1).exists():
+            return True
+        running = self.instance.generation if self.instance else ""
+        return generation_in(self._text()) == running
+
+    def _text(self) -> str:
+        return (self.target.read() or b"").decode("utf-8", "replace")
+
     def _reloaded(self) -> int | None:
         try:
             return process.reload(self.settings.master)
@@ -202,7 +224,7 @@ class Control:
 
     def _prove(self, worker: int | None, former: int | None = None) -> Instance:
         """The worker that serves the file; ``former`` is the one that must be replaced by it."""
-        text = (self.target.read() or b"").decode("utf-8", "replace")
+        text = self._text()
         deadline = time.monotonic() + _PROOF
         while True:
             left = deadline - time.monotonic()
