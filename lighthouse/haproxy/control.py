@@ -114,7 +114,6 @@ class Control:
         """Start HAProxy on the file; raises ``NotStarted``."""
         if time.monotonic() - self._started_at < _SETTLE:
             raise NotStarted("HAProxy ended as soon as it had been started")
-        self._started_at = time.monotonic()
         self._keep_states(NOTHING)
         stuck = self._predecessor or process.running(self.settings)
         try:
@@ -126,6 +125,7 @@ class Control:
         except (OSError, NotReloaded) as error:
             raise NotStarted(str(error)) from error
         self._predecessor = None
+        self._started_at = time.monotonic()
         self.starts += 1
         log.info("HAProxy has been started (%s)", self.settings.command or self.binary)
         if stuck is not None:
@@ -218,8 +218,15 @@ class Control:
         try:
             return process.reload(self.settings.master)
         except OSError:
-            log.warning("the master's socket does not answer; HAProxy is replaced")
-        process.start(self.binary, self.settings, process.running(self.settings))
+            log.warning("the master's socket does not answer")
+        former = process.running(self.settings)
+        if former is not None and not os.path.exists(self.settings.master):
+            # its signal asks for the same, and brings the socket back
+            process.end(former, signal.SIGUSR2)
+            return None
+        process.start(self.binary, self.settings, former)
+        if former is not None:
+            _put_down(former)
         return None
 
     def _prove(self, worker: int | None, former: int | None = None) -> Instance:
@@ -292,8 +299,14 @@ class Control:
 
 
 def _put_down(master: int) -> None:
-    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end."""
+    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end.
+
+    A master is woken to hear of it, so that its worker may finish; a worker is killed.
+    """
     for pid in process.family(master):
-        if process.is_stopped(pid):
+        if process.is_stopped(pid) and pid == master:
+            log.warning("HAProxy's master %d is stopped, and is told to go on and end", pid)
+            process.end(pid, signal.SIGCONT)
+        elif process.is_stopped(pid):
             log.warning("HAProxy's process %d is stopped, and is killed", pid)
             process.end(pid, signal.SIGKILL)

@@ -83,6 +83,23 @@ def test_a_socket_that_is_removed(world: World, http_nodes: Http, name: str) -> 
     eventually(lambda: path.exists(), 5, f"{name} is back")
 
 
+def test_a_reload_without_the_masters_socket_fails_no_request(
+    world: World, http_nodes: Http
+) -> None:
+    port = settled(world, http_nodes)
+    (world.directory / "haproxy.sock.master").unlink()
+    (other,) = free_ports(1)
+    web = cluster("web", port, http_nodes.nodes)
+    load, master = Load(port), world.master
+    assert world.sync(web, cluster("x", other, http_nodes.nodes)).kind == "applied"
+    assert world.master == master
+    assert get(other)[0] == 200
+    seen = load.done
+    eventually(lambda: load.done > seen + 50)
+    load.close()
+    assert load.failures == []
+
+
 def test_a_stopped_worker_is_noticed_and_no_request_hangs(
     world: World, http_nodes: Http, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,6 +116,20 @@ def test_a_stopped_worker_is_noticed_and_no_request_hangs(
     for _ in range(10):
         assert get(port)[0] == 200
     everything_works(world, http_nodes, port)
+
+
+def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Http) -> None:
+    port = settled(world, http_nodes)
+    master = world.master or 0
+    os.kill(master, signal.SIGSTOP)
+    try:
+        everything_works(world, http_nodes, port)
+        eventually(lambda: not process.is_stopped(master))
+        # a former worker must not go on taking a share of the connections
+        eventually(lambda: served(port, 40) == {str(n.port) for n in http_nodes.nodes[:2]})
+    finally:
+        if process.is_stopped(master):
+            os.kill(master, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["worker", "both"])

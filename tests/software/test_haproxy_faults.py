@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import allowance, process, reloading, writer
+from lighthouse.haproxy import allowance, process, reloading, render, writer
+from lighthouse.haproxy.draft import Chunk
 from tests.software.haproxy_traffic import admin_states, drive, old_workers, world_of
 from tests.software.haproxy_world import (
     BINARIES,
@@ -221,6 +223,31 @@ def test_a_disk_that_fills_up_in_a_reload_keeps_the_last_good_file(
     assert get(one)[0] == 200
 
 
+@pytest.mark.parametrize("victim", ["master", "worker"])
+def test_a_death_beside_a_candidate_that_does_not_start(
+    world: World, http: Http, victim: str
+) -> None:
+    """HAProxy lets it pass with ``-c``, and cannot run it: the last good file is started."""
+    (one,) = free_ports(1)
+    web = cluster("web", one, http.nodes)
+    world.sync(web)
+    until_file(world, http.nodes)
+    worker = world.worker
+    world.extra = {"global": ["maxconn 500000000"]}
+    assert world.sync(web).kind == "failed"
+    drive(world, lambda: get(one)[0] == 200)
+    before = world.text
+    pid = world.master if victim == "master" else worker
+    os.kill(pid or 0, 9)
+    said = drive(world, lambda: world.worker != worker and get(one)[0] == 200)
+    assert world.text == before
+    last = said[-1] if said else world.again()
+    assert last.kind == "failed"
+    assert "maxconn" in last.reason or "FD" in last.reason or "fd" in last.reason, last.reason
+    world.extra = {}
+    assert world.sync(web).kind in ("applied", "unchanged")
+
+
 def test_the_budget_of_an_hour(world: World, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     world.extra = {"reloads_per_hour": 2, "reload_interval": 0.1}
     one, *ports = free_ports(4)
@@ -338,6 +365,63 @@ def test_a_slot_with_another_node_keeps_no_port_over_a_reload(world: World, http
     assert world.plugin.status()["reloads"] == 1
     assert served(one) == {str(http.nodes[2].port)}
     assert get(two)[0] == 200
+
+
+def test_a_port_taken_while_haproxy_was_dead_costs_only_its_cluster(
+    world: World, http: Http
+) -> None:
+    one, two = free_ports(2)
+    web, x = cluster("web", one, http.nodes), cluster("x", two, http.nodes)
+    world.sync(web, x)
+    until_file(world, [*http.nodes])
+    worker, master = world.worker, world.master
+    os.kill(master or 0, signal.SIGKILL)
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def taken() -> bool:
+            stranger.bind(("127.0.0.1", two))
+            stranger.listen()
+            return True
+
+        eventually(taken)
+        said = drive(world, lambda: get(one)[0] == 200)
+        assert world.worker != worker
+        assert said[-1].kind == "degraded"
+        assert "x: cannot bind" in said[-1].reason
+    drive(world, lambda: world.again() and get(two)[0] == 200)
+
+
+def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Http) -> None:
+    """It had written the candidate, and was killed before HAProxy refused to run it."""
+    (one,) = free_ports(1)
+    web = cluster("web", one, http.nodes)
+    world.sync(web)
+    until_file(world, http.nodes)
+    path = Path(world.config["config_file"])
+    before, worker = world.text, world.worker
+    tried = before.rpartition("# written by lighthouse")[0]
+    tried = tried.replace(render.generation_in(tried), "0" * 24)
+    tried = tried.replace("    hard-stop-after", "    maxconn 500000000\n    hard-stop-after")
+    world.restart_worker()
+    path.replace(path.with_name(".haproxy.cfg.1"))
+    path.write_bytes(render.file_of([Chunk("", tried)]))
+    world.extra = {"global": ["maxconn 500000000"]}
+    outcome = world.sync(web)
+    assert outcome.kind == "failed"
+    assert "was taken back" in outcome.reason
+    assert (world.text, world.worker) == (before, worker)
+    # and when HAProxy has died as well
+    world.restart_worker()
+    path.replace(path.with_name(".haproxy.cfg.1"))
+    path.write_bytes(render.file_of([Chunk("", tried)]))
+    os.kill(world.master or 0, signal.SIGKILL)
+    eventually(lambda: world.master is None)
+    outcome = world.sync(web)
+    assert outcome.kind == "failed"
+    assert "the last good configuration is started" in outcome.reason
+    assert get(one)[0] == 200
+    assert world.text == before
 
 
 def test_a_refused_candidate_is_not_checked_with_every_change(world: World, http: Http) -> None:
