@@ -5,14 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from lighthouse.files import FileTarget, NotActivated
-from lighthouse.haproxy import binds, process
+from lighthouse.haproxy import adoption, binds, process
 from lighthouse.haproxy.allowance import Allowance
 from lighthouse.haproxy.binds import Spot
-from lighthouse.haproxy.carry import NOTHING, carried
+from lighthouse.haproxy.carry import NOTHING, carried, hand_on
 from lighthouse.haproxy.draft import Chunk, text_of
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.process import NotReloaded, NotStarted, Processes
@@ -27,10 +26,6 @@ _PROOF: Final = 5.0
 _SETTLE: Final = 1.0
 _COLD: Final = 6.0
 """A reload within the first seconds of a cold start loses the stick tables."""
-
-
-class Stranger(RuntimeError):
-    """Whoever answers on our socket is not the HAProxy of our configuration file."""
 
 
 class Control:
@@ -59,7 +54,7 @@ class Control:
     def attach(self) -> Instance | None:
         """The running worker, None if HAProxy does not run under these settings.
 
-        Raises ``Stranger``.
+        Raises ``adoption.Stranger``.
         """
         if self.instance is not None and self.instance.runtime.lost:
             log.warning("the connection to HAProxy's worker %d is gone", self.instance.pid)
@@ -69,14 +64,15 @@ class Control:
         master = process.running(self.settings)
         if any(process.is_stopped(pid) for pid in (master, self._doubted) if pid is not None):
             return None
+        found = None
         try:
-            self.instance = Instance.attach(self.settings.socket_file)
+            found = Instance.attach(self.settings.socket_file)
         except OSError:
             if master is not None:
-                self.instance = self._patiently()
-        if self.instance is not None:
-            self._identify(self.instance)
-            self._newest(self.instance)
+                found = self._patiently()
+        if found is not None:
+            self.instance = adoption.newest(found, self.settings, self._text())
+            self._keep_states(NOTHING)
         return self.instance
 
     def confirm(self) -> None:
@@ -257,43 +253,12 @@ class Control:
             log.warning("HAProxy runs, but its socket does not answer: %s", error)
             return None
 
-    def _identify(self, instance: Instance) -> None:
-        """Whether this is our HAProxy: its files, and whose it is. Raises ``Stranger``."""
-        config = self.settings.config_file
-        uid = instance.runtime.owner()
-        fault = ""
-        seen = Path(f"/proc/{instance.pid}").exists()
-        if seen and not process.runs_on(instance.pid, config):
-            fault = f"was not started on {config}"
-        elif os.geteuid() and uid not in (0, os.geteuid()):
-            fault = f"belongs to user {uid}"
-        if fault:
-            self.drop()
-            who = f"the HAProxy at {self.settings.socket_file} (pid {instance.pid})"
-            raise Stranger(f"{who} {fault}; it is left alone")
-
-    def _newest(self, instance: Instance) -> None:
-        """Wait out a reload that somebody has under way, and attach to what comes of it."""
-        if self.settings.command:
-            return
-        try:
-            found = process.processes(self.settings.master)
-        except OSError:
-            return
-        if found.workers and found.workers[0] != instance.pid:
-            self.drop()
-            self.instance = Instance.attach(self.settings.socket_file, _SETTLE)
-
     def _keep_states(self, text: str) -> None:
         """Write the file of states; a reload without it is a reload without memory."""
         if not carries_states(self.settings):
             return
         try:
-            descriptor = os.open(
-                self.settings.states, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644
-            )
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+            hand_on(self.settings.states, text)
         except OSError as error:
             log.warning("%s cannot be written: %s", self.settings.states, error.strerror)
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.control import Control, Stranger
+from lighthouse.haproxy.adoption import Stranger
+from lighthouse.haproxy.control import Control
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.ladder import climb

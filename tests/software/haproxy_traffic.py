@@ -265,6 +265,15 @@ def wanted_servers(world: World) -> dict[str, set[str]]:
     return {c.name: {f"{n.ip}:{n.port}" for n in c.nodes} for c in world.clusters}
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, and with it all that it held open."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
 def old_workers(world: World) -> Iterable[int]:
     """The pids of replaced workers that still live."""
     found = world.plugin._reconciler

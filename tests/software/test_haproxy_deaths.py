@@ -13,7 +13,7 @@ import pytest
 
 from lighthouse.haproxy import process
 from lighthouse.haproxy.settings import parse_settings
-from tests.software.haproxy_traffic import admin_states, drive, old_workers, world_of
+from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
@@ -111,7 +111,7 @@ def test_a_stopped_worker_is_noticed_and_no_request_hangs(
     took = time.monotonic() - begun
     assert [record for record in caplog.records if "HAProxy's socket" in record.message]
     assert world.plugin.status()["starts"] == 2
-    assert not process.is_stopped(stopped)
+    eventually(lambda: is_gone(stopped))
     assert took < 10
     for _ in range(10):
         assert get(port)[0] == 200

@@ -12,7 +12,7 @@ import pytest
 
 from lighthouse.haproxy import allowance, process, reloading, render, writer
 from lighthouse.haproxy.draft import Chunk
-from tests.software.haproxy_traffic import admin_states, drive, old_workers, world_of
+from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
@@ -416,7 +416,7 @@ def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Http) 
     path.replace(path.with_name(".haproxy.cfg.1"))
     path.write_bytes(render.file_of([Chunk("", tried)]))
     os.kill(world.master or 0, signal.SIGKILL)
-    eventually(lambda: world.master is None)
+    eventually(lambda: is_gone(worker))
     outcome = world.sync(web)
     assert outcome.kind == "failed"
     assert "the last good configuration is started" in outcome.reason
