@@ -23,7 +23,7 @@ from tests.software.haproxy_traffic import filed_servers, running_servers, world
 from tests.software.haproxy_world import BINARIES, Http, Load, World, free_ports, get, served
 from tests.waiting import eventually
 
-KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "8"))
+KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))
 
 SCAN = ("read", "lseek", "newfstatat", "openat", "close", "ioctl")
 
