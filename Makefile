@@ -55,7 +55,7 @@ $(VENV)/.python:
 # What some tests run against; those tests are skipped where it cannot be had.
 tools:
 	@missing=; \
-	for tool in haproxy wrk socat; do \
+	for tool in haproxy wrk socat strace; do \
 		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

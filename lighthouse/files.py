@@ -92,19 +92,20 @@ class FileTarget:
         self._replace(content, check=True, keep=keep)
         return True
 
-    def install(self, content: bytes, active: bool = True) -> bool:
+    def install(self, content: bytes, active: bool = True, good: bool = True) -> bool:
         """Write and activate; whether there was anything to do.
 
         ``active`` is false if the software has not loaded what is in the file: then it is
-        activated though it be equal.
+        activated though it be equal. ``good`` is false if what is in the file was never proven:
+        then it is not what would be put back, but the newest version.
 
         Raises ``OSError`` or ``Refused`` with nothing touched, and ``NotActivated`` after the
         last good content was put back and activated again.
         """
         former = self.read()
         if former != content:
-            self._replace(content, check=True, keep=True)
-            self._last_good = former
+            self._replace(content, check=True, keep=good)
+            self._last_good = former if good else None
         elif active:
             return False
         try:
@@ -119,11 +120,21 @@ class FileTarget:
         if former is None:
             return False
         try:
-            self._replace(former, check=False)
+            self._put_back(former)
             self._activate()
         except (RuntimeError, OSError):
             return False
         return True
+
+    def _put_back(self, former: bytes) -> None:
+        """Where there is no room for another copy, the kept one is put back itself."""
+        try:
+            self._replace(former, check=False)
+        except OSError:
+            kept = self.version(1)
+            if kept.read_bytes() != former:
+                raise
+            os.replace(kept, self.path.resolve())
 
     def _replace(self, content: bytes, check: bool, keep: bool = False) -> None:
         target = self.path.resolve()

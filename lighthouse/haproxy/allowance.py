@@ -9,7 +9,10 @@ from typing import Final
 import msgspec
 
 AGAIN: Final = 30.0
-"""Seconds until a configuration whose reload failed is tried again."""
+"""Seconds until a configuration whose reload failed is tried again; then twice as long."""
+
+_LONGEST: Final = 600.0
+"""A reload that fails, as for an address that is taken, may keep listeners from accepting."""
 
 _HOUR: Final = 3600.0
 _FACTOR: Final = 2
@@ -33,6 +36,7 @@ class Allowance:
         self._times: Final[deque[float]] = deque(maxlen=per_hour)
         self._next = 0.0
         self._failed: tuple[str, float] = ("", 0.0)
+        self._again = AGAIN
 
     def wait(self, now: float, generation: str) -> Wait:
         """How long a reload to this generation has to wait."""
@@ -49,7 +53,9 @@ class Allowance:
         """A reload took place; ``failed`` is the generation of one that failed."""
         self._times.append(began)
         self._next = max(began + self._interval, ended + _FACTOR * (ended - began))
-        self._failed = (failed, ended + AGAIN) if failed else ("", 0.0)
+        same = failed != "" and failed == self._failed[0]
+        self._again = min(2 * self._again, _LONGEST) if same else AGAIN
+        self._failed = (failed, ended + self._again) if failed else ("", 0.0)
 
     def hold(self, until: float) -> None:
         """No reload before that time."""

@@ -1,9 +1,10 @@
-"""Health and admin states that the next worker of HAProxy starts with: a pure function.
+"""Health and admin states that the next worker of HAProxy starts with.
 
 HAProxy matches rows by backend and name, and lets a row's port win over the configuration. So
 only rows are handed over whose server the new file has at the same address and port.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -38,6 +39,13 @@ def carried(states: str, text: str, ours: Iterable[str]) -> str:
             fields["srv_admin_state"] = "0"
         rows.append(" ".join(fields.values()))
     return "\n".join(("1", header, *rows)) + "\n" if rows else NOTHING
+
+
+def hand_on(path: str, states: str) -> None:
+    """Write the file of states where the next worker finds it; raises ``OSError``."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+        file.write(states)
 
 
 def _servers(text: str) -> Iterator[tuple[str, str, tuple[str, str]]]:

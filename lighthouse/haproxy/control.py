@@ -5,19 +5,18 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
-from lighthouse.files import FileTarget
-from lighthouse.haproxy import binds, process
+from lighthouse.files import FileTarget, NotActivated
+from lighthouse.haproxy import adoption, binds, process
 from lighthouse.haproxy.allowance import Allowance
 from lighthouse.haproxy.binds import Spot
-from lighthouse.haproxy.carry import NOTHING, carried
+from lighthouse.haproxy.carry import NOTHING, carried, hand_on
 from lighthouse.haproxy.draft import Chunk, text_of
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.process import NotReloaded, NotStarted, Processes
 from lighthouse.haproxy.proof import missing
-from lighthouse.haproxy.render import carries_states, file_of, generation_in
+from lighthouse.haproxy.render import carries_states, file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime import Lost
 from lighthouse.haproxy.settings import Settings
 
@@ -29,10 +28,6 @@ _COLD: Final = 6.0
 _COLD_COMPANY: Final = 11.0
 """A reload within the first seconds of a cold start loses the stick tables: HAProxy waits five
 seconds for a predecessor to learn from, and with other peers as long again for one of them."""
-
-
-class Stranger(RuntimeError):
-    """Whoever answers on our socket is not the HAProxy of our configuration file."""
 
 
 class Control:
@@ -61,7 +56,7 @@ class Control:
     def attach(self) -> Instance | None:
         """The running worker, None if HAProxy does not run under these settings.
 
-        Raises ``Stranger``.
+        Raises ``adoption.Stranger``.
         """
         if self.instance is not None and self.instance.runtime.lost:
             log.warning("the connection to HAProxy's worker %d is gone", self.instance.pid)
@@ -71,14 +66,15 @@ class Control:
         master = process.running(self.settings)
         if any(process.is_stopped(pid) for pid in (master, self._doubted) if pid is not None):
             return None
+        found = None
         try:
-            self.instance = Instance.attach(self.settings.socket_file)
+            found = Instance.attach(self.settings.socket_file)
         except OSError:
             if master is not None:
-                self.instance = self._patiently()
-        if self.instance is not None:
-            self._identify(self.instance)
-            self._newest(self.instance)
+                found = self._patiently()
+        if found is not None:
+            self.instance = adoption.newest(found, self.settings, self._text())
+            self._keep_states(NOTHING)
         return self.instance
 
     def confirm(self) -> None:
@@ -124,7 +120,6 @@ class Control:
         """Start HAProxy on the file; raises ``NotStarted``."""
         if time.monotonic() - self._started_at < _SETTLE:
             raise NotStarted("HAProxy ended as soon as it had been started")
-        self._started_at = time.monotonic()
         self._keep_states(NOTHING)
         stuck = self._predecessor or process.running(self.settings)
         try:
@@ -136,6 +131,7 @@ class Control:
         except (OSError, NotReloaded) as error:
             raise NotStarted(str(error)) from error
         self._predecessor = None
+        self._started_at = time.monotonic()
         self.starts += 1
         log.info("HAProxy has been started (%s)", self.settings.command or self.binary)
         if stuck is not None:
@@ -159,18 +155,16 @@ class Control:
         self.failure = None
         if self.instance is not None and carries_states(self.settings):
             self._keep_states(carried(self.instance.states(), text, ours))
-        failed = generation_in(text)
         try:
-            self.target.install(file_of(chunks), active=False)
-            failed = ""
-            self.reload_count += 1
-            self.reloads = [*self.reloads[-4:], reason]
-        except OSError:
-            failed = ""
+            self.target.install(file_of(chunks), active=False, good=self._is_good())
+        except NotActivated:
+            self.allowance.note(began, time.monotonic(), generation_in(text))
             raise
         finally:
-            self.allowance.note(began, time.monotonic(), failed)
             self._keep_states(NOTHING)
+        self.allowance.note(began, time.monotonic())
+        self.reload_count += 1
+        self.reloads = [*self.reloads[-4:], reason]
 
     def bound_old(self) -> None:
         """End the worker that has been replaced longest, if there are too many of them."""
@@ -191,6 +185,8 @@ class Control:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
         before = self.instance.pid if self.instance else None
         self.drop()
+        if self.failure is not None and self._goes_on():
+            return
         try:
             if self.settings.command:
                 process.command(self.settings.command)
@@ -202,17 +198,46 @@ class Control:
             self.failure = self.failure or error
             raise
 
+    def _goes_on(self) -> bool:
+        """Whether, the new file having failed, a worker serves the one that was put back."""
+        try:
+            instance = Instance.attach(self.settings.socket_file, _SETTLE)
+        except OSError:
+            return False
+        if missing(instance, self._text()):
+            instance.close()
+            return False
+        self.instance = instance
+        return True
+
+    def _is_good(self) -> bool:
+        """Whether the file is what runs, or an operator's; not what a killed worker tried."""
+        if not is_intact(self.target.read() or b"") or not self.target.version(1).exists():
+            return True
+        running = self.instance.generation if self.instance else ""
+        return generation_in(self._text()) == running
+
+    def _text(self) -> str:
+        return (self.target.read() or b"").decode("utf-8", "replace")
+
     def _reloaded(self) -> int | None:
         try:
             return process.reload(self.settings.master)
         except OSError:
-            log.warning("the master's socket does not answer; HAProxy is replaced")
-        process.start(self.binary, self.settings, process.running(self.settings))
+            log.warning("the master's socket does not answer")
+        former = process.running(self.settings)
+        if former is not None and not os.path.exists(self.settings.master):
+            # its signal asks for the same, and brings the socket back
+            process.end(former, signal.SIGUSR2)
+            return None
+        process.start(self.binary, self.settings, former)
+        if former is not None:
+            _put_down(former)
         return None
 
     def _prove(self, worker: int | None, former: int | None = None) -> Instance:
         """The worker that serves the file; ``former`` is the one that must be replaced by it."""
-        text = (self.target.read() or b"").decode("utf-8", "replace")
+        text = self._text()
         deadline = time.monotonic() + _PROOF
         while True:
             left = deadline - time.monotonic()
@@ -238,50 +263,25 @@ class Control:
             log.warning("HAProxy runs, but its socket does not answer: %s", error)
             return None
 
-    def _identify(self, instance: Instance) -> None:
-        """Whether this is our HAProxy: its files, and whose it is. Raises ``Stranger``."""
-        config = self.settings.config_file
-        uid = instance.runtime.owner()
-        fault = ""
-        seen = Path(f"/proc/{instance.pid}").exists()
-        if seen and not process.runs_on(instance.pid, config):
-            fault = f"was not started on {config}"
-        elif os.geteuid() and uid not in (0, os.geteuid()):
-            fault = f"belongs to user {uid}"
-        if fault:
-            self.drop()
-            who = f"the HAProxy at {self.settings.socket_file} (pid {instance.pid})"
-            raise Stranger(f"{who} {fault}; it is left alone")
-
-    def _newest(self, instance: Instance) -> None:
-        """Wait out a reload that somebody has under way, and attach to what comes of it."""
-        if self.settings.command:
-            return
-        try:
-            found = process.processes(self.settings.master)
-        except OSError:
-            return
-        if found.workers and found.workers[0] != instance.pid:
-            self.drop()
-            self.instance = Instance.attach(self.settings.socket_file, _SETTLE)
-
     def _keep_states(self, text: str) -> None:
         """Write the file of states; a reload without it is a reload without memory."""
         if not carries_states(self.settings):
             return
         try:
-            descriptor = os.open(
-                self.settings.states, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644
-            )
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+            hand_on(self.settings.states, text)
         except OSError as error:
             log.warning("%s cannot be written: %s", self.settings.states, error.strerror)
 
 
 def _put_down(master: int) -> None:
-    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end."""
+    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end.
+
+    A master is woken to hear of it, so that its worker may finish; a worker is killed.
+    """
     for pid in process.family(master):
-        if process.is_stopped(pid):
+        if process.is_stopped(pid) and pid == master:
+            log.warning("HAProxy's master %d is stopped, and is told to go on and end", pid)
+            process.end(pid, signal.SIGCONT)
+        elif process.is_stopped(pid):
             log.warning("HAProxy's process %d is stopped, and is killed", pid)
             process.end(pid, signal.SIGKILL)

@@ -121,7 +121,8 @@ def check(binary: str, text: str) -> Verdict:
     alerts = tuple(line for line in said if line.startswith("[ALERT]"))
     warnings = tuple(line for line in said if line.startswith("[WARNING]"))
     if done.returncode and not alerts:
-        alerts = (f"haproxy -c ended with {done.returncode}", *said[-3:])
+        last = next((line for line in reversed(said) if line.strip()), "")
+        alerts = (f"{binary} -c ended with {done.returncode}: {last}".rstrip(": "),)
     return Verdict(done.returncode == 0, alerts, warnings)
 
 

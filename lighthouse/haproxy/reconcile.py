@@ -9,22 +9,20 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from lighthouse.balancer import Finding, Outcome
+from lighthouse.balancer import Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import candidate, recover
-from lighthouse.haproxy.binds import spots
-from lighthouse.haproxy.control import Control, Stranger
+from lighthouse.haproxy.adoption import Stranger
+from lighthouse.haproxy.control import Control
 from lighthouse.haproxy.draft import Chunk
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.ladder import climb, excuse
 from lighthouse.haproxy.membership import Membership
 from lighthouse.haproxy.parity import Parity
-from lighthouse.haproxy.process import NotStarted
 from lighthouse.haproxy.reloading import Reloading
-from lighthouse.haproxy.render import file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime import Lost
 from lighthouse.haproxy.settings import Settings
 from lighthouse.haproxy.standing import Standing
+from lighthouse.haproxy.starting import Starting
 from lighthouse.haproxy.status import describe
 from lighthouse.haproxy.tally import Tally
 from lighthouse.haproxy.wish import Wish
@@ -50,6 +48,9 @@ class Reconciler:
         self.parity: Final = Parity(self.membership, self.standing)
         self.reloading: Final = Reloading(
             self.control, self.membership, self.wish, self.standing, self.writer
+        )
+        self.starting: Final = Starting(
+            self.control, self.membership, self.wish, self.standing, self.writer, self.reloading
         )
         self.tally: Final = Tally()
         self._dirty: set[str] = set()
@@ -109,7 +110,7 @@ class Reconciler:
             return Outcome("failed", str(error))
         started = instance is None
         if instance is None:
-            begun = self._start()
+            begun = self.starting.step()
             if isinstance(begun, Outcome):
                 return begun
             instance = begun
@@ -156,7 +157,7 @@ class Reconciler:
         if hindrance is not None and (hindrance.kind != "held" or not errors):
             findings = (*hindrance.findings, *errors, *warnings)
             return Outcome(hindrance.kind, hindrance.reason, findings)
-        faults = [_line(finding) for finding in errors]
+        faults = list(self.wish.lines)
         if self.writer.error:
             faults.append(self.writer.error)
         if self.writer.edited:
@@ -182,52 +183,6 @@ class Reconciler:
         if self.standing.frame is None or instance is None:
             return None
         return self.membership.fill(self.standing.frame, instance.live)
-
-    def _start(self) -> Instance | Outcome:
-        """HAProxy does not run: start it, on the last good file if the wanted one is refused."""
-        target = self.control.target
-        self.writer.wait()
-        there = target.read()
-        text = (there or b"").decode("utf-8", "replace")
-        live = recover.lives(text)
-        if there is not None and is_intact(there):
-            self.standing.recall(text, generation_in(text))
-        findings: tuple[Finding, ...] = ()
-        try:
-            chunks = None
-            if self.standing.frame is not None:
-                wanted = self.wish.frame(self.standing.proven, self.standing.peers)
-                if wanted.generation == self.standing.frame.generation:
-                    chunks = self.membership.fill(self.standing.frame, live)
-            if chunks is None:
-                held = self.control.held()
-                peers = self.membership.peers()
-                chunks = self.wish.choose(self.standing.proven, peers, live, held).chunks
-            if not any(True for chunk in chunks for _ in spots(chunk.text)):
-                return self._idle()
-            target.write(file_of(chunks), keep=there is not None and not is_intact(there))
-        except candidate.Refused as error:
-            if there is None:
-                return Outcome("failed", f"HAProxy is not started: {error}", error.findings)
-            findings = error.findings
-            log.warning("the last good configuration is started, for: %s", error)
-        except OSError as error:
-            if there is None:
-                return Outcome("failed", f"{target.path} cannot be written: {error.strerror}")
-            self.writer.failed(error)
-        try:
-            return self.control.start()
-        except NotStarted as error:
-            return Outcome("failed", f"HAProxy does not start: {error}", findings)
-
-    def _idle(self) -> Outcome:
-        """Nothing asks for an HAProxy; or what does is at fault, all of it."""
-        reason = "nothing to listen on, so HAProxy is not started"
-        errors = self.wish.findings
-        if not errors:
-            return Outcome("applied", reason, self.wish.warnings)
-        text = "; ".join((*map(_line, errors), reason))
-        return Outcome("degraded", text, (*errors, *self.wish.warnings))
 
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""
@@ -282,7 +237,3 @@ class Reconciler:
             reasons[failure.backend] = f"{failure.backend}: {failure.reason}"
         self.tally.add(climbs)
         return sum(len(way.gain) + len(way.lose) for way in climbs)
-
-
-def _line(finding: Finding) -> str:
-    return f"{finding.cluster}: {finding.message}" if finding.cluster else finding.message

@@ -29,6 +29,9 @@ CROWDED: Final = 60.0
 
 _LOOK: Final = 1.0
 
+AGAIN: Final = 5.0
+"""Seconds until what HAProxy refused, or could not be written, is tried again."""
+
 
 class Reloading:
     """Decides on reloads and does them; ``reasons`` are those of single backends."""
@@ -49,6 +52,7 @@ class Reloading:
         self._wanted_since: float | None = None
         self._shrunk_since: float | None = None
         self._failed: tuple[str, Outcome] | None = None
+        self._again_at = 0.0
         self.due: float | None = None
         self.reasons: Final[dict[str, str]] = {}
 
@@ -67,15 +71,31 @@ class Reloading:
             done = self._reload(instance, reason)
         except candidate.Refused as error:
             text = f"{error}; the last good configuration stays"
-            return Outcome("failed", text, error.findings), False
+            return self._put_off(wanted, Outcome("failed", text, error.findings)), False
         except Lost:
             raise
         except OSError as error:
-            return Outcome("degraded", f"{self._control.settings.config_file}: {error}"), False
+            text = f"{self._control.settings.config_file} cannot be written: {error.strerror}"
+            self._writer.want()
+            outcome = Outcome("degraded", f"{text}; waiting: {reason}")
+            return self._put_off(wanted, outcome), False
         if not isinstance(done, bool):
             return done, False
         self._wanted_since = self._shrunk_since = self._failed = None
         return None, done
+
+    def refuse(self, generation: str, outcome: Outcome) -> None:
+        """HAProxy could not even be started with this one."""
+        now = time.monotonic()
+        self._control.allowance.note(now, now, generation)
+        self._failed = (generation, outcome)
+
+    def _put_off(self, wanted: Skeleton, outcome: Outcome) -> Outcome:
+        """Nothing was touched; members must not wait for the next try of the same."""
+        self._failed = (wanted.generation, outcome)
+        self._again_at = time.monotonic() + AGAIN
+        self.due = self._again_at
+        return outcome
 
     def _reason(self, instance: Instance, wanted: Skeleton) -> str:
         if wanted.generation != instance.generation:
@@ -85,9 +105,11 @@ class Reloading:
     def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
         """Why a reload has to wait, if it has to; ``due`` says until when."""
         wait = self._control.allowance.wait(now, wanted.generation)
-        if wait.seconds > 0:
-            self.due = now + wait.seconds
-            if self._failed is not None and self._failed[0] == wanted.generation:
+        known = self._failed is not None and self._failed[0] == wanted.generation
+        seconds = max(wait.seconds, self._again_at - now if known else 0.0)
+        if seconds > 0:
+            self.due = now + seconds
+            if self._failed is not None and known:
                 return self._failed[1]
             if wait.spent:
                 text = f"{wait.reason}: only members are kept up for {wait.seconds:.0f} s more"

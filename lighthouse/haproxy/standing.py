@@ -24,6 +24,10 @@ class Standing:
             self.proven = recover(text)
             self.peers = peering.standing(text)
 
+    def forget(self) -> None:
+        """Something else runs."""
+        self.frame, self.proven, self.peers = None, {}, frozenset()
+
     def settle(self, frame: Skeleton) -> bool:
         """This skeleton is what runs; whether that is news."""
         if self.frame is frame:

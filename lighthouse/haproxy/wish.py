@@ -53,6 +53,12 @@ class Wish:
         found |= {name: refusal.findings for name, refusal in self._refusals.items()}
         return (*self.settings_faults, *(f for name in sorted(found) for f in found[name]))
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The findings in words, each behind its cluster's name."""
+        found = self.findings
+        return tuple(f"{f.cluster}: {f.message}" if f.cluster else f.message for f in found)
+
     def reconsider(self, afresh: bool) -> None:
         """The stanzas have changed; ``afresh``: give the refused ones another chance."""
         self._frame = None

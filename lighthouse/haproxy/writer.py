@@ -34,7 +34,7 @@ class Writer:
         self._target: Final = target
         self._render: Final = render
         self._thread: Final = ThreadPoolExecutor(1, "file")
-        self._running: Future[str] | None = None
+        self._running: Future[tuple[str, tuple[int, ...]]] | None = None
         self._since: float | None = None
         self._due: float | None = None
         self._seen: tuple[int, ...] = ()
@@ -94,21 +94,26 @@ class Writer:
         if chunks is not None:
             self._running = self._thread.submit(self._write, chunks)
 
-    def _write(self, chunks: tuple[Chunk, ...]) -> str:
-        """Where somebody has edited the file, which is left alone then; else it is written."""
+    def _write(self, chunks: tuple[Chunk, ...]) -> tuple[str, tuple[int, ...]]:
+        """Where somebody has edited the file, which is left alone then; else it is written.
+
+        With the mark of what was seen or written: whoever touches the file later leaves another.
+        """
         content = file_of(chunks)
+        mark = _mark(self._target)
         there = self._target.read()
         if there is not None and there != content and not is_intact(there):
-            return _difference(content, there)
-        self._target.write(content)
-        return ""
+            return _difference(content, there), mark
+        if self._target.write(content):
+            mark = _mark(self._target)
+        return "", mark
 
     def _collect(self) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         try:
-            edited = running.result()
+            edited, self._seen = running.result()
         except OSError as error:
             self.failed(error)
             return
@@ -116,7 +121,6 @@ class Writer:
             log.warning("%s has been edited by hand: %s", self._target.path, edited)
         self.edited = edited
         self.error = ""
-        self._seen = _mark(self._target)
 
 
 def _mark(target: FileTarget) -> tuple[int, ...]:
