@@ -102,10 +102,10 @@ def is_traced(pid: int) -> bool:
 
 def places_in(trace: str) -> list[str]:
     """Where to kill: each call, but few of those by which all processes are looked through."""
-    counts: Counter[str] = Counter()
+    counts = Counter({"read": 1})  # in which it waits for its start
     found = []
     scanning = 0
-    for row in trace.splitlines():
+    for row in trace.splitlines()[1:]:
         name = row.split("(")[0]
         if not name.isidentifier():
             continue
