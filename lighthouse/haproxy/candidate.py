@@ -5,7 +5,7 @@ that cannot be bound) is confined to itself: its last good stanza is used, or no
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -43,6 +43,8 @@ class Refused(ValueError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("; ".join(one.message for one in findings[:3]))
         self.findings: Final = tuple(findings)
+        named = (f"{f.cluster}: {f.message}" if f.cluster else f.message for f in findings[:3])
+        self.reason: Final = "; ".join(named)
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -55,33 +57,52 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def allot(
-    settings: Settings, head: Iterable[Chunk], stanzas: Stanzas
+    settings: Settings, head: Iterable[Chunk], stanzas: Stanzas, standing: Stanzas | None = None
 ) -> tuple[dict[str, Stanza], dict[str, Finding]]:
     """The clusters that may have their addresses and names, and why the others may not.
 
-    The settings' own (whose text is ``head``) come first, then the clusters by name.
+    The settings' own (whose text is ``head``) come first, then the clusters that listen where
+    they do already (``standing`` is what runs), then the others by name. One whose new address
+    is another's stays where it is.
     """
     claims = binds.Claims()
     for chunk in head:
         claims.add(binds.spots(chunk.text), "the balancer's file")
+    former = standing or {}
     names = _names(settings)
     kept: dict[str, Stanza] = {}
     faults = {}
-    for name in sorted(stanzas):
+    for name in sorted(stanzas, key=lambda n: (_moves(stanzas[n], former.get(n)), n)):
         stanza = stanzas[name]
-        facts = stanza.facts
         if name in names:
             text = "a proxy, section or meta_cluster in the balancer's file has the same name"
             faults[name] = Finding((), text, name)
-        elif taken := [(spot, who) for spot in facts.spots if (who := claims.owner(spot))]:
-            spot, owner = taken[0]
-            faults[name] = Finding(_place(spot), f"{_shown(spot)} belongs to {owner}", name)
-        else:
-            kept[name] = stanza
-            claims.add(facts.spots, f"cluster {name}")
-            if (fault := _without_meta(settings, stanza)) is not None:
-                faults[name] = fault
+            continue
+        if (fault := _taken(stanza, claims)) is not None:
+            faults[name] = fault
+            before = former.get(name)
+            if before is None or _taken(before, claims) is not None:
+                continue
+            stanza = before
+        elif (fault := _without_meta(settings, stanza)) is not None:
+            faults[name] = fault
+        kept[name] = stanza
+        claims.add(stanza.facts.spots, f"cluster {name}")
     return kept, faults
+
+
+def _moves(stanza: Stanza, former: Stanza | None) -> bool:
+    """Whether a cluster asks for addresses that it does not have."""
+    return former is None or former.facts.spots != stanza.facts.spots
+
+
+def _taken(stanza: Stanza, claims: binds.Claims) -> Finding | None:
+    """The first address of a cluster that is somebody else's."""
+    for spot in stanza.facts.spots:
+        if (owner := claims.owner(spot)) is not None:
+            text = f"{_shown(spot)} belongs to {owner}"
+            return Finding(_place(spot), text, stanza.cluster)
+    return None
 
 
 def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]:
@@ -124,8 +145,12 @@ def confine(
     frame: Callable[[Stanzas], Skeleton],
     fill: Callable[[Skeleton], tuple[Chunk, ...]],
     judge: Callable[[tuple[Chunk, ...]], tuple[Verdict, tuple[Finding, ...]]],
+    serving: Container[str] = (),
 ) -> Candidate:
     """The largest part of what is wanted that passes; raises ``Refused`` if none does.
+
+    None does without the clusters that HAProxy is ``serving``: what runs is not given up for
+    something that has become wrong with it, such as a certificate that is away.
 
     ``frame`` makes a skeleton of those stanzas that may have their addresses, ``fill`` renders
     it with its servers; ``judge`` gives HAProxy's verdict on a text and, if that is good, what
@@ -152,6 +177,8 @@ def confine(
             before = good.get(name)
             if name not in refused and before is not None and before != use.get(name):
                 use[name] = before
+            elif name in serving:
+                raise Refused(findings)
             else:
                 use.pop(name, None)
             refused.setdefault(name, findings)

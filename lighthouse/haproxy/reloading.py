@@ -70,7 +70,7 @@ class Reloading:
         try:
             done = self._reload(instance, reason)
         except candidate.Refused as error:
-            text = f"{error}; the last good configuration stays"
+            text = f"{error.reason}; the last good configuration stays"
             return self._put_off(wanted, Outcome("failed", text, error.findings)), False
         except Lost:
             raise

@@ -98,7 +98,8 @@ class Starting:
             if wanted.generation == frame.generation and free:
                 return chunks
         peers = self._membership.peers()
-        return self._wish.choose(self._standing.proven, peers, live, held).chunks
+        proven = self._standing.proven
+        return self._wish.choose(proven, peers, live, held, running=False).chunks
 
     def _fall_back(self, there: bytes | None, failed: Outcome) -> Instance | Outcome:
         """HAProxy let it pass and does not run with it: start what ran before."""

@@ -40,6 +40,7 @@ class Wish:
         self._frame: Skeleton | None = None
         self._use: dict[str, Stanza] = {}
         self._peers: frozenset[Peer] = frozenset()
+        self._proven: Mapping[str, Stanza] = {}
         self.settings_faults: tuple[Finding, ...] = ()
         self.warnings: tuple[Finding, ...] = ()
 
@@ -72,7 +73,7 @@ class Wish:
     def frame(self, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> Skeleton:
         """The wanted skeleton; a refused cluster keeps its ``proven`` stanza, if it has one."""
         if self._frame is None or peers != self._peers:
-            self._peers = peers
+            self._peers, self._proven = peers, proven
             use = {}
             refusals = {}
             for name, stanza in self._membership.stanzas.items():
@@ -93,8 +94,9 @@ class Wish:
         peers: frozenset[Peer],
         live: Lives,
         held: frozenset[Spot] | None,
+        running: bool = True,
     ) -> Candidate:
-        """What of the wanted HAProxy accepts.
+        """What of the wanted HAProxy accepts; nothing that it serves while ``running`` is lost.
 
         ``held`` is what HAProxy listens at; addresses beyond it are bound on trial, if it is
         not None. Raises ``candidate.Refused`` if nothing passes whatever cluster is left out.
@@ -109,9 +111,16 @@ class Wish:
             return verdict, tuple(faulty_binds(chunks, wrong))
 
         self.frame(proven, peers)
+        self._proven = proven
+        serving = proven.keys() & live.keys() if running else ()
         known = {name: stanza for name, stanza in proven.items() if name in self._use}
         found = confine(
-            self._use, known, self._drawn, lambda f: self._membership.fill(f, live), judge
+            self._use,
+            known,
+            self._drawn,
+            lambda frame: self._membership.fill(frame, live),
+            judge,
+            serving,
         )
         stanzas = self._membership.stanzas
         for name, findings in found.refused.items():
@@ -123,7 +132,7 @@ class Wish:
     def _drawn(self, stanzas: Stanzas) -> Skeleton:
         """The skeleton of those that may have their addresses."""
         bare = skeleton(self._settings, (), (), self._host)
-        kept, self._conflicts = allot(self._settings, bare.head, stanzas)
+        kept, self._conflicts = allot(self._settings, bare.head, stanzas, self._proven)
         return skeleton(self._settings, tuple(kept.values()), self._peers, self._host)
 
 

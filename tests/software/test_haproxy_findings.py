@@ -32,7 +32,7 @@ def examined(world: World, *clusters: Cluster) -> tuple[Finding, ...]:
 
 CLUSTER: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ({"frontend": ["option httplog", "zork 5"]}, ("frontend", 1), "zork"),
-    ({"backend": ["mode http", "balance zork"]}, ("backend", 1), "zork"),
+    ({"backend": ["mode http", "balance zork"]}, ("backend", 1), "balance"),
     ({"backend": ["http-request zork"]}, ("backend", 0), "zork"),
     ({"server_options": "check zork"}, ("server_options",), "zork"),
     ({"server_options": ["check", "inter zork"]}, ("server_options",), "zork"),

@@ -13,6 +13,7 @@ import pytest
 
 from lighthouse.haproxy import process
 from lighthouse.haproxy.settings import parse_settings
+from tests.software.haproxy_sites import certificate
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
@@ -153,6 +154,38 @@ def test_a_taken_address_costs_only_its_cluster(world: World, http: Http) -> Non
         assert world.plugin.status()["reloads"] == 0
     assert world.again().kind == "applied"
     assert get(taken)[0] == 200
+
+
+def test_a_certificate_that_is_away_takes_no_cluster_off_the_air(world: World, http: Http) -> None:
+    one, two = free_ports(2)
+    path = certificate(world.directory)
+    plain = cluster("plain", one, http.nodes[:1])
+    secured = cluster("secured", two, http.nodes[:1], bind_options=f"ssl crt {path}")
+    assert world.sync(plain, secured).kind == "applied"
+    kept = path.read_bytes()
+    path.unlink()
+    (three,) = free_ports(1)
+    outcome = world.sync(plain, secured, cluster("new", three, http.nodes[:1]))
+    assert outcome.kind == "failed"
+    assert [(f.cluster, f.path) for f in outcome.findings] == [("secured", ("bind_options",))]
+    with socket.create_connection(("127.0.0.1", two)):
+        assert get(one)[0] == 200
+    path.write_bytes(kept)
+    until_kind(world, "applied")
+    assert get(three)[0] == 200
+
+
+def test_a_running_cluster_keeps_its_port(world: World, http: Http) -> None:
+    one, two = free_ports(2)
+    b = cluster("b", one, http.nodes[:1])
+    c = cluster("c", two, http.nodes[1:2])
+    world.sync(b, c)
+    moved = cluster("c", one, http.nodes[1:2])
+    outcome = world.sync(cluster("a", one, http.nodes[2:3]), b, moved)
+    assert outcome.kind == "degraded"
+    assert served(one) == {str(http.nodes[0].port)}
+    assert served(two) == {str(http.nodes[1].port)}
+    assert {f.cluster for f in outcome.findings} == {"a", "c"}
 
 
 def test_a_fault_in_the_settings_leaves_everything_as_it_was(world: World, http: Http) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from lighthouse.balancer import Finding
@@ -272,6 +273,32 @@ def test_a_last_good_stanza_that_is_no_longer_good_is_left_out() -> None:
     assert [s.cluster for s in found.skeleton.stanzas] == ["c"]
 
 
+def test_nothing_that_serves_is_given_up_for_what_has_gone_wrong_with_it() -> None:
+    given = settings()
+    before = {"b": make(given, "b", backend=["zonk"])}
+    for wanted in (before["b"], make(given, "b", backend=["zork"])):
+        use = {"b": wanted, "c": make(given, "c")}
+        with pytest.raises(Refused, match="zonk") as caught:
+            confine(use, before, framed(given), fill, judged("zork", "zonk"), {"b"})
+        assert {finding.cluster for finding in caught.value.findings} == {"b"}
+
+
+def test_who_listens_already_goes_before_who_would_like_to() -> None:
+    given = settings()
+    standing = {n: make(given, n, port=p) for n, p in (("b", 80), ("c", 81))}
+    wanted = {
+        "a": make(given, "a", port=80),
+        "b": standing["b"],
+        "c": make(given, "c", port=80),
+    }
+    kept, faults = allot(given, (), wanted, standing)
+    assert kept == standing
+    assert {name: fault.message for name, fault in faults.items()} == {
+        "a": "port 80 belongs to cluster b",
+        "c": "port 80 belongs to cluster b",
+    }
+
+
 def test_a_fault_of_the_settings_is_nobody_elses() -> None:
     given = settings(defaults=["zork"])
     with pytest.raises(Refused, match="zork"):
@@ -462,6 +489,7 @@ SERVER_LINE = re.compile(
 )
 
 
+@settings_of_hypothesis(deadline=None)
 @given(RECORDS)
 def test_hostile_records_leave_only_plain_server_lines(record: dict[str, Any]) -> None:
     try:
