@@ -39,6 +39,7 @@ setup(
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "hypothesis>=6",
             "mypy>=1.11",
             "ruff>=0.6",

@@ -23,20 +23,8 @@ import yaml
 
 from lighthouse.channel import Channel, Closed
 from lighthouse.messages import GetStatus
+from tests.ports import free_port
 from tests.waiting import eventually
-
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses at the moment, and that was not given before."""
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
-        if port not in _given:
-            _given.add(port)
-            return port
 
 
 class _Loopback(ThreadingHTTPServer):

@@ -122,6 +122,8 @@ class Starting:
             generation = generation_in(tried.decode("utf-8", "replace"))
             self._reloading.refuse(generation, outcome)
             return instance
+        with contextlib.suppress(OSError):
+            target.write(tried)
         return msgspec.structs.replace(failed, reason=f"HAProxy does not start: {failed.reason}")
 
     def _former(self, there: bytes | None, tried: bytes) -> list[bytes]:

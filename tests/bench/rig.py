@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from lighthouse.haproxy.process import find_binary
-from tests.fleet import Fleet, free_port, running
+from tests.fleet import Fleet, running
+from tests.ports import free_port
 from tests.waiting import eventually
 
 PROBE = "probe"

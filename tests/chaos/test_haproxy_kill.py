@@ -19,8 +19,9 @@ import pytest
 
 from lighthouse.haproxy import process
 from lighthouse.haproxy.settings import parse_settings
+from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers, world_of
-from tests.software.haproxy_world import BINARIES, Http, Load, World, free_ports, get, served
+from tests.software.haproxy_world import BINARIES, Http, Load, World, get, served
 from tests.waiting import eventually
 
 KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))

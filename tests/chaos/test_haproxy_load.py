@@ -15,6 +15,7 @@ import pytest
 
 from lighthouse.cluster import Cluster
 from lighthouse.node import Node
+from tests.ports import free_ports
 from tests.software.haproxy_traffic import (
     Answering,
     Long,
@@ -26,7 +27,7 @@ from tests.software.haproxy_traffic import (
     wanted_servers,
     world_of,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports, node
+from tests.software.haproxy_world import BINARIES, World, cluster, node
 
 CHANGES = int(os.environ.get("LIGHTHOUSE_CHANGES", "200"))
 RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "10"))

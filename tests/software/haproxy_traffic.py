@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 
 from lighthouse.balancer import Outcome
-from tests.software.haproxy_world import BINARIES, World, free_ports
+from tests.ports import free_ports
+from tests.software.haproxy_world import BINARIES, World
 from tests.waiting import eventually
 
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")

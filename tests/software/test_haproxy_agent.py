@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     Agent,
     ask,
@@ -15,7 +16,7 @@ from tests.software.haproxy_sites import (
     until_applied,
     weights,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports
+from tests.software.haproxy_world import BINARIES, World, cluster
 from tests.waiting import eventually
 
 

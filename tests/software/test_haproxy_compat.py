@@ -12,8 +12,9 @@ import yaml
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy import process
 from lighthouse.node import Node, parse
+from tests.ports import free_ports
 from tests.software.haproxy_sites import ask, certificate, new_world, sites
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports
+from tests.software.haproxy_world import BINARIES, World, cluster
 
 OF_2016 = """\
 config_file: "{root}/haproxy.cfg"

@@ -13,6 +13,7 @@ import pytest
 
 from lighthouse.haproxy import process
 from lighthouse.haproxy.settings import parse_settings
+from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
 from tests.software.haproxy_world import (
     BINARIES,
@@ -20,7 +21,6 @@ from tests.software.haproxy_world import (
     Load,
     World,
     cluster,
-    free_ports,
     get,
     node,
     served,

@@ -12,6 +12,7 @@ import pytest
 
 from lighthouse.haproxy import allowance, process, reloading, render, writer
 from lighthouse.haproxy.draft import Chunk
+from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
 from tests.software.haproxy_world import (
     BINARIES,
@@ -19,7 +20,6 @@ from tests.software.haproxy_world import (
     Load,
     World,
     cluster,
-    free_ports,
     get,
     served,
     until_file,

@@ -12,13 +12,13 @@ import pytest
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy import retirement
 from lighthouse.node import Node, Refused, parse
+from tests.ports import free_ports
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
     Load,
     World,
     cluster,
-    free_ports,
     get,
     node,
     served,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     ask,
     new_world,
@@ -12,7 +13,7 @@ from tests.software.haproxy_sites import (
     until_applied,
     weights,
 )
-from tests.software.haproxy_world import BINARIES, Load, World, cluster, free_ports, until_file
+from tests.software.haproxy_world import BINARIES, Load, World, cluster, until_file
 from tests.waiting import eventually
 
 EVIL: list[Any] = ["1\nlisten evil", "5;set server web/x state maint", "${HOME}", "5 disabled"]

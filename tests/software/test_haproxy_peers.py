@@ -13,8 +13,9 @@ from lighthouse.cluster import Cluster
 from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.schema import Invalid
+from tests.ports import free_ports
 from tests.software.haproxy_sites import Site, ask, new_world, sites
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports
+from tests.software.haproxy_world import BINARIES, World, cluster
 from tests.waiting import eventually
 
 TABLE = [

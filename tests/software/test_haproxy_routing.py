@@ -7,8 +7,9 @@ import pytest
 
 from lighthouse.cluster import Cluster
 from lighthouse.node import Node
+from tests.ports import free_ports
 from tests.software.haproxy_sites import Site, ask, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports
+from tests.software.haproxy_world import BINARIES, World, cluster
 
 
 @pytest.fixture(params=sorted(BINARIES))

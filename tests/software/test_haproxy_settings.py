@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lighthouse.haproxy.runtime import Runtime
+from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     ask,
     compare,
@@ -21,7 +22,7 @@ from tests.software.haproxy_sites import (
     statuses,
     until_applied,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports, node, until_file
+from tests.software.haproxy_world import BINARIES, World, cluster, node, until_file
 from tests.waiting import eventually
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give away rights")

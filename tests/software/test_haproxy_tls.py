@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.ports import free_ports
 from tests.software.haproxy_sites import Site, ask, certificate, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports, get
+from tests.software.haproxy_world import BINARIES, World, cluster, get
 from tests.waiting import eventually
 
 

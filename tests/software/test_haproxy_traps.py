@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_ports
 from tests.software.haproxy_sites import ask, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster, free_ports, until_file
+from tests.software.haproxy_world import BINARIES, World, cluster, until_file
 from tests.waiting import eventually
 
 
