@@ -20,6 +20,9 @@ EVERY: Final = 10.0
 SHARE: Final = 400
 """At least so many times the last comparison's duration, to cost next to nothing when idle."""
 
+COST: Final = 5e-6
+"""Seconds that a server takes to compare, as measured: the first time has to go by it."""
+
 SLICE: Final = 100
 """Servers that are compared in one go, so that a change in between waits for milliseconds."""
 
@@ -40,6 +43,7 @@ class Parity:
         self._standing: Final = standing
         self._ahead: list[str] = []
         self._took = 0.0
+        self._since = float("-inf")
         self.due = 0.0
         self.drift = 0
         self.summary: dict[str, Any] = {}
@@ -48,7 +52,8 @@ class Parity:
 
     def postpone(self, took: float) -> None:
         """Another worker, all of whose servers have just been read, in ``took`` seconds."""
-        self.due = time.monotonic() + max(EVERY, SHARE * took)
+        self._since = time.monotonic()
+        self.due = self._since + max(EVERY, SHARE * took)
         self._ahead = []
         self.retirement.forget()
 
@@ -60,6 +65,10 @@ class Parity:
         """Read the next slice afresh and repair what others changed there; the repairs."""
         began = time.monotonic()
         if not self._ahead:
+            pause = SHARE * COST * sum(map(len, instance.live.values()))
+            if pause > EVERY and began < self._since + pause:
+                self.due = self._since + pause
+                return 0
             self._ahead = sorted(self._both(instance), reverse=True)
             self._figures.keep(self._ahead)
             self._took = 0.0

@@ -140,13 +140,13 @@ class Reconciler:
         if now >= self.parity.due:
             steps = self.parity.step(instance, self._members)
             if self.parity.is_at_end():
-                self.writer.look()
                 self.control.processes()
         elif now >= self._confirm_at:
             steps = 0
             self.control.confirm()
         else:
             return 0
+        self.writer.look()
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         return steps
 
