@@ -31,6 +31,7 @@ from lighthouse.messages import (
     Observed,
     encode,
 )
+from lighthouse.snapshot import DiscoverySnapshot
 from lighthouse.supervisor import inbox, logs
 from lighthouse.supervisor.address import default_address
 from lighthouse.supervisor.archive import DELAY, Archive
@@ -95,7 +96,11 @@ class Supervisor:
         """Make what runs match what is known."""
         if self._replan:
             self._replan = False
-            self._crew.want({} if self._stopping else plan(self._state), now)
+            wanted = {} if self._stopping else plan(self._state)
+            for (_, name), worker in wanted.items():
+                if isinstance(worker.snapshot, DiscoverySnapshot):
+                    self._state.report.publish(name, worker.snapshot.up)
+            self._crew.want(wanted, now)
             self._timers.set("members", self._state.memberships.next_due(now), self._age)
         self._crew.dispatch(now)
 

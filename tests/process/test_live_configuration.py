@@ -185,3 +185,11 @@ def test_a_source_that_is_away_at_the_start_is_served_from_memory(fleet):
     assert recorded(fleet.record)["clusters"]["web"]["stale"] is True
     (fleet.root / "away").rename(fleet.nodes)
     eventually(lambda: not recorded(fleet.record)["clusters"]["web"]["stale"], 20)
+
+
+def test_a_service_that_is_removed_is_deregistered(fleet):
+    fleet.write("services/solo.yaml", {"port": 9, "discovery": "files"})
+    fleet.start()
+    eventually(lambda: list((fleet.nodes / "solo").glob("*.json")), 20, "it is registered")
+    (fleet.config / "services/solo.yaml").unlink()
+    eventually(lambda: not list((fleet.nodes / "solo").glob("*.json")), 20, "it is gone")
