@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from lighthouse.haproxy import process
+from lighthouse.haproxy import pid, process
 from lighthouse.haproxy.instance import Instance
 from lighthouse.haproxy.render import generation_in
 from lighthouse.haproxy.runtime import Lost
@@ -69,7 +69,7 @@ def _identify(instance: Instance, settings: Settings) -> None:
     words = _words(instance.pid)
     if words == b"":
         raise Lost(f"worker {instance.pid} is ending")
-    if words is not None and not process.runs_on(instance.pid, config):
+    if words is not None and not pid.runs_on(instance.pid, config):
         fault = f"was not started on {config}"
     elif os.geteuid() and uid not in (0, os.geteuid()):
         fault = f"belongs to user {uid}"

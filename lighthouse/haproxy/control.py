@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from lighthouse.files import FileTarget, NotActivated
-from lighthouse.haproxy import adoption, binds, process
+from lighthouse.haproxy import adoption, binds, pid, process
 from lighthouse.haproxy.allowance import Allowance
 from lighthouse.haproxy.binds import Spot
 from lighthouse.haproxy.carry import NOTHING, carried, hand_on
@@ -64,7 +64,7 @@ class Control:
         if self.instance is not None or self._predecessor is not None:
             return self.instance
         master = process.running(self.settings)
-        if any(process.is_stopped(pid) for pid in (master, self._doubted) if pid is not None):
+        if any(pid.is_stopped(one) for one in (master, self._doubted) if one is not None):
             return None
         found = None
         try:
@@ -179,7 +179,7 @@ class Control:
                 oldest.pid,
                 oldest.age,
             )
-            process.end(oldest.pid, signal.SIGTERM)
+            pid.end(oldest.pid, signal.SIGTERM)
 
     def _activate(self) -> None:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
@@ -228,7 +228,7 @@ class Control:
         former = process.running(self.settings)
         if former is not None and not os.path.exists(self.settings.master):
             # its signal asks for the same, and brings the socket back
-            process.end(former, signal.SIGUSR2)
+            pid.end(former, signal.SIGUSR2)
             return None
         process.start(self.binary, self.settings, former)
         if former is not None:
@@ -278,10 +278,10 @@ def _put_down(master: int) -> None:
 
     A master is woken to hear of it, so that its worker may finish; a worker is killed.
     """
-    for pid in process.family(master):
-        if process.is_stopped(pid) and pid == master:
-            log.warning("HAProxy's master %d is stopped, and is told to go on and end", pid)
-            process.end(pid, signal.SIGCONT)
-        elif process.is_stopped(pid):
-            log.warning("HAProxy's process %d is stopped, and is killed", pid)
-            process.end(pid, signal.SIGKILL)
+    for one in pid.family(master):
+        if pid.is_stopped(one) and one == master:
+            log.warning("HAProxy's master %d is stopped, and is told to go on and end", one)
+            pid.end(one, signal.SIGCONT)
+        elif pid.is_stopped(one):
+            log.warning("HAProxy's process %d is stopped, and is killed", one)
+            pid.end(one, signal.SIGKILL)

@@ -5,11 +5,9 @@ environment, no directory. It lives on when we end, however that happens.
 """
 
 import contextlib
-import itertools
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import psutil
 
+from lighthouse.haproxy import pid
 from lighthouse.haproxy.settings import Settings
 
 try:
@@ -169,9 +167,9 @@ def running(settings: Settings) -> int | None:
             if time.monotonic() > deadline:
                 return None
             time.sleep(_POLL)
-        pid = int(text[0])
-        if runs_on(pid, settings.config_file):
-            return pid
+        number = int(text[0])
+        if pid.runs_on(number, settings.config_file):
+            return number
     return None
 
 
@@ -240,40 +238,6 @@ def command(words: Sequence[str]) -> None:
         text = f"reload_command ended with {done.returncode}: {last}"
         alerts = tuple(line for line in said if line.startswith("[ALERT]"))
         raise NotReloaded(text.rstrip(": "), alerts)
-
-
-def runs_on(pid: int, config_file: str) -> bool:
-    """Whether a process was started on a configuration file, or on a directory that has it."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    given = [word.decode("utf-8", "replace") for word in words]
-    if config_file in given:
-        return True
-    folders = {str(parent) for parent in Path(config_file).parents}
-    named = {after.rstrip("/") for before, after in itertools.pairwise(given) if before == "-f"}
-    return given[0].endswith("haproxy") and not folders.isdisjoint(named)
-
-
-def family(pid: int) -> tuple[int, ...]:
-    """A process and all that came from it."""
-    with contextlib.suppress(psutil.Error):
-        return (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True)))
-    return ()
-
-
-def end(pid: int, number: signal.Signals) -> None:
-    """Send an HAProxy process a signal, if it is still there."""
-    with contextlib.suppress(OSError):
-        os.kill(pid, number)
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped, so that it can answer nobody."""
-    with contextlib.suppress(psutil.Error):
-        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
-    return False
 
 
 def _ask(path: str, request: bytes, within: float) -> str:

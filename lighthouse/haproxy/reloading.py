@@ -80,7 +80,7 @@ class Reloading:
             outcome = Outcome("degraded", f"{text}; waiting: {reason}")
             return self._put_off(wanted, outcome), False
         if not isinstance(done, bool):
-            return done, False
+            return self._put_off(wanted, done) if done.kind == "held" else done, False
         self._wanted_since = self._shrunk_since = self._failed = None
         return None, done
 
@@ -93,7 +93,8 @@ class Reloading:
     def _put_off(self, wanted: Skeleton, outcome: Outcome) -> Outcome:
         """Nothing was touched; members must not wait for the next try of the same."""
         self._failed = (wanted.generation, outcome)
-        self._again_at = time.monotonic() + AGAIN
+        again = time.monotonic() + AGAIN
+        self._again_at = again if self.due is None else min(again, self.due)
         self.due = self._again_at
         return outcome
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import process
+from lighthouse.haproxy import pid, process
 from lighthouse.haproxy.settings import parse_settings
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
@@ -125,11 +125,11 @@ def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Http
     os.kill(master, signal.SIGSTOP)
     try:
         everything_works(world, http_nodes, port)
-        eventually(lambda: not process.is_stopped(master))
+        eventually(lambda: not pid.is_stopped(master))
         # a former worker must not go on taking a share of the connections
         eventually(lambda: served(port, 40) == {str(n.port) for n in http_nodes.nodes[:2]})
     finally:
-        if process.is_stopped(master):
+        if pid.is_stopped(master):
             os.kill(master, signal.SIGKILL)
 
 
@@ -137,8 +137,8 @@ def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Http
 def test_deaths_under_load(world: World, http_nodes: Http, both: bool) -> None:
     port = settled(world, http_nodes)
     worker, master = world.worker, world.master or 0
-    for pid in (master, worker) if both else (worker,):
-        os.kill(pid, signal.SIGKILL)
+    for victim in (master, worker) if both else (worker,):
+        os.kill(victim, signal.SIGKILL)
     begun = time.monotonic()
     drive(world, lambda: world.worker != worker and get(port)[0] == 200)
     assert time.monotonic() - begun < 8

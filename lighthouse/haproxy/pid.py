@@ -1,0 +1,43 @@
+"""What a process is that is known by its number only, and sending it signals."""
+
+import contextlib
+import itertools
+import os
+import signal
+from pathlib import Path
+
+import psutil
+
+
+def runs_on(number: int, config_file: str) -> bool:
+    """Whether a process was started on a configuration file, or on a directory that has it."""
+    try:
+        words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    given = [word.decode("utf-8", "replace") for word in words]
+    if config_file in given:
+        return True
+    folders = {str(parent) for parent in Path(config_file).parents}
+    named = {after.rstrip("/") for before, after in itertools.pairwise(given) if before == "-f"}
+    return given[0].endswith("haproxy") and not folders.isdisjoint(named)
+
+
+def family(number: int) -> tuple[int, ...]:
+    """A process and all that came from it."""
+    with contextlib.suppress(psutil.Error):
+        return (number, *(child.pid for child in psutil.Process(number).children(recursive=True)))
+    return ()
+
+
+def end(number: int, what: signal.Signals) -> None:
+    """Send an HAProxy process a signal, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.kill(number, what)
+
+
+def is_stopped(number: int) -> bool:
+    """Whether a process is stopped, so that it can answer nobody."""
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(number).status() == psutil.STATUS_STOPPED)
+    return False
