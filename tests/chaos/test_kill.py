@@ -37,7 +37,7 @@ def test_no_request_fails_and_the_same_state_comes_back(fleet, backends, order):
         eventually(lambda: ("127.0.0.2", backends[0].port) in fleet.serving("web"), 30)
         path.unlink()
         eventually(lambda: fleet.serving("web") == served, 30)
-    assert traffic.requests > 50
+        eventually(lambda: traffic.requests > 50, 30, "some requests")
     assert traffic.failures == []
     assert fleet.haproxy_pids() == pids
     assert fleet.kill(signal.SIGTERM) == 0
