@@ -20,8 +20,8 @@ import pytest
 from lighthouse.haproxy import process
 from lighthouse.haproxy.settings import parse_settings
 from tests.ports import free_ports
-from tests.software.haproxy_traffic import filed_servers, running_servers, world_of
-from tests.software.haproxy_world import BINARIES, Http, Load, World, get, served
+from tests.software.haproxy_traffic import filed_servers, running_servers
+from tests.software.haproxy_world import BINARIES, Http, Load, World, get, new_world, served
 from tests.waiting import eventually
 
 KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))
@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture(params=sorted(BINARIES))
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with world_of(request.param) as found:
+    with new_world(request.param) as found:
         found.extra = {"reload_interval": 0.1, "reloads_per_hour": 10000}
         yield found
 

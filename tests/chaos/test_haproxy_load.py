@@ -25,9 +25,8 @@ from tests.software.haproxy_traffic import (
     old_workers,
     running_servers,
     wanted_servers,
-    world_of,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, node
+from tests.software.haproxy_world import BINARIES, World, cluster, new_world, node
 
 CHANGES = int(os.environ.get("LIGHTHOUSE_CHANGES", "200"))
 RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "10"))
@@ -41,7 +40,7 @@ pytestmark = [
 
 @pytest.fixture(params=sorted(BINARIES))
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with world_of(request.param) as found:
+    with new_world(request.param) as found:
         found.extra = {"global": ["nbthread 2", "maxconn 2000"]}
         yield found
 

@@ -8,7 +8,6 @@ import socket
 import socketserver
 import ssl
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,25 +17,11 @@ import pytest
 
 from lighthouse.balancer import Outcome
 from lighthouse.node import Node
-from tests.software.haproxy_world import BINARIES, World
+from tests.software.haproxy_world import World
 from tests.waiting import eventually
 
 _HELLO = b"\x16"
 """The first byte of every TLS connection."""
-
-
-@contextlib.contextmanager
-def new_world(binary: str) -> Iterator[World]:
-    """A world of one of ``BINARIES``; a test that asks for one that is absent is skipped."""
-    path = BINARIES[binary]
-    if not Path(path).exists():
-        pytest.skip(f"there is no {path}")
-    with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:
-        world = World(Path(directory), path)
-        try:
-            yield world
-        finally:
-            world.close()
 
 
 def certificate(directory: Path, name: str = "localhost") -> Path:

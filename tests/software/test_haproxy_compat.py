@@ -2,19 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy import process
 from lighthouse.node import Node, parse
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, certificate, new_world, sites
-from tests.software.haproxy_world import BINARIES, World, cluster
+from tests.software.haproxy_sites import ask, certificate, sites
+from tests.software.haproxy_world import World, cluster
 
 OF_2016 = """\
 config_file: "{root}/haproxy.cfg"
@@ -68,12 +66,6 @@ GLOBAL += ["log     127.0.0.1 local1 notice", "stats   socket {socket} mode 666 
 DEFAULTS = ["log      global", "option   dontlognull", "maxconn  2000", "retries  3"]
 DEFAULTS += ["timeout  connect 5s", "timeout  client  1m", "timeout  server  1m"]
 DEFAULTS += ["option   redispatch", "balance  roundrobin"]
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def of_2016(port: int, name: str) -> Node:

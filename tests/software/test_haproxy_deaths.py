@@ -14,9 +14,8 @@ import pytest
 from lighthouse.haproxy import pid, process
 from lighthouse.haproxy.settings import parse_settings
 from tests.ports import free_ports
-from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
+from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
 from tests.software.haproxy_world import (
-    BINARIES,
     Http,
     Load,
     World,
@@ -29,12 +28,12 @@ from tests.software.haproxy_world import (
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+@pytest.fixture
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """One that need not be waited for."""
     monkeypatch.setattr("lighthouse.haproxy.writer.QUIET", 0.05)
-    with world_of(request.param) as found:
-        found.extra = {"reload_interval": 0.1}
-        yield found
+    world.extra = {"reload_interval": 0.1}
+    return world
 
 
 @pytest.fixture

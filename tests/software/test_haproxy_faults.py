@@ -13,7 +13,7 @@ import pytest
 from lighthouse.haproxy import allowance, process, reloading, render, writer
 from lighthouse.haproxy.draft import Chunk
 from tests.ports import free_ports
-from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers, world_of
+from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
@@ -21,25 +21,19 @@ from tests.software.haproxy_world import (
     World,
     cluster,
     get,
+    new_world,
     served,
     until_file,
 )
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("lighthouse.haproxy.writer.QUIET", 0.05)
-    with world_of(request.param) as found:
-        found.extra = {"reload_interval": 0.1}
-        yield found
-
-
 @pytest.fixture
-def http() -> Iterator[Http]:
-    servers = Http(3)
-    yield servers
-    servers.close()
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """One that need not be waited for."""
+    monkeypatch.setattr("lighthouse.haproxy.writer.QUIET", 0.05)
+    world.extra = {"reload_interval": 0.1}
+    return world
 
 
 @pytest.fixture
@@ -159,7 +153,7 @@ def test_a_binary_that_fails_is_never_reloaded_into(
 
 
 def test_a_binary_that_was_upgraded_is_picked_up_by_the_next_reload(http: Http) -> None:
-    with world_of("debian") as world:
+    with new_world("debian") as world:
         binary = world.directory / "haproxy"
         binary.symlink_to(world.binary)
         world.binary = str(binary)

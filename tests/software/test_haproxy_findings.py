@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,9 @@ from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.balancer import HAProxy
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, new_world, sites
-from tests.software.haproxy_world import BINARIES, World, cluster
+from tests.software.haproxy_sites import ask, sites
+from tests.software.haproxy_world import World, cluster
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def examined(world: World, *clusters: Cluster) -> tuple[Finding, ...]:

@@ -18,8 +18,7 @@ from lighthouse.haproxy.render import file_of, skeleton
 from lighthouse.haproxy.settings import parse_settings
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports
-from tests.software.haproxy_sites import new_world
-from tests.software.haproxy_world import BINARIES, World
+from tests.software.haproxy_world import BINARIES, World, new_world
 from tests.waiting import eventually
 
 EVIL = st.sampled_from(

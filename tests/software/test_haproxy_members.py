@@ -2,9 +2,7 @@
 
 import http.client as http_client
 import random
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from lighthouse.haproxy import retirement
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports
 from tests.software.haproxy_world import (
-    BINARIES,
     Http,
     Load,
     World,
@@ -25,17 +22,6 @@ from tests.software.haproxy_world import (
     until_file,
 )
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    binary = BINARIES[request.param]
-    if not Path(binary).exists():
-        pytest.skip(f"there is no {binary}")
-    with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:
-        found = World(Path(directory), binary)
-        yield found
-        found.close()
 
 
 @pytest.fixture

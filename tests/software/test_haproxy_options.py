@@ -1,6 +1,5 @@
 """What nodes may set of their servers: of use if it fits, and never in anybody's way."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,22 +7,15 @@ import pytest
 from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     ask,
-    new_world,
     sites,
     until_applied,
     weights,
 )
-from tests.software.haproxy_world import BINARIES, Load, World, cluster, until_file
+from tests.software.haproxy_world import Load, World, cluster, until_file
 from tests.waiting import eventually
 
 EVIL: list[Any] = ["1\nlisten evil", "5;set server web/x state maint", "${HOME}", "5 disabled"]
 EVIL += ["5#6", "'", '"', -1, 10**12, 1.5, None, [5], {"a": 5}, "x" * 3000, "0x10", "\uff19"]
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def test_nodes_set_the_options_they_may(world: World) -> None:

@@ -14,8 +14,8 @@ from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.schema import Invalid
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, new_world, sites
-from tests.software.haproxy_world import BINARIES, World, cluster
+from tests.software.haproxy_sites import Site, ask, sites
+from tests.software.haproxy_world import BINARIES, World, cluster, new_world
 from tests.waiting import eventually
 
 TABLE = [

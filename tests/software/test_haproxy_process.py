@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ from lighthouse.haproxy.settings import parse_settings
 from tests.ports import free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.haproxy_world import (
-    BINARIES,
     Http,
     Load,
     World,
@@ -26,24 +23,6 @@ from tests.software.haproxy_world import (
     until_file,
 )
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    binary = BINARIES[request.param]
-    if not Path(binary).exists():
-        pytest.skip(f"there is no {binary}")
-    with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:
-        found = World(Path(directory), binary)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def http() -> Iterator[Http]:
-    servers = Http(3)
-    yield servers
-    servers.close()
 
 
 def until_kind(world: World, kind: str) -> str:

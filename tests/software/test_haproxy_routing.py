@@ -1,6 +1,5 @@
 """Several clusters at one port of a real HAProxy: each request goes where the YAML says."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,14 +7,8 @@ import pytest
 from lighthouse.cluster import Cluster
 from lighthouse.node import Node
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
+from tests.software.haproxy_sites import Site, ask, sites, until_applied
+from tests.software.haproxy_world import World, cluster
 
 
 def member(name: str, nodes: list[Node], **section: Any) -> Cluster:

@@ -5,7 +5,6 @@ import os
 import pwd
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,15 @@ from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     ask,
     compare,
-    new_world,
     readopted,
     sites,
     statuses,
     until_applied,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, node, until_file
+from tests.software.haproxy_world import World, cluster, node, until_file
 from tests.waiting import eventually
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give away rights")
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def test_sockets_in_the_file_system_serve_like_ports(world: World) -> None:

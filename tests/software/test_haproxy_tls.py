@@ -2,20 +2,13 @@
 come."""
 
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, certificate, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster, get
+from tests.software.haproxy_sites import Site, ask, certificate, sites, until_applied
+from tests.software.haproxy_world import World, cluster, get
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def test_bind_options_give_tls_to_cluster_meta_cluster_stats_and_proxy(world: World) -> None:

@@ -16,21 +16,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, new_world, sites, until_applied
-from tests.software.haproxy_world import BINARIES, World, cluster, until_file
+from tests.software.haproxy_sites import ask, sites, until_applied
+from tests.software.haproxy_world import World, cluster, until_file
 from tests.waiting import eventually
-
-
-@pytest.fixture(params=sorted(BINARIES))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with new_world(request.param) as found:
-        yield found
 
 
 def test_trap_3_a_consistent_hash_moves_only_what_it_must(world: World) -> None:

@@ -1,0 +1,20 @@
+"""What every test of HAProxy gets: a world for each binary, and services behind it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.software.haproxy_world import BINARIES, Http, World, new_world
+
+
+@pytest.fixture(params=sorted(BINARIES))
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with new_world(request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    servers = Http(3)
+    yield servers
+    servers.close()
