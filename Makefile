@@ -52,11 +52,17 @@ $(VENV)/.python:
 	echo "no Python >= 3.11 with venv on the PATH (Debian: apt-get install python3-venv)" >&2; \
 	exit 1
 
-# What some tests run against; those tests are skipped where it cannot be had.
+# What some tests run against, as a command or file and Debian's package of it; those tests are
+# skipped where it cannot be had. RUNLEVEL: what is installed is not started as a service.
+TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd-server \
+	/usr/share/java/zookeeper.jar:zookeeper dnsmasq:dnsmasq-base redis-server:redis-server \
+	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server
+
 tools:
 	@missing=; \
-	for tool in haproxy wrk socat strace; do \
-		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; \
+	for tool in $(TOOLS); do \
+		PATH="$$PATH:/usr/sbin" command -v $${tool%:*} >/dev/null \
+			|| [ -e "$$(echo $${tool%:*})" ] || missing="$$missing $${tool#*:}"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ]; then \

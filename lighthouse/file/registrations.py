@@ -6,11 +6,8 @@ or half written. A file under the same name that no lighthouse wrote is never to
 
 import contextlib
 import errno
-import hashlib
 import logging
 import os
-import socket
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +15,7 @@ import msgspec
 from lighthouse.file.contents import SUFFIX, Signature, read, signature
 from lighthouse.file.record import Marks, Record, encode, marks
 from lighthouse.node import Refused, is_cluster_name
+from lighthouse.owner import owner
 from lighthouse.service import Service
 
 logger: Final = logging.getLogger(__name__)
@@ -32,19 +30,6 @@ class Held(msgspec.Struct):
     due: float
     signature: Signature | None = None
     fault: str = ""
-
-
-def owner(source: str) -> str:
-    """Who registers in a source from this host; the same in every process at any time."""
-    machine = b""
-    for name in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        try:
-            machine = Path(name).read_bytes().strip()
-            break
-        except OSError:
-            continue
-    digest = hashlib.blake2b(machine + b"\0" + os.fsencode(source), digest_size=6)
-    return f"{socket.gethostname()}:{digest.hexdigest()}"
 
 
 def place(root: str, service: Service) -> str:

@@ -1,0 +1,1 @@
+"""DNS as a discovery method that is only read."""

@@ -1,0 +1,86 @@
+"""Nodes as they stand in a coordination service, for the fleets that are there already.
+
+``lighthouse`` is the format of the 2016 lighthouse: a JSON object with ``host``, ``ip``,
+``port``, and ``peer`` and ``metadata`` as JSON *strings*. Ours adds ``weight`` and ``owner``,
+which the older one does not read. ``smartstack`` is what nerve writes: ``host`` (an address),
+``port``, ``name``, and optionally ``weight``, ``labels`` and ``haproxy_server_options``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from lighthouse.node import MAX_RECORD, Node, Refused, parse
+
+Format = Literal["lighthouse", "smartstack"]
+
+OPTIONS: Final = "haproxy_server_options"
+"""The key of nerve's records, and of the metadata that it becomes where it is allowed."""
+
+
+def encode(node: Node, owner: str) -> bytes:
+    """A node as both lighthouses read it, with the mark of who registered it."""
+    fields: dict[str, Any] = {
+        "host": node.host,
+        "ip": node.ip,
+        "port": node.port,
+        "weight": node.weight,
+        "metadata": _text(node.metadata),
+        "owner": owner,
+    }
+    if node.peer is not None:
+        fields["peer"] = _text(msgspec.to_builtins(node.peer))
+    return msgspec.json.encode(fields)
+
+
+def decode(data: bytes, written: Format = "lighthouse", options: bool = False) -> Node:
+    """The node that a record describes; raises ``Refused`` with the reason otherwise.
+
+    ``options`` lets nerve's ``haproxy_server_options`` pass, as metadata of that name.
+    """
+    return parse(data) if written == "lighthouse" else parse(_translated(data, options))
+
+
+def owner_of(data: bytes) -> str | None:
+    """The mark of who registered a record, None if it has none that could be read."""
+    try:
+        found = msgspec.json.decode(data, type=_Mark).owner
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    owner: Any = None
+
+
+def _translated(data: bytes, options: bool) -> Mapping[str, Any]:
+    """Nerve's words in ours; a name that is no host name is left out."""
+    if len(data) > MAX_RECORD:
+        raise Refused(f"record: {len(data)} bytes, at most {MAX_RECORD} are read")
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"record: not JSON ({ascii(str(error))[1:100]})") from error
+    if not isinstance(found, dict):
+        raise Refused("record: expected an object")
+    metadata = found.get("labels") or {}
+    if options and found.get(OPTIONS) and isinstance(metadata, dict):
+        metadata = {**metadata, OPTIONS: found[OPTIONS]}
+    fields = {"ip": found.get("host"), "port": found.get("port"), "metadata": metadata}
+    if found.get("weight") is not None:
+        fields["weight"] = found["weight"]
+    return {**fields, "host": found["name"]} if _is_host(found.get("name")) else fields
+
+
+def _is_host(name: object) -> bool:
+    try:
+        parse({"ip": "127.0.0.1", "port": 1, "host": name})
+    except Refused:
+        return False
+    return name is not None
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,53 @@
+"""Credentials by reference, so that no config file, log or status ever holds one."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lighthouse.messages import Problem
+
+_MAX: Final = 64 * 1024
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """Where a secret lies: the content of a ``file``, or an environment variable (``env``).
+
+    It is read anew each time, so that one which is changed is taken with the next connection.
+    """
+
+    file: str | None = None
+    env: str | None = None
+
+    def read(self) -> str:
+        """The secret, without the line end behind it; raises ``OSError`` if there is none."""
+        if self.env is not None:
+            found = os.environ.get(self.env)
+            if found is None:
+                raise OSError(f"the environment has no {self.env}")
+        else:
+            found = self._content()
+        if not found:
+            raise OSError(f"{self.env or self.file}: the secret is empty")
+        return found
+
+    def _content(self) -> str:
+        path = Path(self.file or "")
+        try:
+            return path.read_bytes()[:_MAX].decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise OSError(f"{path}: expected UTF-8 text") from None
+
+
+def problems(secret: Secret | None, *path: str | int) -> list[Problem]:
+    """What is wrong with a reference beyond its types; the file may still appear later."""
+    if secret is None:
+        return []
+    if (secret.file is None) == (secret.env is None):
+        return [Problem(path, "expected either 'file' or 'env'")]
+    if secret.file is not None and (not os.path.isabs(secret.file) or "\0" in secret.file):
+        return [Problem((*path, "file"), "expected an absolute path")]
+    if secret.env is not None and not secret.env.isidentifier():
+        return [Problem((*path, "env"), "expected the name of an environment variable")]
+    return []

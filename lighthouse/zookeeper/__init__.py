@@ -1,0 +1,1 @@
+"""ZooKeeper: a discovery method, and a check of its servers."""

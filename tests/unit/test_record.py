@@ -1,0 +1,78 @@
+"""Nodes in the formats that stand in coordination services already."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lighthouse.node import Node, Refused
+from lighthouse.peer import Peer
+from lighthouse.record import decode, encode, owner_of
+
+NODE = Node("web1", "10.0.0.1", 80, 3, {"zone": "a"}, Peer("web1", "10.0.0.1"))
+
+
+def test_a_node_is_written_as_the_2016_lighthouse_reads_it() -> None:
+    record = json.loads(encode(NODE, "web1:abc"))
+    assert (record["host"], record["ip"], record["port"]) == ("web1", "10.0.0.1", 80)
+    assert json.loads(record["peer"]) == {"name": "web1", "ip": "10.0.0.1", "port": 1024}
+    assert json.loads(record["metadata"]) == {"zone": "a"}
+
+
+@pytest.mark.parametrize("node", [NODE, Node("a", "::1", 1), Node("b", "10.0.0.2", 2, 0)])
+def test_what_is_written_is_read_again(node: Node) -> None:
+    data = encode(node, "web1:abc")
+    assert decode(data) == node
+    assert owner_of(data) == "web1:abc"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"owner": 5}', b"\xff", b"[" * 5000])
+def test_what_carries_no_mark_is_nobodys(data: bytes) -> None:
+    assert owner_of(data) is None
+
+
+NERVE = {"host": "10.0.0.1", "port": 3000, "name": "mymachine"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "node"),
+    [
+        ({}, Node("mymachine", "10.0.0.1", 3000)),
+        ({"weight": 7}, Node("mymachine", "10.0.0.1", 3000, 7)),
+        ({"weight": None}, Node("mymachine", "10.0.0.1", 3000)),
+        ({"labels": {"az": "a"}}, Node("mymachine", "10.0.0.1", 3000, metadata={"az": "a"})),
+        ({"labels": None}, Node("mymachine", "10.0.0.1", 3000)),
+        ({"haproxy_server_options": "backup"}, Node("mymachine", "10.0.0.1", 3000)),
+        ({"name": "no host\n"}, Node("10.0.0.1", "10.0.0.1", 3000)),
+        ({"name": None}, Node("10.0.0.1", "10.0.0.1", 3000)),
+    ],
+)
+def test_what_nerve_writes_is_read(changes: dict[str, Any], node: Node) -> None:
+    assert decode(json.dumps(NERVE | changes).encode(), "smartstack") == node
+
+
+def test_nerves_server_options_pass_where_they_are_allowed() -> None:
+    data = json.dumps(NERVE | {"haproxy_server_options": "backup"}).encode()
+    assert decode(data, "smartstack", options=True).metadata == {
+        "haproxy_server_options": "backup"
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"[" * 5000,
+        b" " * 20_000,
+        b'{"port": 1}',
+        json.dumps(NERVE | {"host": "db.example.com"}).encode(),
+        json.dumps(NERVE | {"weight": "heavy"}).encode(),
+        json.dumps(NERVE | {"labels": "x"}).encode(),
+        json.dumps(NERVE | {"labels": {"a": "\n"}}).encode(),
+    ],
+)
+def test_what_nerve_should_not_write_is_refused(data: bytes) -> None:
+    with pytest.raises(Refused):
+        decode(data, "smartstack")
