@@ -15,8 +15,8 @@ from lighthouse.node import MAX_RECORD, Node, Refused, parse
 
 Format = Literal["lighthouse", "smartstack"]
 
-OPTIONS: Final = "haproxy_server_options"
-"""The key of nerve's records, and of the metadata that it becomes where it is allowed."""
+_OPTIONS: Final = "haproxy_server_options"
+_FLAGS: Final = frozenset({"backup", "check", "send-proxy", "send-proxy-v2"})
 
 
 def encode(node: Node, owner: str) -> bytes:
@@ -37,7 +37,9 @@ def encode(node: Node, owner: str) -> bytes:
 def decode(data: bytes, written: Format = "lighthouse", options: bool = False) -> Node:
     """The node that a record describes; raises ``Refused`` with the reason otherwise.
 
-    ``options`` lets nerve's ``haproxy_server_options`` pass, as metadata of that name.
+    ``options`` lets nerve's ``haproxy_server_options`` pass, each as metadata of its name
+    (``check inter 2s`` is ``{"check": true, "inter": "2s"}``): whether HAProxy may be told
+    of it is then for the ``node_options`` of its own configuration to say.
     """
     return parse(data) if written == "lighthouse" else parse(_translated(data, options))
 
@@ -66,12 +68,24 @@ def _translated(data: bytes, options: bool) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise Refused("record: expected an object")
     metadata = found.get("labels") or {}
-    if options and found.get(OPTIONS) and isinstance(metadata, dict):
-        metadata = {**metadata, OPTIONS: found[OPTIONS]}
+    if options and isinstance(metadata, dict):
+        metadata = {**metadata, **_options(found.get(_OPTIONS))}
     fields = {"ip": found.get("host"), "port": found.get("port"), "metadata": metadata}
     if found.get("weight") is not None:
         fields["weight"] = found["weight"]
     return {**fields, "host": found["name"]} if _is_host(found.get("name")) else fields
+
+
+def _options(text: object) -> dict[str, Any]:
+    """HAProxy's words as keys and values; what needs a value and has none is left out."""
+    words = iter(text.split() if isinstance(text, str) else ())
+    found: dict[str, Any] = {}
+    for word in words:
+        if word in _FLAGS:
+            found[word] = True
+        elif (value := next(words, None)) is not None:
+            found[word] = int(value) if value.isascii() and value.isdigit() else value
+    return found
 
 
 def _is_host(name: object) -> bool:

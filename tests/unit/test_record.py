@@ -51,11 +51,23 @@ def test_what_nerve_writes_is_read(changes: dict[str, Any], node: Node) -> None:
     assert decode(json.dumps(NERVE | changes).encode(), "smartstack") == node
 
 
-def test_nerves_server_options_pass_where_they_are_allowed() -> None:
-    data = json.dumps(NERVE | {"haproxy_server_options": "backup"}).encode()
-    assert decode(data, "smartstack", options=True).metadata == {
-        "haproxy_server_options": "backup"
-    }
+@pytest.mark.parametrize(
+    ("options", "metadata"),
+    [
+        ("backup", {"backup": True}),
+        ("check inter 2s rise 3", {"check": True, "inter": "2s", "rise": 3}),
+        ("inter", {}),
+        ("", {}),
+        (None, {}),
+        (7, {}),
+    ],
+)
+def test_nerves_server_options_pass_where_they_are_allowed(
+    options: object, metadata: dict[str, Any]
+) -> None:
+    data = json.dumps(NERVE | {"labels": {"az": "a"}, "haproxy_server_options": options}).encode()
+    node = decode(data, "smartstack", options=True)
+    assert node.metadata == {"az": "a"} | metadata
 
 
 @pytest.mark.parametrize(
@@ -71,6 +83,7 @@ def test_nerves_server_options_pass_where_they_are_allowed() -> None:
         json.dumps(NERVE | {"weight": "heavy"}).encode(),
         json.dumps(NERVE | {"labels": "x"}).encode(),
         json.dumps(NERVE | {"labels": {"a": "\n"}}).encode(),
+        json.dumps(NERVE | {"host": ["10.0.0.1"]}).encode(),
     ],
 )
 def test_what_nerve_should_not_write_is_refused(data: bytes) -> None:
