@@ -121,7 +121,11 @@ def get(port: int, path: str = "/") -> tuple[int, str]:
 
 
 class Fleet:
-    """A config tree in ``root`` with a ``file`` discovery and a HAProxy, and its daemon."""
+    """A config tree in ``root`` with a ``file`` discovery and a HAProxy, and its daemon.
+
+    ``source`` names the discovery that clusters are looked up with, ``within`` is what comes
+    before the daemon's command if it is to run elsewhere (see ``tests.network``).
+    """
 
     def __init__(self, root: Path, haproxy_bin: str | None = None) -> None:
         self.root = root
@@ -130,6 +134,8 @@ class Fleet:
         self.run_dir = root / "run"
         self.socket = root / "h.sock"
         self.pid_file = root / "h.pid"
+        self.source = "files"
+        self.within: list[str] = []
         self.cfg = root / "haproxy.cfg"
         self.log = root / "daemon.log"
         self.ports: dict[str, int] = {}
@@ -178,8 +184,14 @@ class Fleet:
         """A cluster's file; returns the port that HAProxy binds for it."""
         port = self.ports.setdefault(name, free_port())
         section = {"port": port, **changes.pop("haproxy", {})}
-        self.write(f"clusters/{name}.yaml", {"discovery": "files", "haproxy": section, **changes})
+        content = {"discovery": self.source, "haproxy": section, **changes}
+        self.write(f"clusters/{name}.yaml", content)
         return port
+
+    def discover(self, name: str, config: dict[str, Any]) -> None:
+        """A discovery's file; the clusters that are written from now on are looked up there."""
+        self.write(f"discovery/{name}.yaml", config)
+        self.source = name
 
     def node(
         self, cluster: str, name: str, port: int, ip: str = "127.0.0.1", **fields: Any
@@ -207,8 +219,9 @@ class Fleet:
     def start(self) -> None:
         """Start the daemon in the foreground of its own session."""
         with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "lighthouse.commands", "run", "-c", str(self.config)]
             self.daemon = subprocess.Popen(
-                [sys.executable, "-m", "lighthouse.commands", "run", "-c", str(self.config)],
+                [*self.within, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

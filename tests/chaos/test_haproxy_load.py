@@ -29,7 +29,7 @@ from tests.software.haproxy_traffic import (
 from tests.software.haproxy_world import BINARIES, World, cluster, new_world, node
 
 CHANGES = int(os.environ.get("LIGHTHOUSE_CHANGES", "200"))
-RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "10"))
+RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "5"))
 CLUSTERS, NODES, BURST = 500, 20, 500
 
 pytestmark = [
