@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.churn import churn
+from tests.bench.coordination import coordination
 from tests.bench.reloads import reloads
 from tests.bench.rig import Rig, Row, median, percentile, rig
 from tests.waiting import eventually
@@ -40,7 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=150)
     parser.add_argument("--changes", type=int, default=500, help="single changes under wrk")
-    parser.add_argument("--only", default="", help="latency, isolation, churn, reloads")
+    parser.add_argument(
+        "--only", default="", help="latency, isolation, churn, reloads, coordination"
+    )
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lighthouse-bench-") as directory:
@@ -50,6 +53,7 @@ def main() -> None:
             "isolation": lambda: isolation(root, options.samples, rows),
             "churn": lambda: churn(root, options.changes, rows),
             "reloads": lambda: reloads(root, 10, rows),
+            "coordination": lambda: coordination(root, options.samples, rows),
         }
         for name, part in parts.items():
             if options.only in ("", name):

@@ -91,13 +91,13 @@ def burst(bench: Rig) -> tuple[float, float]:
     before, begun = bench.cpu(), time.monotonic()
     standing = len(bench.fleet.serving(PROBE))
     for n in range(500):
-        bench.fleet.node(PROBE, f"b{n}", bench.answering, ip=f"127.9.{n // 250}.{n % 250 + 1}")
+        bench.put(f"b{n}", f"127.9.{n // 250}.{n % 250 + 1}")
         time.sleep(max(0.0, begun + (n + 1) / 100 - time.monotonic()))
     last = time.monotonic()
     eventually(lambda: len(bench.fleet.serving(PROBE)) == standing + 500, 30)
     took = time.monotonic() - last
     spent = bench.cpu() - before
     for n in range(500):
-        (bench.fleet.nodes / PROBE / f"b{n}.json").unlink()
+        bench.source.remove(PROBE, f"b{n}")
     eventually(lambda: len(bench.fleet.serving(PROBE)) == standing, 30)
     return took, spent

@@ -1,6 +1,5 @@
 """A fleet of clusters x nodes, a server that answers at once, and the probe's clock."""
 
-import json
 import random
 import socket
 import statistics
@@ -14,6 +13,8 @@ from pathlib import Path
 import psutil
 
 from lighthouse.haproxy.process import find_binary
+from tests.bench.source import Files
+from tests.coordination import Record, Source
 from tests.fleet import Fleet, running
 from tests.ports import free_port
 from tests.waiting import eventually
@@ -26,22 +27,21 @@ Row = tuple[str, str, str, str]
 class Rig:
     """A running Lighthouse with ``clusters`` of ``nodes`` each, and one empty probe cluster."""
 
-    def __init__(self, fleet: Fleet, clusters: int, nodes: int, answering: int) -> None:
+    def __init__(
+        self, fleet: Fleet, source: Source, clusters: int, nodes: int, answering: int
+    ) -> None:
         self.fleet = fleet
+        self.source = source
         self.clusters = clusters
         self.nodes = nodes
         self.answering = answering
         self._number = 0
+        fleet.discover(source.name, source.config)
         for c in range(clusters):
             fleet.cluster(f"c{c}", haproxy={"backend": ["mode http"]})
-            directory = fleet.nodes / f"c{c}"
-            directory.mkdir()
-            for n in range(nodes):
-                ip = f"127.{1 + c // 200}.{c % 200}.{n + 1}"
-                record = {"host": f"host{n}", "ip": ip, "port": 8000}
-                (directory / f"n{n}.json").write_text(json.dumps(record))
+            source.load(f"c{c}", {f"n{n}": _record(c, n) for n in range(nodes)})
         self.port = fleet.cluster(PROBE, guard={"hold": 0.01})
-        (fleet.nodes / PROBE).mkdir()
+        source.load(PROBE, {})
 
     def start(self) -> float:
         """Seconds from the daemon's start until HAProxy has every node of every cluster."""
@@ -60,20 +60,24 @@ class Rig:
         self._number += 1
         name = f"p{self._number}"
         begun = time.perf_counter()
-        path = self.fleet.node(PROBE, name, self.answering)
+        self.put(name)
         while not self.served():
             if time.perf_counter() - begun > 30:
                 raise TimeoutError("the node is not served")
         took = time.perf_counter() - begun
-        path.unlink()
+        self.source.remove(PROBE, name)
         eventually(lambda: not self.served(), 30, "the node is gone")
         time.sleep(random.uniform(0.01, 0.05))
         return took
 
+    def put(self, name: str, ip: str = "127.0.0.1") -> None:
+        """A node of the probe cluster, as another host would write it."""
+        self.source.put(PROBE, name, {"host": name, "ip": ip, "port": self.answering})
+
     def stand(self) -> None:
         """Give the probe cluster two nodes that stay, so that a load has somebody to ask."""
         for n in range(2):
-            self.fleet.node(PROBE, f"standing{n}", self.answering, ip=f"127.0.0.{n + 2}")
+            self.put(f"standing{n}", f"127.0.0.{n + 2}")
         eventually(lambda: len(self.fleet.serving(PROBE)) == 2, 30)
 
     def appear(self) -> float:
@@ -85,23 +89,23 @@ class Rig:
         name = f"p{self._number}"
         ip = f"127.8.{self._number // 250 % 250}.{self._number % 250 + 1}"
         begun = time.perf_counter()
-        path = self.fleet.node(PROBE, name, self.answering, ip=ip)
+        self.put(name, ip)
         while (ip, self.answering) not in self.fleet.serving(PROBE):
             if time.perf_counter() - begun > 30:
                 raise TimeoutError("the node is not served")
         took = time.perf_counter() - begun
-        path.unlink()
+        self.source.remove(PROBE, name)
         eventually(lambda: (ip, self.answering) not in self.fleet.serving(PROBE), 30)
         time.sleep(random.uniform(0.01, 0.05))
         return took
 
     def missing(self) -> int:
-        """Nodes on disk that HAProxy does not serve, and servers that it serves beyond them."""
+        """Nodes that HAProxy does not serve, and servers that it serves beyond them."""
         wrong = 0
-        for directory in self.fleet.nodes.iterdir():
-            records = [json.loads(path.read_bytes()) for path in directory.glob("*.json")]
+        for cluster in (*(f"c{c}" for c in range(self.clusters)), PROBE):
+            records = self.source.records(cluster)
             wanted = {(record["ip"], record["port"]) for record in records}
-            wrong += len(wanted ^ self.fleet.serving(directory.name))
+            wrong += len(wanted ^ self.fleet.serving(cluster))
         return wrong
 
     def served(self) -> bool:
@@ -117,9 +121,9 @@ class Rig:
                 sys.executable,
                 "-m",
                 "tests.bench.floor",
-                str(self.fleet.nodes / PROBE),
                 str(self.fleet.socket),
                 PROBE,
+                *self.source.bare,
             ],
             stdout=subprocess.PIPE,
         ) as process:
@@ -142,8 +146,8 @@ class Rig:
 
 
 @contextmanager
-def rig(root: Path, clusters: int, nodes: int) -> Iterator[Rig]:
-    """A rig whose daemon is not started yet."""
+def rig(root: Path, clusters: int, nodes: int, source: Source | None = None) -> Iterator[Rig]:
+    """A rig whose daemon is not started yet; its nodes are files unless it is told better."""
     root.mkdir()
     port = free_port()
     config = root / "answering.cfg"
@@ -154,13 +158,18 @@ def rig(root: Path, clusters: int, nodes: int) -> Iterator[Rig]:
     with running(root / "fleet") as fleet:
         answering = subprocess.Popen([binary(), "-db", "-f", str(config)])
         try:
-            yield Rig(fleet, clusters, nodes, port)
+            yield Rig(fleet, source or Files(fleet.nodes), clusters, nodes, port)
         except AssertionError:
             print(fleet.log.read_text()[-4000:])
             raise
         finally:
             answering.terminate()
             answering.wait()
+
+
+def _record(cluster: int, node: int) -> Record:
+    ip = f"127.{1 + cluster // 200}.{cluster % 200}.{node + 1}"
+    return {"host": f"host{node}", "ip": ip, "port": 8000}
 
 
 def binary() -> str:
