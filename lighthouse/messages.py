@@ -196,6 +196,25 @@ class Members(msgspec.Struct, frozen=True, tag=True):
     """
 
 
+class GetExplanation(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: why is a cluster as it is, or the node of it that is named?
+
+    Answered by ``Explanation``.
+    """
+
+    cluster: str
+    node: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the explanation, as JSON.
+
+    ``unknown`` says that there is no such cluster or node; then there is no payload.
+    """
+
+    unknown: str = ""
+
+
 ToWorker = Deliver | Validate | Rehearse | Stop
 FromWorker = (
     Ready
@@ -210,7 +229,7 @@ FromWorker = (
     | Verdicts
     | Failed
 )
-Control = GetStatus | Document | GetMembers | Members
+Control = GetStatus | Document | GetMembers | Members | GetExplanation | Explanation
 Message = ToWorker | FromWorker | Control
 
 

@@ -16,6 +16,7 @@ NAMES: Final = (
     "status",
     "check",
     "plan",
+    "explain",
     "plugins",
     "demo",
 )

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from lighthouse.config.policy import Policy
+
 
 class WorkerSettings(msgspec.Struct, frozen=True):
     """Limits of one worker process.
@@ -30,12 +32,13 @@ class Daemon(msgspec.Struct, frozen=True):
 
     Paths are absolute, or relative to the tree. ``advertise`` is the address at which other
     hosts reach this one (None: that of the default route). ``worker`` are the defaults for
-    every worker. ``log_file`` None means stderr.
+    every worker. ``log_file`` None means stderr. ``metadata`` says what this host is (its zone).
     """
 
     run_dir: Path | None = None
     state_dir: Path | None = None
     advertise: str | None = None
+    metadata: dict[str, Any] = {}
     stop_timeout: float = 10.0
     worker: WorkerSettings = WorkerSettings()
     log_file: Path | None = None
@@ -56,24 +59,17 @@ class PluginFile(msgspec.Struct, frozen=True):
     file: str
 
 
-class Guard(msgspec.Struct, frozen=True):
-    """A loss of more than ``share`` (0..1) of a cluster is held back for ``hold`` seconds."""
-
-    share: float = 0.5
-    hold: float = 2.0
-
-
 class ClusterFile(msgspec.Struct, frozen=True):
     """A file of ``clusters/``.
 
-    ``discovery`` names one or more files of ``discovery/``; ``sections`` holds what the file
-    says to each balancer, by name.
+    ``discovery`` names one or more files of ``discovery/``, ``policy`` is what is made of what
+    they say; ``sections`` holds what the file says to each balancer, by name.
     """
 
     name: str
     discovery: tuple[str, ...]
     meta_cluster: str | None
-    guard: Guard
+    policy: Policy
     sections: dict[str, dict[str, Any]]
     file: str
 

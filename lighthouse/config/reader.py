@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config import quantity
+from lighthouse.config import members, quantity
 from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Daemon,
-    Guard,
     PluginFile,
     ServiceFile,
     WorkerSettings,
@@ -46,6 +45,7 @@ def daemon(section: Section, root: Path) -> Daemon:
         run_dir=section.take("run_dir", path, None),
         state_dir=section.take("state_dir", path, None),
         advertise=section.address("advertise"),
+        metadata=section.take("metadata", _metadata, {}),
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
         worker=worker(section.section("worker"), default.worker),
         log_file=section.take("log_file", path, None),
@@ -83,16 +83,16 @@ def cluster(section: Section, name: str, file: str) -> ClusterFile:
     """A file of ``clusters/``; which balancers there are is not judged here."""
     discovery = section.names("discovery")
     meta_cluster = section.name("meta_cluster", None)
-    guard = _guard(section.section("guard"))
+    policy = members.policy(section, discovery)
     sections = {}
     for key, value in section.rest().items():
         if value is None or isinstance(value, dict):
             sections[key] = value or {}
         else:
-            known = ("discovery", "meta_cluster", "guard")
+            known = ("discovery", "meta_cluster", *members.KEYS)
             hint = schema.unknown(key, known)
             section.note(f"{hint}, or a map for a balancer; got {shown(value)}", key)
-    return ClusterFile(name, discovery, meta_cluster, guard, sections, file)
+    return ClusterFile(name, discovery, meta_cluster, policy, sections, file)
 
 
 def service(section: Section, stem: str, file: str) -> ServiceFile:
@@ -150,16 +150,6 @@ def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
     formatter = entry.data.get("formatter")
     if isinstance(formatter, str) and formatter not in named["formatters"]:
         entry.note(f"there is no formatter {shown(formatter)}", "formatter")
-
-
-def _guard(section: Section) -> Guard:
-    default = Guard()
-    guard = Guard(
-        share=section.take("share", quantity.share, default.share),
-        hold=section.seconds("hold", default.hold),
-    )
-    section.close()
-    return guard
 
 
 def _checks(section: Section) -> tuple[CheckFile, ...]:

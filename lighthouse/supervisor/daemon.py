@@ -6,7 +6,7 @@ import select
 import signal
 import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from lighthouse.config import kinds
 from lighthouse.config.directories import run_dir
 from lighthouse.messages import (
     Document,
+    Explanation,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
@@ -33,6 +35,8 @@ MARGIN: Final = 5.0
 """Seconds that a daemon gets beyond its own stop timeout before it is killed."""
 
 _PAUSE: Final = 0.02
+
+M = TypeVar("M", bound=Message)
 
 Ending = Literal["not running", "stopped", "killed"]
 
@@ -85,7 +89,23 @@ class Daemon:
         except msgspec.MsgspecError as error:
             raise Unanswered(f"the daemon's answer cannot be read: {error}") from error
 
+    def explanation(self, cluster: str, node: str, within: float) -> bytes | None:
+        """Why a cluster or a node of it is as it is, or None if the daemon does not run.
+
+        Raises ``LookupError`` if it knows no such cluster or node, else like ``members``.
+        """
+        answer = self._told(GetExplanation(cluster, node), Explanation, within)
+        if answer is None:
+            return None
+        if answer[0].unknown:
+            raise LookupError(answer[0].unknown)
+        return answer[1]
+
     def _answer(self, question: Message, kind: type[Message], within: float) -> bytes | None:
+        answer = self._told(question, kind, within)
+        return None if answer is None else answer[1]
+
+    def _told(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
         while (pid := self.pid()) is not None:
@@ -146,14 +166,14 @@ class Daemon:
         stack.callback(os.close, handle)
         return handle if self.pid() == pid else None
 
-    def _ask(self, question: Message, kind: type[Message], deadline: float) -> bytes:
+    def _ask(self, question: Message, kind: type[M], deadline: float) -> tuple[M, bytes]:
         channel = Channel.connect(self.socket)
         with contextlib.closing(channel):
             channel.send(question)
             while True:
                 received = channel.receive()
                 if received is not None and isinstance(received[0], kind):
-                    return bytes(received[1])
+                    return received[0], bytes(received[1])
                 _readable(channel.fileno(), deadline - time.monotonic())
 
 

@@ -31,9 +31,11 @@ class Report:
         self.verdicts: Final[dict[tuple[str, str, int], Verdict]] = {}
         self.registrations: Final[dict[tuple[str, str, int], Registration]] = {}
         self._published: Final[dict[tuple[str, str, int], Service]] = {}
+        self._metadata: dict[str, Any] = {}
 
     def configure(self, config: Config) -> None:
-        """Forget the verdicts of checks that are no more."""
+        """Take what this host is, and forget the verdicts of checks that are no more."""
+        self._metadata = config.daemon.metadata
         wanted = {
             (check.plugin, stem, port)
             for stem, service in config.services.items()
@@ -75,7 +77,7 @@ class Report:
 
     def service(self, stem: str, service: ServiceFile, port: int) -> Service:
         """The node to register, with what its checks found out about it."""
-        metadata: dict[str, Any] = dict(service.metadata)
+        metadata: dict[str, Any] = self._metadata | service.metadata
         for check in service.checks:
             verdict = self.verdicts.get((check.plugin, stem, port))
             metadata |= verdict.metadata if verdict else {}

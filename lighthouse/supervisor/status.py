@@ -17,8 +17,9 @@ from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.node import Node
 from lighthouse.supervisor.child import Child
-from lighthouse.supervisor.membership import View
+from lighthouse.supervisor.clusterstatus import describe, troubles
 from lighthouse.supervisor.report import ports
+from lighthouse.supervisor.roster import View
 from lighthouse.supervisor.state import State
 
 VERSION = 1
@@ -60,11 +61,11 @@ def document(
     found = list(faults)
     workers = [_worker(child) for child in sorted(crew, key=lambda child: child.name)]
     clusters = [_cluster(state, name, shown) for name in sorted(state.config.clusters)]
-    services = _services(state)
+    services = provided(state)
     problems = [str(fault) for fault in found if not fault.warning]
     problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
     for cluster in clusters:
-        problems += [f"cluster {cluster['name']}: {text}" for text in _troubles(cluster)]
+        problems += [f"cluster {cluster['name']}: {text}" for text in troubles(cluster)]
     for discovery in state.config.discovery:
         link = state.memberships.away(discovery)
         if link is not None:
@@ -155,6 +156,7 @@ def _cluster(state: State, name: str, shown: Shown) -> dict[str, Any]:
         "stale": view.stale,
         "age_seconds": None if read_at is None else round(time.time() - read_at, 3),
         "held_back": list(memberships.held_back(name)),
+        **describe(memberships.rosters[name], time.monotonic(), time.time() - time.monotonic()),
         "nodes": shown.nodes(name),
         "refused": [msgspec.structs.asdict(refusal) for refusal in memberships.refused(name)],
     }
@@ -171,19 +173,8 @@ def _node(node: Node) -> dict[str, Any]:
     }
 
 
-def _troubles(cluster: dict[str, Any]) -> list[str]:
-    """What is not as it should be with a cluster, in words."""
-    found = []
-    if cluster["stale"]:
-        found.append(f"its nodes are the last known ones, {cluster['age_seconds']:.0f} s old")
-    if cluster["held_back"]:
-        found.append(f"{len(cluster['held_back'])} vanished nodes are held back")
-    if cluster["refused"]:
-        found.append(f"{len(cluster['refused'])} records are refused")
-    return found
-
-
-def _services(state: State) -> list[dict[str, Any]]:
+def provided(state: State) -> list[dict[str, Any]]:
+    """The services of this host, each port by itself."""
     return [
         {
             "name": service.name,

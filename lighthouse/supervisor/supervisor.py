@@ -24,6 +24,8 @@ from lighthouse.config.watch import Watch
 from lighthouse.garbage import Garbage
 from lighthouse.messages import (
     Document,
+    Explanation,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
@@ -32,9 +34,9 @@ from lighthouse.messages import (
     encode,
 )
 from lighthouse.snapshot import DiscoverySnapshot
-from lighthouse.supervisor import inbox, logs
+from lighthouse.supervisor import explanation, inbox, logs
 from lighthouse.supervisor.address import default_address
-from lighthouse.supervisor.archive import DELAY, Archive
+from lighthouse.supervisor.archive import DELAY, SEEN, Archive
 from lighthouse.supervisor.cache import Cache
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.control import Answer, Control
@@ -94,6 +96,12 @@ class Supervisor:
 
     def _converge(self, now: float) -> None:
         """Make what runs match what is known."""
+        for child in self._crew:
+            if child.name[0] == "discovery":
+                idle = (
+                    "" if child.life.state == "running" else child.life.reason or child.life.state
+                )
+                self._replan |= self._state.work(child.name[1], idle, now)
         if self._replan:
             self._replan = False
             wanted = {} if self._stopping else plan(self._state)
@@ -103,6 +111,8 @@ class Supervisor:
             self._crew.want(wanted, now)
             self._timers.set("members", self._state.memberships.next_due(now), self._age)
         self._crew.dispatch(now)
+        for level, text in self._state.memberships.take_events():
+            _log.log(level, "%s", text)
 
     def _open(self) -> None:
         logs.default(self._log_file, "info")
@@ -130,6 +140,7 @@ class Supervisor:
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, Garbage().tidy)
+        self._every("seen", SEEN, self._archive.see)
         self._entitle()
         self._tell_faults()
         self._save_later()
@@ -138,6 +149,7 @@ class Supervisor:
     def _close(self) -> None:
         self._crew.kill()
         self._archive.save(self._tree)
+        self._archive.see()
         self._control.close()
         self._watch.close()
         self._signals.close()
@@ -260,13 +272,22 @@ class Supervisor:
                 return Document(), self._document()
             case GetMembers():
                 return Members(), encode(self._state.clusters())
+            case GetExplanation(cluster, node):
+                return self._explain(cluster, node)
         return None
+
+    def _explain(self, cluster: str, node: str) -> Answer:
+        now = time.monotonic()
+        known = (self._state, self._crew, cluster, node, now, time.time() - now)
+        try:
+            return Explanation(), msgspec.json.encode(explanation.document(*known))
+        except explanation.Unknown as unknown:
+            return Explanation(str(unknown)), b""
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)
         known = (self._state, self._root, found, self._crew, self._started_at)
         status = document(*known, self._shown)
-        if self._archive.error:
-            status["problems"].append(self._archive.error)
-            status["healthy"] = False
+        status["problems"] += self._archive.problems()
+        status["healthy"] = not status["problems"]
         return msgspec.json.encode(status)

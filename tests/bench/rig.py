@@ -40,7 +40,7 @@ class Rig:
                 ip = f"127.{1 + c // 200}.{c % 200}.{n + 1}"
                 record = {"host": f"host{n}", "ip": ip, "port": 8000}
                 (directory / f"n{n}.json").write_text(json.dumps(record))
-        self.port = fleet.cluster(PROBE, guard={"hold": 0.01})
+        self.port = fleet.cluster(PROBE, shrink_guard=False)
         (fleet.nodes / PROBE).mkdir()
 
     def start(self) -> float:

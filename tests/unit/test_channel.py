@@ -26,8 +26,10 @@ from lighthouse.messages import (
     Connected,
     Deliver,
     Document,
+    Explanation,
     Failed,
     Frame,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
@@ -85,6 +87,8 @@ MESSAGES: list[Message] = [
     Document(),
     GetMembers(),
     Members(),
+    GetExplanation("web", "a:1"),
+    Explanation("no such cluster"),
 ]
 NODE = Node("web01", "10.0.0.1", 80, 5, {"zone": "a"})
 

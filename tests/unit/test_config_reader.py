@@ -10,11 +10,11 @@ from lighthouse.config.kinds import (
     ClusterFile,
     Config,
     Daemon,
-    Guard,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.policy import Guard, Policy
 from lighthouse.config.tree import Installed, Tree
 
 INSTALLED = Installed(
@@ -88,7 +88,7 @@ def test_clusters(tmp_path: Path) -> None:
     text = """
 discovery: [file]
 meta_cluster: api
-guard: {share: 30%, hold: 500ms}
+shrink_guard: {max_loss: 30%, confirm_after: 500ms}
 haproxy:
   port: 80
 hosts:
@@ -98,7 +98,7 @@ hosts:
             name="web.app",
             discovery=("file",),
             meta_cluster="api",
-            guard=Guard(0.3, 0.5),
+            policy=Policy(guard=Guard(0.3, 0.5)),
             sections={"haproxy": {"port": 80}, "hosts": {}},
             file="clusters/web.app.yml",
         )
@@ -215,12 +215,7 @@ CLUSTERS = [
     ("discovery: file\nhaprxy: {}\n", ["2:1: unknown key 'haprxy'; did you mean 'haproxy'?"]),
     ("discovery: file\nhaproxy: 80\n", ["2:1: unknown key 'haproxy'"]),
     ("discovery: file\nmeta_cluster: a b\n", ["2:1: expected a name"]),
-    (
-        "discovery: file\nguard: {share: 2, hold: x}\n",
-        ["2:9: expected 0..1", "2:19: expected sec"],
-    ),
-    ("discovery: file\nguard: off\n", ["2:1: expected a map, got false"]),
-    ("discovery: file\nguard: {shares: 1}\n", ["2:9: unknown key 'shares'; did you mean 'share'"]),
+    ("discovery: file\nguard: {share: 1}\n", ["2:1: unknown key 'guard'"]),
 ]
 SERVICES = [
     ("", ["1:1: 'discovery' is missing", "1:1: 'port' (or 'ports') is missing"]),

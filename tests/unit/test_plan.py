@@ -7,11 +7,12 @@ from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Config,
-    Guard,
+    Daemon,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
 from lighthouse.messages import Registration, decode_as, pack, unpack
 from lighthouse.node import Node
@@ -26,7 +27,7 @@ HOST = Host("here", "10.0.0.1")
 DEFAULT = WorkerSettings()
 HAPROXY = PluginFile("haproxy", "haproxy", DEFAULT, {"x": 1}, "balancers/haproxy.yaml")
 FILES = PluginFile("files", "file", DEFAULT, {"path": "/n"}, "discovery/files.yaml")
-WEB = ClusterFile("web", ("files",), None, Guard(), {"haproxy": {"port": 1}}, "clusters/web.yaml")
+WEB = ClusterFile("web", ("files",), None, Policy(), {"haproxy": {"port": 1}}, "clusters/web.yaml")
 HTTP = CheckFile("http", config={"uri": "/"})
 APP = ServiceFile("web", "127.0.0.1", (80, 81), ("files",), None, 3, {"a": 1}, (HTTP,), "s.yaml")
 
@@ -120,42 +121,40 @@ def test_a_vanished_cluster_is_held_and_read_again(state):
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.observe("files", "web", reading(), 1.0)
     assert len(members(state)) == 3
-    assert plan(state)["discovery", "files"].snapshot.watch == (Watch("web", 1),)
-    assert state.memberships.next_due(1.0) == 7.0
-    confirmed = msgspec.structs.replace(reading(), answer=1)
-    state.observe("files", "web", confirmed, 1.1)
-    assert state.memberships.next_due(1.1) == 3.0
+    assert state.memberships.next_due(1.0) == 3.0
     state.pass_time(3.0)
+    assert plan(state)["discovery", "files"].snapshot.watch == (Watch("web", 1),)
+    assert state.memberships.next_due(3.0) == 6.0
+    state.pass_time(6.0)
     assert members(state) == []
-    assert state.memberships.next_due(3.0) is None
+    assert state.memberships.next_due(6.0) is None
 
 
 def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
     state.observe("files", "web", reading(1), 0.0)
-    state.memberships.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", Link("suspended", "gone", 10.0))
     assert state.memberships.next_due(10.0) == 10.0 + STALE_AFTER
     assert state.pass_time(10.0 + STALE_AFTER) == {"web"}
     assert membership(state).stale is True
     assert members(state) == ["n1:80"]
-    state.memberships.link("files", Link("connected", "", 20.0))
-    assert state.pass_time(20.0) == {"web"}
+    state.link("files", Link("connected", "", 20.0))
     assert membership(state).stale is False
 
 
 def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
     state = State(Config(), HOST, {})
-    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
+    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
-    state.memberships.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", Link("suspended", "gone", 10.0))
     state.observe("files", "web", reading(1), 10.0 + STALE_AFTER)
-    state.memberships.link("files", Link("connected", "", 10.0 + STALE_AFTER))
+    state.link("files", Link("connected", "", 10.0 + STALE_AFTER))
     assert state.memberships.next_due(10.0 + STALE_AFTER) is None
     assert membership(state).stale is False
 
 
 def test_a_remembered_cluster_is_served_stale_until_it_is_read():
     state = State(Config(), HOST, {})
-    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
+    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
     assert (members(state), membership(state).stale) == (["n1:80"], True)
     state.observe("files", "web", reading(1), 1.0)
@@ -179,6 +178,14 @@ def test_verdicts_decide_registrations(state, verdicts, up, down):
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.port for s in snapshot.up] == up
     assert [s.port for s in snapshot.down] == down
+
+
+def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state):
+    daemon = Daemon(metadata={"zone": "z", "a": 0})
+    state.configure(configured(daemon=daemon), 0.0)
+    state.report.verdict("http", Verdict("app", 80, True))
+    (service,) = plan(state)["discovery", "files"].snapshot.up
+    assert service.node.metadata == {"zone": "z", "a": 1}
 
 
 def test_a_registered_node_carries_what_others_need(state):
