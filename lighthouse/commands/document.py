@@ -65,6 +65,30 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What one discovery makes of a cluster; ``stage`` is what its loss makes of its nodes."""
+
+    discovery: str = ""
+    answered: bool = True
+    nodes: int | None = None
+    away_seconds: float | None = None
+    used: bool = True
+    stage: str = "keep"
+
+
+class Trip(msgspec.Struct, frozen=True):
+    at: float = 0.0
+    lost: int = 0
+    of: int = 0
+    ended_at: float | None = None
+    outcome: str | None = None
+
+
+class Guard(msgspec.Struct, frozen=True):
+    trips: int = 0
+    last: Trip | None = None
+
+
 class Cluster(msgspec.Struct, frozen=True):
     name: str = ""
     discovery: tuple[str, ...] = ()
@@ -72,6 +96,10 @@ class Cluster(msgspec.Struct, frozen=True):
     stale: bool = False
     age_seconds: float | None = None
     held_back: Any = None
+    combine: str = "union"
+    default_nodes: bool = False
+    sources: tuple[Source, ...] = ()
+    guard: Guard = Guard()
     nodes: tuple[dict[str, Any], ...] = ()
     refused: tuple[Refused, ...] = ()
 

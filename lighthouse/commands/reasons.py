@@ -35,10 +35,10 @@ def _headline(found: Mapping[str, Any]) -> str:
     told = f"cluster {plain(found['cluster'])}: {count} of {len(found['nodes'])} nodes here served"
     if len(found["sources"]) > 1:
         told += f", {found['combine']} of {len(found['sources'])} sources"
-    if not found["known"]:
-        told += "; nobody has said yet who its members are"
-    elif found["default_nodes"]:
+    if found["default_nodes"]:
         told += "; default nodes stand in"
+    elif not found["known"]:
+        told += "; nobody has said yet who its members are"
     return told + ("; stale" if found["stale"] else "")
 
 

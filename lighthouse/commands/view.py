@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lighthouse.commands.document import Check, Cluster, Document, Service, Worker
+from lighthouse.commands.document import Check, Cluster, Document, Service, Trip, Worker
 from lighthouse.commands.figures import milliseconds, number, size, span
 from lighthouse.commands.text import plain
 
@@ -46,7 +46,7 @@ def _parts(document: Document, now: float) -> Iterator[RenderableType]:
     if document.workers:
         yield workers(document.workers)
     if document.clusters:
-        yield _clusters(document.clusters)
+        yield _clusters(document.clusters, now)
     if document.services:
         yield _services(document.services, now)
 
@@ -127,15 +127,15 @@ def _note(worker: Worker) -> str:
     return ", ".join(f"{plain(key)} {plain(value)}" for key, value in facts[:6])
 
 
-def _clusters(clusters: tuple[Cluster, ...]) -> Table:
+def _clusters(clusters: tuple[Cluster, ...], now: float) -> Table:
     table = _table("Clusters", "Cluster", ">Nodes", "Discovery", "Last read", "Note")
     for cluster in clusters:
         table.add_row(
             plain(cluster.name),
             number(len(cluster.nodes)),
-            plain(", ".join(cluster.discovery)),
+            _discovery(cluster),
             _freshness(cluster),
-            _notes(cluster),
+            _notes(cluster, now),
         )
     return table
 
@@ -147,14 +147,41 @@ def _freshness(cluster: Cluster) -> Text:
     return Text(f"stale, {age}".rstrip(", "), _BAD) if cluster.stale else Text(age)
 
 
-def _notes(cluster: Cluster) -> Text:
+def _discovery(cluster: Cluster) -> str:
+    """The sources; of failover the one that is believed comes with a mark."""
+    used = {source.discovery for source in cluster.sources if source.used}
+    marked = [
+        f"[{name}]" if cluster.combine == "failover" and name in used else name
+        for name in cluster.discovery
+    ]
+    how = f" ({cluster.combine})" if len(marked) > 1 else ""
+    return plain(", ".join(marked) + how)
+
+
+def _notes(cluster: Cluster, now: float) -> Text:
     lines = Text()
+    if cluster.default_nodes:
+        lines.append("default nodes\n", _SOSO)
+    for source in cluster.sources:
+        if source.stage in _STAGES and source.away_seconds is not None:
+            told = f"{_STAGES[source.stage]}: {plain(source.discovery)} is away"
+            lines.append(f"{told} for {span(source.away_seconds)}\n", _BAD)
     if cluster.held_back:
         lines.append(f"held back: {_held(cluster.held_back)}\n", _SOSO)
+    if cluster.guard.last is not None:
+        lines.append(f"{_trips(cluster.guard.trips, cluster.guard.last, now)}\n", _DIM)
     for refused in cluster.refused:
         lines.append(f"refused {plain(refused.record)}: {plain(refused.reason)}\n", _SOSO)
     lines.rstrip()
     return lines
+
+
+_STAGES: Final = {"drain": "drained", "fence": "fenced", "withhold": "withheld"}
+
+
+def _trips(count: int, last: Trip, now: float) -> str:
+    outcome = plain(last.outcome or "not over yet")
+    return f"guard: {count} trips, last {span(now - last.at)} ago, {last.lost} nodes, {outcome}"
 
 
 def _held(value: object) -> str:

@@ -157,8 +157,8 @@ class _Nodes:
         named = self._naming(key)
         if named and isinstance(self._policy.combine, Failover):
             yield f"only {self._roster.choice.discovery} is believed now, by order of failover"
-        if not named:
-            yield "it is a default node, and the cluster has others"
+        if not named and key not in self._served:
+            yield "it is a default node, and not needed now"
 
     def _chosen(self, key: Key, node: Node, served: Node | None) -> Iterator[str]:
         unmet = self._unmet(node)
