@@ -9,8 +9,8 @@ from lighthouse.cluster import Cluster
 from lighthouse.config.kinds import Config
 from lighthouse.supervisor.archive import recall
 from lighthouse.supervisor.cache import Remembered
-from lighthouse.supervisor.roster import View
 from lighthouse.supervisor.state import State
+from lighthouse.supervisor.view import View
 
 Origin = Literal["daemon", "state", "nobody"]
 

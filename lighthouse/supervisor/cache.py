@@ -89,12 +89,20 @@ class Cache:
                         found[path.name] = remembered
         return found
 
+    def load(self, name: str, kind: type[T]) -> T | None:
+        """A record of its own, None if it is not there or cannot be used."""
+        return self._read(self._directory / name, kind)
+
+    def save(self, name: str, value: object) -> bool:
+        """Whether a record of its own is on disk now."""
+        return self._write(self._directory / name, value)
+
     def seen(self) -> dict[str, float]:
         """When each discovery was last there."""
-        return (self._read(self._directory / "seen", Seen) or Seen()).times
+        return (self.load("seen", Seen) or Seen()).times
 
     def save_seen(self, times: Mapping[str, float]) -> None:
-        self._write(self._directory / "seen", Seen(dict(times)))
+        self.save("seen", Seen(dict(times)))
 
     def save_cluster(self, name: str, remembered: Remembered) -> None:
         self._write(self._clusters / name, remembered)
@@ -104,7 +112,7 @@ class Cache:
         with suppress(OSError):
             (self._clusters / name).unlink(missing_ok=True)
 
-    def _write(self, path: Path, value: msgspec.Struct) -> None:
+    def _write(self, path: Path, value: object) -> bool:
         body = encode(value)
         beside = path.with_name(f".{path.name}.new")
         try:
@@ -119,9 +127,10 @@ class Cache:
             if not self.error:
                 _log.warning("the state directory cannot be written: %s", error)
             self.error = f"the state directory cannot be written: {error}"
-        else:
-            self.error = ""
-            self.problems.pop(path, None)
+            return False
+        self.error = ""
+        self.problems.pop(path, None)
+        return True
 
     def _read(self, path: Path, kind: type[T]) -> T | None:
         """What a file holds; None if there is none, or with a problem if it cannot be used."""

@@ -36,7 +36,7 @@ MARGIN: Final = 5.0
 
 _PAUSE: Final = 0.02
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M")
 
 Ending = Literal["not running", "stopped", "killed"]
 
@@ -75,7 +75,8 @@ class Daemon:
 
     def status(self, within: float) -> bytes | None:
         """Its status document, or None if it does not run; raises like ``members``."""
-        return self._answer(GetStatus(), Document, within)
+        answer = self._answer(GetStatus(), Document, within)
+        return None if answer is None else answer[1]
 
     def members(self, within: float) -> list[Cluster] | None:
         """Its clusters with their nodes, without sections, or None if it does not run.
@@ -83,9 +84,9 @@ class Daemon:
         Raises ``Unanswered`` if ``within`` seconds pass without an answer that can be read,
         or if it may not be asked.
         """
-        payload = self._answer(GetMembers(), Members, within)
+        answer = self._answer(GetMembers(), Members, within)
         try:
-            return None if payload is None else decode_as(list[Cluster], payload)
+            return None if answer is None else decode_as(list[Cluster], answer[1])
         except msgspec.MsgspecError as error:
             raise Unanswered(f"the daemon's answer cannot be read: {error}") from error
 
@@ -94,18 +95,14 @@ class Daemon:
 
         Raises ``LookupError`` if it knows no such cluster or node, else like ``members``.
         """
-        answer = self._told(GetExplanation(cluster, node), Explanation, within)
+        answer = self._answer(GetExplanation(cluster, node), Explanation, within)
         if answer is None:
             return None
         if answer[0].unknown:
             raise LookupError(answer[0].unknown)
         return answer[1]
 
-    def _answer(self, question: Message, kind: type[Message], within: float) -> bytes | None:
-        answer = self._told(question, kind, within)
-        return None if answer is None else answer[1]
-
-    def _told(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
+    def _answer(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
         while (pid := self.pid()) is not None:

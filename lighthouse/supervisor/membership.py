@@ -11,8 +11,9 @@ from typing import Final
 from lighthouse.config.kinds import ClusterFile
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.snapshot import Watch
-from lighthouse.supervisor.roster import Roster, View
+from lighthouse.supervisor.roster import Roster
 from lighthouse.supervisor.source import STALE_AFTER, Link, Source
+from lighthouse.supervisor.view import View
 
 __all__ = ["STALE_AFTER", "Link", "Memberships", "Source", "View"]
 
@@ -82,7 +83,7 @@ class Memberships:
             return False
         link = self.link_of(discovery)
         away_since = None if link is None or _is_there(link) else link.since
-        self.rosters[cluster].observe(discovery, source, away_since)
+        self.rosters[cluster].observe(discovery, source, away_since, now)
         return self._update(cluster, now)
 
     def link(self, discovery: str, link: Link) -> set[str]:
@@ -92,7 +93,7 @@ class Memberships:
         same = known is not None and known.state == link.state
         since = known.since if known is not None and same else link.since
         self._links[discovery] = Link(link.state, link.reason, since)
-        return self._relink(discovery, before, link.since)
+        return self._relink(discovery, before, link.since, anew=False)
 
     def work(self, discovery: str, reason: str, now: float) -> set[str]:
         """A discovery's worker runs, or ``reason`` says why it does not; returns as ``link``."""
@@ -101,7 +102,7 @@ class Memberships:
             self._idle.pop(discovery, None)
         elif discovery not in self._idle:
             self._idle[discovery] = Link("suspended", f"its worker does not run: {reason}", now)
-        return self._relink(discovery, before, now)
+        return self._relink(discovery, before, now, anew=True)
 
     def pass_time(self, now: float) -> set[str]:
         """Holds end and sources grow stale; returns the clusters whose view changed."""
@@ -168,7 +169,7 @@ class Memberships:
         """What is known of a discovery's connection; one whose worker does not run has none."""
         return self._idle.get(discovery) or self._links.get(discovery)
 
-    def _relink(self, discovery: str, before: Link | None, now: float) -> set[str]:
+    def _relink(self, discovery: str, before: Link | None, now: float, anew: bool) -> set[str]:
         there = _is_there(self.link_of(discovery))
         if there is _is_there(before):
             return set()
@@ -176,7 +177,7 @@ class Memberships:
         self._watches.pop(discovery, None)
         for name in touched:
             if there:
-                self.rosters[name].found(discovery)
+                self.rosters[name].found(discovery, anew)
             else:
                 self.rosters[name].lost(discovery, now)
         return {name for name in touched if self._update(name, now)}

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
-
 from lighthouse.config.kinds import ClusterFile
 from lighthouse.config.policy import Failover, Percent
 from lighthouse.node import Node
@@ -22,17 +20,10 @@ from lighthouse.supervisor.loss import Away, Stage
 from lighthouse.supervisor.selection import select
 from lighthouse.supervisor.source import STALE_AFTER, Source
 from lighthouse.supervisor.trips import How, Trips
+from lighthouse.supervisor.view import View
 
 ALL: Final = ""
 """The guard's name for all sources together."""
-
-
-class View(msgspec.Struct, frozen=True):
-    """A cluster's members as balancers are given them."""
-
-    nodes: tuple[Node, ...] = ()
-    known: bool = False
-    stale: bool = False
 
 
 class Roster:
@@ -83,8 +74,13 @@ class Roster:
             self.sources[discovery] = source
             self._lost[discovery] = self._asked[discovery] - age
 
-    def observe(self, discovery: str, source: Source, away_since: float | None) -> None:
-        """Take a reading; ``away_since`` if the source is said to be away all the same."""
+    def observe(
+        self, discovery: str, source: Source, away_since: float | None, now: float
+    ) -> None:
+        """Take a reading; ``away_since`` if the source is said to be away all the same.
+
+        What ends a drain or a fence has been read afresh for that: it is not for the guard.
+        """
         self.sources[discovery] = source
         self.waits = False
         if away_since is not None:
@@ -92,6 +88,8 @@ class Roster:
         elif source.answer >= self._confirming.get(discovery, 0):
             self._confirming.pop(discovery, None)
             self._lost.pop(discovery, None)
+            if self.stages.get(discovery, "keep") != "keep":
+                self._forget([ALL, discovery], now)
 
     def lost(self, discovery: str, now: float) -> None:
         """A source cannot be asked any more."""
@@ -99,15 +97,17 @@ class Roster:
         if discovery in self.sources:
             self._lost.setdefault(discovery, now)
 
-    def found(self, discovery: str) -> None:
-        """A source can be asked again.
+    def found(self, discovery: str, anew: bool) -> None:
+        """A source can be asked again; ``anew``: by a process that will read everything anew.
 
         Where its loss has had an effect, that ends only when it has said who the members are.
         """
         source = self.sources.get(discovery)
         if discovery not in self._lost or source is None or not source.live:
             return
-        if self.stages.get(discovery, "keep") == "keep":
+        if anew:
+            self._confirming[discovery] = 0
+        elif self.stages.get(discovery, "keep") == "keep":
             del self._lost[discovery]
         else:
             self._confirming[discovery] = self._ask(discovery)
@@ -208,6 +208,7 @@ class Roster:
         if members.held is not None:
             if before.held is None:
                 self._tell(logging.WARNING, self.trips.began(scope, members, now))
+            self.trips.grew(scope, members)
             if members.held.asked and not (before.held and before.held.asked):
                 for name in names:
                     self.trips.await_answer(scope, name, self._ask(name))

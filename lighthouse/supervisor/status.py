@@ -19,8 +19,8 @@ from lighthouse.node import Node
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.clusterstatus import describe, troubles
 from lighthouse.supervisor.report import ports
-from lighthouse.supervisor.roster import View
 from lighthouse.supervisor.state import State
+from lighthouse.supervisor.view import View
 
 VERSION = 1
 

@@ -8,7 +8,8 @@ import msgspec
 from lighthouse.supervisor.guard import Members
 
 How = Literal["refuted", "obeyed", "dropped"]
-"""The nodes came back, the hold has lasted, or the configuration names other sources."""
+"""The nodes came back, the hold has lasted, or there is another beginning: other sources in
+the configuration, or a source that was drained or fenced and is back."""
 
 
 class Trip(msgspec.Struct, frozen=True):
@@ -41,15 +42,24 @@ class Trips:
 
     def began(self, scope: str, members: Members, now: float) -> str:
         """A loss is held back; returns the line for the log."""
-        lost = len(members.held_back)
         self.count += 1
-        self._last[scope] = trip = Trip(now, lost, len(members.nodes), scope)
+        self._last[scope] = Trip(now, 0, 0, scope)
         self._awaited[scope] = {}
+        trip = self.grew(scope, members)
         where = f" from {scope}" if scope else ""
         return (
             f"{trip.lost} of {trip.whole} nodes vanished at once{where}; "
             "held back until that is confirmed"
         )
+
+    def grew(self, scope: str, members: Members) -> Trip:
+        """More may be held back by now; what was let pass just before counts along."""
+        gone = len(members.gone)
+        lost, whole = len(members.held_back) + gone, len(members.nodes) + gone
+        trip = self._last[scope]
+        if lost > trip.lost:
+            trip = self._last[scope] = msgspec.structs.replace(trip, lost=lost, whole=whole)
+        return trip
 
     def await_answer(self, scope: str, discovery: str, number: int) -> None:
         """A fresh read of this number was asked for."""
@@ -72,5 +82,5 @@ _TOLD: Final = {
     "refuted": "the vanished nodes are back, or enough of them; nothing is held back",
     "confirmed": "the loss of {lost} nodes was confirmed by a fresh read and is obeyed",
     "unconfirmed": "the loss of {lost} nodes is obeyed; no fresh read has come",
-    "dropped": "its sources were changed; nothing is held back",
+    "dropped": "its sources are other ones now, or were lost; nothing is held back any more",
 }

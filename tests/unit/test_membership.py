@@ -111,6 +111,15 @@ def test_a_loss_is_held_read_again_and_obeyed():
     ]
 
 
+def test_a_trip_counts_all_that_vanished_with_it():
+    world = World(sources=("a",))
+    world.says("a", *range(1, 11))
+    for n in range(2, 11):
+        world.says("a", *range(n + 1, 11), 1)
+    trip = world.memberships.rosters["web"].trips.last
+    assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 4)
+
+
 def test_a_loss_that_nobody_confirms_is_obeyed_too():
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
@@ -240,8 +249,30 @@ def test_a_worker_that_does_not_run_is_a_loss_of_its_source():
     assert world.served == {}
     assert world.memberships.present() == []
     world.memberships.work("a", "", world.now)
-    world.answers_afresh("a", 1)
+    assert world.served == {}
+    world.says("a", 1)
     assert world.served == {1: 1}
+
+
+def test_a_worker_that_crashes_again_and_again_is_a_loss_too():
+    world = World(sources=("a",), loss=Loss("fence", 30.0))
+    world.says("a", 1)
+    for _ in range(10):
+        world.memberships.work("a", "crashed", world.now)
+        world.passes(5)
+        world.memberships.work("a", "", world.now)
+        world.passes(0.1)
+    assert world.served == {}
+
+
+def test_the_guard_does_not_hold_what_a_source_says_after_a_fence():
+    world = World(sources=("a",), loss=Loss("fence", 30.0))
+    world.says("a", *range(1, 11))
+    world.is_lost("a")
+    world.passes(31)
+    world.is_back("a")
+    world.answers_afresh("a", 1)
+    assert (world.served, world.memberships.trips) == ({1: 1}, 0)
 
 
 def test_what_is_remembered_is_stale_until_its_source_answers():
