@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from lighthouse.supervisor.whereabouts import find
 from tests.recorder import history, nodes, recorded, weights
 from tests.waiting import eventually
 
@@ -38,10 +39,9 @@ def status(fleet):
     return fleet.status()["clusters"][0]
 
 
-def explain(fleet, *words):
-    result = fleet.lighthouse("explain", "web", *words, "--json")
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+def explain(fleet, node=""):
+    """The explanation, without the costs of a command."""
+    return json.loads(find(fleet.config).explanation("web", node, 5.0))
 
 
 def test_failover_to_the_second_source_and_back(fleet, sources):
@@ -96,7 +96,7 @@ def test_a_lost_source_is_drained_or_fenced_until_it_is_back(fleet, sources, dee
     told = {"drain": "its nodes are drained", "fence": "its nodes are not served"}[deed]
     eventually(lambda: any(told in problem for problem in fleet.status()["problems"]))
     assert status(fleet)["guard"]["trips"] == 0
-    assert f"on_source_loss: {deed}" in fleet.lighthouse("explain", "web").stdout
+    assert [source["stage"] for source in explain(fleet)["sources"]] == [deed]
     (fleet.root / "away").rename(sources["a"])
     eventually(lambda: weights(fleet.record, "web") == {"one:1": 1})
     eventually(lambda: fleet.status()["healthy"])
@@ -179,6 +179,31 @@ def test_a_damaged_snapshot_is_refused_with_a_reason(fleet, sources):
     assert nodes(fleet.record, "web") == ["one:1"]
 
 
+def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_old(fleet, sources):
+    put(sources["a"], "one", 1)
+    (sources["a"] / "api").symlink_to("web")
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
+    fence = {"fence": {"after": 0.2}}
+    fleet.write("clusters/api.yaml", {"discovery": "a", "recorder": {}, "on_source_loss": fence})
+    fleet.start()
+    saved = fleet.root / "state/clusters"
+    eventually(lambda: sorted(path.name for path in saved.iterdir()) == ["api", "web"])
+    fleet.kill()
+    fleet.record.unlink()
+    sources["a"].rename(fleet.root / "away")
+    fleet.start()
+    clusters = eventually(lambda: recorded(fleet.record).get("clusters"))
+    assert (clusters["web"]["nodes"], clusters["web"]["stale"]) == (["one:1"], True)
+    assert (clusters["api"]["nodes"], clusters["api"]["known"]) == ([], False)
+    problems = eventually(lambda: fleet.status()["problems"])
+    assert any("what is known of a is" in problem for problem in problems), problems
+    assert any("the last known ones of a, which is away for" in problem for problem in problems)
+    (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: nodes(fleet.record, "api") == ["one:1"])
+    eventually(lambda: fleet.status()["healthy"])
+    assert recorded(fleet.record)["clusters"]["web"]["stale"] is False
+
+
 def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet, sources):
     shutil.rmtree(sources["a"])
     fleet.write(
@@ -193,7 +218,7 @@ def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet, sourc
     assert clusters["api"]["known"] is False
     eventually(lambda: nodes(fleet.record, "web") == ["10.9.9.9:1"])
     assert "cluster api: no source has answered yet" in fleet.log.read_text()
-    assert "default nodes stand in" in fleet.lighthouse("explain", "web").stdout
+    assert explain(fleet)["nodes"][0]["steps"][-1].startswith("it is a default node, and")
     (sources["a"] / "web").mkdir(parents=True)
     put(sources["a"], "one", 1)
     eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
@@ -217,6 +242,8 @@ def test_explain_tells_of_services_refusals_and_unknowns(fleet, sources):
     assert [r["record"].startswith("bad") for r in found["refused"]] == [True]
     local = next(node for node in found["nodes"] if node["port"] == 7)
     assert (local["in"], local["local"]["up"]) == (False, False)
+    result = fleet.lighthouse("explain", "web", "--json")
+    assert (result.returncode, json.loads(result.stdout)["cluster"]) == (0, "web")
     text = fleet.lighthouse("explain", "web", "one").stdout
     assert "one:1 (127.0.0.1:1): in, weight 0" in text
     assert "with weight 0 it takes no new sessions" in text
