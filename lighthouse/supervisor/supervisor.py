@@ -96,12 +96,7 @@ class Supervisor:
 
     def _converge(self, now: float) -> None:
         """Make what runs match what is known."""
-        for child in self._crew:
-            if child.name[0] == "discovery":
-                idle = (
-                    "" if child.life.state == "running" else child.life.reason or child.life.state
-                )
-                self._replan |= self._state.work(child.name[1], idle, now)
+        self._miss(now)
         if self._replan:
             self._replan = False
             wanted = {} if self._stopping else plan(self._state)
@@ -109,10 +104,18 @@ class Supervisor:
                 if isinstance(worker.snapshot, DiscoverySnapshot):
                     self._state.report.publish(name, worker.snapshot.up)
             self._crew.want(wanted, now)
-            self._timers.set("members", self._state.memberships.next_due(now), self._age)
+        self._timers.set("members", self._state.memberships.next_due(now), self._age)
         self._crew.dispatch(now)
         for level, text in self._state.memberships.take_events():
             _log.log(level, "%s", text)
+
+    def _miss(self, now: float) -> None:
+        """A source is away too while its discovery's worker does not run."""
+        for child in self._crew:
+            if child.name[0] == "discovery":
+                runs = child.life.state == "running"
+                reason = "" if runs else child.life.reason or child.life.state
+                self._replan |= self._state.work(child.name[1], reason, now)
 
     def _open(self) -> None:
         logs.default(self._log_file, "info")

@@ -47,7 +47,8 @@ def explain(fleet, node=""):
 def test_failover_to_the_second_source_and_back(fleet, sources):
     put(sources["a"], "one", 1)
     put(sources["b"], "two", 2)
-    cluster(fleet, combine={"failover": {"after": 0.5, "back_after": 0.5}})
+    rule = {"failover": {"after": 0.5, "back_after": 0.5}}
+    cluster(fleet, combine=rule, shrink_guard=False)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
     sources["a"].rename(fleet.root / "away")
@@ -60,6 +61,11 @@ def test_failover_to_the_second_source_and_back(fleet, sources):
         "only b is believed now, by order of failover",
     )
     (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    # one that truly names nobody is given up too, and believed again later without any event
+    (sources["a"] / "web/one.json").unlink()
+    eventually(lambda: nodes(fleet.record, "web") == ["two:2"])
+    put(sources["a"], "one", 1)
     eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
     assert [] not in [seen["nodes"] for seen in history(fleet.record, "web") if seen["known"]]
     assert "b takes over from a" in fleet.log.read_text()

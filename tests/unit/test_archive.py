@@ -6,6 +6,7 @@ import pytest
 
 from lighthouse.config.kinds import ClusterFile, Config
 from lighthouse.config.policy import Loss, Policy
+from lighthouse.config.tree import Installed, Tree
 from lighthouse.discovery import Reading
 from lighthouse.node import Node
 from lighthouse.supervisor.archive import Archive, recall
@@ -54,7 +55,7 @@ def test_what_is_saved_is_restored(tmp_path):
     before.observe("a", "web", Source(Reading(NODES), time.time()), 0.0)
     archive = Archive(Cache(tmp_path), before)
     archive.note("web")
-    archive.save(type("Tree", (), {"texts": {}})())
+    archive.save(Tree(tmp_path, Installed(frozenset(), frozenset(), frozenset())))
     after = State(Config(), Host("here", "10.0.0.1"), {})
     Archive(Cache(tmp_path), after).restore()
     after.configure(Config(clusters={"web": WEB}), 0.0)
