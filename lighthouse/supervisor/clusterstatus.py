@@ -74,7 +74,7 @@ def _source(roster: Roster, name: str, now: float) -> dict[str, Any]:
         "read_at": None if source is None else source.read_at,
         "away_seconds": None if since is None else round(max(0.0, now - since), 3),
         "used": roster.is_used(name),
-        "stage": roster.stages.get(name, "keep"),
+        "stage": roster.stages.get(name if source is not None else "", "keep"),
     }
 
 

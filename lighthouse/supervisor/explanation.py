@@ -142,15 +142,15 @@ class _Nodes:
         if away is None:
             return what
         seconds = max(0.0, self._now - away.since)
-        told = "was last there" if not source.live else "is away since"
-        text = f"{what}; {offer.discovery} {told} {seconds:.0f} s ago"
+        told = f"has been away for {seconds:.0f} s" if source.live else "has not answered yet"
+        text = f"{what}; {offer.discovery} {told}"
         match offer.stage:
             case "drain":
                 return f"{text}, so its nodes take no new sessions"
             case "fence":
                 return f"{text}, so its nodes are not served"
             case "withhold":
-                return f"{text}, too old to be served until it answers"
+                return f"{text}; what it said {seconds:.0f} s ago is too old to be served"
         return f"{text}, and its last known nodes stay"
 
     def _left_out(self, key: Key) -> Iterator[str]:

@@ -17,6 +17,7 @@ from lighthouse.config.policy import (
 )
 from lighthouse.discovery import Reading
 from lighthouse.node import Node
+from lighthouse.supervisor.clusterstatus import describe
 from lighthouse.supervisor.membership import Link, Memberships, Source, View
 
 SPARE = Node("spare", "10.9.9.9", 80)
@@ -311,6 +312,18 @@ def test_with_neither_source_nor_memory_it_waits_and_says_so():
     assert world.events() == ["no source has answered yet, and none is remembered; it waits"]
     world.says("a", 1)
     assert (world.served, world.memberships.rosters["web"].waits) == ({1: 1}, False)
+
+
+def test_a_fence_around_nobody_is_shown_too():
+    world = World(sources=("a",), loss=Loss("fence", 30.0))
+    world.passes(31)
+    assert (world.view.nodes, world.view.known) == ((), True)
+    shown = describe(world.memberships.rosters["web"], world.now, 0.0)
+    assert [(s["stage"], s["away_seconds"]) for s in shown["sources"]] == [("fence", 31.0)]
+    world.says("a", 1)
+    assert world.served == {1: 1}
+    shown = describe(world.memberships.rosters["web"], world.now, 0.0)
+    assert [(s["stage"], s["away_seconds"]) for s in shown["sources"]] == [("keep", None)]
 
 
 def test_default_nodes_stand_in_for_nobody():
