@@ -74,7 +74,19 @@ class Cache:
         with suppress(OSError):
             (self._clusters / name).unlink(missing_ok=True)
 
-    def _write(self, path: Path, value: msgspec.Struct) -> None:
+    def load(self, name: str, kind: type[T]) -> T | None:
+        """A record of its own, None if it is not there or damaged."""
+        path = self._directory / name
+        found = _read(path, kind)
+        if found is None and path.exists():
+            _log.warning("%s is damaged and counts as absent", path)
+        return found
+
+    def save(self, name: str, value: object) -> bool:
+        """Whether a record of its own is on disk now."""
+        return self._write(self._directory / name, value)
+
+    def _write(self, path: Path, value: object) -> bool:
         body = encode(value)
         beside = path.with_name(f".{path.name}.new")
         try:
@@ -89,8 +101,9 @@ class Cache:
             if not self.error:
                 _log.warning("the state directory cannot be written: %s", error)
             self.error = f"the state directory cannot be written: {error}"
-        else:
-            self.error = ""
+            return False
+        self.error = ""
+        return True
 
 
 def _read(path: Path, kind: type[T]) -> T | None:
