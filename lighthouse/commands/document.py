@@ -23,6 +23,7 @@ class Supervisor(msgspec.Struct, frozen=True):
     config_errors: tuple[ConfigFault, ...] = ()
     config_warnings: tuple[ConfigFault, ...] = ()
     rss_bytes: int | None = None
+    leaving: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -111,11 +112,33 @@ class Check(msgspec.Struct, frozen=True):
     checked_at: float | None = None
 
 
+class Maintenance(msgspec.Struct, frozen=True):
+    """Why, since when, until when and by whom; a whole service's has no ``port``."""
+
+    service: str = ""
+    port: int | None = None
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    by: str = ""
+
+
+class Damping(msgspec.Struct, frozen=True):
+    """What is held back now, empty if nothing is; how many reports were so far."""
+
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    held: int = 0
+    changes_held: int = 0
+
+
 class Service(msgspec.Struct, frozen=True):
     name: str = ""
     port: int = 0
     up: bool | None = None
-    maintenance: Any = None
+    maintenance: Maintenance | None = None
+    damping: Damping = Damping()
     registered: Any = None
     reason: str | None = None
     checks: tuple[Check, ...] = ()
@@ -131,6 +154,7 @@ class Document(msgspec.Struct, frozen=True):
     workers: tuple[Worker, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     services: tuple[Service, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 def parse(text: bytes) -> Document:

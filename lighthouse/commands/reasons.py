@@ -90,8 +90,15 @@ def _local(service: Mapping[str, Any], now: float) -> Iterator[str]:
     up = {True: "up", False: "down", None: "not known yet"}[service["up"]]
     registered = "registered" if service["registered"] else "not registered"
     yield f"  a service of this host: {up}, {registered}"
-    if service["maintenance"]:
-        yield f"    maintenance: {plain(service['maintenance'])}"
+    maintenance = service["maintenance"]
+    if maintenance:
+        by = f" by {plain(maintenance['by'])}" if maintenance["by"] else ""
+        why = f": {plain(maintenance['reason'])}" if maintenance["reason"] else ""
+        until = maintenance["until"]
+        left = f", for {span(until - now)} more" if until is not None else ""
+        yield f"    in maintenance for {span(now - maintenance['since'])}{left}{by}{why}"
+    if service["damping"]["reason"]:
+        yield f"    {plain(service['damping']['reason'])}"
     if service["reason"]:
         yield f"    {plain(service['reason'])}"
     for check in service["checks"]:

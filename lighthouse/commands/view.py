@@ -8,7 +8,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lighthouse.commands.document import Check, Cluster, Document, Service, Trip, Worker
+from lighthouse.commands.document import (
+    Check,
+    Cluster,
+    Document,
+    Maintenance,
+    Service,
+    Trip,
+    Worker,
+)
 from lighthouse.commands.figures import milliseconds, number, size, span
 from lighthouse.commands.text import plain
 
@@ -49,6 +57,9 @@ def _parts(document: Document, now: float) -> Iterator[RenderableType]:
         yield _clusters(document.clusters, now)
     if document.services:
         yield _services(document.services, now)
+    for one in _unused(document):
+        text = f"maintenance of {plain(one.service)}, which is no service here: {_until(one, now)}"
+        yield Text(f"\n  {text}", _DIM)
 
 
 def _headline(document: Document, now: float) -> Text:
@@ -59,6 +70,8 @@ def _headline(document: Document, now: float) -> Text:
     )
     if supervisor.started_at is not None:
         text.append(f"up {span(now - supervisor.started_at)}  ")
+    if supervisor.leaving:
+        text.append("leaving: everything is deregistered  ", _SOSO)
     text.append(*(("healthy", _GOOD) if document.healthy else ("degraded", _BAD)))
     return text
 
@@ -196,20 +209,41 @@ def _services(services: tuple[Service, ...], now: float) -> Table:
         table.add_row(
             plain(service.name),
             number(service.port),
-            _standing(service),
+            _standing(service, now),
             Text("yes", _GOOD) if service.registered else Text("no", _SOSO),
             _checks(service, now),
         )
     return table
 
 
-def _standing(service: Service) -> Text:
-    if service.maintenance:
-        why = "" if service.maintenance is True else f": {plain(service.maintenance)}"
-        return Text(f"maintenance{why}", _SOSO)
+def _standing(service: Service, now: float) -> Text:
+    if service.maintenance is not None:
+        return Text(f"maintenance: {_until(service.maintenance, now)}", _SOSO)
+    held = service.damping
+    if held.reason and not service.up:
+        until = f", for {span(held.until - now)} more" if held.until is not None else ""
+        return Text(f"held down{until}", _SOSO)
     if service.up is None:
         return Text("not known yet", _SOSO)
     return Text("up", _GOOD) if service.up else Text("down", _BAD)
+
+
+def _until(maintenance: Maintenance, now: float) -> str:
+    """The reason, who and for how long."""
+    words = [plain(maintenance.reason)] if maintenance.reason else []
+    if maintenance.since is not None:
+        words.append(f"for {span(now - maintenance.since)}")
+    if maintenance.until is not None:
+        words.append(f"ends in {span(maintenance.until - now)}")
+    if maintenance.by:
+        words.append(f"by {plain(maintenance.by)}")
+    return ", ".join(words)
+
+
+def _unused(document: Document) -> list[Maintenance]:
+    """Statements that are about no service of the configuration."""
+    there = {(one.name, port) for one in document.services for port in (None, one.port)}
+    return [one for one in document.maintenance if (one.service, one.port) not in there]
 
 
 def _checks(service: Service, now: float) -> Text:
@@ -217,8 +251,9 @@ def _checks(service: Service, now: float) -> Text:
     for check in service.checks:
         lines.append(_check(check, now))
         lines.append("\n")
-    if service.reason:
-        lines.append(plain(service.reason), _SOSO)
+    for reason in (service.damping.reason, service.reason):
+        if reason:
+            lines.append(f"{plain(reason)}\n", _SOSO)
     lines.rstrip()
     return lines
 

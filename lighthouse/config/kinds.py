@@ -31,8 +31,10 @@ class Daemon(msgspec.Struct, frozen=True):
     """``lighthouse.yaml``.
 
     Paths are absolute, or relative to the tree. ``advertise`` is the address at which other
-    hosts reach this one (None: that of the default route). ``worker`` are the defaults for
-    every worker. ``log_file`` None means stderr. ``metadata`` says what this host is (its zone).
+    hosts reach this one (None: that of the default route). ``metadata`` says what this host is
+    (its zone). ``drain_delay`` is how many seconds the daemon lives on after a stop has
+    deregistered everything. ``worker`` are the defaults for every worker. ``log_file`` None
+    means stderr.
     """
 
     run_dir: Path | None = None
@@ -40,6 +42,8 @@ class Daemon(msgspec.Struct, frozen=True):
     advertise: str | None = None
     metadata: dict[str, Any] = {}
     stop_timeout: float = 10.0
+    drain_delay: float = 0.0
+    deregister_on_stop: bool = True
     worker: WorkerSettings = WorkerSettings()
     log_file: Path | None = None
     log_level: str = "INFO"
@@ -88,11 +92,19 @@ class CheckFile(msgspec.Struct, frozen=True):
     config: dict[str, Any] = {}
 
 
+class Damping(msgspec.Struct, frozen=True):
+    """A service may come back ``burst`` times at once, and once more ``every`` so many seconds."""
+
+    burst: int = 5
+    every: float = 30.0
+
+
 class ServiceFile(msgspec.Struct, frozen=True):
     """A file of ``services/``.
 
     ``name`` is the cluster to join, ``host`` where checks connect, ``advertise`` the address
-    to register (None: the daemon's).
+    to register (None: the daemon's), ``drain_delay`` seconds (None: the daemon's).
+    ``flap_damping`` None lets it flap.
     """
 
     name: str
@@ -104,6 +116,8 @@ class ServiceFile(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     checks: tuple[CheckFile, ...]
     file: str
+    flap_damping: Damping | None = Damping()
+    drain_delay: float | None = None
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Daemon,
+    Damping,
     PluginFile,
     ServiceFile,
     WorkerSettings,
@@ -47,6 +48,8 @@ def daemon(section: Section, root: Path) -> Daemon:
         advertise=section.address("advertise"),
         metadata=section.take("metadata", _metadata, {}),
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
+        drain_delay=section.seconds("drain_delay", default.drain_delay),
+        deregister_on_stop=section.take("deregister_on_stop", _flag, default.deregister_on_stop),
         worker=worker(section.section("worker"), default.worker),
         log_file=section.take("log_file", path, None),
         log_level=section.take("log_level", _level, default.log_level),
@@ -113,6 +116,8 @@ def service(section: Section, stem: str, file: str) -> ServiceFile:
         metadata=section.take("metadata", _metadata, {}),
         checks=_checks(section.section("checks")),
         file=file,
+        flap_damping=_damping(section),
+        drain_delay=section.seconds("drain_delay", 0.0) if "drain_delay" in section else None,
     )
     section.close()
     return content
@@ -150,6 +155,20 @@ def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
     formatter = entry.data.get("formatter")
     if isinstance(formatter, str) and formatter not in named["formatters"]:
         entry.note(f"there is no formatter {shown(formatter)}", "formatter")
+
+
+def _damping(section: Section) -> Damping | None:
+    """``flap_damping``: a map, or ``false`` to have none."""
+    if section.take("flap_damping", lambda value: value is False, False):
+        return None
+    limits = section.section("flap_damping")
+    default = Damping()
+    damping = Damping(
+        burst=limits.whole("burst", default.burst, 1, 1000),
+        every=limits.seconds("every", default.every, SHORTEST_INTERVAL),
+    )
+    limits.close()
+    return damping
 
 
 def _checks(section: Section) -> tuple[CheckFile, ...]:

@@ -24,6 +24,10 @@ from lighthouse.messages import (
     Message,
     decode_as,
 )
+from lighthouse.questions import (
+    Leave,
+    Leaving,
+)
 from lighthouse.supervisor.pidfile import Pidfile
 
 SYSTEM_ROOT: Final = Path("/etc/lighthouse")
@@ -35,6 +39,9 @@ MARGIN: Final = 5.0
 """Seconds that a daemon gets beyond its own stop timeout before it is killed."""
 
 _PAUSE: Final = 0.02
+
+_PATIENCE: Final = 5.0
+"""Seconds that a daemon gets to say how long its end will take, until it is signalled."""
 
 M = TypeVar("M")
 
@@ -67,6 +74,7 @@ class Daemon:
         self.socket: Final = directory / "control.sock"
         self.log_file: Final = settings.log_file or default_log
         self.stop_timeout: Final = settings.stop_timeout
+        self.drain_delay: Final = settings.drain_delay
         self.start_timeout: Final = settings.worker.start_timeout
 
     def pid(self) -> int | None:
@@ -102,6 +110,11 @@ class Daemon:
             raise LookupError(answer[0].unknown)
         return answer[1]
 
+    def ask(self, question: Message, kind: type[M], within: float) -> M | None:
+        """Its answer to a question that has a short one; as for ``status``."""
+        answer = self._answer(question, kind, within)
+        return None if answer is None else answer[0]
+
     def _answer(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
@@ -129,18 +142,32 @@ class Daemon:
         except msgspec.DecodeError:
             return None
 
-    def stop(self) -> Ending:
-        """Ask it to stop, wait as long as it is allowed to take, then kill it."""
+    def stop(self, keep: bool = False) -> Ending:
+        """Ask it to stop, wait as long as it is allowed to take, then kill it.
+
+        ``keep``: its registrations stay, for another one takes over at once.
+        """
         with contextlib.ExitStack() as stack:
             handle = self._handle(stack)
             if handle is None:
                 return "not running"
-            signal.pidfd_send_signal(handle, signal.SIGTERM)
-            if _ended(handle, self.stop_timeout + MARGIN):
+            within = self._leave(keep)
+            if within is None:
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+                within = self.drain_delay + self.stop_timeout
+            if _ended(handle, within + MARGIN):
                 return "stopped"
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             _ended(handle, MARGIN)
             return "killed"
+
+    def _leave(self, keep: bool) -> float | None:
+        """Within how many seconds it says it will be gone, None if it does not."""
+        try:
+            answer = self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
+        except (OSError, Closed):
+            return None
+        return answer.within
 
     def reload(self) -> bool:
         """Have it read its configuration again; False if it does not run."""

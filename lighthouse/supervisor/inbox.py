@@ -73,8 +73,7 @@ def take(state: State, child: Child, message: Message, payload: memoryview, now:
             state.link(child.name[1], Link(link, reason, now))
             return Effect(replan=True)
         case Registered():
-            for registration in decode_as(list[Registration], payload):
-                state.report.registered(child.name[1], registration)
+            state.report.registered(child.name[1], decode_as(list[Registration], payload))
             return Effect(replan=True)
         case Verdicts():
             for verdict in decode_as(list[Verdict], payload):

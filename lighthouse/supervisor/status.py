@@ -15,9 +15,12 @@ import psutil
 
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
+from lighthouse.config.kinds import ServiceFile
 from lighthouse.node import Node
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.clusterstatus import describe, troubles
+from lighthouse.supervisor.damping import Standing
+from lighthouse.supervisor.maintenance import Maintenance
 from lighthouse.supervisor.report import ports
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.view import View
@@ -82,11 +85,16 @@ def document(
             "config_errors": [_fault(fault) for fault in found if not fault.warning],
             "config_warnings": [_fault(fault) for fault in found if fault.warning],
             "guard_trips": state.memberships.trips,
+            "leaving": state.report.leaving,
             **_usage(os.getpid()),
         },
         "workers": workers,
         "clusters": clusters,
         "services": services,
+        "maintenance": [
+            {"service": one.service, "port": one.port, **(_maintenance(one) or {})}
+            for one in state.report.maintenance.all()
+        ],
     }
 
 
@@ -175,14 +183,16 @@ def _node(node: Node) -> dict[str, Any]:
 
 def provided(state: State) -> list[dict[str, Any]]:
     """The services of this host, each port by itself."""
+    report = state.report
     return [
         {
             "name": service.name,
             "file": service.file,
             "port": port,
-            "up": state.report.up(stem, service, port),
-            "maintenance": None,
-            "registered": _registered(state, service.name, service.discovery, port),
+            "up": report.up(stem, service, port),
+            "maintenance": _maintenance(report.maintenance.of(service.name, port)),
+            "damping": _damping(state, stem, service, port),
+            "registered": _registered(state, stem, service, port),
             "reason": "" if service.checks else "has no checks: it counts as up",
             "checks": [_check(state, stem, port, check.plugin) for check in service.checks],
         }
@@ -190,8 +200,40 @@ def provided(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _registered(state: State, name: str, discovery: Iterable[str], port: int) -> bool:
-    found = [state.report.registrations.get((place, name, port)) for place in discovery]
+def _maintenance(statement: Maintenance | None) -> dict[str, Any] | None:
+    if statement is None:
+        return None
+    return {
+        "reason": statement.reason,
+        "since": statement.since,
+        "until": statement.until,
+        "by": statement.by,
+    }
+
+
+def _damping(state: State, stem: str, service: ServiceFile, port: int) -> dict[str, Any]:
+    """What flap damping holds back now, and how often it had to."""
+    standing = state.report.standings.get((stem, port), Standing())
+    due, reason = standing.due(service.flap_damping), ""
+    if standing.holding:
+        reason = "flaps: its checks pass, but it was up and down too often"
+    elif standing.waiting is not None:
+        reason = "what it publishes changes too often: the newest is published later"
+    wall = time.time() - time.monotonic()
+    since = standing.held_since if standing.holding else None
+    return {
+        "reason": reason,
+        "since": None if since is None else wall + since,
+        "until": None if due is None or not reason else wall + due,
+        "held": standing.held,
+        "changes_held": standing.changes_held,
+    }
+
+
+def _registered(state: State, stem: str, service: ServiceFile, port: int) -> bool:
+    place = state.report.service(stem, service, port).place
+    registrations = state.report.registrations
+    found = [registrations.get(name, {}).get(place) for name in service.discovery]
     return bool(found) and all(r is not None and r.registered for r in found)
 
 

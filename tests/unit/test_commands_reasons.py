@@ -64,7 +64,8 @@ def test_what_is_not_well():
     service = {
         "up": False,
         "registered": False,
-        "maintenance": None,
+        "maintenance": {"reason": "disk", "since": 40.0, "until": 130.0, "by": "alice"},
+        "damping": {"reason": "flaps"},
         "reason": "",
         "checks": [{"plugin": "tcp", "passing": False, "reason": "refused", "checked_at": 99.0}],
     }
@@ -91,5 +92,7 @@ def test_what_is_not_well():
         "a:80 (10.0.0.1:80): out",
         "  zk names it\\x1b[2J",
         "  a service of this host: down, not registered",
+        "    in maintenance for 1 min 0 s, for 30 s more by alice: disk",
+        "    flaps",
         "    check tcp fails: refused, 1 s ago",
     ]

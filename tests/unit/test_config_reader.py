@@ -10,6 +10,7 @@ from lighthouse.config.kinds import (
     ClusterFile,
     Config,
     Daemon,
+    Damping,
     PluginFile,
     ServiceFile,
     WorkerSettings,
@@ -144,6 +145,24 @@ def test_a_service_with_little(tmp_path: Path) -> None:
     assert (service.name, service.host, service.ports) == ("webapp", "127.0.0.1", (80,))
     assert (service.advertise, service.weight, service.metadata) == (None, 1, {})
     assert service.checks == (CheckFile("http", 2.0, 1.0, 1, 1, {}),)
+
+
+def test_damping_and_draining(tmp_path: Path) -> None:
+    text = "port: 80\ndiscovery: file\nflap_damping: {every: 1m}\ndrain_delay: 5\n"
+    service = read(tmp_path, "services/webapp.yaml", text).services["webapp"]
+    assert (service.flap_damping, service.drain_delay) == (Damping(5, 60.0), 5.0)
+    text = "port: 80\ndiscovery: file\nflap_damping: false\n"
+    service = read(tmp_path, "services/other.yaml", text).services["other"]
+    assert (service.flap_damping, service.drain_delay) == (None, None)
+    daemon = read(tmp_path, "lighthouse.yaml", "drain_delay: 3s\nderegister_on_stop: no\n").daemon
+    assert (daemon.drain_delay, daemon.deregister_on_stop) == (3.0, False)
+
+
+@pytest.mark.parametrize("value", ["yes", "5", "[]", "{burst: 0}", "{every: 0}", "{brust: 1}"])
+def test_damping_that_is_none(tmp_path: Path, value: str) -> None:
+    text = f"port: 80\ndiscovery: file\nflap_damping: {value}\n"
+    tree = load(tmp_path, "services/webapp.yaml", text)
+    assert [(fault.file, fault.line) for fault in tree.faults] == [("services/webapp.yaml", 3)]
 
 
 def test_logging(tmp_path: Path) -> None:
