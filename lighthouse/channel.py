@@ -11,6 +11,7 @@ import fcntl
 import mmap
 import os
 import socket
+import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ INLINE: Final = 8 * 1024
 
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _IOV_MAX: Final = 1024
+_CRED: Final = struct.Struct("3i")
 
 
 class Closed(ConnectionError):
@@ -80,6 +82,11 @@ class Channel:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def uid(self) -> int:
+        """The user at the other end, as the kernel saw it connect."""
+        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CRED.size)
+        return int(_CRED.unpack(credentials)[1])
 
     def close(self) -> None:
         self._socket.close()

@@ -52,7 +52,11 @@ class Discovery(Plugin):
         """
 
     def disconnect(self) -> None:
-        """Let go of the source; what is registered stays until it expires."""
+        """Let go of the source; what is registered stays until it expires.
+
+        Not called where the next process takes over at once: that one finds what this one has
+        registered as it would after a kill.
+        """
 
     def start_watching(self, cluster: str) -> None:
         """Read the cluster and go on reading it whenever it changes."""
@@ -72,7 +76,11 @@ class Discovery(Plugin):
         raise NotImplementedError
 
     def report_down(self, service: Service) -> None:
-        """Remove the service's node, if lighthouse registered it."""
+        """Remove the service's node, if this host's lighthouse registered it, in any process.
+
+        Returning means that it is gone. An older node of a service (another address) is
+        removed before ``report_up`` of the present one.
+        """
         raise NotImplementedError
 
     def wake(self) -> None:

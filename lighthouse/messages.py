@@ -13,6 +13,18 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Connection
+from lighthouse.questions import (
+    BeginMaintenance,
+    EndMaintenance,
+    GetRemoved,
+    GetServed,
+    Leave,
+    Leaving,
+    Maintained,
+    Removed,
+    Served,
+)
+from lighthouse.service import Place
 from lighthouse.snapshot import BalancerSnapshot, Part, Snapshot
 
 T = TypeVar("T")
@@ -65,9 +77,13 @@ class Rehearse(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: deregister, close and exit, within ``grace`` seconds."""
+    """To a worker: deregister, close and exit, within ``grace`` seconds.
+
+    ``keep``: leave registrations as a kill would, for somebody takes over at once.
+    """
 
     grace: float
+    keep: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -154,16 +170,23 @@ class Connected(msgspec.Struct, frozen=True, tag=True):
 
 
 class Registered(msgspec.Struct, frozen=True, tag=True):
-    """From a discovery worker: the payload lists a ``Registration`` for each service."""
+    """From a discovery worker: the payload lists a ``Registration`` for each service.
+
+    The list is complete each time.
+    """
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """Whether a service's node stands in the source, and why not if it should."""
+    """Whether a service's node stands in the source, and why not if it should.
 
-    service: str
-    port: int
+    ``gone``: the source has confirmed that it does not; neither is true of a node whose
+    removal failed, and of one that another worker registered.
+    """
+
+    place: Place
     registered: bool
     reason: str = ""
+    gone: bool = False
 
 
 class Verdicts(msgspec.Struct, frozen=True, tag=True):
@@ -196,6 +219,25 @@ class Members(msgspec.Struct, frozen=True, tag=True):
     """
 
 
+class GetExplanation(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: why is a cluster as it is, or the node of it that is named?
+
+    Answered by ``Explanation``.
+    """
+
+    cluster: str
+    node: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the explanation, as JSON.
+
+    ``unknown`` says that there is no such cluster or node; then there is no payload.
+    """
+
+    unknown: str = ""
+
+
 ToWorker = Deliver | Validate | Rehearse | Stop
 FromWorker = (
     Ready
@@ -210,7 +252,23 @@ FromWorker = (
     | Verdicts
     | Failed
 )
-Control = GetStatus | Document | GetMembers | Members
+Control = (
+    GetStatus
+    | Document
+    | GetMembers
+    | Members
+    | GetExplanation
+    | Explanation
+    | BeginMaintenance
+    | EndMaintenance
+    | Maintained
+    | GetRemoved
+    | Removed
+    | GetServed
+    | Served
+    | Leave
+    | Leaving
+)
 Message = ToWorker | FromWorker | Control
 
 

@@ -6,6 +6,9 @@ import msgspec
 
 from lighthouse.node import Node
 
+Place = tuple[str, str, str, int]
+"""What tells one node in a source from all others: cluster, host, ip, port."""
+
 
 class Service(msgspec.Struct, frozen=True):
     """One port of a service of this host.
@@ -21,6 +24,11 @@ class Service(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str, int]:
         return self.name, self.port
+
+    @property
+    def place(self) -> Place:
+        """Where the node stands in a source; another one is another node."""
+        return self.name, self.node.host, self.node.ip, self.node.port
 
 
 class Probe(msgspec.Struct, frozen=True):

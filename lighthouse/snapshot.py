@@ -38,7 +38,7 @@ class Membership(msgspec.Struct, frozen=True):
     """The body of a ``Part``: all that makes a ``Cluster``, with its section as settings.
 
     ``settings`` is None if the cluster's file has no section for the balancer. ``nodes`` is
-    the encoded ``tuple[Node, ...]`` as it came from the discovery worker.
+    the encoded ``tuple[Node, ...]`` that is to be served.
     """
 
     settings: Settings | None

@@ -33,6 +33,7 @@ class Recorder(Balancer):
             "clusters": {
                 c.name: {
                     "nodes": [n.name for n in c.nodes],
+                    "weights": {n.name: n.weight for n in c.nodes},
                     "known": c.known,
                     "stale": c.stale,
                     "config": c.config,
@@ -40,6 +41,8 @@ class Recorder(Balancer):
                 for c in clusters
             },
         }
+        with path.with_suffix(".history").open("a") as history:
+            print(json.dumps(record["clusters"]), file=history)
         path.with_suffix(".new").write_text(json.dumps(record))
         path.with_suffix(".new").rename(path)
 
@@ -58,3 +61,14 @@ def recorded(path: Path) -> dict:
 def nodes(path: Path, cluster: str) -> list[str]:
     """The names of the nodes that the plugin was given last for a cluster."""
     return recorded(path).get("clusters", {}).get(cluster, {}).get("nodes", [])
+
+
+def weights(path: Path, cluster: str) -> dict:
+    """The weights of the nodes that the plugin was given last for a cluster."""
+    return recorded(path).get("clusters", {}).get(cluster, {}).get("weights", {})
+
+
+def history(path: Path, cluster: str) -> list[dict]:
+    """All that the plugin was ever given of a cluster, one after the other."""
+    lines = path.with_suffix(".history").read_text().splitlines()
+    return [found[cluster] for line in lines if cluster in (found := json.loads(line))]

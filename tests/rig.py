@@ -217,7 +217,7 @@ class Rig:
         """The next statement of what is registered."""
         _, payload = self.expect_payload(Registered)
         found = decode_as(tuple[Registration, ...], payload)
-        return {(one.service, one.port): one for one in found}
+        return {(one.place[0], one.place[3]): one for one in found}
 
     def verdicts(
         self, where: Callable[[dict[str, Verdict]], Any] = lambda _: True, within: float = 15.0

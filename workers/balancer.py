@@ -110,7 +110,7 @@ class BalancerRole(Role):
     def summary(self) -> str:
         return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"
 
-    def close(self, grace: float) -> None:
+    def close(self, grace: float, keep: bool = False) -> None:
         if self._config is None:
             return
         try:

@@ -105,7 +105,7 @@ class CheckRole(Role):
     def summary(self) -> str:
         return f"{len(self._probings)} probes"
 
-    def close(self, grace: float) -> None:
+    def close(self, grace: float, keep: bool = False) -> None:
         """Nothing to let go of: the threads end with the process."""
 
     def _begin(self, probe: Probe, before: Probing | None) -> Probing:

@@ -17,7 +17,7 @@ from lighthouse.messages import (
     encode,
     unpack,
 )
-from lighthouse.service import Service
+from lighthouse.service import Place, Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings
 from lighthouse.workers.boundary import P, PluginError, call
 from lighthouse.workers.bounds import one_line
@@ -59,8 +59,8 @@ class DiscoveryRole(Role):
         self._connected = False
         self._watching: dict[str, int] = {}  # cluster to its newest reread
         self._registered: dict[Key, Service] = {}
-        self._deregistered: set[Key] = set()
-        self._reasons: dict[Key, str] = {}  # why a service is not as it should be
+        self._deregistered: set[Place] = set()
+        self._reasons: dict[Place, str] = {}  # why a service is not as it should be
         self._stated: tuple[Registration, ...] | None = None
         self._faults: list[PluginError] = []  # of the current converge
         self._wake_failed = False
@@ -132,9 +132,13 @@ class DiscoveryRole(Role):
     def summary(self) -> str:
         return f"{len(self._snapshot.watch)} clusters, {len(self._registered)} services"
 
-    def close(self, grace: float) -> None:
-        """Deregister everything that is up, as far as the time allows, and disconnect."""
-        if not self._connected:
+    def close(self, grace: float, keep: bool = False) -> None:
+        """Deregister everything that is up, as far as the time allows, and disconnect.
+
+        To keep it all, the plugin is not called any more: a clean end of a session would take
+        its registrations along in many a source.
+        """
+        if keep or not self._connected:
             return
         deadline = time.monotonic() + grace
         up = {service.key: service for service in self._snapshot.up} | self._registered
@@ -199,28 +203,39 @@ class DiscoveryRole(Role):
             self._drain()
 
     def _register(self) -> None:
+        """Registers what is up, after the older nodes of the same services are removed.
+
+        In that order, since a plugin may know a node by its service alone.
+        """
+        up = {service.key for service in self._snapshot.up}
+        for service in self._snapshot.down:
+            if service.key in up:
+                self._down(service)
         for service in self._snapshot.up:
             before = self._registered.get(service.key)
             if before == service:
                 continue
-            if before is not None and _moved(before, service) and self._down(before):
-                del self._registered[service.key]
-            self._deregistered.discard(service.key)
+            if before is not None and before.place != service.place:
+                self._down(before)
+            self._deregistered.discard(service.place)
             if self._try(service, "report_up", self._plugin.report_up):
                 self._registered[service.key] = service
         for service in self._snapshot.down:
-            if service.key not in self._deregistered and self._down(service):
-                self._registered.pop(service.key, None)
-                self._deregistered.add(service.key)
+            if service.key not in up:
+                self._down(service)
 
-    def _down(self, service: Service) -> bool:
-        return self._try(service, "report_down", self._plugin.report_down)
+    def _down(self, service: Service) -> None:
+        if service.place in self._deregistered:
+            return
+        if self._try(service, "report_down", self._plugin.report_down):
+            self._registered.pop(service.key, None)
+            self._deregistered.add(service.place)
 
     def _try(self, service: Service, what: str, how: Callable[[Service], None]) -> bool:
-        self._reasons.pop(service.key, None)
+        self._reasons.pop(service.place, None)
         if self._attempt(f"{what} {service.name}:{service.port}", how, service):
             return True
-        self._reasons[service.key] = self._faults[-1].reason
+        self._reasons[service.place] = self._faults[-1].reason
         return False
 
     def _wake_again(self) -> None:
@@ -255,19 +270,17 @@ class DiscoveryRole(Role):
         return lacking or bool(self._faults)
 
     def _state_registrations(self) -> None:
+        standing = {service.place for service in self._registered.values()}
         services = (*self._snapshot.up, *self._snapshot.down)
         stated = tuple(
-            Registration(*key, key in self._registered, self._reasons.get(key, ""))
-            for key in (service.key for service in services)
+            Registration(
+                place, place in standing, self._reasons.get(place, ""), place in self._deregistered
+            )
+            for place in (service.place for service in services)
         )
         if stated != self._stated:
             self._stated = stated
             self._outbox.post(Registered(), encode(stated))
-
-
-def _moved(before: Service, now: Service) -> bool:
-    """Whether the node would be another one in the source, not the same one renewed."""
-    return (before.node.name, before.node.key) != (now.node.name, now.node.key)
 
 
 def main() -> None:

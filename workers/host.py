@@ -124,7 +124,7 @@ class Host:
             self._work(ready)
             self._beat()
             self._send()
-        self._role.close(self._stop.grace)
+        self._role.close(self._stop.grace, self._stop.keep)
         self._outbox.flush()
 
     def _next(self) -> float:

@@ -84,8 +84,11 @@ class Role(ABC):
         """What the worker has in hand, for the process title."""
 
     @abstractmethod
-    def close(self, grace: float) -> None:
-        """The last call: let go of everything, within so many seconds."""
+    def close(self, grace: float, keep: bool = False) -> None:
+        """The last call: let go of everything, within so many seconds.
+
+        ``keep``: what is registered stays, for somebody takes over at once.
+        """
 
 
 def create(plugin: type[P]) -> P:

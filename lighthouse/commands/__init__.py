@@ -14,8 +14,12 @@ NAMES: Final = (
     "restart",
     "reload",
     "status",
+    "down",
+    "up",
+    "wait",
     "check",
     "plan",
+    "explain",
     "plugins",
     "demo",
 )

@@ -23,6 +23,7 @@ class Supervisor(msgspec.Struct, frozen=True):
     config_errors: tuple[ConfigFault, ...] = ()
     config_warnings: tuple[ConfigFault, ...] = ()
     rss_bytes: int | None = None
+    leaving: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -65,6 +66,30 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What one discovery makes of a cluster; ``stage`` is what its loss makes of its nodes."""
+
+    discovery: str = ""
+    answered: bool = True
+    nodes: int | None = None
+    away_seconds: float | None = None
+    used: bool = True
+    stage: str = "keep"
+
+
+class Trip(msgspec.Struct, frozen=True):
+    at: float = 0.0
+    lost: int = 0
+    of: int = 0
+    ended_at: float | None = None
+    outcome: str | None = None
+
+
+class Guard(msgspec.Struct, frozen=True):
+    trips: int = 0
+    last: Trip | None = None
+
+
 class Cluster(msgspec.Struct, frozen=True):
     name: str = ""
     discovery: tuple[str, ...] = ()
@@ -72,6 +97,10 @@ class Cluster(msgspec.Struct, frozen=True):
     stale: bool = False
     age_seconds: float | None = None
     held_back: Any = None
+    combine: str = "union"
+    default_nodes: bool = False
+    sources: tuple[Source, ...] = ()
+    guard: Guard = Guard()
     nodes: tuple[dict[str, Any], ...] = ()
     refused: tuple[Refused, ...] = ()
 
@@ -83,11 +112,33 @@ class Check(msgspec.Struct, frozen=True):
     checked_at: float | None = None
 
 
+class Maintenance(msgspec.Struct, frozen=True):
+    """Why, since when, until when and by whom; a whole service's has no ``port``."""
+
+    service: str = ""
+    port: int | None = None
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    by: str = ""
+
+
+class Damping(msgspec.Struct, frozen=True):
+    """What is held back now, empty if nothing is; how many reports were so far."""
+
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    held: int = 0
+    changes_held: int = 0
+
+
 class Service(msgspec.Struct, frozen=True):
     name: str = ""
     port: int = 0
     up: bool | None = None
-    maintenance: Any = None
+    maintenance: Maintenance | None = None
+    damping: Damping = Damping()
     registered: Any = None
     reason: str | None = None
     checks: tuple[Check, ...] = ()
@@ -103,6 +154,7 @@ class Document(msgspec.Struct, frozen=True):
     workers: tuple[Worker, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     services: tuple[Service, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 def parse(text: bytes) -> Document:

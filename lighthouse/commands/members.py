@@ -7,10 +7,10 @@ import msgspec
 
 from lighthouse.cluster import Cluster
 from lighthouse.config.kinds import Config
-from lighthouse.discovery import Reading
+from lighthouse.supervisor.archive import recall
 from lighthouse.supervisor.cache import Remembered
-from lighthouse.supervisor.membership import Source
 from lighthouse.supervisor.state import State
+from lighthouse.supervisor.view import View
 
 Origin = Literal["daemon", "state", "nobody"]
 
@@ -20,6 +20,7 @@ class Members(msgspec.Struct, frozen=True):
 
     live: tuple[Cluster, ...] | None
     remembered: Mapping[str, Remembered] = {}
+    seen: Mapping[str, float] = {}
 
     @property
     def origin(self) -> Origin:
@@ -32,17 +33,16 @@ class Members(msgspec.Struct, frozen=True):
         read_at = [remembered.read_at for remembered in self.remembered.values()]
         return max(0.0, now - max(read_at)) if self.origin == "state" else None
 
-    def tell(self, state: State, config: Config) -> None:
-        """Let a state know them, and the configuration."""
-        for name, remembered in self.remembered.items():
-            state.memberships.remember(name, remembered.readings, remembered.read_at)
+    def tell(self, state: State, config: Config, now: float) -> None:
+        """Let a state know them, and the configuration; ``now`` is wall-clock seconds.
+
+        A daemon's nodes are what came of its sources, and nothing more is made of them.
+        """
+        recall(state.memberships, self.remembered, self.seen, now)
+        state.memberships.dictate(
+            {c.name: View(c.nodes, c.known, c.stale) for c in self.live or ()}
+        )
         state.configure(config, 0.0)
-        for cluster in self.live or ():
-            wanted = config.clusters.get(cluster.name)
-            if wanted is not None and cluster.known:
-                reading = Reading(cluster.nodes)
-                source = Source(reading, cluster.observed_at, live=not cluster.stale)
-                state.observe(wanted.discovery[0], cluster.name, source, 0.0)
 
 
 def unknown(state: State) -> list[str]:

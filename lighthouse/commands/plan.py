@@ -72,7 +72,7 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
     tree.load()
     members = _members(root, cache)
     state = State(tree.config, NOBODY, good.by_key())
-    members.tell(state, tree.config)
+    members.tell(state, tree.config, time.time())
     outlooks = _ask(_chosen(tasks(state), only), tree)
     faults = sorted({*tree.faults, *(fault for outlook in outlooks for fault in outlook.faults)})
     if as_json:
@@ -94,7 +94,7 @@ def _members(root: Path, cache: Cache) -> Members:
         live = find(root).members(PATIENCE)
     except (Unanswered, OSError) as error:
         raise Failure(str(error)) from error
-    return Members(None, cache.clusters()) if live is None else Members(tuple(live))
+    return Members(None, cache.clusters(), cache.seen()) if live is None else Members(tuple(live))
 
 
 def _chosen(tasks: dict[Name, Task], only: str | None) -> dict[Name, Task]:

@@ -16,8 +16,9 @@ from lighthouse.supervisor.whereabouts import find
 def command(root: Path) -> None:
     """Stop the daemon if it runs, and start it.
 
-    The software that it configures goes on meanwhile and is taken over again.
+    The software that it configures goes on meanwhile and is taken over again. What is
+    registered stays registered, as long as its discovery believes in it without a daemon.
     """
     daemon = find(existing(root))
-    stop(daemon)
+    stop(daemon, keep=True)
     start(daemon)

@@ -15,18 +15,21 @@ from lighthouse.supervisor.whereabouts import find
 def command(root: Path) -> None:
     """Stop the daemon.
 
-    It deregisters this host's services and stops its workers; the software that they
-    configured goes on. Killed if that takes longer than its stop timeout and 5 s. Stopping
-    one that does not run is no error.
+    It deregisters this host's services, gives their traffic the drain delay to go away, and
+    stops its workers; the software that they configured goes on. Killed if that takes longer
+    than the drain delay, its stop timeout and 5 s. Stopping one that does not run is no error.
     """
     stop(find(root))
 
 
-def stop(daemon: Daemon) -> None:
-    """Stop it and say how it ended; a ``Failure`` if it may not be signalled."""
+def stop(daemon: Daemon, keep: bool = False) -> None:
+    """Stop it and say how it ended; a ``Failure`` if it may not be signalled.
+
+    ``keep``: what it has registered stays.
+    """
     pid = daemon.pid()
     try:
-        ending = daemon.stop()
+        ending = daemon.stop(keep)
     except PermissionError as error:
         raise Failure(f"not allowed to stop the daemon (pid {pid})") from error
     match ending:

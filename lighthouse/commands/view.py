@@ -8,7 +8,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lighthouse.commands.document import Check, Cluster, Document, Service, Worker
+from lighthouse.commands.document import (
+    Check,
+    Cluster,
+    Document,
+    Maintenance,
+    Service,
+    Trip,
+    Worker,
+)
 from lighthouse.commands.figures import milliseconds, number, size, span
 from lighthouse.commands.text import plain
 
@@ -46,9 +54,12 @@ def _parts(document: Document, now: float) -> Iterator[RenderableType]:
     if document.workers:
         yield workers(document.workers)
     if document.clusters:
-        yield _clusters(document.clusters)
+        yield _clusters(document.clusters, now)
     if document.services:
         yield _services(document.services, now)
+    for one in _unused(document):
+        text = f"maintenance of {plain(one.service)}, which is no service here: {_until(one, now)}"
+        yield Text(f"\n  {text}", _DIM)
 
 
 def _headline(document: Document, now: float) -> Text:
@@ -59,6 +70,8 @@ def _headline(document: Document, now: float) -> Text:
     )
     if supervisor.started_at is not None:
         text.append(f"up {span(now - supervisor.started_at)}  ")
+    if supervisor.leaving:
+        text.append("leaving: everything is deregistered  ", _SOSO)
     text.append(*(("healthy", _GOOD) if document.healthy else ("degraded", _BAD)))
     return text
 
@@ -127,15 +140,15 @@ def _note(worker: Worker) -> str:
     return ", ".join(f"{plain(key)} {plain(value)}" for key, value in facts[:6])
 
 
-def _clusters(clusters: tuple[Cluster, ...]) -> Table:
+def _clusters(clusters: tuple[Cluster, ...], now: float) -> Table:
     table = _table("Clusters", "Cluster", ">Nodes", "Discovery", "Last read", "Note")
     for cluster in clusters:
         table.add_row(
             plain(cluster.name),
             number(len(cluster.nodes)),
-            plain(", ".join(cluster.discovery)),
+            _discovery(cluster),
             _freshness(cluster),
-            _notes(cluster),
+            _notes(cluster, now),
         )
     return table
 
@@ -147,14 +160,41 @@ def _freshness(cluster: Cluster) -> Text:
     return Text(f"stale, {age}".rstrip(", "), _BAD) if cluster.stale else Text(age)
 
 
-def _notes(cluster: Cluster) -> Text:
+def _discovery(cluster: Cluster) -> str:
+    """The sources; of failover the one that is believed comes with a mark."""
+    used = {source.discovery for source in cluster.sources if source.used}
+    marked = [
+        f"[{name}]" if cluster.combine == "failover" and name in used else name
+        for name in cluster.discovery
+    ]
+    how = f" ({cluster.combine})" if len(marked) > 1 else ""
+    return plain(", ".join(marked) + how)
+
+
+def _notes(cluster: Cluster, now: float) -> Text:
     lines = Text()
+    if cluster.default_nodes:
+        lines.append("default nodes\n", _SOSO)
+    for source in cluster.sources:
+        if source.stage in _STAGES and source.away_seconds is not None:
+            told = f"{_STAGES[source.stage]}: {plain(source.discovery)} is away"
+            lines.append(f"{told} for {span(source.away_seconds)}\n", _BAD)
     if cluster.held_back:
         lines.append(f"held back: {_held(cluster.held_back)}\n", _SOSO)
+    if cluster.guard.last is not None:
+        lines.append(f"{_trips(cluster.guard.trips, cluster.guard.last, now)}\n", _DIM)
     for refused in cluster.refused:
         lines.append(f"refused {plain(refused.record)}: {plain(refused.reason)}\n", _SOSO)
     lines.rstrip()
     return lines
+
+
+_STAGES: Final = {"drain": "drained", "fence": "fenced", "withhold": "withheld"}
+
+
+def _trips(count: int, last: Trip, now: float) -> str:
+    outcome = plain(last.outcome or "not over yet")
+    return f"guard: {count} trips, last {span(now - last.at)} ago, {last.lost} nodes, {outcome}"
 
 
 def _held(value: object) -> str:
@@ -169,20 +209,41 @@ def _services(services: tuple[Service, ...], now: float) -> Table:
         table.add_row(
             plain(service.name),
             number(service.port),
-            _standing(service),
+            _standing(service, now),
             Text("yes", _GOOD) if service.registered else Text("no", _SOSO),
             _checks(service, now),
         )
     return table
 
 
-def _standing(service: Service) -> Text:
-    if service.maintenance:
-        why = "" if service.maintenance is True else f": {plain(service.maintenance)}"
-        return Text(f"maintenance{why}", _SOSO)
+def _standing(service: Service, now: float) -> Text:
+    if service.maintenance is not None:
+        return Text(f"maintenance: {_until(service.maintenance, now)}", _SOSO)
+    held = service.damping
+    if held.reason and not service.up:
+        until = f", for {span(held.until - now)} more" if held.until is not None else ""
+        return Text(f"held down{until}", _SOSO)
     if service.up is None:
         return Text("not known yet", _SOSO)
     return Text("up", _GOOD) if service.up else Text("down", _BAD)
+
+
+def _until(maintenance: Maintenance, now: float) -> str:
+    """The reason, who and for how long."""
+    words = [plain(maintenance.reason)] if maintenance.reason else []
+    if maintenance.since is not None:
+        words.append(f"for {span(now - maintenance.since)}")
+    if maintenance.until is not None:
+        words.append(f"ends in {span(maintenance.until - now)}")
+    if maintenance.by:
+        words.append(f"by {plain(maintenance.by)}")
+    return ", ".join(words)
+
+
+def _unused(document: Document) -> list[Maintenance]:
+    """Statements that are about no service of the configuration."""
+    there = {(one.name, port) for one in document.services for port in (None, one.port)}
+    return [one for one in document.maintenance if (one.service, one.port) not in there]
 
 
 def _checks(service: Service, now: float) -> Text:
@@ -190,8 +251,9 @@ def _checks(service: Service, now: float) -> Text:
     for check in service.checks:
         lines.append(_check(check, now))
         lines.append("\n")
-    if service.reason:
-        lines.append(plain(service.reason), _SOSO)
+    for reason in (service.damping.reason, service.reason):
+        if reason:
+            lines.append(f"{plain(reason)}\n", _SOSO)
     lines.rstrip()
     return lines
 

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.config import references
+from lighthouse.config import members, references
 from lighthouse.config.document import Document
 from lighthouse.config.entry import Entry, Version
 from lighthouse.config.fault import Fault
@@ -57,7 +57,7 @@ class _Assembly:
             logging=logging if isinstance(logging, dict) else None,
             balancers=self._plugins("balancers", settings.worker, self._installed.balancers),
             discovery=self._plugins("discovery", settings.worker, self._installed.discovery),
-            clusters=self._clusters(),
+            clusters=self._clusters(settings),
             services=self._services(),
         )
         return Assembled(
@@ -84,7 +84,7 @@ class _Assembly:
                 self._faults.update(references.uninstalled(document, content, what, installed))
         return plugins
 
-    def _clusters(self) -> dict[str, ClusterFile]:
+    def _clusters(self, settings: Daemon) -> dict[str, ClusterFile]:
         balancers = self._installed.balancers | self._stems("balancers")
         discovery = self._stems("discovery")
 
@@ -98,8 +98,11 @@ class _Assembly:
 
         clusters = {}
         for stem, entry in self._choose("clusters", promote).items():
-            document, clusters[stem] = _good(entry, ClusterFile)
+            document, content = _good(entry, ClusterFile)
+            policy = members.localized(content.policy, settings.metadata)
+            clusters[stem] = msgspec.structs.replace(content, policy=policy)
             if self._newest_in_force(entry):
+                self._faults.update(references.unknown_preference(document, clusters[stem]))
                 faults = references.unknown_discovery(document, clusters[stem], discovery)
                 self._faults.update(faults)
         return clusters

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from lighthouse.config.policy import Policy
+
 
 class WorkerSettings(msgspec.Struct, frozen=True):
     """Limits of one worker process.
@@ -29,14 +31,19 @@ class Daemon(msgspec.Struct, frozen=True):
     """``lighthouse.yaml``.
 
     Paths are absolute, or relative to the tree. ``advertise`` is the address at which other
-    hosts reach this one (None: that of the default route). ``worker`` are the defaults for
-    every worker. ``log_file`` None means stderr.
+    hosts reach this one (None: that of the default route). ``metadata`` says what this host is
+    (its zone). ``drain_delay`` is how many seconds the daemon lives on after a stop has
+    deregistered everything. ``worker`` are the defaults for every worker. ``log_file`` None
+    means stderr.
     """
 
     run_dir: Path | None = None
     state_dir: Path | None = None
     advertise: str | None = None
+    metadata: dict[str, Any] = {}
     stop_timeout: float = 10.0
+    drain_delay: float = 0.0
+    deregister_on_stop: bool = True
     worker: WorkerSettings = WorkerSettings()
     log_file: Path | None = None
     log_level: str = "INFO"
@@ -56,24 +63,17 @@ class PluginFile(msgspec.Struct, frozen=True):
     file: str
 
 
-class Guard(msgspec.Struct, frozen=True):
-    """A loss of more than ``share`` (0..1) of a cluster is held back for ``hold`` seconds."""
-
-    share: float = 0.5
-    hold: float = 2.0
-
-
 class ClusterFile(msgspec.Struct, frozen=True):
     """A file of ``clusters/``.
 
-    ``discovery`` names one or more files of ``discovery/``; ``sections`` holds what the file
-    says to each balancer, by name.
+    ``discovery`` names one or more files of ``discovery/``, ``policy`` is what is made of what
+    they say; ``sections`` holds what the file says to each balancer, by name.
     """
 
     name: str
     discovery: tuple[str, ...]
     meta_cluster: str | None
-    guard: Guard
+    policy: Policy
     sections: dict[str, dict[str, Any]]
     file: str
 
@@ -92,11 +92,19 @@ class CheckFile(msgspec.Struct, frozen=True):
     config: dict[str, Any] = {}
 
 
+class Damping(msgspec.Struct, frozen=True):
+    """A service may come back ``burst`` times at once, and once more ``every`` so many seconds."""
+
+    burst: int = 5
+    every: float = 30.0
+
+
 class ServiceFile(msgspec.Struct, frozen=True):
     """A file of ``services/``.
 
     ``name`` is the cluster to join, ``host`` where checks connect, ``advertise`` the address
-    to register (None: the daemon's).
+    to register (None: the daemon's), ``drain_delay`` seconds (None: the daemon's).
+    ``flap_damping`` None lets it flap.
     """
 
     name: str
@@ -108,6 +116,8 @@ class ServiceFile(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     checks: tuple[CheckFile, ...]
     file: str
+    flap_damping: Damping | None = Damping()
+    drain_delay: float | None = None
 
 
 class Config(msgspec.Struct, frozen=True):

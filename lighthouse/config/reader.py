@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config import quantity
+from lighthouse.config import members, quantity
 from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Daemon,
-    Guard,
+    Damping,
     PluginFile,
     ServiceFile,
     WorkerSettings,
@@ -46,7 +46,10 @@ def daemon(section: Section, root: Path) -> Daemon:
         run_dir=section.take("run_dir", path, None),
         state_dir=section.take("state_dir", path, None),
         advertise=section.address("advertise"),
+        metadata=section.take("metadata", _metadata, {}),
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
+        drain_delay=section.seconds("drain_delay", default.drain_delay),
+        deregister_on_stop=section.take("deregister_on_stop", _flag, default.deregister_on_stop),
         worker=worker(section.section("worker"), default.worker),
         log_file=section.take("log_file", path, None),
         log_level=section.take("log_level", _level, default.log_level),
@@ -83,16 +86,16 @@ def cluster(section: Section, name: str, file: str) -> ClusterFile:
     """A file of ``clusters/``; which balancers there are is not judged here."""
     discovery = section.names("discovery")
     meta_cluster = section.name("meta_cluster", None)
-    guard = _guard(section.section("guard"))
+    policy = members.policy(section, discovery)
     sections = {}
     for key, value in section.rest().items():
         if value is None or isinstance(value, dict):
             sections[key] = value or {}
         else:
-            known = ("discovery", "meta_cluster", "guard")
+            known = ("discovery", "meta_cluster", *members.KEYS)
             hint = schema.unknown(key, known)
             section.note(f"{hint}, or a map for a balancer; got {shown(value)}", key)
-    return ClusterFile(name, discovery, meta_cluster, guard, sections, file)
+    return ClusterFile(name, discovery, meta_cluster, policy, sections, file)
 
 
 def service(section: Section, stem: str, file: str) -> ServiceFile:
@@ -113,6 +116,8 @@ def service(section: Section, stem: str, file: str) -> ServiceFile:
         metadata=section.take("metadata", _metadata, {}),
         checks=_checks(section.section("checks")),
         file=file,
+        flap_damping=_damping(section),
+        drain_delay=section.seconds("drain_delay", 0.0) if "drain_delay" in section else None,
     )
     section.close()
     return content
@@ -152,14 +157,18 @@ def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
         entry.note(f"there is no formatter {shown(formatter)}", "formatter")
 
 
-def _guard(section: Section) -> Guard:
-    default = Guard()
-    guard = Guard(
-        share=section.take("share", quantity.share, default.share),
-        hold=section.seconds("hold", default.hold),
+def _damping(section: Section) -> Damping | None:
+    """``flap_damping``: a map, or ``false`` to have none."""
+    if section.take("flap_damping", lambda value: value is False, False):
+        return None
+    limits = section.section("flap_damping")
+    default = Damping()
+    damping = Damping(
+        burst=limits.whole("burst", default.burst, 1, 1000),
+        every=limits.seconds("every", default.every, SHORTEST_INTERVAL),
     )
-    section.close()
-    return guard
+    limits.close()
+    return damping
 
 
 def _checks(section: Section) -> tuple[CheckFile, ...]:

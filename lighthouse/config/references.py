@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from lighthouse import schema
+from lighthouse.config import members
 from lighthouse.config.document import Document
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
@@ -17,7 +18,7 @@ from lighthouse.config.kinds import ClusterFile, PluginFile, ServiceFile
 from lighthouse.schema import shown
 
 _EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq"}
-_CLUSTER_KEYS: Final = {"discovery", "meta_cluster", "guard"}
+_CLUSTER_KEYS: Final = {"discovery", "meta_cluster", *members.KEYS}
 
 Claim = tuple[str, int, str]
 """What only one file may register: a service's name, a port, a discovery method."""
@@ -57,6 +58,14 @@ def unknown_discovery(
             hint = f"expected one of: {', '.join(sorted(discovery))}" if discovery else "add it"
             message = f"there is no discovery/{name}.yaml; {_close(name, discovery) or hint}"
             yield document.fault(("discovery", index), message)
+
+
+def unknown_preference(document: Document, content: ClusterFile) -> Iterator[Fault]:
+    """The fault of preferring what this host is said to be, where nothing says it."""
+    prefer = content.policy.selection.prefer
+    if prefer is not None and not prefer.values:
+        message = f"lighthouse.yaml has no metadata {shown(prefer.key)}: no node is preferred"
+        yield document.fault(("nodes", "prefer"), f"{message}; set it there, or give 'value'")
 
 
 def unknown_checks(

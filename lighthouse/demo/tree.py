@@ -49,6 +49,7 @@ haproxy:
 _SERVICE: Final = """\
 discovery: nodes
 ports: {ports}
+flap_damping: false
 checks:
   interval: 0.25
   timeout: 1

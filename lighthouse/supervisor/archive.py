@@ -1,13 +1,20 @@
 """When and what of the state goes to disk, and what comes back at the next start."""
 
+import time
+from collections.abc import Mapping
 from typing import Final
 
 from lighthouse.config.tree import Tree
 from lighthouse.supervisor.cache import Cache, Remembered
+from lighthouse.supervisor.membership import Memberships
 from lighthouse.supervisor.state import State
 
 DELAY: Final = 0.2
 """Seconds that changes are collected before they are saved."""
+
+
+SEEN: Final = 10.0
+"""Seconds between two notes of which discoveries are there."""
 
 
 class Archive:
@@ -19,15 +26,26 @@ class Archive:
         self._dirty: Final[set[str]] = set()
         self._good = (dict[str, bytes](), dict[tuple[str, ...], object]())
 
-    @property
-    def error(self) -> str:
-        """Why nothing can be saved, empty if it can."""
-        return self._cache.error
+        self._seen: Final[dict[str, float]] = {}
+
+    def problems(self) -> list[str]:
+        """Why nothing can be saved, and what could not be used and was not yet replaced."""
+        found = [self._cache.error] if self._cache.error else []
+        for path, reason in sorted(self._cache.problems.items()):
+            found.append(f"{path} is not used until it is written anew: {reason}")
+        return found
 
     def restore(self) -> None:
         """Start the clusters from what an earlier run last knew of them."""
-        for name, remembered in self._cache.clusters().items():
-            self._state.memberships.remember(name, remembered.readings, remembered.read_at)
+        self._seen.update(self._cache.seen())
+        recall(self._state.memberships, self._cache.clusters(), self._seen, time.time())
+
+    def see(self) -> None:
+        """Write down which discoveries are there now, for the age of what is remembered."""
+        present = self._state.memberships.present()
+        if present:
+            self._seen.update(dict.fromkeys(present, time.time()))
+            self._cache.save_seen(self._seen)
 
     def note(self, cluster: str) -> None:
         """A cluster was read, and differs from what is saved."""
@@ -47,3 +65,20 @@ class Archive:
         if good != self._good:
             self._cache.save_good(*good)
             self._good = good
+
+
+def recall(
+    memberships: Memberships,
+    clusters: Mapping[str, Remembered],
+    seen: Mapping[str, float],
+    now: float,
+) -> None:
+    """Let memberships start from what is remembered; ``now`` is wall-clock seconds.
+
+    A reading is as old as its source's absence: one that has not changed for days is fresh
+    if the source was there a moment ago.
+    """
+    for name, remembered in clusters.items():
+        read_at = remembered.read_at
+        ages = {d: max(0.0, now - max(read_at, seen.get(d, 0.0))) for d in remembered.readings}
+        memberships.remember(name, remembered.readings, read_at, ages)

@@ -1,8 +1,13 @@
 """What outlives the supervisor: the last good configuration and the last known nodes.
 
 Each cluster is a small file of its own, so that saving costs as much as changed. Every file
-carries a checksum; one that does not match counts as absent. Nothing here is ever needed for
-a start: it only makes one better while discovery is away or a file is broken.
+carries the format's number and a checksum; one of another format, or that is damaged, is not
+used, and said. Nothing here is ever needed for a start: it only makes one better while
+discovery is away or a file is broken.
+
+A file is renamed into place whole, but not synced: that would cost the supervisor's only thread
+many milliseconds for each change, and save a few seconds of knowledge where power and
+discovery are lost together. What a power loss damages is found by the checksum.
 """
 
 import logging
@@ -17,8 +22,10 @@ import msgspec
 
 from lighthouse.discovery import Reading
 from lighthouse.messages import decode_as, encode
+from lighthouse.node import is_cluster_name
 from lighthouse.supervisor.ledger import Key
 
+_NAME: Final = b"lighthouse"
 _FORMAT: Final = b"lighthouse 1\n"
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
@@ -42,16 +49,30 @@ class Good(msgspec.Struct, frozen=True):
         return {tuple(key): content for key, content in self.accepted}
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """When each discovery was last there (wall clock)."""
+
+    times: dict[str, float] = {}
+
+
+class Unusable(ValueError):
+    """A file's content cannot be used; the text says why."""
+
+
 class Cache:
-    """The files below a state directory; errors are logged once and never raised."""
+    """The files below a state directory; errors are logged once and never raised.
+
+    ``problems`` says of each file that could not be used why, until it is written anew.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory: Final = directory
         self._clusters: Final = directory / "clusters"
         self.error = ""
+        self.problems: Final[dict[Path, str]] = {}
 
     def good(self) -> Good:
-        return _read(self._directory / "config", Good) or Good()
+        return self._read(self._directory / "config", Good) or Good()
 
     def save_good(self, texts: Mapping[str, bytes], accepted: Mapping[Key, Any]) -> None:
         contents = [(list(key), content) for key, content in accepted.items()]
@@ -62,19 +83,36 @@ class Cache:
         found = {}
         with suppress(OSError):
             for path in self._clusters.iterdir():
-                remembered = _read(path, Remembered)
-                if remembered is not None:
-                    found[path.name] = remembered
+                if is_cluster_name(path.name):
+                    remembered = self._read(path, Remembered)
+                    if remembered is not None:
+                        found[path.name] = remembered
         return found
+
+    def load(self, name: str, kind: type[T]) -> T | None:
+        """A record of its own, None if it is not there or cannot be used."""
+        return self._read(self._directory / name, kind)
+
+    def save(self, name: str, value: object) -> bool:
+        """Whether a record of its own is on disk now."""
+        return self._write(self._directory / name, value)
+
+    def seen(self) -> dict[str, float]:
+        """When each discovery was last there."""
+        return (self.load("seen", Seen) or Seen()).times
+
+    def save_seen(self, times: Mapping[str, float]) -> None:
+        self.save("seen", Seen(dict(times)))
 
     def save_cluster(self, name: str, remembered: Remembered) -> None:
         self._write(self._clusters / name, remembered)
 
     def forget_cluster(self, name: str) -> None:
+        self.problems.pop(self._clusters / name, None)
         with suppress(OSError):
             (self._clusters / name).unlink(missing_ok=True)
 
-    def _write(self, path: Path, value: msgspec.Struct) -> None:
+    def _write(self, path: Path, value: object) -> bool:
         body = encode(value)
         beside = path.with_name(f".{path.name}.new")
         try:
@@ -89,20 +127,38 @@ class Cache:
             if not self.error:
                 _log.warning("the state directory cannot be written: %s", error)
             self.error = f"the state directory cannot be written: {error}"
-        else:
-            self.error = ""
+            return False
+        self.error = ""
+        self.problems.pop(path, None)
+        return True
 
-
-def _read(path: Path, kind: type[T]) -> T | None:
-    try:
-        data = path.read_bytes()
-    except OSError:
+    def _read(self, path: Path, kind: type[T]) -> T | None:
+        """What a file holds; None if there is none, or with a problem if it cannot be used."""
+        try:
+            return _parse(path.read_bytes(), kind)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except Unusable as error:
+            reason = str(error)
+        _log.warning("%s is not used: %s", path, reason)
+        self.problems[path] = reason
         return None
+
+
+def _parse(data: bytes, kind: type[T]) -> T:
     start = len(_FORMAT) + 4
     body = data[start:]
+    if not data.startswith(_FORMAT):
+        head, _, _ = data[:40].partition(b"\n")
+        if head.startswith(_NAME + b" ") and head.isascii():
+            number = head.removeprefix(_NAME).decode("ascii").strip()
+            raise Unusable(f"it has format {number!r} of another release, expected 1")
+        raise Unusable("it is damaged, or no file of lighthouse")
     if data[:start] != _FORMAT + zlib.crc32(body).to_bytes(4):
-        return None
+        raise Unusable("it is damaged: its checksum does not match")
     try:
         return decode_as(kind, body)
-    except msgspec.MsgspecError:
-        return None
+    except msgspec.MsgspecError as error:
+        raise Unusable(f"its content is not what was expected: {error}") from error

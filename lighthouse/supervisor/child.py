@@ -108,6 +108,8 @@ class Child:
         self.version = 0
         self.applied: Applied | None = None
         self.applied_at: float | None = None
+        self.made: Snapshot | None = None  # the newest that it made true
+        self.unmade: frozenset[str] = frozenset()  # but for these clusters
         self.status: dict[str, Any] = {}
         self.said = ""
         self.last_error = ""
@@ -117,6 +119,7 @@ class Child:
         self._waiting: list[tuple[str, float]] = []
         self._travelling: list[tuple[str, float]] = []
         self._acknowledged = True
+        self._keep = False
         self._base: Final = Base()
 
     def take(self, event: Event, now: float) -> bool:
@@ -174,6 +177,7 @@ class Child:
         """A snapshot was made true, or not."""
         if message.version == self.version:
             self._acknowledged = True
+            self._make(message)
             if message.kind != "failed":
                 for _, observed_at in self._travelling:
                     self.latency.add(message.applied_at - observed_at)
@@ -181,6 +185,15 @@ class Child:
         self.applied, self.applied_at, self.status = message, wall, message.status
         if message.kind in ("failed", "degraded"):
             self.last_error = message.reason
+
+    def _make(self, message: Applied) -> None:
+        """Note what is true by now; one that is degraded serves what it does not name."""
+        named = frozenset(r.cluster for r in message.rejections if r.cluster is not None)
+        whole = any(r.cluster is None for r in message.rejections)
+        if message.kind in ("applied", "unchanged"):
+            self.made, self.unmade = self.snapshot, frozenset()
+        elif message.kind == "degraded" and named and not whole:
+            self.made, self.unmade = self.snapshot, named
 
     def oversteps(self, reason: str, now: float) -> None:
         """End it for breaking a rule; it is started again."""
@@ -193,7 +206,7 @@ class Child:
         status = self.process.reap()
         said, self.said = self.said, ""
         self.process = None
-        self.snapshot = None
+        self.snapshot = self.made = None
         self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []
         self.take(Exited(status, said), now)
@@ -204,8 +217,9 @@ class Child:
         """The deadline may have passed; whether the process changed."""
         return self.take(Due(), now)
 
-    def unwanted(self, now: float) -> None:
-        """It is to stop for good, cleanly if it can."""
+    def unwanted(self, now: float, keep: bool = False) -> None:
+        """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
+        self._keep = keep
         self.take(Unwanted(), now)
 
     def _act(self, action: Action | None, now: float) -> bool:
@@ -214,7 +228,7 @@ class Child:
                 return self._spawn(now)
             case "ask" if self.process is not None:
                 with suppress(Closed):
-                    self.process.channel.send(Stop(self._limits.stop))
+                    self.process.channel.send(Stop(self._limits.stop, self._keep))
             case "term" if self.process is not None:
                 self.process.signal(signal.SIGTERM)
             case "kill" if self.process is not None:

@@ -15,13 +15,16 @@ Answer = tuple[Message, bytes]
 
 
 class Control:
-    """Listens at ``path``; ``answer`` is given each question, None: it is none."""
+    """Listens at ``path``; ``answer`` is given each question and who asks (a user's number).
+
+    It returns None for what is no question.
+    """
 
     def __init__(
         self,
         path: Path,
         selector: selectors.BaseSelector,
-        answer: Callable[[Message], Answer | None],
+        answer: Callable[[Message, int], Answer | None],
     ) -> None:
         self._listener: Final = Listener(path)
         self._selector: Final = selector
@@ -45,7 +48,7 @@ class Control:
     def _serve(self, client: Channel) -> None:
         try:
             received = client.receive()
-            answer = self._answer(received[0]) if received is not None else None
+            answer = self._answer(received[0], client.uid()) if received is not None else None
             if answer is not None:
                 message, payload = answer
                 client.send(message, [payload])

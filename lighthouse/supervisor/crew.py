@@ -61,14 +61,18 @@ class Crew:
         """Whether no process is left."""
         return not self._children and not self._leaving
 
-    def want(self, wanted: dict[Name, Wanted], now: float) -> None:
-        """Stop what is not wanted any more or wanted otherwise, start what is missing."""
+    def want(self, wanted: dict[Name, Wanted], now: float, keep: bool = False) -> None:
+        """Stop what is not wanted any more or wanted otherwise, start what is missing.
+
+        A discovery that is only started anew keeps its registrations; ``keep``: all do.
+        """
         self._wanted = wanted
         for name, child in list(self._children.items()):
             want = wanted.get(name)
             if want is None or (want.plugin, want.settings) != (child.plugin, child.settings):
                 self._leaving[name] = self._children.pop(name)
-                child.unwanted(now)
+                same = want is not None and want.plugin == child.plugin
+                child.unwanted(now, keep or same)
                 self._settle(child)
 
     def dispatch(self, now: float) -> None:

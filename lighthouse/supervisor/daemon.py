@@ -6,7 +6,7 @@ import select
 import signal
 import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -16,11 +16,17 @@ from lighthouse.config import kinds
 from lighthouse.config.directories import run_dir
 from lighthouse.messages import (
     Document,
+    Explanation,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
     Message,
     decode_as,
+)
+from lighthouse.questions import (
+    Leave,
+    Leaving,
 )
 from lighthouse.supervisor.pidfile import Pidfile
 
@@ -33,6 +39,11 @@ MARGIN: Final = 5.0
 """Seconds that a daemon gets beyond its own stop timeout before it is killed."""
 
 _PAUSE: Final = 0.02
+
+_PATIENCE: Final = 5.0
+"""Seconds that a daemon gets to say how long its end will take, until it is signalled."""
+
+M = TypeVar("M")
 
 Ending = Literal["not running", "stopped", "killed"]
 
@@ -63,6 +74,7 @@ class Daemon:
         self.socket: Final = directory / "control.sock"
         self.log_file: Final = settings.log_file or default_log
         self.stop_timeout: Final = settings.stop_timeout
+        self.drain_delay: Final = settings.drain_delay
         self.start_timeout: Final = settings.worker.start_timeout
 
     def pid(self) -> int | None:
@@ -71,7 +83,8 @@ class Daemon:
 
     def status(self, within: float) -> bytes | None:
         """Its status document, or None if it does not run; raises like ``members``."""
-        return self._answer(GetStatus(), Document, within)
+        answer = self._answer(GetStatus(), Document, within)
+        return None if answer is None else answer[1]
 
     def members(self, within: float) -> list[Cluster] | None:
         """Its clusters with their nodes, without sections, or None if it does not run.
@@ -79,13 +92,30 @@ class Daemon:
         Raises ``Unanswered`` if ``within`` seconds pass without an answer that can be read,
         or if it may not be asked.
         """
-        payload = self._answer(GetMembers(), Members, within)
+        answer = self._answer(GetMembers(), Members, within)
         try:
-            return None if payload is None else decode_as(list[Cluster], payload)
+            return None if answer is None else decode_as(list[Cluster], answer[1])
         except msgspec.MsgspecError as error:
             raise Unanswered(f"the daemon's answer cannot be read: {error}") from error
 
-    def _answer(self, question: Message, kind: type[Message], within: float) -> bytes | None:
+    def explanation(self, cluster: str, node: str, within: float) -> bytes | None:
+        """Why a cluster or a node of it is as it is, or None if the daemon does not run.
+
+        Raises ``LookupError`` if it knows no such cluster or node, else like ``members``.
+        """
+        answer = self._answer(GetExplanation(cluster, node), Explanation, within)
+        if answer is None:
+            return None
+        if answer[0].unknown:
+            raise LookupError(answer[0].unknown)
+        return answer[1]
+
+    def ask(self, question: Message, kind: type[M], within: float) -> M | None:
+        """Its answer to a question that has a short one; as for ``status``."""
+        answer = self._answer(question, kind, within)
+        return None if answer is None else answer[0]
+
+    def _answer(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
         while (pid := self.pid()) is not None:
@@ -112,18 +142,32 @@ class Daemon:
         except msgspec.DecodeError:
             return None
 
-    def stop(self) -> Ending:
-        """Ask it to stop, wait as long as it is allowed to take, then kill it."""
+    def stop(self, keep: bool = False) -> Ending:
+        """Ask it to stop, wait as long as it is allowed to take, then kill it.
+
+        ``keep``: its registrations stay, for another one takes over at once.
+        """
         with contextlib.ExitStack() as stack:
             handle = self._handle(stack)
             if handle is None:
                 return "not running"
-            signal.pidfd_send_signal(handle, signal.SIGTERM)
-            if _ended(handle, self.stop_timeout + MARGIN):
+            within = self._leave(keep)
+            if within is None:
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+                within = self.drain_delay + self.stop_timeout
+            if _ended(handle, within + MARGIN):
                 return "stopped"
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             _ended(handle, MARGIN)
             return "killed"
+
+    def _leave(self, keep: bool) -> float | None:
+        """Within how many seconds it says it will be gone, None if it does not."""
+        try:
+            answer = self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
+        except (OSError, Closed):
+            return None
+        return answer.within
 
     def reload(self) -> bool:
         """Have it read its configuration again; False if it does not run."""
@@ -146,14 +190,14 @@ class Daemon:
         stack.callback(os.close, handle)
         return handle if self.pid() == pid else None
 
-    def _ask(self, question: Message, kind: type[Message], deadline: float) -> bytes:
+    def _ask(self, question: Message, kind: type[M], deadline: float) -> tuple[M, bytes]:
         channel = Channel.connect(self.socket)
         with contextlib.closing(channel):
             channel.send(question)
             while True:
                 received = channel.receive()
                 if received is not None and isinstance(received[0], kind):
-                    return bytes(received[1])
+                    return received[0], bytes(received[1])
                 _readable(channel.fileno(), deadline - time.monotonic())
 
 

@@ -1,61 +1,98 @@
 """The shrink guard: a cluster that loses much at once is held until that is confirmed.
 
 One bad answer must not empty a balancer, and a guard must let go. What is new in a reading
-is taken at once; only the loss is held back, until a fresh read has confirmed it and the
-hold is over, or until three holds have passed without any answer.
+is taken at once; only the loss is held back. It is read afresh after a while, and obeyed when
+the hold is over, whether that read came or not. Only while no source can be asked the hold
+stands still: then nothing can be confirmed, and what is to become of the nodes is for the
+cluster's ``on_source_loss`` to say.
+
+Nodes seldom vanish in one piece, even if they vanish together: losses that were let pass a
+moment ago count along with a new one.
 """
+
+from typing import Final
 
 import msgspec
 
-from lighthouse.config.kinds import Guard
+from lighthouse.config.policy import Guard
 from lighthouse.node import Node
 
-PATIENCE = 3
-"""Holds after which a loss is obeyed although no fresh read has come."""
+_ROUNDING: Final = 1e-6
+
+Gone = tuple[tuple[str, int], float]
+"""The key of a node whose loss was let pass, and when."""
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A loss under suspicion, since when, and the number of the fresh read asked for."""
+    """A loss under suspicion since ``since``.
+
+    ``ran`` are the seconds of the hold as of ``at``, those in which it stood still left out;
+    ``asked`` turns true when a fresh read is to be asked for.
+    """
 
     since: float
-    reread: int
+    at: float
+    ran: float = 0.0
+    paused: bool = False
+    asked: bool = False
 
 
 class Members(msgspec.Struct, frozen=True):
-    """The nodes that balancers are given, and the loss that is held back from them."""
+    """The nodes to go on with, and the loss that is held back from them."""
 
     nodes: tuple[Node, ...] = ()
     held: Held | None = None
     held_back: tuple[str, ...] = ()
+    gone: tuple[Gone, ...] = ()
 
 
 def judge(
-    members: Members, observed: tuple[Node, ...], answer: int, now: float, guard: Guard
+    members: Members,
+    observed: tuple[Node, ...],
+    now: float,
+    guard: Guard | None,
+    paused: bool = False,
 ) -> Members:
     """The members after a reading, or after time has passed.
 
-    ``observed`` is the newest reading, ``answer`` the number of the fresh read that it is.
-    A result with ``held.reread`` above ``answer`` asks for a fresh read of that number.
+    ``observed`` is the newest reading, ``paused`` tells that no source can be asked.
     """
+    if guard is None or (members.nodes is observed and not members.gone):
+        return Members(observed)
     present = {node.key for node in observed}
     lost = tuple(node for node in members.nodes if node.key not in present)
-    if not lost or not _suspicious(len(lost), members, observed, guard):
+    recent = (members.held.since if members.held else now) - guard.obey_after
+    gone = tuple((key, at) for key, at in members.gone if at > recent and key not in present)
+    whole = len(members.nodes) + len(gone)
+    if len(lost) + len(gone) <= guard.max_loss * whole + _ROUNDING or not lost:
+        return Members(observed, gone=(*gone, *((node.key, now) for node in lost)))
+    held = _run_on(members.held, now, paused)
+    if held.ran >= guard.obey_after - _ROUNDING:
         return Members(observed)
-    held = members.held or Held(since=now, reread=answer + 1)
-    over = now >= held.since + guard.hold
-    if (over and answer >= held.reread) or now >= held.since + PATIENCE * guard.hold:
-        return Members(observed)
+    if held.ran >= guard.confirm_after - _ROUNDING and not paused:
+        held = msgspec.structs.replace(held, asked=True)
     together = tuple(sorted((*observed, *lost), key=lambda node: node.key))
-    return Members(together, held, tuple(node.name for node in lost))
+    return Members(together, held, tuple(node.name for node in lost), gone)
 
 
-def due(members: Members, answer: int, guard: Guard) -> float | None:
+def due(members: Members, guard: Guard | None) -> float | None:
     """When ``judge`` has to be asked again though nothing new was read."""
-    if members.held is None:
+    held = members.held
+    if held is None or guard is None or held.paused:
         return None
-    answered = answer >= members.held.reread
-    return members.held.since + guard.hold * (1 if answered else PATIENCE)
+    return held.at - held.ran + (guard.obey_after if held.asked else guard.confirm_after)
 
 
-def _suspicious(lost: int, members: Members, observed: tuple[Node, ...], guard: Guard) -> bool:
-    return not observed or lost > guard.share * len(members.nodes)
+def is_let_go(members: Members, now: float, guard: Guard | None) -> bool:
+    """Whether a hold ends now because it has lasted; else it ends because nodes came back."""
+    held = members.held
+    if held is None or guard is None:
+        return True
+    return _run_on(held, now, held.paused).ran >= guard.obey_after - _ROUNDING
+
+
+def _run_on(held: Held | None, now: float, paused: bool) -> Held:
+    if held is None:
+        return Held(since=now, at=now, paused=paused)
+    ran = held.ran + (0.0 if held.paused else now - held.at)
+    return msgspec.structs.replace(held, at=now, ran=ran, paused=paused)

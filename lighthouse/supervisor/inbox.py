@@ -23,7 +23,7 @@ from lighthouse.messages import (
 )
 from lighthouse.service import Verdict
 from lighthouse.supervisor.child import Child
-from lighthouse.supervisor.membership import Link, Source
+from lighthouse.supervisor.source import Link, Source
 from lighthouse.supervisor.state import State
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
@@ -70,11 +70,10 @@ def take(state: State, child: Child, message: Message, payload: memoryview, now:
             level = logging.INFO if link == "connected" else logging.WARNING
             told = f": {reason}" if reason else ""
             _log.log(level, "discovery %s: %s%s", child.name[1], link, told)
-            state.memberships.link(child.name[1], Link(link, reason, now))
+            state.link(child.name[1], Link(link, reason, now))
             return Effect(replan=True)
         case Registered():
-            for registration in decode_as(list[Registration], payload):
-                state.report.registered(child.name[1], registration)
+            state.report.registered(child.name[1], decode_as(list[Registration], payload))
             return Effect(replan=True)
         case Verdicts():
             for verdict in decode_as(list[Verdict], payload):
@@ -92,12 +91,6 @@ def _observed(
     held = state.memberships.held_back(message.cluster)
     changed = state.observe(child.name[1], message.cluster, source, now)
     holding = state.memberships.held_back(message.cluster)
-    if holding and not held:
-        _log.warning(
-            "cluster %s: %d of its nodes vanished at once; held until that is confirmed",
-            message.cluster,
-            len(holding),
-        )
     return Effect(message.cluster, changed, replan=changed or bool(held or holding))
 
 

@@ -15,8 +15,9 @@ from lighthouse.messages import Applied, Problem, Rejection, encode
 from lighthouse.roll import Roll
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.supervisor.ledger import Key, Ledger
-from lighthouse.supervisor.membership import Memberships, Source
+from lighthouse.supervisor.membership import Memberships
 from lighthouse.supervisor.report import Host, Report
+from lighthouse.supervisor.source import Link, Source
 
 Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
 """All that a worker says of its configs: rejections, warnings, whether that is not all."""
@@ -61,6 +62,16 @@ class State:
             return False
         self._compose([cluster])
         return True
+
+    def link(self, discovery: str, link: Link) -> None:
+        """A discovery's connection came or went."""
+        self._compose(self.memberships.link(discovery, link))
+
+    def work(self, discovery: str, reason: str, now: float) -> bool:
+        """A discovery's worker runs, or why it does not; whether balancers have to hear of it."""
+        changed = self.memberships.work(discovery, reason, now)
+        self._compose(changed)
+        return bool(changed)
 
     def pass_time(self, now: float) -> set[str]:
         """Holds end and sources grow stale; returns the clusters that changed by it."""

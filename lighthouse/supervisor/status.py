@@ -15,11 +15,15 @@ import psutil
 
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
+from lighthouse.config.kinds import ServiceFile
 from lighthouse.node import Node
 from lighthouse.supervisor.child import Child
-from lighthouse.supervisor.membership import View
+from lighthouse.supervisor.clusterstatus import describe, troubles
+from lighthouse.supervisor.damping import Standing
+from lighthouse.supervisor.maintenance import Maintenance
 from lighthouse.supervisor.report import ports
 from lighthouse.supervisor.state import State
+from lighthouse.supervisor.view import View
 
 VERSION = 1
 
@@ -60,11 +64,11 @@ def document(
     found = list(faults)
     workers = [_worker(child) for child in sorted(crew, key=lambda child: child.name)]
     clusters = [_cluster(state, name, shown) for name in sorted(state.config.clusters)]
-    services = _services(state)
+    services = provided(state)
     problems = [str(fault) for fault in found if not fault.warning]
     problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
     for cluster in clusters:
-        problems += [f"cluster {cluster['name']}: {text}" for text in _troubles(cluster)]
+        problems += [f"cluster {cluster['name']}: {text}" for text in troubles(cluster)]
     for discovery in state.config.discovery:
         link = state.memberships.away(discovery)
         if link is not None:
@@ -81,11 +85,16 @@ def document(
             "config_errors": [_fault(fault) for fault in found if not fault.warning],
             "config_warnings": [_fault(fault) for fault in found if fault.warning],
             "guard_trips": state.memberships.trips,
+            "leaving": state.report.leaving,
             **_usage(os.getpid()),
         },
         "workers": workers,
         "clusters": clusters,
         "services": services,
+        "maintenance": [
+            {"service": one.service, "port": one.port, **(_maintenance(one) or {})}
+            for one in state.report.maintenance.all()
+        ],
     }
 
 
@@ -155,6 +164,7 @@ def _cluster(state: State, name: str, shown: Shown) -> dict[str, Any]:
         "stale": view.stale,
         "age_seconds": None if read_at is None else round(time.time() - read_at, 3),
         "held_back": list(memberships.held_back(name)),
+        **describe(memberships.rosters[name], time.monotonic(), time.time() - time.monotonic()),
         "nodes": shown.nodes(name),
         "refused": [msgspec.structs.asdict(refusal) for refusal in memberships.refused(name)],
     }
@@ -171,27 +181,18 @@ def _node(node: Node) -> dict[str, Any]:
     }
 
 
-def _troubles(cluster: dict[str, Any]) -> list[str]:
-    """What is not as it should be with a cluster, in words."""
-    found = []
-    if cluster["stale"]:
-        found.append(f"its nodes are the last known ones, {cluster['age_seconds']:.0f} s old")
-    if cluster["held_back"]:
-        found.append(f"{len(cluster['held_back'])} vanished nodes are held back")
-    if cluster["refused"]:
-        found.append(f"{len(cluster['refused'])} records are refused")
-    return found
-
-
-def _services(state: State) -> list[dict[str, Any]]:
+def provided(state: State) -> list[dict[str, Any]]:
+    """The services of this host, each port by itself."""
+    report = state.report
     return [
         {
             "name": service.name,
             "file": service.file,
             "port": port,
-            "up": state.report.up(stem, service, port),
-            "maintenance": None,
-            "registered": _registered(state, service.name, service.discovery, port),
+            "up": report.up(stem, service, port),
+            "maintenance": _maintenance(report.maintenance.of(service.name, port)),
+            "damping": _damping(state, stem, service, port),
+            "registered": _registered(state, stem, service, port),
             "reason": "" if service.checks else "has no checks: it counts as up",
             "checks": [_check(state, stem, port, check.plugin) for check in service.checks],
         }
@@ -199,8 +200,40 @@ def _services(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _registered(state: State, name: str, discovery: Iterable[str], port: int) -> bool:
-    found = [state.report.registrations.get((place, name, port)) for place in discovery]
+def _maintenance(statement: Maintenance | None) -> dict[str, Any] | None:
+    if statement is None:
+        return None
+    return {
+        "reason": statement.reason,
+        "since": statement.since,
+        "until": statement.until,
+        "by": statement.by,
+    }
+
+
+def _damping(state: State, stem: str, service: ServiceFile, port: int) -> dict[str, Any]:
+    """What flap damping holds back now, and how often it had to."""
+    standing = state.report.standings.get((stem, port), Standing())
+    due, reason = standing.due(service.flap_damping), ""
+    if standing.holding:
+        reason = "flaps: its checks pass, but it was up and down too often"
+    elif standing.waiting is not None:
+        reason = "what it publishes changes too often: the newest is published later"
+    wall = time.time() - time.monotonic()
+    since = standing.held_since if standing.holding else None
+    return {
+        "reason": reason,
+        "since": None if since is None else wall + since,
+        "until": None if due is None or not reason else wall + due,
+        "held": standing.held,
+        "changes_held": standing.changes_held,
+    }
+
+
+def _registered(state: State, stem: str, service: ServiceFile, port: int) -> bool:
+    place = state.report.service(stem, service, port).place
+    registrations = state.report.registrations
+    found = [registrations.get(name, {}).get(place) for name in service.discovery]
     return bool(found) and all(r is not None and r.registered for r in found)
 
 

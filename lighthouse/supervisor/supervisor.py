@@ -24,6 +24,8 @@ from lighthouse.config.watch import Watch
 from lighthouse.garbage import Garbage
 from lighthouse.messages import (
     Document,
+    Explanation,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
@@ -31,21 +33,30 @@ from lighthouse.messages import (
     Observed,
     encode,
 )
-from lighthouse.snapshot import DiscoverySnapshot
-from lighthouse.supervisor import inbox, logs
+from lighthouse.questions import (
+    BeginMaintenance,
+    EndMaintenance,
+    GetRemoved,
+    GetServed,
+    Leave,
+)
+from lighthouse.supervisor import explanation, inbox, logs
 from lighthouse.supervisor.address import default_address
-from lighthouse.supervisor.archive import DELAY, Archive
+from lighthouse.supervisor.archive import DELAY, SEEN, Archive
 from lighthouse.supervisor.cache import Cache
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.control import Answer, Control
 from lighthouse.supervisor.crew import Crew
+from lighthouse.supervisor.departure import Departure
 from lighthouse.supervisor.faults import faults
 from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.serving import served
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.status import Shown, document
 from lighthouse.supervisor.timers import Timers
+from lighthouse.supervisor.upkeep import Upkeep
 from lighthouse.supervisor.whereabouts import settings
 
 POLL: Final = 30.0
@@ -74,7 +85,6 @@ class Supervisor:
         self._started_at: Final = time.time()
         self._shown: Final = Shown()
         self._restless_since: float | None = None
-        self._stopping = False
         self._replan = True
         self._told: frozenset[Fault] = frozenset()
 
@@ -82,7 +92,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop."""
         self._open()
         try:
-            while not (self._stopping and self._crew.gone):
+            while not (self._departure.stopping and self._crew.gone):
                 for key, _ in self._selector.select(self._timers.wait(time.monotonic())):
                     key.data()
                 for act in self._timers.take(time.monotonic()):
@@ -94,15 +104,25 @@ class Supervisor:
 
     def _converge(self, now: float) -> None:
         """Make what runs match what is known."""
+        self._miss(now)
         if self._replan:
             self._replan = False
-            wanted = {} if self._stopping else plan(self._state)
-            for (_, name), worker in wanted.items():
-                if isinstance(worker.snapshot, DiscoverySnapshot):
-                    self._state.report.publish(name, worker.snapshot.up)
-            self._crew.want(wanted, now)
-            self._timers.set("members", self._state.memberships.next_due(now), self._age)
+            self._timers.set("upkeep", self._upkeep.settle(now, time.time()), self._think)
+            wanted = {} if self._departure.stopping else plan(self._state)
+            self._upkeep.publish(wanted)
+            self._crew.want(wanted, now, self._departure.keep)
+        self._timers.set("members", self._state.memberships.next_due(now), self._age)
         self._crew.dispatch(now)
+        for level, text in self._state.memberships.take_events():
+            _log.log(level, "%s", text)
+
+    def _miss(self, now: float) -> None:
+        """A source is away too while its discovery's worker does not run."""
+        for child in self._crew:
+            if child.name[0] == "discovery":
+                runs = child.life.state == "running"
+                reason = "" if runs else child.life.reason or child.life.state
+                self._replan |= self._state.work(child.name[1], reason, now)
 
     def _open(self) -> None:
         logs.default(self._log_file, "info")
@@ -122,14 +142,18 @@ class Supervisor:
         self._state = State(self._tree.config, self._host(), good.by_key())
         self._archive = Archive(cache, self._state)
         self._archive.restore()
+        self._upkeep = Upkeep(self._state, cache)
+        self._upkeep.restore()
         self._state.configure(self._tree.config, time.monotonic())
         self._crew = Crew(self._selector, self._timers, directory, self._take)
+        self._departure = Departure(self._state, self._timers, self._think, self._crew.kill)
         self._control = Control(directory / "control.sock", self._selector, self._answer)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, Garbage().tidy)
+        self._every("seen", SEEN, self._archive.see)
         self._entitle()
         self._tell_faults()
         self._save_later()
@@ -138,6 +162,7 @@ class Supervisor:
     def _close(self) -> None:
         self._crew.kill()
         self._archive.save(self._tree)
+        self._archive.see()
         self._control.close()
         self._watch.close()
         self._signals.close()
@@ -172,11 +197,12 @@ class Supervisor:
                 self._find_plugins()
                 self._load()
                 self._configure_logs()
-            elif not self._stopping:
-                _log.info("%s: stopping", number.name)
-                self._stopping = self._replan = True
-                due = time.monotonic() + self._tree.config.daemon.stop_timeout
-                self._timers.set("stop", due, self._crew.kill)
+            else:
+                self._departure.begin(number.name)
+
+    def _think(self) -> None:
+        """What is wanted may have changed though nothing was read."""
+        self._replan = True
 
     def _find_plugins(self) -> None:
         """Plugins may have been installed or removed: judge every file anew if so."""
@@ -253,20 +279,38 @@ class Supervisor:
         if setproctitle.getproctitle() != title:
             setproctitle.setproctitle(title)
 
-    def _answer(self, question: Message) -> Answer | None:
+    def _answer(self, question: Message, uid: int) -> Answer | None:
         """What a command of this host's operators wants to know."""
         match question:
             case GetStatus():
                 return Document(), self._document()
             case GetMembers():
                 return Members(), encode(self._state.clusters())
+            case GetExplanation(cluster, node):
+                return self._explain(cluster, node)
+            case BeginMaintenance() | EndMaintenance():
+                self._replan = True
+                return self._upkeep.maintain(question, uid, time.time()), b""
+            case GetRemoved(service, port):
+                return self._upkeep.removed(service, port, self._crew), b""
+            case GetServed():
+                return served(self._state, self._crew, question), b""
+            case Leave(keep):
+                return self._departure.asked(keep), b""
         return None
+
+    def _explain(self, cluster: str, node: str) -> Answer:
+        now = time.monotonic()
+        known = (self._state, self._crew, cluster, node, now, time.time() - now)
+        try:
+            return Explanation(), msgspec.json.encode(explanation.document(*known))
+        except explanation.Unknown as unknown:
+            return Explanation(str(unknown)), b""
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)
         known = (self._state, self._root, found, self._crew, self._started_at)
         status = document(*known, self._shown)
-        if self._archive.error:
-            status["problems"].append(self._archive.error)
-            status["healthy"] = False
+        status["problems"] += self._archive.problems()
+        status["healthy"] = not status["problems"]
         return msgspec.json.encode(status)

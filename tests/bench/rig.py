@@ -40,7 +40,7 @@ class Rig:
         for c in range(clusters):
             fleet.cluster(f"c{c}", haproxy={"backend": ["mode http"]})
             source.load(f"c{c}", {f"n{n}": _record(c, n) for n in range(nodes)})
-        self.port = fleet.cluster(PROBE, guard={"hold": 0.01})
+        self.port = fleet.cluster(PROBE, shrink_guard=False)
         source.load(PROBE, {})
 
     def start(self) -> float:

@@ -129,7 +129,7 @@ def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(criticis
 def test_plan_knows_what_the_daemon_holds_back(criticised, critic):
     fleet = criticised
     critic.would(NODES)
-    fleet.write("clusters/web.yaml", {"discovery": "files", "guard": {"hold": 600}})
+    fleet.write("clusters/web.yaml", {"discovery": "files", "shrink_guard": {"obey_after": 600}})
     paths = [fleet.node("web", name, port) for port, name in enumerate("abc", 1)]
     fleet.start()
     eventually(lambda: len(plan(fleet)[1]["balancers"][0]["commands"]) == 3, 20)

@@ -4,7 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lighthouse.messages import Applied, Connected, Observed, Registered, Working
+from lighthouse.messages import (
+    Applied,
+    Connected,
+    Observed,
+    Registered,
+    Registration,
+    Stop,
+    Working,
+    decode_as,
+)
 from lighthouse.node import Node
 from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
@@ -122,6 +131,11 @@ def calls(rig: Rig) -> list[str]:
     return [line[1:-1] for line in rig.log.splitlines() if line.startswith("[")]
 
 
+def stated(rig: Rig) -> tuple[Registration, ...]:
+    """The next statement of all nodes."""
+    return decode_as(tuple[Registration, ...], rig.expect_payload(Registered)[1])
+
+
 def applied(rig: Rig, snapshot: DiscoverySnapshot) -> Applied:
     version = rig.deliver(snapshot)
     return rig.expect(Applied, lambda m: m.version == version)
@@ -150,7 +164,48 @@ def test_only_differences_are_asked_for(tmp_path: Path) -> None:
         assert calls(rig)[before:] == ["down s 10.0.0.9", "up s 10.0.0.8 5"]
         title = Path(f"/proc/{rig.pid}/cmdline")
         eventually(lambda: "discovery own (2 clusters, 1 services, v4)" in title.read_text())
+        (moved,) = rig.registrations().values()
+        assert moved.place == ("s", "me", "10.0.0.8", 80)
         assert not rig.received(Registered)
+
+
+def test_an_older_node_of_a_service_goes_first_and_is_confirmed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    old, new = service("s", "10.0.0.8"), service("s")
+    fault = world.fail("down s 10.0.0.8")
+    with Rig(tmp_path, "discovery", SOURCE) as rig:
+        assert applied(rig, world.snapshot(up=(new,), down=(old,))).kind == "failed"
+        assert calls(rig)[2:] == ["down s 10.0.0.8", "up s 10.0.0.9 1"]
+        found = {one.place[2]: one for one in stated(rig)}
+        assert (found["10.0.0.9"].registered, found["10.0.0.9"].reason) == (True, "")
+        assert not found["10.0.0.8"].gone
+        assert found["10.0.0.8"].reason
+        fault.unlink()
+        assert rig.expect(Applied, lambda m: m.kind == "applied")
+        found = {one.place[2]: one for one in stated(rig)}
+        assert (found["10.0.0.9"].registered, found["10.0.0.8"].gone) == (True, True)
+        assert calls(rig)[-2:] == ["down s 10.0.0.8", "up s 10.0.0.9 1"]
+
+
+def test_what_a_worker_could_not_remove_is_not_called_gone(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    fault = world.fail("down s 10.0.0.9")
+    with Rig(tmp_path, "discovery", SOURCE) as rig:
+        assert applied(rig, world.snapshot(down=(service("s"),))).kind == "failed"
+        (one,) = stated(rig)
+        assert (one.registered, one.gone) == (False, False)
+        fault.unlink()
+        (one,) = stated(rig)
+        assert one.gone
+
+
+def test_a_stop_that_keeps_calls_the_plugin_no_more(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with Rig(tmp_path, "discovery", SOURCE) as rig:
+        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),)))
+        rig.send(Stop(5.0, keep=True))
+        assert rig.exit_status() == 0
+        assert calls(rig)[-1] == "up s 10.0.0.9 1"
 
 
 def test_a_service_is_deregistered_once_and_left_alone_while_undecided(tmp_path: Path) -> None:

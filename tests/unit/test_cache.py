@@ -23,13 +23,41 @@ def test_what_is_saved_comes_back(tmp_path):
     assert again.clusters() == {}
 
 
-@pytest.mark.parametrize("damage", [b"", b"lighthouse 1\n", b"garbage" * 100])
-def test_a_damaged_file_counts_as_absent(tmp_path, damage):
+DAMAGES = [
+    (b"", "it is damaged, or no file of lighthouse"),
+    (b"lighthouse 1\n", "it is damaged: its checksum does not match"),
+    (b"garbage" * 100, "it is damaged, or no file of lighthouse"),
+    (b"lighthouse 2\nabcd....", "it has format '2' of another release, expected 1"),
+    (b"lighthouse \xff\n", "it is damaged, or no file of lighthouse"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(tmp_path, damage, reason):
     cache = Cache(tmp_path)
     cache.save_cluster("web", REMEMBERED)
     cache.save_cluster("other", REMEMBERED)
-    (tmp_path / "clusters" / "web").write_bytes(damage)
+    path = tmp_path / "clusters" / "web"
+    path.write_bytes(damage)
     assert cache.clusters() == {"other": REMEMBERED}
+    assert cache.problems == {path: reason}
+    cache.save_cluster("web", REMEMBERED)
+    assert cache.problems == {}
+
+
+def test_what_is_no_file_of_a_cluster_is_left_alone(tmp_path):
+    cache = Cache(tmp_path)
+    cache.save_cluster("web", REMEMBERED)
+    (tmp_path / "clusters" / ".web.new").write_bytes(b"half")
+    (tmp_path / "clusters" / "dir").mkdir()
+    assert cache.clusters() == {"web": REMEMBERED}
+    assert list(cache.problems.values()) == ["Is a directory"]
+
+
+def test_when_sources_were_there_comes_back(tmp_path):
+    Cache(tmp_path).save_seen({"files": 7.5})
+    assert Cache(tmp_path).seen() == {"files": 7.5}
+    assert Cache(tmp_path / "none").seen() == {}
 
 
 def test_a_flipped_bit_is_seen(tmp_path):

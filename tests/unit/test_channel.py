@@ -26,8 +26,10 @@ from lighthouse.messages import (
     Connected,
     Deliver,
     Document,
+    Explanation,
     Failed,
     Frame,
+    GetExplanation,
     GetMembers,
     GetStatus,
     Members,
@@ -52,6 +54,17 @@ from lighthouse.messages import (
     unpack,
 )
 from lighthouse.node import Node
+from lighthouse.questions import (
+    BeginMaintenance,
+    EndMaintenance,
+    GetRemoved,
+    GetServed,
+    Leave,
+    Leaving,
+    Maintained,
+    Removed,
+    Served,
+)
 from lighthouse.service import Probe, Service, Verdict
 from lighthouse.snapshot import (
     BalancerSnapshot,
@@ -85,6 +98,17 @@ MESSAGES: list[Message] = [
     Document(),
     GetMembers(),
     Members(),
+    GetExplanation("web", "a:1"),
+    Explanation("no such cluster"),
+    BeginMaintenance("web", 80, "upgrade", 12.5, "alice"),
+    EndMaintenance("web", None, "alice"),
+    Maintained("no service web; there are: none", True, "the disk is full"),
+    GetRemoved("web", 80),
+    Removed(("discovery files: has not deregistered web:80 yet",)),
+    GetServed("web", "a:80", True),
+    Served("no cluster web", ("balancer haproxy: failed",)),
+    Leave(True),
+    Leaving(12.5),
 ]
 NODE = Node("web01", "10.0.0.1", 80, 5, {"zone": "a"})
 
@@ -396,7 +420,10 @@ def test_any_clusters_cross_whole(parts: list[tuple[str, int, bytes]]) -> None:
     [
         (Reading, Reading((NODE,), (Refusal("a.json", "record: not JSON"),))),
         (Membership, MEMBERSHIP),
-        (tuple[Registration, ...], (Registration("a", 80, False, "refused"),)),
+        (
+            tuple[Registration, ...],
+            (Registration(("a", "h", "10.0.0.1", 80), False, "refused", True),),
+        ),
         (tuple[Verdict, ...], (Verdict("a", 80, None, "", {"role": "primary"}, 1.5, 0.1),)),
     ],
 )

@@ -10,7 +10,8 @@ from lighthouse.commands.inquiry import NOBODY
 from lighthouse.commands.members import Members, unknown
 from lighthouse.commands.outlook import Outlook, document, lines
 from lighthouse.config.fault import Fault
-from lighthouse.config.kinds import ClusterFile, Config, Guard
+from lighthouse.config.kinds import ClusterFile, Config
+from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
 from lighthouse.messages import Rehearsal
 from lighthouse.node import Node
@@ -92,9 +93,11 @@ TOLD = [
 
 @pytest.mark.parametrize(("members", "view"), TOLD)
 def test_a_state_is_told_what_is_known_of_the_nodes(members, view):
-    config = Config(clusters={"web": ClusterFile("web", ("files", "more"), None, Guard(), {}, "")})
+    config = Config(
+        clusters={"web": ClusterFile("web", ("files", "more"), None, Policy(), {}, "")}
+    )
     state = State(config, NOBODY, {})
-    members.tell(state, config)
+    members.tell(state, config, 100.0)
     assert state.memberships.views["web"] == view
     assert unknown(state) == ([] if view.known else ["web"])
 

@@ -89,18 +89,40 @@ def test_a_cluster_tells_stale_held_back_and_refused():
     assert "refused x.json: ip: not an address" in view
 
 
+MAINTENANCE = {"reason": "upgrade", "since": NOW - 60, "until": NOW + 540, "by": "alice (uid 0)"}
+DAMPING = {
+    "reason": "flaps: up and down too often",
+    "since": NOW - 1,
+    "until": NOW + 12,
+    "held": 3,
+}
+
+
 def test_a_service_tells_its_state_and_its_checks():
     checks = [{"plugin": "http", "passing": False, "reason": "status 500", "checked_at": NOW - 2}]
     view = shown(
         services=[
             {"name": "web", "port": 80, "up": False, "registered": False, "checks": checks},
             {"name": "api", "port": 81, "up": None, "checks": []},
-            {"name": "db", "port": 82, "up": True, "maintenance": "upgrade", "registered": True},
+            {"name": "db", "port": 82, "up": True, "maintenance": MAINTENANCE, "registered": True},
+            {"name": "old", "port": 83, "up": False, "damping": DAMPING, "checks": []},
         ]
     )
     assert "http failing: status 500 (2 s ago)" in view
     assert "not known yet" in view
-    assert "maintenance: upgrade" in view
+    assert "maintenance: upgrade, for 1 min 0 s, ends in 9 min 0 s, by alice (uid 0)" in view
+    assert "held down, for 12 s more" in view
+    assert "flaps" in view
+
+
+def test_maintenance_of_what_is_no_service_is_told_of():
+    services = [{"name": "db", "port": 80}, {"name": "db", "port": 81}]
+    there = [{"service": "db", "port": 80}, {"service": "db"}]
+    gone = [{"service": "db", "port": 82, "reason": "moved"}, {"service": "gone"}]
+    assert "no service here" not in shown(services=services, maintenance=there)
+    view = shown(services=services, maintenance=[*there, *gone])
+    assert view.count("no service here") == 2
+    assert "moved" in view
 
 
 def test_a_warning_is_no_fault():

@@ -10,11 +10,12 @@ from lighthouse.config.kinds import (
     ClusterFile,
     Config,
     Daemon,
-    Guard,
+    Damping,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.policy import Guard, Policy
 from lighthouse.config.tree import Installed, Tree
 
 INSTALLED = Installed(
@@ -88,7 +89,7 @@ def test_clusters(tmp_path: Path) -> None:
     text = """
 discovery: [file]
 meta_cluster: api
-guard: {share: 30%, hold: 500ms}
+shrink_guard: {max_loss: 30%, confirm_after: 500ms}
 haproxy:
   port: 80
 hosts:
@@ -98,7 +99,7 @@ hosts:
             name="web.app",
             discovery=("file",),
             meta_cluster="api",
-            guard=Guard(0.3, 0.5),
+            policy=Policy(guard=Guard(0.3, 0.5)),
             sections={"haproxy": {"port": 80}, "hosts": {}},
             file="clusters/web.app.yml",
         )
@@ -144,6 +145,24 @@ def test_a_service_with_little(tmp_path: Path) -> None:
     assert (service.name, service.host, service.ports) == ("webapp", "127.0.0.1", (80,))
     assert (service.advertise, service.weight, service.metadata) == (None, 1, {})
     assert service.checks == (CheckFile("http", 2.0, 1.0, 1, 1, {}),)
+
+
+def test_damping_and_draining(tmp_path: Path) -> None:
+    text = "port: 80\ndiscovery: file\nflap_damping: {every: 1m}\ndrain_delay: 5\n"
+    service = read(tmp_path, "services/webapp.yaml", text).services["webapp"]
+    assert (service.flap_damping, service.drain_delay) == (Damping(5, 60.0), 5.0)
+    text = "port: 80\ndiscovery: file\nflap_damping: false\n"
+    service = read(tmp_path, "services/other.yaml", text).services["other"]
+    assert (service.flap_damping, service.drain_delay) == (None, None)
+    daemon = read(tmp_path, "lighthouse.yaml", "drain_delay: 3s\nderegister_on_stop: no\n").daemon
+    assert (daemon.drain_delay, daemon.deregister_on_stop) == (3.0, False)
+
+
+@pytest.mark.parametrize("value", ["yes", "5", "[]", "{burst: 0}", "{every: 0}", "{brust: 1}"])
+def test_damping_that_is_none(tmp_path: Path, value: str) -> None:
+    text = f"port: 80\ndiscovery: file\nflap_damping: {value}\n"
+    tree = load(tmp_path, "services/webapp.yaml", text)
+    assert [(fault.file, fault.line) for fault in tree.faults] == [("services/webapp.yaml", 3)]
 
 
 def test_logging(tmp_path: Path) -> None:
@@ -215,12 +234,7 @@ CLUSTERS = [
     ("discovery: file\nhaprxy: {}\n", ["2:1: unknown key 'haprxy'; did you mean 'haproxy'?"]),
     ("discovery: file\nhaproxy: 80\n", ["2:1: unknown key 'haproxy'"]),
     ("discovery: file\nmeta_cluster: a b\n", ["2:1: expected a name"]),
-    (
-        "discovery: file\nguard: {share: 2, hold: x}\n",
-        ["2:9: expected 0..1", "2:19: expected sec"],
-    ),
-    ("discovery: file\nguard: off\n", ["2:1: expected a map, got false"]),
-    ("discovery: file\nguard: {shares: 1}\n", ["2:9: unknown key 'shares'; did you mean 'share'"]),
+    ("discovery: file\nguard: {share: 1}\n", ["2:1: unknown key 'guard'"]),
 ]
 SERVICES = [
     ("", ["1:1: 'discovery' is missing", "1:1: 'port' (or 'ports') is missing"]),

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from lighthouse.config import members
 from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Daemon,
-    Guard,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.policy import Failover, Guard
 from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
@@ -59,7 +60,9 @@ def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
 
 def test_the_manual_names_every_key() -> None:
     manual = MANUAL.read_text()
-    for kind in (Daemon, WorkerSettings, Guard, ServiceFile, ClusterFile, CheckFile):
+    for kind in (Daemon, WorkerSettings, Guard, Failover, ServiceFile, ClusterFile, CheckFile):
         for key in kind.__struct_fields__:
-            if key not in ("file", "sections", "config"):
+            if key not in ("file", "sections", "config", "policy"):
                 assert f"`{key}`" in manual, f"{kind.__name__}.{key}"
+    for key in members.KEYS:
+        assert f"`{key}`" in manual, key

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from lighthouse.config.kinds import ClusterFile, Config, Guard, PluginFile, WorkerSettings
+from lighthouse.config.kinds import ClusterFile, Config, PluginFile, WorkerSettings
+from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
 from lighthouse.messages import Applied, Problem, Rejection
 from lighthouse.node import Node
@@ -22,7 +23,7 @@ def configured(**sections):
     settings = WorkerSettings()
     own = PluginFile("haproxy", "haproxy", settings, sections.pop("own", {"x": 1}), "b.yaml")
     clusters = {
-        name: ClusterFile(name, ("files",), None, Guard(), {"haproxy": content}, f"{name}.yaml")
+        name: ClusterFile(name, ("files",), None, Policy(), {"haproxy": content}, f"{name}.yaml")
         for name, content in sections.items()
     }
     files = PluginFile("files", "file", settings, {}, "discovery/files.yaml")

@@ -7,18 +7,21 @@ from lighthouse.config.kinds import (
     CheckFile,
     ClusterFile,
     Config,
-    Guard,
+    Daemon,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
 from lighthouse.messages import Registration, decode_as, pack, unpack
 from lighthouse.node import Node
-from lighthouse.service import Verdict
+from lighthouse.service import Service, Verdict
 from lighthouse.snapshot import Membership, Watch
+from lighthouse.supervisor.maintenance import Maintenance
 from lighthouse.supervisor.membership import STALE_AFTER, Link, Source
 from lighthouse.supervisor.plan import plan
+from lighthouse.supervisor.published import Entry, Published
 from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.state import State
 
@@ -26,7 +29,7 @@ HOST = Host("here", "10.0.0.1")
 DEFAULT = WorkerSettings()
 HAPROXY = PluginFile("haproxy", "haproxy", DEFAULT, {"x": 1}, "balancers/haproxy.yaml")
 FILES = PluginFile("files", "file", DEFAULT, {"path": "/n"}, "discovery/files.yaml")
-WEB = ClusterFile("web", ("files",), None, Guard(), {"haproxy": {"port": 1}}, "clusters/web.yaml")
+WEB = ClusterFile("web", ("files",), None, Policy(), {"haproxy": {"port": 1}}, "clusters/web.yaml")
 HTTP = CheckFile("http", config={"uri": "/"})
 APP = ServiceFile("web", "127.0.0.1", (80, 81), ("files",), None, 3, {"a": 1}, (HTTP,), "s.yaml")
 
@@ -120,42 +123,40 @@ def test_a_vanished_cluster_is_held_and_read_again(state):
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.observe("files", "web", reading(), 1.0)
     assert len(members(state)) == 3
-    assert plan(state)["discovery", "files"].snapshot.watch == (Watch("web", 1),)
-    assert state.memberships.next_due(1.0) == 7.0
-    confirmed = msgspec.structs.replace(reading(), answer=1)
-    state.observe("files", "web", confirmed, 1.1)
-    assert state.memberships.next_due(1.1) == 3.0
+    assert state.memberships.next_due(1.0) == 3.0
     state.pass_time(3.0)
+    assert plan(state)["discovery", "files"].snapshot.watch == (Watch("web", 1),)
+    assert state.memberships.next_due(3.0) == 6.0
+    state.pass_time(6.0)
     assert members(state) == []
-    assert state.memberships.next_due(3.0) is None
+    assert state.memberships.next_due(6.0) is None
 
 
 def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
     state.observe("files", "web", reading(1), 0.0)
-    state.memberships.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", Link("suspended", "gone", 10.0))
     assert state.memberships.next_due(10.0) == 10.0 + STALE_AFTER
     assert state.pass_time(10.0 + STALE_AFTER) == {"web"}
     assert membership(state).stale is True
     assert members(state) == ["n1:80"]
-    state.memberships.link("files", Link("connected", "", 20.0))
-    assert state.pass_time(20.0) == {"web"}
+    state.link("files", Link("connected", "", 20.0))
     assert membership(state).stale is False
 
 
 def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
     state = State(Config(), HOST, {})
-    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
+    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
-    state.memberships.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", Link("suspended", "gone", 10.0))
     state.observe("files", "web", reading(1), 10.0 + STALE_AFTER)
-    state.memberships.link("files", Link("connected", "", 10.0 + STALE_AFTER))
+    state.link("files", Link("connected", "", 10.0 + STALE_AFTER))
     assert state.memberships.next_due(10.0 + STALE_AFTER) is None
     assert membership(state).stale is False
 
 
 def test_a_remembered_cluster_is_served_stale_until_it_is_read():
     state = State(Config(), HOST, {})
-    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0)
+    state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
     assert (members(state), membership(state).stale) == (["n1:80"], True)
     state.observe("files", "web", reading(1), 1.0)
@@ -179,6 +180,14 @@ def test_verdicts_decide_registrations(state, verdicts, up, down):
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.port for s in snapshot.up] == up
     assert [s.port for s in snapshot.down] == down
+
+
+def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state):
+    daemon = Daemon(metadata={"zone": "z", "a": 0})
+    state.configure(configured(daemon=daemon), 0.0)
+    state.report.verdict("http", Verdict("app", 80, True))
+    (service,) = plan(state)["discovery", "files"].snapshot.up
+    assert service.node.metadata == {"zone": "z", "a": 1}
 
 
 def test_a_registered_node_carries_what_others_need(state):
@@ -207,10 +216,14 @@ def test_an_undecided_verdict_changes_no_decision(state):
 
 def test_a_removed_service_is_deregistered_until_that_is_confirmed(state):
     state.report.verdict("http", Verdict("app", 80, True))
-    state.report.publish("files", plan(state)["discovery", "files"].snapshot.up)
+    state.report.published.want("files", plan(state)["discovery", "files"].snapshot.up)
     state.configure(configured(services={}), 1.0)
-    assert [s.port for s in plan(state)["discovery", "files"].snapshot.down] == [80]
-    state.report.registered("files", Registration("web", 80, registered=False))
+    state.report.published.want("files", ())
+    (down,) = plan(state)["discovery", "files"].snapshot.down
+    assert down.port == 80
+    state.report.registered("files", [Registration(down.place, registered=False)])
+    assert plan(state)["discovery", "files"].snapshot.down == (down,)
+    state.report.registered("files", [Registration(down.place, registered=False, gone=True)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
 
 
@@ -219,3 +232,71 @@ def test_a_snapshot_survives_its_journey(state):
     for wanted in plan(state).values():
         payload = memoryview(b"".join(pack(wanted.snapshot)))
         assert unpack(payload) == wanted.snapshot
+
+
+def settled(state, now, *passing, metadata=None):
+    """What the discovery is told, up and down, after both ports' checks said so."""
+    for port, passes in zip((80, 81), passing, strict=False):
+        state.report.verdict("http", Verdict("app", port, passes, metadata=metadata or {}))
+    state.report.settle(state.config, now)
+    snapshot = plan(state)["discovery", "files"].snapshot
+    return [s.port for s in snapshot.up], [s.port for s in snapshot.down]
+
+
+def test_a_port_that_flaps_stays_down_alone(state):
+    for now in range(5):
+        assert settled(state, 2.0 * now, True, True) == ([80, 81], [])
+        assert settled(state, 2.0 * now + 1, False, True) == ([81], [80])
+    assert settled(state, 10.0, True, True) == ([80, 81], [])  # the fifth return
+    assert settled(state, 11.0, False, True) == ([81], [80])
+    assert settled(state, 12.0, True, True) == ([81], [80])
+    due = state.report.next_due(state.config)
+    assert due == pytest.approx(2 + 30)
+    assert settled(state, due) == ([80, 81], [])
+    assert state.report.next_due(state.config) is None
+
+
+def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state):
+    settled(state, 0.0, True)
+    for lag in range(30):
+        settled(state, 1.0, True, metadata={"lag": lag})
+    (told,) = plan(state)["discovery", "files"].snapshot.up
+    assert told.node.metadata["lag"] == 19
+    due = state.report.next_due(state.config)
+    settled(state, due)
+    (told,) = plan(state)["discovery", "files"].snapshot.up
+    assert told.node.metadata["lag"] == 29
+
+
+def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state):
+    for now in range(10):
+        assert settled(state, float(now), True, None) == ([80], [])
+        state.report.maintenance.begin(Maintenance("web", None, 0.0))
+        assert settled(state, now + 0.5) == ([], [80, 81])
+        assert state.report.up("app", APP, 80) is True
+        state.report.maintenance.end("web", None, (80, 81))
+
+
+def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state):
+    slow = msgspec.structs.replace(APP, drain_delay=7.0, name="slow")
+    daemon = Daemon(drain_delay=3.0)
+    state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
+    assert state.report.drain_delay(state.config) == 0.0
+    state.report.verdict("http", Verdict("app", 80, True))
+    assert state.report.drain_delay(state.config) == 3.0
+    state.report.verdict("http", Verdict("slow", 81, True))
+    assert state.report.drain_delay(state.config) == 7.0
+    state.report.maintenance.begin(Maintenance("slow", 81, 0.0))
+    assert state.report.drain_delay(state.config) == 3.0
+    state.report.leaving = True
+    assert plan(state)["discovery", "files"].snapshot.up == ()
+
+
+def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state):
+    old = Service("web", 80, Node("here", "10.0.0.9", 80))
+    state.report.published = Published([Entry("files", old)])
+    assert plan(state)["discovery", "files"].snapshot.down == ()
+    state.report.verdict("http", Verdict("app", 80, True))
+    snapshot = plan(state)["discovery", "files"].snapshot
+    assert [s.node.ip for s in snapshot.up] == ["10.0.0.1"]
+    assert [s.node.ip for s in snapshot.down] == ["10.0.0.9"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from lighthouse.config.kinds import ClusterFile, Config, Guard
+from lighthouse.config.kinds import ClusterFile, Config
+from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
 from lighthouse.node import Node
 from lighthouse.supervisor.membership import Source
@@ -17,7 +18,7 @@ NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80, n, {"zone": "a"}) for n in range(
 
 
 def cluster(name):
-    return ClusterFile(name, ("files",), None, Guard(), {}, f"clusters/{name}.yaml")
+    return ClusterFile(name, ("files",), None, Policy(), {}, f"clusters/{name}.yaml")
 
 
 def shown_nodes(state, shown):

@@ -1,0 +1,92 @@
+"""``lighthouse down``: take a service of this host out, for maintenance."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lighthouse.commands.caller import caller
+from lighthouse.commands.failure import Failure, StatusNotRunning
+from lighthouse.commands.root import root_option
+from lighthouse.commands.target import Target, named, span, target
+from lighthouse.questions import (
+    BeginMaintenance,
+    EndMaintenance,
+    GetRemoved,
+    Maintained,
+    Removed,
+)
+from lighthouse.supervisor.daemon import Daemon, Unanswered
+from lighthouse.supervisor.whereabouts import find
+
+PATIENCE: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
+
+PAUSE: Final = 0.05
+"""Seconds between two questions."""
+
+
+@click.command()
+@click.argument("service", metavar="SERVICE[:PORT]", callback=target)
+@click.option("--reason", default="", help="Why, for those who look at the status.")
+@click.option(
+    "--for", "lasting", metavar="TIME", callback=span, help="Then up again: 90, 10m, 2h."
+)
+@click.option("--timeout", metavar="TIME", callback=span, default="30", show_default=True)
+@click.option("--no-wait", is_flag=True, help="Return at once.")
+@root_option
+def command(
+    root: Path, service: Target, reason: str, lasting: float | None, timeout: float, no_wait: bool
+) -> None:
+    """Take a service of this host out: deregister it until `lighthouse up`.
+
+    Returns when its discoveries have confirmed that its nodes are gone. Its checks go on. It
+    stays out over restarts of the daemon and of the host, until its time is over. Said again,
+    the newest reason and time count.
+
+    \b
+    Exit codes:
+      0  out of every discovery
+      1  no such service, or not confirmed in time: it is out all the same
+      3  the daemon is not running; nothing is done
+    """
+    if not reason.isprintable():
+        raise click.UsageError("--reason is one line of printable text")
+    daemon = find(root)
+    until = None if lasting is None else time.time() + lasting
+    begun = ask(daemon, BeginMaintenance(*service, reason, until, caller()))
+    if not no_wait:
+        _wait(daemon, service, timeout)
+    already = "" if begun.changed else " already"
+    click.echo(f"lighthouse: {named(service)} is in maintenance{already}")
+
+
+def ask(daemon: Daemon, question: BeginMaintenance | EndMaintenance) -> Maintained:
+    """The daemon's answer; a ``Failure`` if it is an error or there is none."""
+    try:
+        answer = daemon.ask(question, Maintained, PATIENCE)
+    except (Unanswered, OSError) as error:
+        raise Failure(str(error)) from error
+    if answer is None:
+        raise StatusNotRunning
+    if answer.error:
+        raise Failure(answer.error)
+    if answer.warning:
+        click.echo(f"lighthouse: {answer.warning}", err=True)
+    return answer
+
+
+def _wait(daemon: Daemon, service: Target, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            answer = daemon.ask(GetRemoved(*service), Removed, PATIENCE)
+            waiting = ("the daemon is away",) if answer is None else answer.waiting
+        except (Unanswered, OSError) as error:
+            waiting = (str(error),)
+        if not waiting:
+            return
+        if time.monotonic() >= deadline:
+            raise Failure(f"out, but not confirmed within {timeout:g} s: {'; '.join(waiting)}")
+        time.sleep(PAUSE)

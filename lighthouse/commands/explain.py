@@ -1,0 +1,53 @@
+"""``lighthouse explain``: why a node is in a cluster, or out of it."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from lighthouse.commands.failure import Failure, StatusNotRunning
+from lighthouse.commands.reasons import lines
+from lighthouse.commands.root import root_option
+from lighthouse.commands.text import plain
+from lighthouse.supervisor.daemon import Unanswered
+from lighthouse.supervisor.whereabouts import find
+
+PATIENCE: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
+
+
+@click.command()
+@root_option
+@click.argument("cluster")
+@click.argument("node", required=False, default="")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
+    """Explain why the nodes of CLUSTER are in or out, or only NODE.
+
+    NODE is a name (host:port), a host, an address (ip or ip:port), or the name of a refused
+    record. Tells of each which source names it, and what the shrink guard, the loss of a
+    source, the selection and the weights make of it; of services of this host also how they
+    are; and whether each balancer has applied the cluster as it is.
+
+    \b
+    Exit codes:
+      0  explained
+      1  no such cluster or node, or no answer
+      3  not running
+    """
+    try:
+        text = find(root).explanation(cluster, node, PATIENCE)
+    except LookupError as error:
+        raise Failure(plain(error.args[0])) from error
+    except (Unanswered, OSError) as error:
+        raise Failure(str(error)) from error
+    if text is None:
+        raise StatusNotRunning
+    if as_json:
+        click.echo(text)
+        return
+    found: dict[str, Any] = msgspec.json.decode(text)
+    for line in lines(found, time.time()):
+        click.echo(line)

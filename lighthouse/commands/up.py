@@ -1,0 +1,31 @@
+"""``lighthouse up``: end the maintenance of a service of this host."""
+
+from pathlib import Path
+
+import click
+
+from lighthouse.commands.caller import caller
+from lighthouse.commands.down import ask
+from lighthouse.commands.root import root_option
+from lighthouse.commands.target import Target, named, target
+from lighthouse.questions import EndMaintenance
+from lighthouse.supervisor.whereabouts import find
+
+
+@click.command()
+@click.argument("service", metavar="SERVICE[:PORT]", callback=target)
+@root_option
+def command(root: Path, service: Target) -> None:
+    """Let a service be registered again as soon as its checks pass.
+
+    Does not wait for them: `lighthouse wait CLUSTER NODE` does, on a host that uses the cluster.
+
+    \b
+    Exit codes:
+      0  it is not in maintenance (any more)
+      1  no such service
+      3  the daemon is not running; nothing is done
+    """
+    ended = ask(find(root), EndMaintenance(*service, caller()))
+    words = "its maintenance is over" if ended.changed else "was not in maintenance"
+    click.echo(f"lighthouse: {named(service)}: {words}")

@@ -1,0 +1,75 @@
+"""``lighthouse wait``: until this host's balancers serve a node, or no longer do."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lighthouse.commands.failure import Failure, StatusNotRunning
+from lighthouse.commands.root import root_option
+from lighthouse.commands.target import span
+from lighthouse.questions import (
+    GetServed,
+    Served,
+)
+from lighthouse.supervisor.daemon import Daemon, Unanswered
+from lighthouse.supervisor.whereabouts import find
+
+ANSWER: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
+
+PAUSE: Final = 0.05
+"""Seconds between two questions."""
+
+GRACE: Final = 5.0
+"""Seconds for a cluster to turn up in the configuration."""
+
+
+@click.command()
+@click.argument("cluster")
+@click.argument("node", required=False)
+@click.option("--present/--absent", default=True, help="Which to wait for.  [default: present]")
+@click.option("--timeout", metavar="TIME", callback=span, default="60", show_default=True)
+@root_option
+def command(root: Path, cluster: str, node: str | None, present: bool, timeout: float) -> None:
+    """Wait until every balancer of this host serves NODE in CLUSTER, or with --absent until
+    none does any more.
+
+    NODE is host:port, ip:port, host or ip; of a host with several nodes one is enough, and none
+    is absent. Without NODE: until all that is known of the cluster is served, or with --absent
+    until it has no nodes. A restart of the daemon meanwhile is waited for too.
+
+    \b
+    Exit codes:
+      0  so it is
+      1  not within the time, with the reason; or there is no such cluster
+      3  the daemon is not running
+    """
+    wait(find(root), GetServed(cluster, node, not present), timeout)
+
+
+def wait(daemon: Daemon, question: GetServed, timeout: float) -> None:
+    """Until nothing is lacking; a ``Failure`` says what still is."""
+    began = time.monotonic()
+    answer = _ask(daemon, question)
+    if answer is None:
+        raise StatusNotRunning
+    while answer is None or answer.error or answer.waiting:
+        now = time.monotonic()
+        if answer is not None and answer.error and now >= began + min(timeout, GRACE):
+            raise Failure(answer.error)
+        if now >= began + timeout:
+            if answer is None:
+                raise StatusNotRunning
+            raise Failure(f"not within {timeout:g} s: {'; '.join(answer.waiting)}")
+        time.sleep(PAUSE)
+        answer = _ask(daemon, question)
+
+
+def _ask(daemon: Daemon, question: GetServed) -> Served | None:
+    """Why not yet, in the daemon's words or in ours; None if there is no daemon."""
+    try:
+        return daemon.ask(question, Served, ANSWER)
+    except (Unanswered, OSError) as error:
+        return Served(waiting=(str(error),))

@@ -1,0 +1,258 @@
+"""Several sources, sources that go away, the shrink guard, and starts without any source."""
+
+import json
+import shutil
+
+import pytest
+
+from lighthouse.supervisor.whereabouts import find
+from tests.recorder import history, nodes, recorded, weights
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def sources(fleet):
+    """Two ``file`` sources, ``a`` and ``b``, each with a directory for the cluster ``web``."""
+    places = {}
+    for name in "ab":
+        places[name] = fleet.root / f"source-{name}"
+        (places[name] / "web").mkdir(parents=True)
+        fleet.write(
+            f"discovery/{name}.yaml", {"plugin": "file", "path": str(places[name]), "poll": 0.2}
+        )
+    return places
+
+
+def put(place, name, port, **fields):
+    path = place / "web" / f"{name}.json"
+    beside = path.with_name(f".{name}")
+    beside.write_text(json.dumps({"host": name, "ip": "127.0.0.1", "port": port, **fields}))
+    beside.replace(path)
+    return path
+
+
+def cluster(fleet, **keys):
+    fleet.write("clusters/web.yaml", {"discovery": ["a", "b"], "recorder": {}, **keys})
+
+
+def status(fleet):
+    return fleet.status()["clusters"][0]
+
+
+def explain(fleet, node=""):
+    """The explanation, without the costs of a command."""
+    return json.loads(find(fleet.config).explanation("web", node, 5.0))
+
+
+def test_failover_to_the_second_source_and_back(fleet, sources):
+    put(sources["a"], "one", 1)
+    put(sources["b"], "two", 2)
+    rule = {"failover": {"after": 0.5, "back_after": 0.5}}
+    cluster(fleet, combine=rule, shrink_guard=False)
+    fleet.start()
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    sources["a"].rename(fleet.root / "away")
+    eventually(lambda: nodes(fleet.record, "web") == ["two:2"])
+    used = {s["discovery"]: s["used"] for s in status(fleet)["sources"]}
+    assert used == {"a": False, "b": True}
+    (one,) = explain(fleet, "one")["nodes"]
+    assert (one["in"], one["steps"][-1]) == (
+        False,
+        "only b is believed now, by order of failover",
+    )
+    (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    # one that truly names nobody is given up too, and believed again later without any event
+    (sources["a"] / "web/one.json").unlink()
+    eventually(lambda: nodes(fleet.record, "web") == ["two:2"])
+    put(sources["a"], "one", 1)
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    assert [] not in [seen["nodes"] for seen in history(fleet.record, "web") if seen["known"]]
+    assert "b takes over from a" in fleet.log.read_text()
+
+
+def test_percent_shares_the_weight(fleet, sources):
+    for n in range(3):
+        put(sources["a"], f"old{n}", n + 1)
+    put(sources["b"], "new", 9)
+    cluster(fleet, combine={"percent": {"a": 75, "b": 25}})
+    fleet.start()
+    even = {"old0:1": 256, "old1:2": 256, "old2:3": 256, "new:9": 256}
+    eventually(lambda: weights(fleet.record, "web") == even)
+    cluster(fleet, combine={"percent": {"a": 25, "b": 75}})
+    uneven = {"old0:1": 29, "old1:2": 28, "old2:3": 28, "new:9": 256}
+    eventually(lambda: weights(fleet.record, "web") == uneven)
+    (old,) = explain(fleet, "old1:2")["nodes"]
+    assert "all nodes of a have 25 % of the total" in old["steps"][-1]
+
+
+@pytest.mark.parametrize(("deed", "left"), [("drain", {"one:1": 0}), ("fence", {})])
+def test_a_lost_source_is_drained_or_fenced_until_it_is_back(fleet, sources, deed, left):
+    put(sources["a"], "one", 1)
+    fleet.write(
+        "clusters/web.yaml",
+        {"discovery": "a", "recorder": {}, "on_source_loss": {deed: {"after": 1}}},
+    )
+    fleet.start()
+    eventually(lambda: weights(fleet.record, "web") == {"one:1": 1})
+    eventually(lambda: fleet.status()["healthy"])
+    sources["a"].rename(fleet.root / "away")
+    eventually(lambda: weights(fleet.record, "web") == left)
+    assert recorded(fleet.record)["clusters"]["web"]["known"] is True
+    told = {"drain": "its nodes are drained", "fence": "its nodes are not served"}[deed]
+    eventually(lambda: any(told in problem for problem in fleet.status()["problems"]))
+    assert status(fleet)["guard"]["trips"] == 0
+    assert [source["stage"] for source in explain(fleet)["sources"]] == [deed]
+    (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: weights(fleet.record, "web") == {"one:1": 1})
+    eventually(lambda: fleet.status()["healthy"])
+    assert "a has confirmed its nodes" in fleet.log.read_text()
+
+
+def test_a_great_loss_is_held_confirmed_and_obeyed(fleet, sources):
+    paths = [put(sources["a"], f"n{n}", n + 1) for n in range(10)]
+    guard = {"confirm_after": 0.2, "obey_after": 1.5}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
+    fleet.start()
+    eventually(lambda: len(nodes(fleet.record, "web")) == 10)
+    for path in paths[1:]:
+        path.unlink()
+    eventually(lambda: status(fleet)["held_back"])
+    held = [n for n in explain(fleet)["nodes"] if "shrink guard" in " ".join(n["steps"])]
+    assert all(node["in"] for node in held)
+    eventually(lambda: nodes(fleet.record, "web") == ["n0:1"])
+    guard = status(fleet)["guard"]
+    assert (guard["trips"], guard["last"]["outcome"], guard["holds"]) == (1, "confirmed", [])
+    counts = [len(seen["nodes"]) for seen in history(fleet.record, "web") if seen["nodes"]]
+    assert [n for n in counts if n < 5] == [1]
+    assert "was confirmed by a fresh read and is obeyed" in fleet.log.read_text()
+
+
+def test_nodes_that_are_back_within_the_bound_were_never_away(fleet, sources):
+    for n in range(10):
+        put(sources["a"], f"n{n}", n + 1)
+    guard = {"confirm_after": 0.1, "obey_after": 60}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
+    fleet.start()
+    eventually(lambda: len(nodes(fleet.record, "web")) == 10)
+    (sources["a"] / "web").rename(sources["a"] / ".web")
+    eventually(lambda: status(fleet)["held_back"])
+    (sources["a"] / ".web").rename(sources["a"] / "web")
+    eventually(lambda: not status(fleet)["held_back"])
+    assert status(fleet)["guard"]["last"]["outcome"] == "refuted"
+    seen = [len(s["nodes"]) for s in history(fleet.record, "web") if s["known"]]
+    assert set(seen) == {10}
+
+
+def test_filters_and_preferences_are_obeyed_at_once(fleet, sources):
+    for n, zone in enumerate("aabbb"):
+        put(sources["a"], f"n{n}", n + 1, metadata={"zone": zone, "role": "replica"})
+    chosen = {"equals": {"role": "replica"}, "prefer": "zone"}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "nodes": chosen})
+    daemon = {"run_dir": str(fleet.run_dir), "state_dir": str(fleet.root / "state")}
+    fleet.write("lighthouse.yaml", daemon | {"metadata": {"zone": "a"}})
+    fleet.start()
+    eventually(lambda: nodes(fleet.record, "web") == ["n0:1", "n1:2"])
+    put(sources["a"], "n0", 1, metadata={"zone": "a", "role": "primary"})
+    eventually(lambda: nodes(fleet.record, "web") == ["n1:2"])
+    (n0,) = explain(fleet, "127.0.0.1:1")["nodes"]
+    assert n0["steps"][-1] == "not selected: its metadata role is none of: replica"
+    (sources["a"] / "web/n1.json").unlink()
+    eventually(lambda: nodes(fleet.record, "web") == ["n2:3", "n3:4", "n4:5"])
+    fleet.write("lighthouse.yaml", daemon)
+    eventually(lambda: "has no metadata 'zone'" in str(fleet.status()["problems"]))
+    assert status(fleet)["guard"]["trips"] == 0
+
+
+def test_a_damaged_snapshot_is_refused_with_a_reason(fleet, sources):
+    put(sources["a"], "one", 1)
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
+    fleet.start()
+    saved = fleet.root / "state/clusters/web"
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"] and saved.exists())
+    fleet.kill()
+    data = bytearray(saved.read_bytes())
+    data[-2] ^= 1
+    saved.write_bytes(data)
+    sources["a"].rename(fleet.root / "away")
+    fleet.start()
+    problems = eventually(lambda: fleet.status()["problems"])
+    told = f"{saved} is not used until it is written anew: it is damaged"
+    assert any(problem.startswith(told) for problem in problems)
+    assert status(fleet)["known"] is False
+    (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: fleet.status()["healthy"])
+    assert nodes(fleet.record, "web") == ["one:1"]
+
+
+def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_old(fleet, sources):
+    put(sources["a"], "one", 1)
+    (sources["a"] / "api").symlink_to("web")
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
+    fence = {"fence": {"after": 0.2}}
+    fleet.write("clusters/api.yaml", {"discovery": "a", "recorder": {}, "on_source_loss": fence})
+    fleet.start()
+    saved = fleet.root / "state/clusters"
+    eventually(lambda: sorted(path.name for path in saved.iterdir()) == ["api", "web"])
+    fleet.kill()
+    fleet.record.unlink()
+    sources["a"].rename(fleet.root / "away")
+    fleet.start()
+    clusters = eventually(lambda: recorded(fleet.record).get("clusters"))
+    assert (clusters["web"]["nodes"], clusters["web"]["stale"]) == (["one:1"], True)
+    assert (clusters["api"]["nodes"], clusters["api"]["known"]) == ([], False)
+    problems = eventually(lambda: fleet.status()["problems"])
+    assert any("what is known of a is" in problem for problem in problems), problems
+    assert any("the last known ones of a, which is away for" in problem for problem in problems)
+    (fleet.root / "away").rename(sources["a"])
+    eventually(lambda: nodes(fleet.record, "api") == ["one:1"])
+    eventually(lambda: fleet.status()["healthy"])
+    assert recorded(fleet.record)["clusters"]["web"]["stale"] is False
+
+
+def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet, sources):
+    shutil.rmtree(sources["a"])
+    fleet.write(
+        "clusters/web.yaml", {"discovery": "a", "recorder": {}, "default_nodes": ["10.9.9.9:1"]}
+    )
+    fleet.write("clusters/api.yaml", {"discovery": "a", "recorder": {}})
+    fleet.start()
+    eventually(lambda: recorded(fleet.record))
+    told = "cluster api: no source has answered for it yet, and none is remembered"
+    eventually(lambda: told in fleet.status()["problems"])
+    clusters = recorded(fleet.record)["clusters"]
+    assert clusters["api"]["known"] is False
+    eventually(lambda: nodes(fleet.record, "web") == ["10.9.9.9:1"])
+    assert "cluster api: no source has answered yet" in fleet.log.read_text()
+    assert explain(fleet)["nodes"][0]["steps"][-1].startswith("it is a default node, and")
+    (sources["a"] / "web").mkdir(parents=True)
+    put(sources["a"], "one", 1)
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    eventually(lambda: fleet.status()["healthy"])
+
+
+def test_explain_tells_of_services_refusals_and_unknowns(fleet, sources):
+    put(sources["a"], "one", 1, weight=0)
+    (sources["a"] / "web/bad.json").write_text("{}")
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
+    fleet.write(
+        "services/web.yaml",
+        {"port": 7, "discovery": "a", "checks": {"exec": {"command": ["false"]}}},
+    )
+    assert fleet.lighthouse("explain", "web").returncode == 3
+    fleet.start()
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    eventually(lambda: fleet.status()["services"][0]["up"] is False)
+    found = explain(fleet)
+    eventually(lambda: explain(fleet)["balancers"][0]["applied"])
+    assert [r["record"].startswith("bad") for r in found["refused"]] == [True]
+    local = next(node for node in found["nodes"] if node["port"] == 7)
+    assert (local["in"], local["local"]["up"]) == (False, False)
+    result = fleet.lighthouse("explain", "web", "--json")
+    assert (result.returncode, json.loads(result.stdout)["cluster"]) == (0, "web")
+    text = fleet.lighthouse("explain", "web", "one").stdout
+    assert "one:1 (127.0.0.1:1): in, weight 0" in text
+    assert "with weight 0 it takes no new sessions" in text
+    for words, reason in ((["web", "two"], "has no node 'two'"), (["wep"], "no cluster 'wep'")):
+        result = fleet.lighthouse("explain", *words)
+        assert (result.returncode, reason in result.stderr) == (1, True)

@@ -1,0 +1,63 @@
+"""What comes back at a start, and how old it is."""
+
+import time
+
+import pytest
+
+from lighthouse.config.kinds import ClusterFile, Config
+from lighthouse.config.policy import Loss, Policy
+from lighthouse.config.tree import Installed, Tree
+from lighthouse.discovery import Reading
+from lighthouse.node import Node
+from lighthouse.supervisor.archive import Archive, recall
+from lighthouse.supervisor.cache import Cache, Remembered
+from lighthouse.supervisor.membership import Link, Memberships, Source
+from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.state import State
+
+NODES = (Node("a", "10.0.0.1", 80),)
+WEB = ClusterFile("web", ("a",), None, Policy(loss=Loss("fence", 60.0)), {}, "clusters/web.yaml")
+
+AGES = [
+    # when it was read, when the source was last there; whether it is served at 1000
+    (900.0, {}, False),
+    (950.0, {}, True),
+    (100.0, {"a": 995.0}, True),
+    (100.0, {"a": 900.0}, False),
+    (100.0, {"b": 995.0}, False),
+    (2000.0, {}, True),
+]
+
+
+@pytest.mark.parametrize(("read_at", "seen", "served"), AGES)
+def test_a_reading_is_as_old_as_the_absence_of_its_source(read_at, seen, served):
+    memberships = Memberships()
+    recall(memberships, {"web": Remembered({"a": Reading(NODES)}, read_at)}, seen, 1000.0)
+    memberships.configure({"web": WEB}, 0.0)
+    assert memberships.views["web"].nodes == (NODES if served else ())
+
+
+def test_only_sources_that_are_there_are_noted(tmp_path):
+    state = State(Config(), Host("here", "10.0.0.1"), {})
+    archive = Archive(Cache(tmp_path), state)
+    archive.see()
+    assert Cache(tmp_path).seen() == {}
+    state.link("a", Link("connected", "", 0.0))
+    state.link("b", Link("suspended", "gone", 0.0))
+    archive.see()
+    assert Cache(tmp_path).seen().keys() == {"a"}
+    assert Cache(tmp_path).seen()["a"] == pytest.approx(time.time(), abs=30)
+
+
+def test_what_is_saved_is_restored(tmp_path):
+    before = State(Config(), Host("here", "10.0.0.1"), {})
+    before.configure(Config(clusters={"web": WEB}), 0.0)
+    before.observe("a", "web", Source(Reading(NODES), time.time()), 0.0)
+    archive = Archive(Cache(tmp_path), before)
+    archive.note("web")
+    archive.save(Tree(tmp_path, Installed(frozenset(), frozenset(), frozenset())))
+    after = State(Config(), Host("here", "10.0.0.1"), {})
+    Archive(Cache(tmp_path), after).restore()
+    after.configure(Config(clusters={"web": WEB}), 0.0)
+    view = after.memberships.views["web"]
+    assert (view.nodes, view.stale) == (NODES, True)
