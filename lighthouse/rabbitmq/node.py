@@ -1,0 +1,81 @@
+"""What a broker's management API says of its node, and whether that will do."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+Condition = Literal["alarms", "partitions", "quorum"]
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """``GET /api/overview``"""
+
+    node: str
+    cluster_name: str = ""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One node of ``GET /api/nodes``, as the node that was asked sees it."""
+
+    name: str
+    running: bool = False
+    being_drained: bool = False
+    mem_alarm: bool = False
+    disk_free_alarm: bool = False
+    partitions: list[str] = []
+
+    @property
+    def alarms(self) -> list[str]:
+        raised = {"memory": self.mem_alarm, "disk": self.disk_free_alarm}
+        return [name for name, on in raised.items() if on]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All of it; ``critical`` is why the node is critical to a quorum, None if nobody asked."""
+
+    overview: Overview
+    members: tuple[Member, ...]
+    critical: str | None = None
+
+    @property
+    def member(self) -> Member | None:
+        """The node itself."""
+        return next((one for one in self.members if one.name == self.overview.node), None)
+
+
+def fault(report: Report, fail_on: Collection[Condition]) -> str:
+    """Why the node is not well; empty if it is."""
+    member = report.member
+    if member is None or not member.running:
+        return f"the node {report.overview.node} is not running"
+    if member.being_drained:
+        return "the node is in maintenance mode"
+    if "alarms" in fail_on and member.alarms:
+        return f"alarm: {', '.join(member.alarms)}; publishers are blocked"
+    if "partitions" in fail_on and _outnumbered(member, report.members):
+        return f"partitioned from {', '.join(sorted(member.partitions))}, in the smaller part"
+    if "quorum" in fail_on and report.critical:
+        return f"quorum critical: {report.critical}"
+    return ""
+
+
+def facts(report: Report) -> dict[str, Any]:
+    """What is published of the node."""
+    found: dict[str, Any] = {"erlang_node": report.overview.node}
+    member = report.member
+    if member is not None and member.alarms:
+        found["alarms"] = member.alarms
+    if member is not None and member.partitions:
+        found["partitioned"] = True
+    return found
+
+
+def _outnumbered(member: Member, members: Sequence[Member]) -> bool:
+    """Whether fewer than half of the cluster are on this node's side.
+
+    Of a cluster that falls apart into two, one side at least goes on.
+    """
+    lost = set(member.partitions)
+    here = [one for one in members if one.running and one.name not in lost]
+    return bool(lost) and 2 * len(here) < len(members)
