@@ -1,5 +1,6 @@
 """What the standard health service of gRPC answers, in an operator's words."""
 
+import re
 from typing import Final
 
 import grpc
@@ -9,6 +10,11 @@ from lighthouse.printable import one_line
 
 METHOD: Final = "/grpc.health.v1.Health/Check"
 _SHOWN: Final = 150
+
+_BEFORE: Final = re.compile(r"^.*ipv[46]:\S+: ", re.DOTALL)
+_LAYERS: Final = re.compile(
+    r"Failed to connect to remote host: |\(TSI_\w+\): SSL_ERROR_SSL: |error:\w+:SSL routines:\w+:"
+)
 
 _STATES: Final = {
     health_pb2.HealthCheckResponse.SERVING: "",
@@ -39,8 +45,13 @@ def refusal(code: grpc.StatusCode, details: str, service: str) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return "timed out"
         case grpc.StatusCode.UNAVAILABLE:
-            return f"no connection: {one_line(details, _SHOWN)}"
+            return f"no connection: {one_line(_plain(details), _SHOWN)}"
     return f"{code.name}: {one_line(details, _SHOWN)}"
+
+
+def _plain(details: str) -> str:
+    """What went wrong last, without the address, which is known, and the library's layers."""
+    return _LAYERS.sub("", _BEFORE.sub("", details))
 
 
 def named(service: str) -> str:

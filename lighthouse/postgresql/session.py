@@ -114,6 +114,6 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _plain(message: str) -> str:
-    """What is wrong, without the address, which is known, and the severity, which is fatal."""
-    lines = [_WHERE.sub("", line).strip() for line in message.splitlines()]
+    """What is wrong, without the address, which is known, the severity and the indented hints."""
+    lines = [_WHERE.sub("", line) for line in message.splitlines() if not line[:1].isspace()]
     return "; ".join(dict.fromkeys(line.removeprefix("FATAL:  ") for line in lines if line))

@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
     vhost: str = "/"
     tls: bool | Tls = False
     management: Management | None = None
-    fail_on: list[Condition] = ["alarms", "partitions"]
+    fail_on: tuple[Condition, ...] = ("alarms", "partitions")
 
 
 class RabbitmqCheck(Check):
@@ -66,22 +66,18 @@ class RabbitmqCheck(Check):
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
-            broker = self._shake(connection, password)
+            settings = self._settings
+            broker = shake(connection, settings.username, password, settings.vhost)
+        except amqp.AMQPError as error:
+            return Result(False, one_line(f"refused: {_refusal(error)}"))
         except OSError as error:
-            return Result(False, one_line(said(error)))
+            return Result(False, f"no answer: {said(error)}")
         finally:
             connection.close()
         return self._judge(broker, host, password, deadline)
 
     def _password(self) -> str:
         return DEFAULT_USER if self._settings.password is None else self._settings.password.read()
-
-    def _shake(self, connection: Connection, password: str) -> Broker:
-        settings = self._settings
-        try:
-            return shake(connection, settings.username, password, settings.vhost)
-        except amqp.AMQPError as error:
-            raise OSError(f"refused: {_refusal(error)}") from error
 
     def _judge(self, broker: Broker, host: str, password: str, deadline: Deadline) -> Result:
         found: dict[str, Any] = {}
@@ -91,11 +87,11 @@ class RabbitmqCheck(Check):
         settings = self._settings
         if settings.management is None:
             return Result(True, takes, found)
-        port, contexts = settings.management.port, self._management_contexts
-        connect = functools.partial(Connection.open, host, port, contexts, deadline)
-        api = Api(connect, settings.management.prefix, settings.username, password)
+        contexts = self._management_contexts
+        connect = functools.partial(Connection.open, contexts=contexts, deadline=deadline)
+        api = Api(connect, host, settings.management, settings.username, password)
         try:
-            report = api.report("quorum" in settings.fail_on)
+            report = api.report(settings.fail_on)
         except Unhealthy as error:
             return Result(False, one_line(f"management: {error}"), found)
         wrong = fault(report, settings.fail_on)

@@ -2,22 +2,24 @@
 
 import base64
 import http.client
-from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Callable, Collection
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from lighthouse.http.client import Client
-from lighthouse.rabbitmq.node import Member, Overview, Report
+from lighthouse.rabbitmq.node import Condition, HealthCheck, Member, Overview, Report
 from lighthouse.tcp.connection import Connection, said
 from lighthouse.tcp.tls import Tls
 
 T = TypeVar("T")
 
+Connect = Callable[[str, int], Connection]
+
 MAX_BODY: Final = 1024 * 1024
 """Bytes of an answer: a cluster of 1,000 nodes needs a fifth of that."""
 
-_COLUMNS: Final = "name,running,being_drained,mem_alarm,disk_free_alarm,partitions"
+_COLUMNS: Final = "name,running,being_drained,partitions"
 
 
 class Management(msgspec.Struct, frozen=True):
@@ -33,31 +35,43 @@ class Unhealthy(OSError):
 
 
 class Api:
-    """Asks one question after the other, each on a connection that ``connect`` opens."""
+    """Asks one question after the other, each on a connection that ``connect`` opens.
+
+    ``connect`` takes the host and the port.
+    """
 
     def __init__(
-        self, connect: Callable[[], Connection], prefix: str, username: str, password: str
+        self, connect: Connect, host: str, settings: Management, username: str, password: str
     ) -> None:
         self._connect: Final = connect
-        self._prefix: Final = prefix.rstrip("/")
+        self._host: Final = host
+        self._port: Final = settings.port
+        self._prefix: Final = settings.prefix.rstrip("/")
         token = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._headers: Final = {"Authorization": f"Basic {token}", "Connection": "close"}
         self._username: Final = username
 
-    def report(self, quorum: bool) -> Report:
+    def report(self, asked: Collection[Condition]) -> Report:
         """How the node is; raises ``Unhealthy`` if that cannot be found out."""
-        overview = self._get("/api/overview?columns=node,cluster_name", Overview)
-        members = self._get(f"/api/nodes?columns={_COLUMNS}", tuple[Member, ...])
-        return Report(overview, members, self._critical() if quorum else None)
+        return Report(
+            self._get("/api/overview?columns=node,cluster_name", Overview),
+            self._get(f"/api/nodes?columns={_COLUMNS}", tuple[Member, ...]),
+            self._check("local-alarms") if "alarms" in asked else HealthCheck(),
+            self._check("node-is-quorum-critical") if "quorum" in asked else HealthCheck(),
+        )
 
-    def _critical(self) -> str:
-        path = "/api/health/checks/node-is-quorum-critical"
+    def _check(self, name: str) -> HealthCheck:
+        """One of the node's own health checks; a failed one has a reason."""
+        path = f"/api/health/checks/{name}"
         status, body = self._ask(path)
-        if status == 503:
-            return self._decoded(path, body, dict[str, Any]).get("reason") or "yes"
-        if status != 200:
+        if status == 404:
+            raise Unhealthy(f"no health check '{name}'; it came with RabbitMQ 3.8.10")
+        if status not in (200, 503):
             raise Unhealthy(self._refused(path, status))
-        return ""
+        if status == 200:
+            return HealthCheck()
+        found = self._decoded(path, body, HealthCheck)
+        return found if found.reason else msgspec.structs.replace(found, reason="failed")
 
     def _get(self, path: str, kind: type[T]) -> T:
         status, body = self._ask(path)
@@ -73,12 +87,12 @@ class Api:
 
     def _ask(self, path: str) -> tuple[int, bytes]:
         try:
-            connection = self._connect()
+            connection = self._connect(self._host, self._port)
         except (OSError, ValueError) as error:
             text = f"no connection: {said(error)}; is the plugin rabbitmq_management enabled?"
             raise Unhealthy(text) from error
         try:
-            client = Client("localhost", 0, connection)
+            client = Client(self._host, self._port, connection)
             client.request("GET", self._prefix + path, headers=self._headers)
             response = client.getresponse()
             return response.status, response.read(MAX_BODY)

@@ -21,22 +21,33 @@ class Member(msgspec.Struct, frozen=True):
     name: str
     running: bool = False
     being_drained: bool = False
-    mem_alarm: bool = False
-    disk_free_alarm: bool = False
     partitions: list[str] = []
 
-    @property
-    def alarms(self) -> list[str]:
-        raised = {"memory": self.mem_alarm, "disk": self.disk_free_alarm}
-        return [name for name, on in raised.items() if on]
+
+class Alarm(msgspec.Struct, frozen=True):
+    """What a node is short of: ``memory``, ``disk`` or ``file_descriptor``."""
+
+    resource: str
+
+
+class HealthCheck(msgspec.Struct, frozen=True):
+    """``GET /api/health/checks/...``: what comes with status 503, or nothing with 200."""
+
+    reason: str = ""
+    alarms: tuple[Alarm, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All of it; ``critical`` is why the node is critical to a quorum, None if nobody asked."""
+    """All of it; the health checks are passed ones if nobody asked for them."""
 
     overview: Overview
     members: tuple[Member, ...]
-    critical: str | None = None
+    local_alarms: HealthCheck = HealthCheck()
+    quorum: HealthCheck = HealthCheck()
+
+    @property
+    def alarms(self) -> list[str]:
+        return sorted({alarm.resource for alarm in self.local_alarms.alarms})
 
     @property
     def member(self) -> Member | None:
@@ -51,21 +62,22 @@ def fault(report: Report, fail_on: Collection[Condition]) -> str:
         return f"the node {report.overview.node} is not running"
     if member.being_drained:
         return "the node is in maintenance mode"
-    if "alarms" in fail_on and member.alarms:
-        return f"alarm: {', '.join(member.alarms)}; publishers are blocked"
+    if "alarms" in fail_on and report.local_alarms.reason:
+        short = ", ".join(report.alarms) or report.local_alarms.reason
+        return f"alarm: {short}; publishers are blocked"
     if "partitions" in fail_on and _outnumbered(member, report.members):
         return f"partitioned from {', '.join(sorted(member.partitions))}, in the smaller part"
-    if "quorum" in fail_on and report.critical:
-        return f"quorum critical: {report.critical}"
+    if "quorum" in fail_on and report.quorum.reason:
+        return f"quorum critical: {report.quorum.reason}"
     return ""
 
 
 def facts(report: Report) -> dict[str, Any]:
     """What is published of the node."""
     found: dict[str, Any] = {"erlang_node": report.overview.node}
+    if report.alarms:
+        found["alarms"] = report.alarms
     member = report.member
-    if member is not None and member.alarms:
-        found["alarms"] = member.alarms
     if member is not None and member.partitions:
         found["partitioned"] = True
     return found

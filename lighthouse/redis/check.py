@@ -98,10 +98,11 @@ class RedisCheck(Check):
 
 
 def _told(error: Exception) -> str:
-    """An error in an operator's words; the library calls a closed connection by several names."""
+    """An error in an operator's words; what the connection said is the better text."""
+    cause = error.__context__
+    if isinstance(cause, OSError):
+        return f"no answer: {said(cause)}"
     text = str(error)
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return "no answer: timed out"
     if "Authentication required" in text:
         return "a password is required; give 'password', and 'username' for an ACL user"
     if "WRONGPASS" in text or "invalid username-password" in text.lower():

@@ -12,7 +12,7 @@ from lighthouse.schema import Invalid, convert
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
 from lighthouse.zookeeper.greeting import greet
-from lighthouse.zookeeper.words import NotAllowed, parse, say
+from lighthouse.zookeeper.words import NotAllowed, NotServing, Server, parse, say
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -43,47 +43,43 @@ class ZookeeperCheck(Check):
     def perform(self, host: str, port: int, timeout: float) -> Result:
         deadline = Deadline(timeout)
         try:
-            result = self._ask(host, port, deadline)
-            if self._settings.session and result.passing:
-                self._greet(host, port, deadline)
-        except NotAllowed as refused:
-            return self._without_words(host, port, deadline, str(refused))
+            return self._look(host, port, deadline)
+        except NotServing as error:
+            return Result(False, one_line(error))
         except (OSError, ValueError) as error:
-            return Result(False, _told(error))
-        return result
+            return Result(False, f"no answer: {said(error)}")
 
-    def _ask(self, host: str, port: int, deadline: Deadline) -> Result:
-        connection = Connection.open(host, port, self._contexts, deadline)
+    def _look(self, host: str, port: int, deadline: Deadline) -> Result:
+        try:
+            connection = Connection.open(host, port, self._contexts, deadline)
+        except (OSError, ValueError) as error:
+            return Result(False, f"no connection: {said(error)}")
         try:
             server = parse(say(connection, "srvr"))
+        except NotAllowed as refused:
+            read_only = self._greet(host, port, deadline)
+            mode = " in read-only mode" if read_only else ""
+            metadata = {"role": "read-only"} if read_only else {}
+            return Result(True, f"gives sessions{mode}; {refused}", metadata)
         finally:
             connection.close()
+        return self._judge(server, host, port, deadline)
+
+    def _judge(self, server: Server, host: str, port: int, deadline: Deadline) -> Result:
         metadata = {"role": server.mode}
         if server.mode == "read-only" and not self._settings.read_only:
             return Result(False, "read-only: the server has lost its quorum", metadata)
+        if self._settings.session:
+            self._greet(host, port, deadline)
         return Result(True, one_line(f"{server.mode}, version {server.version}"), metadata)
 
     def _greet(self, host: str, port: int, deadline: Deadline) -> bool:
+        """Open a session and close it; whether the server is in read-only mode."""
         connection = Connection.open(host, port, self._contexts, deadline)
         try:
             return greet(connection, self._settings.read_only)
         finally:
             connection.close()
-
-    def _without_words(self, host: str, port: int, deadline: Deadline, why: str) -> Result:
-        try:
-            read_only = self._greet(host, port, deadline)
-        except (OSError, ValueError) as error:
-            return Result(False, _told(error))
-        mode = " in read-only mode" if read_only else ""
-        metadata = {"role": "read-only"} if read_only else {}
-        return Result(True, f"gives sessions{mode}; {why}", metadata)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return f"no connection: {said(error)}"
-    return one_line(str(error) if type(error) is ValueError else said(error))
 
 
 @hookimpl

@@ -3,9 +3,11 @@
 import struct
 from typing import Final
 
-from kazoo.protocol.serialization import Close, Connect
+from kazoo.exceptions import EXCEPTIONS
+from kazoo.protocol.serialization import Close, Connect, reply_header_struct
 
 from lighthouse.tcp.connection import Connection
+from lighthouse.zookeeper.words import NotServing
 
 TIMEOUT: Final = 4000
 """Milliseconds after which the server forgets a session that could not be closed."""
@@ -18,18 +20,27 @@ _REQUEST: Final = struct.Struct("!ii")
 def greet(connection: Connection, read_only: bool) -> bool:
     """Open a session and close it; whether the server is in read-only mode.
 
-    ``read_only`` says that such a server will do. Raises ``OSError``.
+    ``read_only`` says that such a server will do. Raises ``NotServing`` or ``OSError``.
     """
     _send(connection, bytes(Connect(0, 0, TIMEOUT, 0, bytes(16), read_only).serialize()))
+    message = _receive(connection)
+    if len(message) == reply_header_struct.size:
+        raise NotServing(f"the server refused a session: {_error(message)}")
     try:
-        answer, _ = Connect.deserialize(_receive(connection), 0)
+        answer, _ = Connect.deserialize(message, 0)
     except struct.error as error:
         raise OSError(f"no ZooKeeper server: {error}") from error
     if answer.time_out <= 0:
-        raise OSError("the server refused a session")
+        raise NotServing("the server refused a session")
     _send(connection, _REQUEST.pack(1, Close.type) + Close.serialize())
     _receive(connection)
     return bool(answer.read_only)
+
+
+def _error(header: bytes) -> str:
+    """What a reply says that has a header only; a read-only server gives local sessions only."""
+    _, _, code = reply_header_struct.unpack(header)
+    return EXCEPTIONS[code].__name__ if code in EXCEPTIONS else f"error {code}"
 
 
 def _send(connection: Connection, message: bytes) -> None:
@@ -49,6 +60,6 @@ def _exactly(connection: Connection, length: int) -> bytes:
         buffer = bytearray(length - len(message))
         count = connection.recv_into(buffer)
         if count == 0:
-            raise OSError("the server closed the connection: it is not serving")
+            raise NotServing("the server closed the connection: it is not serving")
         message += buffer[:count]
     return bytes(message)

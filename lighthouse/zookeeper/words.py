@@ -17,6 +17,10 @@ class NotAllowed(Exception):
     """The server does not answer this word."""
 
 
+class NotServing(Exception):
+    """The server is there but takes no sessions; the text says so."""
+
+
 class Server(msgspec.Struct, frozen=True):
     """What ``srvr`` says: the mode is leader, follower, observer, standalone or read-only."""
 
@@ -37,14 +41,14 @@ def say(connection: Connection, word: str) -> str:
 def parse(answer: str) -> Server:
     """What an answer to ``srvr`` says.
 
-    Raises ``NotAllowed`` if the word is not in the server's whitelist, ``ValueError`` if the
-    server does not serve or is no ZooKeeper.
+    Raises ``NotAllowed`` if the word is not in the server's whitelist, ``NotServing``, or
+    ``OSError`` if that is no answer of a ZooKeeper.
     """
     if "not in the whitelist" in answer:
         raise NotAllowed("srvr is not in the server's whitelist")
     if "not currently serving" in answer:
-        raise ValueError("the server is not serving: it has no quorum, or is starting")
+        raise NotServing("the server is not serving: it has no quorum, or is starting")
     mode, version = _MODE.search(answer), _VERSION.search(answer)
     if mode is None:
-        raise ValueError(f"answered {answer[:60]!r} to srvr" if answer else "answered nothing")
+        raise OSError(f"{answer[:60]!r} to srvr" if answer else "closed the connection")
     return Server(mode[1], version[1] if version else "")
