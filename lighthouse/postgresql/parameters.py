@@ -13,7 +13,7 @@ _NOWHERE = "/dev/null/none"
 def conninfo(
     host: str, addresses: list[Address], tls: bool | Tls, login: dict[str, str | None]
 ) -> str:
-    """A connection string that leaves nothing to the environment but a password file.
+    """A connection string; what it names is not taken from the environment (``PGHOST`` ...).
 
     The addresses are given beside the name, for libpq's own look-up cannot be bounded. Raises
     ``OSError`` if the authorities are not there.

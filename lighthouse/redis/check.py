@@ -13,7 +13,7 @@ from lighthouse.lag import Peak
 from lighthouse.messages import Problem
 from lighthouse.printable import one_line
 from lighthouse.redis.link import Link
-from lighthouse.redis.replication import Role, facts, fault, parse, shown_lag
+from lighthouse.redis.replication import Replication, Role, facts, fault, parse, shown_lag
 from lighthouse.schema import Invalid, convert
 from lighthouse.secret import Secret
 from lighthouse.tcp.connection import Connection, Deadline, said
@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class RedisCheck(Check):
-    """Sends PING and expects PONG, as in 2016; asks for the replication in the same breath."""
+    """Sends PING and expects PONG, as in 2016; asks for the replication, too."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -62,12 +62,24 @@ class RedisCheck(Check):
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
-            pong, info = Link(connection, **credentials).ask(("PING",), ("INFO", "replication"))
-            return self._judge(pong, info)
+            return self._converse(Link(connection, **credentials))
         except (RedisError, OSError, ValueError) as error:
             return Result(False, one_line(_told(error)))
         finally:
             connection.close()
+
+    def _converse(self, link: Link) -> Result:
+        link.connect()
+        pong = link.ask("PING")
+        if pong != b"PONG":
+            return Result(False, one_line(f"answered {pong!r} to PING, expected PONG"))
+        try:
+            found = parse(link.ask("INFO", "replication"))
+        except NoPermissionError:
+            return self._uninformed("may not run INFO; grant the user +info")
+        except (RedisError, OSError, ValueError) as error:
+            return self._uninformed(f"does not tell its role: {_told(error)}")
+        return self._judge(found)
 
     def _credentials(self) -> dict[str, str]:
         settings = self._settings
@@ -77,23 +89,14 @@ class RedisCheck(Check):
         named = {} if settings.username is None else {"username": settings.username}
         return {"password": password, **named}
 
-    def _judge(self, pong: object, info: object) -> Result:
-        if isinstance(pong, Exception):
-            raise pong
-        if pong != b"PONG":
-            return Result(False, one_line(f"answered {pong!r} to PING, expected PONG"))
-        if isinstance(info, NoPermissionError):
-            return self._uninformed("may not run INFO; grant the user +info")
-        if not isinstance(info, bytes):
-            return self._uninformed(f"does not tell its role: {info}")
-        found = parse(info)
+    def _judge(self, found: Replication) -> Result:
         lag = shown_lag(found)
         metadata = facts(found, None if lag is None else self._lag.take(lag, time.monotonic()))
         wrong = fault(found, self._settings.role, self._settings.max_lag)
         return Result(not wrong, wrong or f"PONG from a {found.role}", metadata)
 
     def _uninformed(self, why: str) -> Result:
-        """PONG is enough where nobody asked for more."""
+        """PONG is enough where nobody asked for more: also from proxies, which know no INFO."""
         return Result(not self._settings.replication_matters, one_line(f"PONG, but {why}"))
 
 

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from redis import Connection as Base
-from redis.exceptions import ResponseError
 
 from lighthouse.tcp.connection import Connection
 from lighthouse.tcp.lent import Lent
@@ -20,14 +19,7 @@ class Link(Base):
     def _connect(self) -> Any:
         return self._lent
 
-    def ask(self, *commands: tuple[str, ...]) -> list[Any]:
-        """The answers to commands that are sent at once; one that is an error is a value."""
-        self.connect()
-        self.send_packed_command(self.pack_commands(commands))
-        return [self._answer() for _ in commands]
-
-    def _answer(self) -> Any:
-        try:
-            return self.read_response()
-        except ResponseError as error:
-            return error
+    def ask(self, *words: str) -> Any:
+        """The answer to a command; raises ``redis.RedisError``."""
+        self.send_packed_command(self.pack_command(*words))
+        return self.read_response()

@@ -21,8 +21,10 @@ class Replication(msgspec.Struct, frozen=True):
     lag: float | None = None
 
 
-def parse(info: bytes) -> Replication:
+def parse(info: object) -> Replication:
     """What ``INFO replication`` says; raises ``ValueError`` if it names no role."""
+    if not isinstance(info, bytes):
+        raise ValueError("INFO is no text")
     lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
     fields = {key: value.strip() for key, _, value in lines}
     role = fields.get("role", "")

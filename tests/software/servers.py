@@ -76,11 +76,20 @@ BEHAVIOURS = {
 }
 
 
+def hostile(behaviour: str) -> contextlib.AbstractContextManager[int]:
+    """A server that does with each connection what the behaviour's name says; its port."""
+    return _serving(BEHAVIOURS[behaviour])
+
+
+def speaking(answer: bytes) -> contextlib.AbstractContextManager[int]:
+    """A server that answers so, whatever is said first; its port."""
+    return _serving(_saying(answer))
+
+
 @contextlib.contextmanager
-def hostile(behaviour: str) -> Iterator[int]:
-    """A server that does with each connection what its name says; its port."""
+def _serving(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     listener = socket.create_server((HOST, 0))
-    talk, over = BEHAVIOURS[behaviour], threading.Event()
+    over = threading.Event()
     held: list[socket.socket] = []
 
     def serve(connection: socket.socket) -> None:

@@ -12,7 +12,7 @@ from lighthouse.check import Result
 from lighthouse.postgresql.check import PostgresqlCheck
 from tests.software.postgresql_world import Pair, PostgreSQL, needs_postgresql, pair
 from tests.software.probing import Probe, probe
-from tests.software.servers import BEHAVIOURS, certificate, hostile, unused
+from tests.software.servers import BEHAVIOURS, certificate, hostile, speaking, unused
 from tests.waiting import eventually
 
 pytestmark = needs_postgresql
@@ -168,6 +168,17 @@ def test_nobody_listens() -> None:
 def test_what_is_no_postgresql(behaviour: str) -> None:
     with hostile(behaviour) as port:
         assert not probe(PostgresqlCheck, {}, port, 0.5).passing
+
+
+def test_a_server_that_is_too_old() -> None:
+    """All that such a server says until its client is ready to ask."""
+    version = b"server_version\x009.6.24\x00"
+    status = b"S" + (4 + len(version)).to_bytes(4) + version
+    ready = b"R" + (8).to_bytes(4) + bytes(4) + status + b"Z" + (5).to_bytes(4) + b"I"
+    with speaking(ready) as port:
+        assert probe(PostgresqlCheck, {}, port) == Result(
+            False, "PostgreSQL 9.6 is too old, expected 10 or newer"
+        )
 
 
 def test_one_session_is_kept_and_none_is_left(servers: Pair, login: dict[str, Any]) -> None:

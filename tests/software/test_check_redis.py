@@ -11,7 +11,7 @@ from lighthouse.check import Result
 from lighthouse.redis.check import RedisCheck
 from tests.software.probing import Probe, probe
 from tests.software.redis_world import Redis, needs_redis, redis_server
-from tests.software.servers import BEHAVIOURS, certificate, hostile, unused
+from tests.software.servers import BEHAVIOURS, certificate, hostile, speaking, unused
 from tests.waiting import eventually
 
 pytestmark = needs_redis
@@ -145,6 +145,14 @@ def test_a_hanging_server_takes_no_longer_than_the_timeout(plain: Redis) -> None
 def test_what_is_no_redis(behaviour: str) -> None:
     with hostile(behaviour) as port:
         assert not probe(RedisCheck, {}, port, 0.5).passing
+
+
+def test_a_proxy_that_answers_ping_alone() -> None:
+    with speaking(b"+PONG\r\n") as port:
+        found = probe(RedisCheck, {}, port, 0.5)
+        assert found.passing
+        assert found.reason.startswith("PONG, but does not tell its role: ")
+        assert not probe(RedisCheck, {"role": "master"}, port, 0.5).passing
 
 
 def test_no_connection_is_left_behind(plain: Redis) -> None:
