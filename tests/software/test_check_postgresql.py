@@ -10,6 +10,9 @@ import pytest
 
 from lighthouse.check import Result
 from lighthouse.postgresql.check import PostgresqlCheck
+from lighthouse.service import Probe as Wanted
+from lighthouse.snapshot import CheckSnapshot
+from tests.rig import Rig
 from tests.software.postgresql_world import Pair, PostgreSQL, needs_postgresql, pair
 from tests.software.probing import Probe, probe
 from tests.software.servers import BEHAVIOURS, certificate, hostile, speaking, unused
@@ -196,6 +199,25 @@ def test_one_session_is_kept_and_none_is_left(servers: Pair, login: dict[str, An
     assert primary.sessions() == 1
     del repeated
     eventually(lambda: primary.sessions() == 0, what="the session ends with the instance")
+
+
+def test_a_probe_that_is_no_longer_wanted_leaves_no_session(
+    servers: Pair, login: dict[str, Any], tmp_path: Path
+) -> None:
+    primary = servers.primary
+    probes = [
+        Wanted(name, "127.0.0.1", primary.port, login, interval=0.1, timeout=5.0)
+        for name in ("a", "b")
+    ]
+    with Rig(tmp_path, "check", None, plugin="postgresql") as rig:
+        rig.deliver(CheckSnapshot(tuple(probes)))
+        rig.verdicts(lambda found: all(verdict.passing for verdict in found.values()))
+        assert primary.sessions() == 2
+        rig.deliver(CheckSnapshot((probes[0],)))
+        eventually(lambda: primary.sessions() == 1)
+        rig.deliver(CheckSnapshot())
+        eventually(lambda: primary.sessions() == 0)
+        assert rig.process.poll() is None
 
 
 def test_a_hanging_server_takes_no_longer_than_the_timeout(

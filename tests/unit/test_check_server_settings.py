@@ -1,8 +1,12 @@
 """What the settings of the checks of servers may be."""
 
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lighthouse.check import Check
 from lighthouse.grpc.check import GrpcCheck
@@ -101,3 +105,25 @@ def test_postgresql_encryption() -> None:
     assert (
         encryption(Tls(ca_file="/ca.pem", cert_file="/c.pem", key_file="/k.pem")) == wanted | key
     )
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_manual_names_every_key(kind: str) -> None:
+    manual = (ROOT / "docs" / "checks.md").read_text()
+    section = manual.split(f"\n## `{kind}`\n")[1].split("\n## ")[0]
+    settings = sys.modules[KINDS[kind].__module__].Settings
+    for key in settings.__struct_fields__:
+        assert f"| `{key}` |" in section, f"{kind}.{key}"
+
+
+def test_what_the_sample_has_commented_out_is_right() -> None:
+    sample = (ROOT / "etc" / "lighthouse" / "services" / "webapp.yaml").read_text()
+    lines = re.findall(r"^ *#(\w+: \{.*\})$", sample, re.MULTILINE)
+    shown = yaml.safe_load("\n".join(lines))
+    assert set(KINDS) <= set(shown)
+    for kind, config in shown.items():
+        if kind in KINDS:
+            KINDS[kind].validate_config(config)
