@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from lighthouse.check import Result
 from lighthouse.grpc.check import GrpcCheck
 from tests.software.probing import Probe, probe
-from tests.software.servers import BEHAVIOURS, certificate, hostile, unused
+from tests.software.servers import certificate, unused
 
 STATES = health_pb2.HealthCheckResponse
 
@@ -105,12 +105,6 @@ def test_nobody_listens_and_then_somebody_does() -> None:
         assert repeated().passing, "the next probe does not wait for a backoff"
     finally:
         server.stop(0).wait()
-
-
-@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_what_is_no_grpc(behaviour: str) -> None:
-    with hostile(behaviour) as port:
-        assert not probe(GrpcCheck, {}, port, 0.5).passing
 
 
 def test_tls(tmp_path: Path) -> None:

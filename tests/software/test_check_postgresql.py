@@ -15,7 +15,7 @@ from lighthouse.snapshot import CheckSnapshot
 from tests.rig import Rig
 from tests.software.postgresql_world import Pair, PostgreSQL, needs_postgresql, pair
 from tests.software.probing import Probe, probe
-from tests.software.servers import BEHAVIOURS, certificate, hostile, speaking, unused
+from tests.software.servers import certificate, speaking, unused
 from tests.waiting import eventually
 
 pytestmark = needs_postgresql
@@ -159,18 +159,6 @@ def test_what_is_wrong_is_said(
     result = probe(PostgresqlCheck, {**given, **config}, servers.primary.port)
     assert (result.passing, reason in result.reason) == (False, True), result
     assert "127.0.0.1" not in result.reason.replace('host "127.0.0.1"', "")
-
-
-def test_nobody_listens() -> None:
-    assert probe(PostgresqlCheck, {}, unused()) == Result(
-        False, "no connection: Connection refused"
-    )
-
-
-@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_what_is_no_postgresql(behaviour: str) -> None:
-    with hostile(behaviour) as port:
-        assert not probe(PostgresqlCheck, {}, port, 0.5).passing
 
 
 def test_a_server_that_is_too_old() -> None:

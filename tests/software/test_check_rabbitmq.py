@@ -11,7 +11,7 @@ from lighthouse.check import Result
 from lighthouse.rabbitmq.check import RabbitmqCheck
 from tests.software.probing import Probe, probe
 from tests.software.rabbitmq_world import RabbitMQ, needs_rabbitmq, rabbitmq
-from tests.software.servers import BEHAVIOURS, certificate, hostile, unused
+from tests.software.servers import certificate, unused
 from tests.waiting import eventually
 
 pytestmark = needs_rabbitmq
@@ -60,16 +60,6 @@ def test_nothing_is_left_and_nothing_declared(broker: RabbitMQ) -> None:
     assert all(repeated().passing for _ in range(10))
     eventually(lambda: broker.control("list_connections", "-q", "pid").strip() in ("", "pid"))
     assert broker.control("list_queues", "-q", "name").strip() in ("", "name")
-
-
-def test_nobody_listens() -> None:
-    assert probe(RabbitmqCheck, {}, unused()) == Result(False, "no connection: Connection refused")
-
-
-@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_what_is_no_broker(behaviour: str) -> None:
-    with hostile(behaviour) as port:
-        assert not probe(RabbitmqCheck, {}, port, 0.5).passing
 
 
 def test_a_hanging_broker_takes_no_longer_than_the_timeout(broker: RabbitMQ) -> None:

@@ -11,7 +11,7 @@ from lighthouse.check import Result
 from lighthouse.redis.check import RedisCheck
 from tests.software.probing import Probe, probe
 from tests.software.redis_world import Redis, needs_redis, redis_server
-from tests.software.servers import BEHAVIOURS, certificate, hostile, speaking, unused
+from tests.software.servers import certificate, speaking, unused
 from tests.waiting import eventually
 
 pytestmark = needs_redis
@@ -50,10 +50,6 @@ def test_without_settings_ping_expects_pong(plain: Redis) -> None:
     assert probe(RedisCheck, {"role": "master"}, plain.port).passing
     refused = probe(RedisCheck, {"role": "replica"}, plain.port)
     assert refused == Result(False, "is a master, expected a replica", {"role": "master"})
-
-
-def test_nobody_listens() -> None:
-    assert probe(RedisCheck, {}, unused()) == Result(False, "no connection: Connection refused")
 
 
 @pytest.mark.parametrize(
@@ -139,12 +135,6 @@ def test_a_hanging_server_takes_no_longer_than_the_timeout(plain: Redis) -> None
     finally:
         plain.daemon.send(signal.SIGCONT)
     assert probe(RedisCheck, {}, plain.port).passing
-
-
-@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_what_is_no_redis(behaviour: str) -> None:
-    with hostile(behaviour) as port:
-        assert not probe(RedisCheck, {}, port, 0.5).passing
 
 
 def test_a_proxy_that_answers_ping_alone() -> None:

@@ -11,7 +11,6 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,6 @@ from lighthouse.zookeeper.check import ZookeeperCheck
 from tests.ports import free_port
 from tests.software.daemon import Daemon
 from tests.software.probing import Probe, probe
-from tests.software.servers import BEHAVIOURS, hostile, unused
 from tests.waiting import eventually
 
 JARS = Path("/usr/share/java/zookeeper.jar")
@@ -76,9 +74,9 @@ def zookeeper(directory: Path, *lines: str, options: tuple[str, ...] = ()) -> It
 ENABLED = ("-Dreadonlymode.enabled=true",)
 
 OPENING = (
-    (44).to_bytes(4) + bytes(12) + (4000).to_bytes(4) + bytes(8) + (16).to_bytes(4) + bytes(16)
+    (44).to_bytes(4) + bytes(12) + (1000).to_bytes(4) + bytes(8) + (16).to_bytes(4) + bytes(16)
 )
-"""A client's first message, which asks for a session of 4 s."""
+"""A client's first message, which asks for a session of 1 s."""
 
 
 def client(port: int) -> socket.socket:
@@ -160,19 +158,6 @@ def test_nothing_is_left_behind(standalone: Server) -> None:
         assert held.recv(4)
         assert sessions(standalone.port) == 1, "only this one"
     eventually(lambda: sessions(standalone.port) == 0)
-
-
-def test_nobody_listens() -> None:
-    assert probe(ZookeeperCheck, {}, unused()) == Result(
-        False, "no connection: Connection refused"
-    )
-
-
-@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-@pytest.mark.parametrize("config", [{}, {"session": True}])
-def test_what_is_no_zookeeper(behaviour: str, config: dict[str, Any]) -> None:
-    with hostile(behaviour) as port:
-        assert not probe(ZookeeperCheck, config, port, 0.5).passing
 
 
 def test_a_hanging_server_takes_no_longer_than_the_timeout(standalone: Server) -> None:
