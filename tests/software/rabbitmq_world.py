@@ -68,7 +68,7 @@ class RabbitMQ:
         self._epmd = Daemon(mapper, root / "epmd.log", user, env)
         self._epmd.up(lambda: _listening(self._epmd_port))
         self._node = Daemon([str(BIN / "rabbitmq-server")], root / "log", user, env)
-        self._node.up(lambda: "Server startup complete" in self._log())
+        self._node.up(lambda: "Server startup complete" in self.log())
         return self
 
     def send(self, number: signal.Signals) -> None:
@@ -97,7 +97,8 @@ class RabbitMQ:
                 daemon.close(signal.SIGKILL)
         self.directory.close()
 
-    def _log(self) -> str:
+    def log(self) -> str:
+        """All that the node logged."""
         return (self.directory.path / "log").read_text(errors="replace")
 
     def _write(self, name: str, text: str) -> Path:

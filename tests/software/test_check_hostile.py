@@ -27,6 +27,12 @@ def test_nobody_listens(kind: type[Check]) -> None:
     assert probe(kind, {}, unused()) == Result(False, "no connection: Connection refused")
 
 
+@pytest.mark.parametrize("kind", [RabbitmqCheck, RedisCheck])
+def test_an_endless_answer_is_not_read_on_and_on(kind: type[Check]) -> None:
+    with hostile("flooding") as port:
+        assert "more than 1048576 bytes came" in probe(kind, {}, port, 30.0).reason
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_host_without_address(kind: type[Check]) -> None:
     result = Probe(kind, {}, 80, "nowhere.invalid")(3.0)

@@ -57,9 +57,11 @@ def test_connections_and_what_is_wrong_with_them(
 
 def test_nothing_is_left_and_nothing_declared(broker: RabbitMQ) -> None:
     repeated = Probe(RabbitmqCheck, {}, broker.port)
+    complaints = broker.log().count("unexpectedly closed TCP connection")
     assert all(repeated().passing for _ in range(10))
     eventually(lambda: broker.control("list_connections", "-q", "pid").strip() in ("", "pid"))
     assert broker.control("list_queues", "-q", "name").strip() in ("", "name")
+    assert broker.log().count("unexpectedly closed TCP connection") == complaints
 
 
 def test_a_hanging_broker_takes_no_longer_than_the_timeout(broker: RabbitMQ) -> None:

@@ -137,6 +137,12 @@ def test_a_hanging_server_takes_no_longer_than_the_timeout(plain: Redis) -> None
     assert probe(RedisCheck, {}, plain.port).passing
 
 
+def test_another_answer_than_pong() -> None:
+    with speaking(b"+OK\r\n") as port:
+        found = probe(RedisCheck, {}, port, 0.5)
+        assert found == Result(False, "answered b'OK' to PING, expected PONG")
+
+
 def test_a_proxy_that_answers_ping_alone() -> None:
     with speaking(b"+PONG\r\n") as port:
         found = probe(RedisCheck, {}, port, 0.5)
