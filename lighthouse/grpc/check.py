@@ -69,7 +69,9 @@ class GrpcCheck(Check):
         target = _target(resolve(host, port, deadline))
         tls = self._settings.tls
         if tls is False:
-            return grpc.insecure_channel(target, [*_OPTIONS, ("grpc.default_authority", host)])
+            authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            options = [*_OPTIONS, ("grpc.default_authority", authority)]
+            return grpc.insecure_channel(target, options)
         wanted = Tls() if tls is True else tls
         name = wanted.server_name or host
         options = [*_OPTIONS, ("grpc.ssl_target_name_override", name)]

@@ -10,6 +10,7 @@ from lighthouse.printable import one_line
 
 METHOD: Final = "/grpc.health.v1.Health/Check"
 _SHOWN: Final = 150
+_READ: Final = 2000
 
 _BEFORE: Final = re.compile(r"^.*ipv[46]:\S+: ", re.DOTALL)
 _LAYERS: Final = re.compile(
@@ -51,7 +52,7 @@ def refusal(code: grpc.StatusCode, details: str, service: str) -> str:
 
 def _plain(details: str) -> str:
     """What went wrong last, without the address, which is known, and the library's layers."""
-    return _LAYERS.sub("", _BEFORE.sub("", details))
+    return _LAYERS.sub("", _BEFORE.sub("", details[:_READ]))
 
 
 def named(service: str) -> str:

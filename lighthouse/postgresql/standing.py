@@ -1,5 +1,6 @@
 """Which part a PostgreSQL server plays, how far behind it is, and whether that will do."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -83,7 +84,7 @@ def fault(found: Standing, limits: Limits, user: str) -> str:
         (found.lag_seconds, limits.seconds, "s"),
     ):
         if most is not None and (lag is None or lag > most):
-            amount = "an unknown lag" if lag is None else f"a lag of {lag:.0f} {unit}"
+            amount = "an unknown lag" if lag is None else f"a lag of {math.ceil(lag)} {unit}"
             return f"the replica has {amount}, at most {most:g} {unit} are allowed"
     return ""
 

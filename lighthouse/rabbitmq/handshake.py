@@ -33,8 +33,6 @@ def shake(connection: Connection, username: str, password: str, vhost: str) -> B
         link.connect()
         properties = dict(link.server_properties)
         link.close()
-    except amqp.AMQPError:
-        raise
     except GARBAGE as error:
         raise OSError(f"no AMQP 0-9-1 broker: {type(error).__name__}: {error}") from error
     return Broker(*(_text(properties.get(name)) for name in Broker.__struct_fields__))

@@ -108,7 +108,7 @@ def _told(error: Exception) -> str:
     text = str(error)
     if "Authentication required" in text:
         return "a password is required; give 'password', and 'username' for an ACL user"
-    if "WRONGPASS" in text or "invalid username-password" in text.lower():
+    if "invalid username-password" in text.lower() or "invalid password" in text:
         return "the password (or 'username') is wrong, or the user is disabled"
     if "without any password configured" in text:
         return "a password is given, but the server has none; remove 'password'"

@@ -109,7 +109,7 @@ GOOD = Standing("replica", 3, True, True, 1024, 4.25)
         (Standing("primary", 3), Limits("replica"), "is a primary, expected a replica"),
         (GOOD, Limits("primary"), "is a replica, expected a primary"),
         (GOOD, Limits("replica", 5, 1024), ""),
-        (GOOD, Limits("any", 4), "a lag of 4 s, at most 4 s are allowed"),
+        (GOOD, Limits("any", 4), "a lag of 5 s, at most 4 s are allowed"),
         (GOOD, Limits("any", None, 1023), "a lag of 1024 bytes, at most 1023 bytes"),
         (Standing("replica", 3, True, False, 0, 0), Limits(), ""),
         (Standing("replica", 3, True, False, 0, 0), Limits("any", 9), "does not stream"),
