@@ -39,7 +39,7 @@ setup(
         "redis": ["redis>=8"],
         "postgresql": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
-        "grpc": ["grpcio>=1.60", "grpcio-health-checking>=1.60"],
+        "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -53,8 +53,8 @@ setup(
             "redis>=8",
             "psycopg[binary]>=3.2",
             "amqp>=5.3",
-            "grpcio>=1.60",
-            "grpcio-health-checking>=1.60",
+            "grpcio>=1.66",
+            "grpcio-health-checking>=1.66",
         ],
     },
     entry_points={
