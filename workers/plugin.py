@@ -47,7 +47,7 @@ def load(kind: Kind[P], name: str) -> type[P]:
         if isinstance(failure.error, pluggy.PluginValidationError):
             reason = f"its hooks are not as specified: {failure.error}"
         else:
-            reason = f"cannot be imported: {failure.what}"
+            reason = f"cannot be imported: {failure.what}{_remedy(kind, name, failure.error)}"
         raise GivingUp(reason, failure.traceback) from failure
     plugin = _class(kind, manager)
     _check_dependencies(plugin)
@@ -58,6 +58,17 @@ def _unknown(kind: Kind[P], name: str) -> str:
     names = sorted({entry.name for entry in entry_points(group=kind.group)})
     installed = ", ".join(names) or "none"
     return f"no {kind.name} plugin '{name}' is installed ({kind.group}); installed: {installed}"
+
+
+def _remedy(kind: Kind[P], name: str, error: BaseException) -> str:
+    """How to install what is missing: the plugin's package has an extra of the plugin's name."""
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    for entry in entry_points(group=kind.group, name=name):
+        package = entry.dist
+        if package is not None and name in (package.metadata.get_all("Provides-Extra") or ()):
+            return f"; pip install {package.name}[{name}]"
+    return ""
 
 
 def _class(kind: Kind[P], manager: pluggy.PluginManager) -> type[P]:

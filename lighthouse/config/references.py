@@ -17,7 +17,7 @@ from lighthouse.config.installed import Installed
 from lighthouse.config.kinds import ClusterFile, PluginFile, ServiceFile
 from lighthouse.schema import shown
 
-_EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq"}
+_EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
 _CLUSTER_KEYS: Final = {"discovery", "meta_cluster", *members.KEYS}
 
 Claim = tuple[str, int, str]

@@ -90,6 +90,16 @@ def test_an_unknown_plugin_is_told_with_those_that_are_installed(tmp_path: Path)
         assert "installed: file" in reason
 
 
+@pytest.mark.parametrize("plugin", ["redis", "postgresql", "rabbitmq", "grpc"])
+def test_a_missing_package_is_told_with_how_to_install_it(tmp_path: Path, plugin: str) -> None:
+    package = {"postgresql": "psycopg", "rabbitmq": "amqp"}.get(plugin, plugin)
+    absent = tmp_path / f"{package}.py"
+    absent.write_text(f"raise ModuleNotFoundError('No module named {package}', name={package!r})")
+    with Rig(tmp_path, "check", None, plugin=plugin) as rig:
+        reason = rig.expect(Failed).reason
+        assert f"No module named {package}; pip install lighthouse[{plugin}]" in reason
+
+
 def test_it_ends_if_its_parent_is_not_the_one_that_started_it(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", IDLE, parent_pid=1) as rig:
         assert rig.exit_status() == 0

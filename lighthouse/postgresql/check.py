@@ -1,0 +1,179 @@
+"""Whether a PostgreSQL server answers, as a primary or as a replica that is not far behind."""
+
+import contextlib
+import re
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from psycopg import Error
+
+from lighthouse import hookimpl, secret
+from lighthouse.check import Check, Result
+from lighthouse.lag import Peak
+from lighthouse.messages import Problem
+from lighthouse.postgresql import standing
+from lighthouse.postgresql.parameters import conninfo
+from lighthouse.postgresql.session import Row, Session
+from lighthouse.postgresql.standing import OLDEST, QUERY, Limits, Role, Standing
+from lighthouse.printable import one_line
+from lighthouse.schema import Invalid, convert
+from lighthouse.secret import Secret
+from lighthouse.tcp.connection import Deadline, resolve, said
+from lighthouse.tcp.tls import Tls, problems
+
+RENEWAL: Final = 30.0
+"""Seconds after which a session is replaced, for only a new one shows that logins work."""
+
+_SIZE: Final = re.compile(r"(\d{1,15})\s*([kKMGT]?)(?:i?B)?", re.ASCII)
+_UNITS: Final = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB."""
+
+    user: str = "lighthouse"
+    dbname: str = "postgres"
+    password: Secret | None = None
+    tls: bool | Tls = False
+    role: Role = "any"
+    max_lag: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    max_lag_bytes: Annotated[int, msgspec.Meta(ge=0)] | str | None = None
+
+
+class PostgresqlCheck(Check):
+    """Asks a real query, in a session that it keeps for the next performance."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._limits = Limits()
+        self._session: Session | None = None
+        self._lag_bytes, self._lag_seconds = Peak(), Peak()
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        found = _faults(convert(config, Settings))
+        if found:
+            raise Invalid(tuple(found))
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        settings = self._settings = convert(config, Settings)
+        size = _size(settings.max_lag_bytes)
+        self._limits = Limits(settings.role, settings.max_lag, size)
+        self._end_session()
+
+    def perform(self, host: str, port: int, timeout: float) -> Result:
+        deadline = Deadline(timeout)
+        # Half of the time: a session that died unnoticed leaves enough for a new one.
+        row = self._kept(Deadline(timeout / 2))
+        try:
+            return self._judge(row or self._fresh(host, port, deadline))
+        except Error as error:
+            self._end_session()
+            text = error.diag.message_primary or str(error)
+            return Result(False, one_line(f"the query failed: {text}"))
+        except (OSError, ValueError) as error:
+            self._end_session()
+            return Result(False, one_line(said(error)))
+
+    def _kept(self, deadline: Deadline) -> Row | None:
+        """The answer of the session that was kept; None if it is too old or is no more."""
+        session = self._session
+        if session is not None and time.monotonic() - session.opened_at < RENEWAL:
+            with contextlib.suppress(OSError, Error):
+                return session.row(_query(deadline), deadline)
+        self._end_session()
+        return None
+
+    def _fresh(self, host: str, port: int, deadline: Deadline) -> Row:
+        password = self._password()
+        try:
+            addresses = resolve(host, port, deadline)
+            login = {
+                "user": self._settings.user,
+                "dbname": self._settings.dbname,
+                "password": password,
+            }
+            info = conninfo(host, addresses, self._settings.tls, login)
+            session = Session.open(info, deadline)
+        except OSError as error:
+            raise OSError(f"no connection: {_advised(said(error))}") from error
+        if 0 < session.version < OLDEST:
+            version = f"{session.version // 10_000}.{session.version // 100 % 100}"
+            session.close()
+            raise OSError(f"PostgreSQL {version} is too old, expected 10 or newer")
+        self._session = session
+        return session.row(_query(deadline), deadline)
+
+    def _password(self) -> str | None:
+        try:
+            return None if self._settings.password is None else self._settings.password.read()
+        except OSError as error:
+            raise OSError(f"no password: {said(error)}") from error
+
+    def _judge(self, row: Row) -> Result:
+        found = standing.parse(row)
+        wrong = standing.fault(found, self._limits, self._settings.user)
+        reason = wrong or standing.described(found, self._settings.user)
+        return Result(not wrong, one_line(reason), self._facts(found))
+
+    def _facts(self, found: Standing) -> dict[str, Any]:
+        now = time.monotonic()
+        size, age = found.lag_bytes, found.lag_seconds
+        return standing.facts(
+            found,
+            None if size is None else self._lag_bytes.take(size, now),
+            None if age is None or not found.visible else self._lag_seconds.take(age, now),
+        )
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _query(deadline: Deadline) -> str:
+    """The query in a transaction that the server ends by itself, if this side cannot."""
+    limit = max(int(deadline.left() * 1000), 1)
+    return f"begin read only; set local statement_timeout = {limit};{QUERY}; commit"
+
+
+def _advised(text: str) -> str:
+    if "no password supplied" in text:
+        return f"{text}; give 'password'"
+    if "no encryption" in text:
+        return f"{text}; the server may want TLS: give 'tls'"
+    return text
+
+
+def _size(value: int | str | None) -> int | None:
+    """A number of bytes; raises ``ValueError`` for a text that is none."""
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError("expected bytes or a text like 16MB")
+    return int(found[1]) << _UNITS[found[2]]
+
+
+def _faults(settings: Settings) -> list[Problem]:
+    found = [*problems(settings.tls), *secret.problems(settings.password, "password")]
+    for key in ("user", "dbname"):
+        value = getattr(settings, key)
+        if not value or "\0" in value:
+            found.append(Problem((key,), "expected a name"))
+    try:
+        _size(settings.max_lag_bytes)
+    except ValueError as error:
+        found.append(Problem(("max_lag_bytes",), str(error)))
+    if settings.role == "primary":
+        for key in ("max_lag", "max_lag_bytes"):
+            if getattr(settings, key) is not None:
+                found.append(Problem((key,), "means nothing with 'role: primary'"))
+    return found
+
+
+@hookimpl
+def lighthouse_check() -> type[Check]:
+    return PostgresqlCheck

@@ -1,0 +1,25 @@
+"""One bounded conversation with a Redis server."""
+
+from typing import Any, Final
+
+from redis import Connection as Base
+
+from lighthouse.tcp.connection import Connection
+from lighthouse.tcp.lent import Lent
+
+
+class Link(Base):
+    """redis-py on a connection that its owner opened, bounds and closes."""
+
+    def __init__(self, connection: Connection, **credentials: Any) -> None:
+        self._lent: Final = Lent(connection)
+        # Version 2 of the protocol is what every server speaks.
+        super().__init__(protocol=2, driver_info=None, **credentials)
+
+    def _connect(self) -> Any:
+        return self._lent
+
+    def ask(self, *words: str) -> Any:
+        """The answer to a command; raises ``redis.RedisError``."""
+        self.send_packed_command(self.pack_command(*words))
+        return self.read_response()

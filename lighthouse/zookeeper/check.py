@@ -1,0 +1,87 @@
+"""Whether a ZooKeeper server serves, and in which mode."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lighthouse import hookimpl
+from lighthouse.check import Check, Result
+from lighthouse.printable import one_line
+from lighthouse.schema import Invalid, convert
+from lighthouse.tcp.connection import Connection, Deadline, said
+from lighthouse.tcp.tls import Contexts, Tls, problems
+from lighthouse.zookeeper.greeting import greet
+from lighthouse.zookeeper.words import NotAllowed, NotServing, Server, parse, say
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """``session`` opens a session with each probe; ``read_only`` lets such a server pass."""
+
+    session: bool = False
+    read_only: bool = False
+    tls: bool | Tls = False
+
+
+class ZookeeperCheck(Check):
+    """Asks ``srvr``; opens a session where that is not allowed, or if asked to."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._contexts = Contexts(False)
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        found = problems(convert(config, Settings).tls)
+        if found:
+            raise Invalid(tuple(found))
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        self._settings = convert(config, Settings)
+        self._contexts = Contexts(self._settings.tls)
+
+    def perform(self, host: str, port: int, timeout: float) -> Result:
+        deadline = Deadline(timeout)
+        try:
+            return self._look(host, port, deadline)
+        except NotServing as error:
+            return Result(False, one_line(error))
+        except (OSError, ValueError) as error:
+            return Result(False, f"no answer: {said(error)}")
+
+    def _look(self, host: str, port: int, deadline: Deadline) -> Result:
+        try:
+            connection = Connection.open(host, port, self._contexts, deadline)
+        except (OSError, ValueError) as error:
+            return Result(False, f"no connection: {said(error)}")
+        try:
+            server = parse(say(connection, "srvr"))
+        except NotAllowed as refused:
+            read_only = self._greet(host, port, deadline)
+            mode = " in read-only mode" if read_only else ""
+            metadata = {"role": "read-only"} if read_only else {}
+            return Result(True, f"gives sessions{mode}; {refused}", metadata)
+        finally:
+            connection.close()
+        return self._judge(server, host, port, deadline)
+
+    def _judge(self, server: Server, host: str, port: int, deadline: Deadline) -> Result:
+        metadata = {"role": server.mode}
+        if server.mode == "read-only" and not self._settings.read_only:
+            return Result(False, "read-only: the server has lost its quorum", metadata)
+        if self._settings.session:
+            self._greet(host, port, deadline)
+        return Result(True, one_line(f"{server.mode}, version {server.version}"), metadata)
+
+    def _greet(self, host: str, port: int, deadline: Deadline) -> bool:
+        """Open a session and close it; whether the server is in read-only mode."""
+        connection = Connection.open(host, port, self._contexts, deadline)
+        try:
+            return greet(connection, self._settings.read_only)
+        finally:
+            connection.close()
+
+
+@hookimpl
+def lighthouse_check() -> type[Check]:
+    return ZookeeperCheck

@@ -1,0 +1,169 @@
+"""Real PostgreSQL servers on loopback: a primary, and replicas that stream from it.
+
+PostgreSQL refuses to run as root; it then runs as ``postgres`` or ``nobody``.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.ports import free_port
+from tests.software.daemon import Daemon, Directory, account, as_user
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=_version)
+    return found[-1].parent if found else None
+
+
+def _version(path: Path) -> float:
+    return float(path.parts[4])
+
+
+BIN = _binaries()
+needs_postgresql = pytest.mark.skipif(BIN is None, reason="postgresql is not installed")
+
+_SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = off
+shared_buffers = 2MB
+max_connections = 20
+wal_retrieve_retry_interval = 200ms
+wal_receiver_status_interval = 1s
+max_wal_senders = 4
+autovacuum = off
+"""
+
+
+class PostgreSQL:
+    """One server. Superuser ``postgres`` without a password; the hba file says who else."""
+
+    def __init__(self, directory: Directory, name: str) -> None:
+        self.port = free_port()
+        self.data = directory.path / name
+        self.log = directory.path / f"{name}.log"
+        self._directory = directory
+        self.daemon: Daemon | None = None
+
+    def create(self) -> None:
+        """A new cluster."""
+        self._run(
+            "initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N"
+        )
+        self._configure()
+        self.allow()
+
+    def copy(self, primary: "PostgreSQL") -> None:
+        """A replica of a running primary."""
+        where = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+        self._run("pg_basebackup", *where, "-D", str(self.data), "-c", "fast", "--no-sync", "-R")
+        self._configure()
+
+    def allow(self, *lines: str) -> None:
+        """Who may connect, besides the superuser: lines of pg_hba.conf."""
+        trusted = [
+            "host all postgres 127.0.0.1/32 trust",
+            "host replication postgres 127.0.0.1/32 trust",
+        ]
+        (self.data / "pg_hba.conf").write_text("\n".join((*trusted, *lines)) + "\n")
+
+    def set(self, text: str) -> None:
+        """Further settings."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.write(text + "\n")
+
+    def start(self) -> "PostgreSQL":
+        assert BIN is not None
+        command = [str(BIN / "postgres"), "-D", str(self.data)]
+        self.daemon = Daemon(command, self.log, self._directory.user)
+        self.daemon.up(self._answers)
+        return self
+
+    def reload(self) -> None:
+        self.ask("select pg_reload_conf()")
+
+    def stop(self) -> None:
+        """A fast shutdown."""
+        if self.daemon is not None:
+            self.daemon.close(signal.SIGINT)
+            self.daemon = None
+
+    def ask(self, query: str, *values: Any) -> Any:
+        """The first value that a query returns, as superuser; None if it returns nothing."""
+        with self.connect() as connection:
+            found = connection.execute(query.encode(), values or None)
+            row = found.fetchone() if found.description else None
+            return row[0] if row else None
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres", autocommit=True
+        )
+
+    def sessions(self, name: str = "lighthouse") -> int:
+        """How many sessions of an application there are."""
+        query = "select count(*) from pg_stat_activity where application_name = %s"
+        return int(self.ask(query, name))
+
+    def _configure(self) -> None:
+        self.set(f"{_SETTINGS}\nport = {self.port}\ncluster_name = '{self.data.name}'")
+
+    def _answers(self) -> bool:
+        try:
+            return self.ask("select 1") == 1
+        except psycopg.OperationalError:
+            return False
+
+    def _run(self, program: str, *words: str) -> None:
+        assert BIN is not None
+        command = [str(BIN / program), *words]
+        env = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+        user = as_user(self._directory.user)
+        made = subprocess.run(command, capture_output=True, text=True, env=env, cwd="/", **user)
+        assert made.returncode == 0, made.stderr
+
+
+class Pair:
+    """A primary and a replica that streams from it."""
+
+    def __init__(self) -> None:
+        self._directory = Directory(account("postgres"))
+        self.primary = PostgreSQL(self._directory, "primary")
+        self.replica = PostgreSQL(self._directory, "replica")
+
+    @property
+    def directory(self) -> Path:
+        return self._directory.path
+
+    def own(self, path: Path) -> None:
+        """Give a file to the user that the servers run as."""
+        self._directory.own(path)
+
+    def start(self) -> "Pair":
+        self.primary.create()
+        self.primary.start()
+        self.replica.copy(self.primary)
+        self.replica.start()
+        return self
+
+    def close(self) -> None:
+        for server in (self.replica, self.primary):
+            server.stop()
+        self._directory.close()
+
+
+@contextlib.contextmanager
+def pair() -> Iterator[Pair]:
+    servers = Pair()
+    try:
+        yield servers.start()
+    finally:
+        servers.close()
