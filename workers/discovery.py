@@ -9,6 +9,7 @@ from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.messages import (
     Deliver,
+    Problem,
     Registered,
     Registration,
     Rejection,
@@ -32,6 +33,8 @@ from lighthouse.workers.role import Report, Role, create
 from lighthouse.workers.validation import Verdict, judge, problems, rejudge
 
 Key = tuple[str, int]
+
+_READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
 
 _UNSURE: Final = -1
 """The reread of a cluster that the plugin failed to start or stop watching."""
@@ -99,7 +102,8 @@ class DiscoveryRole(Role):
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
         faults = problems(self._class.validate_config, snapshot.settings.config)
-        return Validated((Rejection(faults),) if faults else ())
+        own = (Rejection(faults),) if faults else ()
+        return Validated((*own, *self._refused_reporters(snapshot)))
 
     def wake(self) -> Report | None:
         if not self._connected:
@@ -137,7 +141,11 @@ class DiscoveryRole(Role):
         if not self._connected:
             return
         deadline = time.monotonic() + grace
-        up = {service.key: service for service in self._snapshot.up} | self._registered
+        up = (
+            {}
+            if self._class.read_only
+            else {service.key: service for service in self._snapshot.up} | self._registered
+        )
         for service in up.values():
             if time.monotonic() < deadline:
                 self._attempt(f"report_down {service.name}", self._plugin.report_down, service)
@@ -145,7 +153,16 @@ class DiscoveryRole(Role):
 
     def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> Report:
         rejection = self._judged[1].rejection if self._judged is not None else None
-        return Report(kind, reason, traceback, () if rejection is None else (rejection,))
+        own = () if rejection is None else (rejection,)
+        rejections = (*own, *self._refused_reporters(self._snapshot))
+        return Report(kind, reason, traceback, rejections)
+
+    def _refused_reporters(self, snapshot: DiscoverySnapshot) -> tuple[Rejection, ...]:
+        """The service files that want to register where nothing can be registered."""
+        if not self._class.read_only:
+            return ()
+        problem = Problem((), _READ_ONLY)
+        return tuple([Rejection((problem,), service=stem) for stem in snapshot.reporters])
 
     def _verdict(self) -> Verdict:
         """What of the plugin's config is in force; a rejected one is judged at each retry."""
@@ -199,6 +216,8 @@ class DiscoveryRole(Role):
             self._drain()
 
     def _register(self) -> None:
+        if self._class.read_only:
+            return
         for service in self._snapshot.up:
             before = self._registered.get(service.key)
             if before == service:
@@ -251,13 +270,15 @@ class DiscoveryRole(Role):
                 self._state_registrations()
 
     def _undone(self) -> bool:
-        lacking = any(service.key not in self._registered for service in self._snapshot.up)
+        wanted = () if self._class.read_only else self._snapshot.up
+        lacking = any(service.key not in self._registered for service in wanted)
         return lacking or bool(self._faults)
 
     def _state_registrations(self) -> None:
         services = (*self._snapshot.up, *self._snapshot.down)
+        reason = _READ_ONLY if self._class.read_only else ""
         stated = tuple(
-            Registration(*key, key in self._registered, self._reasons.get(key, ""))
+            Registration(*key, key in self._registered, self._reasons.get(key, reason))
             for key in (service.key for service in services)
         )
         if stated != self._stated:

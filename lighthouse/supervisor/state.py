@@ -34,6 +34,7 @@ class State:
         self._revisions: Final = itertools.count(1)
         self._since: Final[dict[Key, int]] = {}  # the first revision with a section as it is
         self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
+        self._of_services: Final[dict[Key, tuple[Rejection, ...]]] = {}  # as last said
 
     def configure(self, config: Config, now: float) -> None:
         """Take a whole configuration."""
@@ -98,7 +99,7 @@ class State:
         errors, warnings = _by_key(name, said.rejections), _by_key(name, said.warnings)
         clusters = sent.clusters if isinstance(sent, BalancerSnapshot) else ()
         revisions = {part.name: part.revision for part in clusters}
-        news, whole = False, True
+        news, whole = self._say_of_services(name, said.rejections), True
         for key in self.ledger.of(name):
             if not self._is_current(key, sent, revisions):
                 whole = False
@@ -108,6 +109,13 @@ class State:
         if whole:
             self._settled[name] = statement
         return news
+
+    def _say_of_services(self, name: Key, rejections: Iterable[Rejection]) -> bool:
+        """Whether a worker says something else of services' files than before."""
+        said = tuple(rejection for rejection in rejections if rejection.service is not None)
+        before = self._of_services.get(name, ())
+        self._of_services[name] = said
+        return said != before
 
     def _reopen(self, changed: Iterable[Key]) -> None:
         """These contents are not what their workers have judged any more."""
@@ -147,9 +155,11 @@ class State:
 
 
 def _by_key(name: Key, rejections: Iterable[Rejection]) -> dict[Key, tuple[Problem, ...]]:
-    """Problems by the content that they are about."""
+    """Problems by the plugin's own content or section of a cluster that they are about."""
     found: dict[Key, tuple[Problem, ...]] = {}
     for rejection in rejections:
+        if rejection.service is not None:
+            continue
         key = name if rejection.cluster is None else (*name, rejection.cluster)
         found[key] = found.get(key, ()) + rejection.problems
     return found
