@@ -47,7 +47,7 @@ def load(kind: Kind[P], name: str) -> type[P]:
         if isinstance(failure.error, pluggy.PluginValidationError):
             reason = f"its hooks are not as specified: {failure.error}"
         else:
-            reason = f"cannot be imported: {failure.what}"
+            reason = f"cannot be imported: {failure.what}{_remedy(kind, name, failure.error)}"
         raise GivingUp(reason, failure.traceback) from failure
     plugin = _class(kind, manager)
     _check_dependencies(plugin)
@@ -58,6 +58,20 @@ def _unknown(kind: Kind[P], name: str) -> str:
     names = sorted({entry.name for entry in entry_points(group=kind.group)})
     installed = ", ".join(names) or "none"
     return f"no {kind.name} plugin '{name}' is installed ({kind.group}); installed: {installed}"
+
+
+def _remedy(kind: Kind[P], name: str, error: BaseException) -> str:
+    """What to install where a package is missing, if the plugin's own package says it.
+
+    It does by an extra that is named as the plugin is.
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    for entry in entry_points(group=kind.group, name=name):
+        extras = entry.dist.metadata.get_all("Provides-Extra") if entry.dist is not None else None
+        if entry.dist is not None and name in (extras or ()):
+            return f"; pip install {entry.dist.name}[{name}]"
+    return ""
 
 
 def _class(kind: Kind[P], manager: pluggy.PluginManager) -> type[P]:
