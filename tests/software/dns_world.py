@@ -53,7 +53,7 @@ class Dnsmasq:
         line = [DNSMASQ, "--keep-in-foreground", "--conf-file=" + str(self._services)]
         line += [f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces"]
         line += ["--no-resolv", "--no-hosts", f"--addn-hosts={self._hosts}", f"--local=/{ZONE}/"]
-        line += ["--pid-file=", "--local-ttl=1", "--log-facility=-"]
+        line += ["--pid-file=", "--local-ttl=0", "--log-facility=-"]
         line += ["--user=root"] if os.geteuid() == 0 else []
         self._process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
         eventually(self._answers, what="dnsmasq answers")
@@ -82,7 +82,7 @@ class Dnsmasq:
     def _answers(self) -> bool:
         query = dns.message.make_query(f"nothing.{ZONE}.", "A")
         with contextlib.suppress(Exception):
-            return bool(dns.query.udp(query, "127.0.0.1", 0.5, self.port))
+            return bool(dns.query.udp(query, "127.0.0.1", 0.1, self.port))
         return False
 
 

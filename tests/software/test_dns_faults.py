@@ -18,7 +18,7 @@ def filled(port: int = 0) -> Told:
     server.set("_api._tcp", "SRV", "0 1 8003 one.example.com.")
     server.set("one", "A", "10.0.0.1")
     server.set("two", "A", "10.0.0.2")
-    server.ttl = 1
+    server.ttl = 0
     return server
 
 
