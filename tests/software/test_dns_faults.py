@@ -78,6 +78,16 @@ def test_an_error_of_one_name_is_that_clusters_alone(told: Told) -> None:
         assert seen.status["failing"] == 1
 
 
+def test_the_source_is_not_away_before_all_clusters_have_failed(told: Told) -> None:
+    told.faults = {"_web._tcp": "SERVFAIL", "_api._tcp": "silent"}
+    with world(told.server, watch=("web", "api"), timeout=1) as seen:
+        seen.until(lambda: "SERVFAIL" in seen.error())
+        assert seen.connection == []
+        seen.until(lambda: seen.connection)
+        assert seen.connection[0][0] == "suspended"
+        assert seen.error("api") != ""
+
+
 def test_a_port_where_nobody_listens_is_told_at_once() -> None:
     server = f"127.0.0.1:{free_port()}"
     with world(server, timeout=20) as seen:

@@ -103,3 +103,6 @@ def test_a_service_that_reports_to_dns_is_a_config_error_at_its_line(
     eventually(lambda: errors() == set(), 30)
     assert list((fleet.nodes / "app").glob("*_8000.json"))
     assert fleet.lighthouse("check").returncode == 0
+    fleet.write("services/late.yaml", "port: 8002\nchecks: {}\ndiscovery: dns\n")
+    late = f"services/late.yaml:3:1: discovery.0: {READ_ONLY}"
+    eventually(lambda: late in fleet.log.read_text(), what="the fault in the log")
