@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.messages import (
@@ -57,6 +59,7 @@ class DiscoveryRole(Role):
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._observer: Final = Observer(self._inbox, outbox, self._once)
         self._snapshot = DiscoverySnapshot(Settings())
+        self._unwelcome: tuple[Service, ...] = ()  # where nothing can be registered
         self._judged: tuple[Settings, Verdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._connected = False
@@ -74,6 +77,10 @@ class DiscoveryRole(Role):
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
+        self._unwelcome = ()
+        if self._class.read_only:
+            self._unwelcome = (*snapshot.up, *snapshot.down)
+            snapshot = msgspec.structs.replace(snapshot, up=(), down=())
         self._snapshot = snapshot
         self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
@@ -141,11 +148,7 @@ class DiscoveryRole(Role):
         if not self._connected:
             return
         deadline = time.monotonic() + grace
-        up = (
-            {}
-            if self._class.read_only
-            else {service.key: service for service in self._snapshot.up} | self._registered
-        )
+        up = {service.key: service for service in self._snapshot.up} | self._registered
         for service in up.values():
             if time.monotonic() < deadline:
                 self._attempt(f"report_down {service.name}", self._plugin.report_down, service)
@@ -216,8 +219,6 @@ class DiscoveryRole(Role):
             self._drain()
 
     def _register(self) -> None:
-        if self._class.read_only:
-            return
         for service in self._snapshot.up:
             before = self._registered.get(service.key)
             if before == service:
@@ -270,17 +271,16 @@ class DiscoveryRole(Role):
                 self._state_registrations()
 
     def _undone(self) -> bool:
-        wanted = () if self._class.read_only else self._snapshot.up
-        lacking = any(service.key not in self._registered for service in wanted)
+        lacking = any(service.key not in self._registered for service in self._snapshot.up)
         return lacking or bool(self._faults)
 
     def _state_registrations(self) -> None:
         services = (*self._snapshot.up, *self._snapshot.down)
-        reason = _READ_ONLY if self._class.read_only else ""
         stated = tuple(
-            Registration(*key, key in self._registered, self._reasons.get(key, reason))
+            Registration(*key, key in self._registered, self._reasons.get(key, ""))
             for key in (service.key for service in services)
         )
+        stated += tuple(Registration(*s.key, False, _READ_ONLY) for s in self._unwelcome)
         if stated != self._stated:
             self._stated = stated
             self._outbox.post(Registered(), encode(stated))

@@ -41,6 +41,9 @@ class State:
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
         self._reopen(changed)
+        for name in self._of_services:
+            self._settled.pop(name, None)
+        self._of_services.clear()
         touched = self.memberships.configure(config.clusters, now)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
@@ -113,8 +116,9 @@ class State:
     def _say_of_services(self, name: Key, rejections: Iterable[Rejection]) -> bool:
         """Whether a worker says something else of services' files than before."""
         said = tuple(rejection for rejection in rejections if rejection.service is not None)
-        before = self._of_services.get(name, ())
-        self._of_services[name] = said
+        before = self._of_services.pop(name, ())
+        if said:
+            self._of_services[name] = said
         return said != before
 
     def _reopen(self, changed: Iterable[Key]) -> None:

@@ -162,3 +162,5 @@ def test_what_a_discovery_says_of_services_is_news_and_not_held_against_itself(s
     assert state.judge(name, snapshot, says())
     assert state.judge(name, snapshot, says(about, Rejection((TAKEN,))))
     assert rejected(state)[name] == (TAKEN,)
+    state.configure(state.config, 1.0)  # a file that was removed may be back
+    assert state.judge(name, snapshot, says(about, Rejection((TAKEN,))))
