@@ -40,6 +40,7 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
+        "dns": ["dnspython>=2.6"],
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -55,12 +56,16 @@ setup(
             "amqp>=5.3",
             "grpcio>=1.66",
             "grpcio-health-checking>=1.66",
+            "dnspython>=2.6",
         ],
     },
     entry_points={
         "console_scripts": ["lighthouse = lighthouse.commands:main"],
         "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
-        "lighthouse.discovery": ["file = lighthouse.file.discovery"],
+        "lighthouse.discovery": [
+            "file = lighthouse.file.discovery",
+            "dns = lighthouse.dns.discovery",
+        ],
         "lighthouse.checks": [
             "http = lighthouse.http.check",
             "tcp = lighthouse.tcp.check",

@@ -1,7 +1,7 @@
 """The contract of a discovery method: lists the nodes of clusters, registers services."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -42,6 +42,10 @@ class Discovery(Plugin):
     failure, so each is idempotent. An error is an exception, never an empty reading: what was
     known stays in force until the source answers again.
     """
+
+    read_only: ClassVar[bool] = False
+    """Whether nothing can be registered here: a service that reports to it is a config error,
+    shown at its line, and ``report_up`` and ``report_down`` are never called."""
 
     def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
         """Prepare to talk to the source; called after each ``apply_config``.

@@ -40,7 +40,8 @@ class Problem(msgspec.Struct, frozen=True):
 class Rejection(msgspec.Struct, frozen=True):
     """What is wrong with a config; ``cluster`` is set for a section of a cluster's file.
 
-    ``service`` is set for a check's section of a service's file.
+    ``service`` is set for what a service's file says to the worker: a check's section, or
+    that it reports to a discovery.
     """
 
     problems: tuple[Problem, ...]

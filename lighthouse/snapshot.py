@@ -67,12 +67,15 @@ class DiscoverySnapshot(msgspec.Struct, frozen=True, tag="discovery"):
     """Watch exactly these clusters, keep these services registered, those deregistered.
 
     A service in neither list is undecided: a registration that exists is left alone.
+    ``reporters`` are the stems of the service files that report here, so that a plugin which
+    takes no registrations can tell whose error that is.
     """
 
     settings: Settings
     watch: tuple[Watch, ...] = ()
     up: tuple[Service, ...] = ()
     down: tuple[Service, ...] = ()
+    reporters: tuple[str, ...] = ()
 
 
 class CheckSnapshot(msgspec.Struct, frozen=True, tag="check"):

@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.messages import (
     Deliver,
+    Problem,
     Registered,
     Registration,
     Rejection,
@@ -33,6 +36,8 @@ from lighthouse.workers.validation import Verdict, judge, problems, rejudge
 
 Key = tuple[str, int]
 
+_READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
+
 _UNSURE: Final = -1
 """The reread of a cluster that the plugin failed to start or stop watching."""
 
@@ -54,6 +59,7 @@ class DiscoveryRole(Role):
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._observer: Final = Observer(self._inbox, outbox, self._once)
         self._snapshot = DiscoverySnapshot(Settings())
+        self._unwelcome: tuple[Service, ...] = ()  # where nothing can be registered
         self._judged: tuple[Settings, Verdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._connected = False
@@ -71,6 +77,10 @@ class DiscoveryRole(Role):
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
+        self._unwelcome = ()
+        if self._class.read_only:
+            self._unwelcome = (*snapshot.up, *snapshot.down)
+            snapshot = msgspec.structs.replace(snapshot, up=(), down=())
         self._snapshot = snapshot
         self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
@@ -99,7 +109,8 @@ class DiscoveryRole(Role):
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
         faults = problems(self._class.validate_config, snapshot.settings.config)
-        return Validated((Rejection(faults),) if faults else ())
+        own = (Rejection(faults),) if faults else ()
+        return Validated((*own, *self._refused_reporters(snapshot)))
 
     def wake(self) -> Report | None:
         if not self._connected:
@@ -149,7 +160,16 @@ class DiscoveryRole(Role):
 
     def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> Report:
         rejection = self._judged[1].rejection if self._judged is not None else None
-        return Report(kind, reason, traceback, () if rejection is None else (rejection,))
+        own = () if rejection is None else (rejection,)
+        rejections = (*own, *self._refused_reporters(self._snapshot))
+        return Report(kind, reason, traceback, rejections)
+
+    def _refused_reporters(self, snapshot: DiscoverySnapshot) -> tuple[Rejection, ...]:
+        """The service files that want to register where nothing can be registered."""
+        if not self._class.read_only:
+            return ()
+        problem = Problem((), _READ_ONLY)
+        return tuple([Rejection((problem,), service=stem) for stem in snapshot.reporters])
 
     def _verdict(self) -> Verdict:
         """What of the plugin's config is in force; a rejected one is judged at each retry."""
@@ -278,6 +298,7 @@ class DiscoveryRole(Role):
             )
             for place in (service.place for service in services)
         )
+        stated += tuple(Registration(*s.key, False, _READ_ONLY) for s in self._unwelcome)
         if stated != self._stated:
             self._stated = stated
             self._outbox.post(Registered(), encode(stated))

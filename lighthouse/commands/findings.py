@@ -6,7 +6,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.kinds import Config
 from lighthouse.config.tree import Tree
 from lighthouse.messages import Rejection
-from lighthouse.supervisor.faults import located
+from lighthouse.supervisor.faults import in_service, located
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.state import section_name
 
@@ -47,5 +47,6 @@ def _section(config: Config, name: Name, rejection: Rejection) -> Place:
         cluster = config.clusters[rejection.cluster]
         return cluster.file, (section_name(cluster, config.balancers[name[1]]),)
     if rejection.service in config.services:
-        return config.services[rejection.service].file, ("checks", name[1])
+        service = config.services[rejection.service]
+        return service.file, in_service(service, *name) or ()
     return _origin(config, name)

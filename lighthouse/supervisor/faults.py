@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from lighthouse.config.fault import Fault
+from lighthouse.config.kinds import ServiceFile
 from lighthouse.config.tree import Tree
 from lighthouse.messages import Problem
 from lighthouse.supervisor.child import Child
@@ -17,7 +18,7 @@ def faults(state: State, tree: Tree, crew: Iterable[Child]) -> list[Fault]:
         *tree.faults,
         *_judged(state, tree),
         *_left_out(state, crew),
-        *_refused_checks(state, tree, crew),
+        *_of_services(state, tree, crew),
     }
     return sorted(found)
 
@@ -35,6 +36,15 @@ def located(
         where = ".".join(map(str, path))
         message = f"{where}: {problem.message}" if where else problem.message
         yield Fault(file, *tree.locate(file, path), message, warning)
+
+
+def in_service(service: ServiceFile, kind: str, name: str) -> tuple[str | int, ...] | None:
+    """The keys that lead to what a service's file says to a worker; None if it says nothing."""
+    if kind == "check":
+        plugins = {check.plugin for check in service.checks}
+        return ("checks", name) if name in plugins else None
+    listed = kind == "discovery" and name in service.discovery
+    return ("discovery", service.discovery.index(name)) if listed else None
 
 
 def _judged(state: State, tree: Tree) -> Iterator[Fault]:
@@ -64,12 +74,11 @@ def _place(state: State, key: Key) -> tuple[str, tuple[str | int, ...]]:
     return files[key[1]].file, ()
 
 
-def _refused_checks(state: State, tree: Tree, crew: Iterable[Child]) -> Iterator[Fault]:
+def _of_services(state: State, tree: Tree, crew: Iterable[Child]) -> Iterator[Fault]:
+    """What workers reject of services' files, as far as those still say it."""
     for child in crew:
-        if child.name[0] != "check" or child.applied is None:
-            continue
-        for rejection in child.applied.rejections:
+        for rejection in child.applied.rejections if child.applied is not None else ():
             service = state.config.services.get(rejection.service or "")
-            if service is not None:
-                prefix = ("checks", child.name[1])
+            prefix = in_service(service, *child.name) if service is not None else None
+            if service is not None and prefix is not None:
                 yield from located(tree, service.file, prefix, rejection.problems)

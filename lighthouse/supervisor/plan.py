@@ -34,7 +34,9 @@ def plan(state: State) -> dict[Name, Wanted]:
     for name, discovery in config.discovery.items():
         up, down = state.report.reports(name, config)
         watch = state.memberships.watches(name)
-        snapshot = DiscoverySnapshot(ledger.settings(("discovery", name)), watch, up, down)
+        reporters = tuple(sorted(s for s, f in config.services.items() if name in f.discovery))
+        own = ledger.settings(("discovery", name))
+        snapshot = DiscoverySnapshot(own, watch, up, down, reporters)
         wanted["discovery", name] = Wanted(discovery.plugin, discovery.worker, snapshot)
     plugins = {check.plugin for service in config.services.values() for check in service.checks}
     for plugin in sorted(plugins):

@@ -35,12 +35,16 @@ class State:
         self._revisions: Final = itertools.count(1)
         self._since: Final[dict[Key, int]] = {}  # the first revision with a section as it is
         self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
+        self._of_services: Final[dict[Key, tuple[Rejection, ...]]] = {}  # as last said
 
     def configure(self, config: Config, now: float) -> None:
         """Take a whole configuration."""
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
         self._reopen(changed)
+        for name in self._of_services:
+            self._settled.pop(name, None)
+        self._of_services.clear()
         touched = self.memberships.configure(config.clusters, now)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
@@ -109,7 +113,7 @@ class State:
         errors, warnings = _by_key(name, said.rejections), _by_key(name, said.warnings)
         clusters = sent.clusters if isinstance(sent, BalancerSnapshot) else ()
         revisions = {part.name: part.revision for part in clusters}
-        news, whole = False, True
+        news, whole = self._say_of_services(name, said.rejections), True
         for key in self.ledger.of(name):
             if not self._is_current(key, sent, revisions):
                 whole = False
@@ -119,6 +123,14 @@ class State:
         if whole:
             self._settled[name] = statement
         return news
+
+    def _say_of_services(self, name: Key, rejections: Iterable[Rejection]) -> bool:
+        """Whether a worker says something else of services' files than before."""
+        said = tuple(rejection for rejection in rejections if rejection.service is not None)
+        before = self._of_services.pop(name, ())
+        if said:
+            self._of_services[name] = said
+        return said != before
 
     def _reopen(self, changed: Iterable[Key]) -> None:
         """These contents are not what their workers have judged any more."""
@@ -158,9 +170,11 @@ class State:
 
 
 def _by_key(name: Key, rejections: Iterable[Rejection]) -> dict[Key, tuple[Problem, ...]]:
-    """Problems by the content that they are about."""
+    """Problems by the plugin's own content or section of a cluster that they are about."""
     found: dict[Key, tuple[Problem, ...]] = {}
     for rejection in rejections:
+        if rejection.service is not None:
+            continue
         key = name if rejection.cluster is None else (*name, rejection.cluster)
         found[key] = found.get(key, ()) + rejection.problems
     return found

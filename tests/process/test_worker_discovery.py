@@ -4,12 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lighthouse.messages import (
     Applied,
     Connected,
     Observed,
+    Problem,
     Registered,
     Registration,
+    Rejection,
     Stop,
     Working,
     decode_as,
@@ -424,3 +428,28 @@ def test_validation_only_validates(tmp_path: Path) -> None:
         answer = rig.validate(world.snapshot((Watch("a"),), bad=1))
         assert answer.rejections[0].problems[0].message == "bad is bad"
         assert calls(rig) == []
+
+
+def test_where_nothing_can_be_registered_the_services_files_are_rejected(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    source = SOURCE.replace("class Own(Discovery):", "class Own(Discovery):\n    read_only = True")
+    snapshot = msgspec.structs.replace(
+        world.snapshot((Watch("web"),), up=(service("app"),), down=(service("old"),)),
+        reporters=("app-file", "old-file"),
+    )
+    text = "this discovery is read-only: services cannot be registered with it"
+    expected = tuple(
+        Rejection((Problem((), text),), service=stem) for stem in ("app-file", "old-file")
+    )
+    with Rig(tmp_path, "discovery", source) as rig:
+        assert rig.ready().validate(snapshot).rejections == expected
+        found = applied(rig, snapshot)
+        assert (found.kind, found.rejections) == ("applied", expected)
+        stated = rig.registrations()
+        assert {(key, one.registered, one.reason) for key, one in stated.items()} == {
+            (("app", 80), False, text),
+            (("old", 80), False, text),
+        }
+        assert applied(rig, world.snapshot((Watch("web"),))).rejections == ()
+        assert rig.stop() == 0
+        assert calls(rig) == ["apply None", "connect", "start web", "disconnect"]

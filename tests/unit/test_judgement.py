@@ -151,3 +151,17 @@ def test_errors_and_warnings_of_one_content_are_kept_apart(state):
     entries = dict(state.ledger)
     assert (entries[WEB].problems, entries[WEB].warnings) == ((TAKEN,), (ODD,))
     assert (entries[OWN].passed, entries[OWN].warnings) == (True, (ODD,))
+
+
+def test_what_a_discovery_says_of_services_is_news_and_not_held_against_itself(state):
+    name = ("discovery", "files")
+    snapshot = plan(state)[name].snapshot
+    about = Rejection((ODD,), service="app")
+    assert state.judge(name, snapshot, says(about))
+    assert not state.judge(name, snapshot, says(about))
+    assert name not in rejected(state)
+    assert state.judge(name, snapshot, says())
+    assert state.judge(name, snapshot, says(about, Rejection((TAKEN,))))
+    assert rejected(state)[name] == (TAKEN,)
+    state.configure(state.config, 1.0)  # a file that was removed may be back
+    assert state.judge(name, snapshot, says(about, Rejection((TAKEN,))))

@@ -234,6 +234,14 @@ def test_a_snapshot_survives_its_journey(state):
         assert unpack(payload) == wanted.snapshot
 
 
+def test_a_discovery_is_told_which_files_report_to_it(state):
+    other = msgspec.structs.replace(APP, name="other", discovery=("dns", "files"), file="o.yaml")
+    dns = msgspec.structs.replace(FILES, name="dns", plugin="dns")
+    config = configured(discovery={"files": FILES, "dns": dns}, services={"b": APP, "a": other})
+    state.configure(config, 1.0)
+    wanted = plan(state)
+    assert wanted["discovery", "files"].snapshot.reporters == ("a", "b")
+    assert wanted["discovery", "dns"].snapshot.reporters == ("a",)
 def settled(state, now, *passing, metadata=None):
     """What the discovery is told, up and down, after both ports' checks said so."""
     for port, passes in zip((80, 81), passing, strict=False):

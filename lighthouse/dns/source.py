@@ -1,0 +1,194 @@
+"""The clusters that are followed through DNS: when each is asked for, and what is reported.
+
+All decisions are taken in the thread that calls; only the questions themselves are asked in
+the background.
+"""
+
+import concurrent.futures
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from lighthouse.discovery import OnConnection, OnReading
+from lighthouse.dns.answer import Unanswered
+from lighthouse.dns.background import Background
+from lighthouse.dns.lookup import Found, look_up
+from lighthouse.dns.nameserver import RESOLV_CONF, Nameservers
+from lighthouse.dns.resolver import Resolver
+from lighthouse.dns.settings import Settings, query
+from lighthouse.dns.standing import Pace, Standing
+from lighthouse.dns.summary import summary
+
+SCOUT: Final = 1.0
+"""Seconds after which one cluster is asked for again while nobody answers for any."""
+
+CATCH_UP: Final = 1.0
+"""Seconds within which all that failed is asked for again once an answer has come."""
+
+MOST_TOLD: Final = 20
+"""Clusters whose errors are in the log at the same time; a status counts all of them."""
+
+logger: Final = logging.getLogger(__name__)
+
+Lookup = concurrent.futures.Future[Found]
+
+
+class Source:
+    """Readings are reported from within the calls made here."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_reading: OnReading,
+        on_connection: OnConnection,
+        resolv_conf: str = RESOLV_CONF,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings: Final = settings
+        self._on_reading: Final = on_reading
+        self._on_connection: Final = on_connection
+        self._chance: Final = chance
+        self._pace: Final = Pace(settings.min_interval, settings.max_interval)
+        self._nameservers: Final = Nameservers(settings.servers(), resolv_conf)
+        self._resolver: Final = Resolver(self._nameservers, settings.timeout, settings.attempts)
+        self._background: Final[Background[Found]] = Background()
+        self._standings: Final[dict[str, Standing]] = {}
+        self._lookups: Final[dict[str, Lookup]] = {}
+        self._clusters: Final[dict[Lookup, str]] = {}
+        self._state: str | None = None
+        self._told: Final[set[str]] = set()  # clusters whose error is in the log
+        self._scout_at = 0.0
+
+    def open(self) -> None:
+        self._background.start()
+
+    def close(self) -> None:
+        self._standings.clear()
+        self._lookups.clear()
+        self._clusters.clear()
+        self._background.close()
+
+    def fileno(self) -> int:
+        return self._background.fileno()
+
+    def watch(self, cluster: str) -> None:
+        """Ask for a cluster now, and again whenever its records expire.
+
+        Raises ``ValueError`` if the settings lead to no name for it.
+        """
+        wanted = query(self._settings, cluster)
+        if cluster not in self._standings:
+            self._standings[cluster] = Standing(wanted, self._pace, time.monotonic())
+        self._begin(cluster)
+
+    def unwatch(self, cluster: str) -> None:
+        """Report nothing more about a cluster."""
+        self._standings.pop(cluster, None)
+        self._told.discard(cluster)
+        self._abandon(cluster)
+        self._state_connection()
+
+    def wake(self) -> None:
+        """Take the answers that have come, and ask for what is due."""
+        broken: BaseException | None = None
+        while (lookup := self._background.next()) is not None:
+            cluster = self._clusters.pop(lookup, None)
+            if cluster is None:
+                continue
+            del self._lookups[cluster]
+            broken = self._take(cluster, lookup) or broken
+        self._state_connection()
+        now = time.monotonic()
+        for cluster in self._due(now):
+            self._begin(cluster)
+        if broken is not None:
+            raise broken
+
+    def wake_after(self) -> float | None:
+        waiting = [s.due for name, s in self._standings.items() if name not in self._lookups]
+        if not waiting:
+            return None
+        due = min(waiting)
+        if self._scouts():
+            due = min(due, self._scout_at)
+        return max(0.0, due - time.monotonic())
+
+    def status(self) -> dict[str, Any]:
+        tally = self._resolver.tally
+        return {
+            "nameservers": [str(server) for server in self._nameservers.all()],
+            "queries": tally.queries,
+            "failures": tally.failures,
+            **summary(self._standings, time.monotonic(), time.time()),
+        }
+
+    def _begin(self, cluster: str) -> None:
+        """Ask afresh; an answer to an earlier question is not waited for."""
+        self._abandon(cluster)
+        lookup = self._background.run(look_up(self._resolver, self._standings[cluster].query))
+        self._lookups[cluster] = lookup
+        self._clusters[lookup] = cluster
+
+    def _abandon(self, cluster: str) -> None:
+        lookup = self._lookups.pop(cluster, None)
+        if lookup is not None:
+            self._clusters.pop(lookup, None)
+            lookup.cancel()
+
+    def _take(self, cluster: str, lookup: Lookup) -> BaseException | None:
+        """Take one lookup's result; what it raised beyond an expected error."""
+        standing, now = self._standings[cluster], time.monotonic()
+        failed = standing.failing
+        fault = lookup.exception()
+        if fault is not None:
+            standing.fail(str(fault) or repr(fault), now, self._chance())
+            self._scout_at = now + SCOUT
+        else:
+            reading = standing.take(lookup.result(), now, self._chance())
+            if reading is not None:
+                self._on_reading(cluster, reading)
+            if failed or self._state == "suspended":
+                self._catch_up(now)
+        self._tell(cluster, standing)
+        return None if isinstance(fault, Unanswered) else fault
+
+    def _catch_up(self, now: float) -> None:
+        """Somebody answers again: the others that failed need not wait any longer."""
+        for standing in self._standings.values():
+            if standing.failing:
+                standing.due = min(standing.due, now + CATCH_UP * self._chance())
+
+    def _due(self, now: float) -> list[str]:
+        waiting = [name for name in self._standings if name not in self._lookups]
+        due = [name for name in waiting if self._standings[name].due <= now]
+        if due or not self._scouts() or now < self._scout_at:
+            return due
+        return [min(waiting, key=lambda name: self._standings[name].due)]
+
+    def _scouts(self) -> bool:
+        """Whether one cluster is to be asked for early, to learn that the source is back."""
+        return self._state == "suspended" and bool(self._standings) and not self._lookups
+
+    def _state_connection(self) -> None:
+        """Report it where nobody answers for any cluster, or somebody does again."""
+        standings = self._standings.values()
+        state, reason = None, ""
+        if any(standing.asked and not standing.failing for standing in standings):
+            state = "connected"
+        elif standings and all(standing.failing for standing in standings):
+            state, reason = "suspended", next(iter(standings)).error
+        if state is not None and state != self._state:
+            self._state = state
+            self._on_connection("connected" if state == "connected" else "suspended", reason)
+
+    def _tell(self, cluster: str, standing: Standing) -> None:
+        """Log an error when it appears and when it is over, of some clusters if many have one."""
+        if not standing.error:
+            if cluster in self._told:
+                self._told.discard(cluster)
+                logger.info("%s: answered again", cluster)
+        elif cluster not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(cluster)
+            logger.warning("%s: %s; what is known stays", cluster, standing.error)

@@ -1,0 +1,39 @@
+"""What operators see of the clusters in a worker's status, bounded however many there are."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lighthouse.dns.standing import Standing
+from lighthouse.printable import one_line
+
+SHOWN: Final = 10
+"""Clusters that are shown one by one; those with errors come first."""
+
+_REASON: Final = 160
+_NAME: Final = 80
+
+
+def summary(standings: Mapping[str, Standing], now: float, wall: float) -> dict[str, Any]:
+    """``now`` and ``wall`` are the same moment on the monotonic and on the wall clock."""
+    readings = [s.reading for s in standings.values() if s.reading is not None]
+    ranked = sorted(standings, key=lambda name: (not standings[name].error, name))
+    wrong = [name for name in ranked if standings[name].error]
+    return {
+        "clusters": len(standings),
+        "failing": len(wrong),
+        "nodes": sum(len(reading.nodes) for reading in readings),
+        "refused": sum(len(reading.refused) for reading in readings),
+        "errors": {n: one_line(standings[n].error, _REASON) for n in wrong[:SHOWN]},
+        "asked": {n: _one(standings[n], wall - now) for n in ranked[:SHOWN]},
+    }
+
+
+def _one(standing: Standing, to_wall: float) -> dict[str, Any]:
+    reading, at = standing.reading, standing.answered_at
+    return {
+        "name": one_line(standing.query.name, _NAME),
+        "last_answer": None if at is None else round(at + to_wall, 3),
+        "nodes": None if reading is None else len(reading.nodes),
+        "ttl": standing.ttl,
+        "next_query": round(standing.due + to_wall, 3),
+    }

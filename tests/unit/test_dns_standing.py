@@ -1,0 +1,133 @@
+"""What is believed of one cluster, and when it is asked for again."""
+
+from typing import Any
+
+import pytest
+
+from lighthouse.dns.answer import Service
+from lighthouse.dns.lookup import Found, Place
+from lighthouse.dns.settings import Query
+from lighthouse.dns.standing import Pace, Standing
+
+QUERY = Query("_web._tcp.x", True, 0, "any")
+A, B = Service(0, 1, 80, "a"), Service(0, 1, 80, "b")
+NOTHING = Found(10, missing="NXDOMAIN for _web._tcp.x")
+FAILED = Place(error="SERVFAIL")
+GONE = Place(ttl=10, missing="NXDOMAIN for b")
+
+
+def found(ttl: int = 10, **targets: Place) -> Found:
+    chosen = tuple(service for service in (A, B) if service.target in targets)
+    return Found(ttl, services=chosen, targets=targets)
+
+
+def at(address: str) -> Place:
+    return Place((address,), 10)
+
+
+@pytest.fixture
+def standing() -> Standing:
+    return Standing(QUERY, Pace(5, 60), 0.0)
+
+
+def nodes(reading: Any) -> list[str] | None:
+    return None if reading is None else [node.ip for node in reading.nodes]
+
+
+@pytest.mark.parametrize(
+    ("ttl", "due"), [(0, (5, 5.5)), (10, (10, 11)), (60, (60, 66)), (86400, (60, 66))]
+)
+def test_the_next_query_comes_when_the_ttl_ends(
+    standing: Standing, ttl: int, due: tuple[float, float]
+) -> None:
+    for chance, expected in zip((0.0, 1.0), due, strict=True):
+        standing.take(found(ttl, a=at("10.0.0.1")), 100.0, chance)
+        assert standing.due == pytest.approx(100 + expected)
+
+
+def test_failures_are_retried_ever_more_slowly_for_ever(standing: Standing) -> None:
+    standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)
+    waits = []
+    for _ in range(2000):
+        standing.fail("silent", 0.0, 0.0)
+        waits.append(standing.due)
+    assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
+    assert waits[-1] == 60
+    assert (standing.failing, standing.error) == (True, "silent")
+    assert nodes(standing.reading) == ["10.0.0.1"]
+    standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)
+    assert (standing.failing, standing.error, standing.due) == (False, "", 10)
+
+
+def test_nothing_is_believed_when_it_is_confirmed_or_said_again_later(standing: Standing) -> None:
+    assert nodes(standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)) == ["10.0.0.1"]
+    assert standing.take(NOTHING, 10.0, 0.0) is None
+    assert standing.take(NOTHING, 14.9, 0.0) is None  # asked for too early to count
+    assert standing.due == pytest.approx(24.9)
+    assert nodes(standing.take(NOTHING, 15.0, 0.0)) == []
+    assert nodes(standing.take(NOTHING, 16.0, 0.0)) == []
+    fresh = Standing(QUERY, Pace(5, 60), 0.0)
+    assert fresh.take(NOTHING, 0.0, 0.0) is None
+    confirmed = Found(10, missing="NXDOMAIN", confirmed=True)
+    assert nodes(fresh.take(confirmed, 0.1, 0.0)) == []
+
+
+def test_a_doubt_ends_with_the_next_records(standing: Standing) -> None:
+    for moment in (0.0, 20.0, 40.0):
+        assert nodes(standing.take(found(a=at("10.0.0.1")), moment, 0.0)) == ["10.0.0.1"]
+        assert standing.take(NOTHING, moment + 10, 0.0) is None
+
+
+def test_an_error_between_two_negative_answers_ends_no_doubt(standing: Standing) -> None:
+    standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)
+    standing.take(NOTHING, 10.0, 0.0)
+    standing.fail("silent", 15.0, 0.0)
+    assert nodes(standing.take(NOTHING, 20.0, 0.0)) == []
+
+
+def test_a_target_that_fails_keeps_its_addresses_and_one_that_is_gone_loses_them(
+    standing: Standing,
+) -> None:
+    standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
+    reading = standing.take(found(a=at("10.0.0.9"), b=FAILED), 10.0, 0.0)
+    assert nodes(reading) == ["10.0.0.9", "10.0.0.2"]
+    assert (standing.error, standing.failing, standing.due) == ("SERVFAIL", False, 11)
+    assert nodes(standing.take(found(a=at("10.0.0.9"), b=GONE), 20.0, 0.0)) == [
+        "10.0.0.9",
+        "10.0.0.2",
+    ]
+    reading = standing.take(found(a=at("10.0.0.9"), b=GONE), 30.0, 0.0)
+    assert nodes(reading) == ["10.0.0.9"]
+    assert reading is not None
+    assert [(r.record, r.reason) for r in reading.refused] == [("b:80", "NXDOMAIN for b")]
+
+
+def test_a_failing_target_never_makes_the_cluster_slower_than_its_ttl(standing: Standing) -> None:
+    standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
+    for _ in range(10):
+        standing.take(found(a=at("10.0.0.1"), b=FAILED), 0.0, 1.0)
+    assert standing.due == 10
+
+
+def test_a_first_reading_waits_for_open_targets_three_times(standing: Standing) -> None:
+    answer = found(a=at("10.0.0.1"), b=FAILED)
+    assert standing.take(answer, 0.0, 0.0) is None
+    assert standing.take(answer, 1.0, 0.0) is None
+    reading = standing.take(answer, 3.0, 0.0)
+    assert nodes(reading) == ["10.0.0.1"]
+    assert reading is not None
+    assert [refusal.record for refusal in reading.refused] == ["b:80"]
+
+
+def test_that_all_targets_fail_is_never_an_empty_cluster(standing: Standing) -> None:
+    for moment in range(10):
+        assert standing.take(found(a=FAILED, b=FAILED), moment * 10.0, 0.0) is None
+    gone = Place(ttl=10, missing="NXDOMAIN for a", confirmed=True)
+    assert standing.take(found(a=gone, b=FAILED), 100.0, 0.0) is None
+    assert nodes(standing.take(found(a=gone, b=gone), 110.0, 0.0)) == []
+
+
+def test_what_was_known_of_a_target_is_forgotten_with_its_record(standing: Standing) -> None:
+    standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
+    standing.take(found(a=at("10.0.0.1")), 10.0, 0.0)
+    assert nodes(standing.take(found(a=at("10.0.0.1"), b=FAILED), 20.0, 0.0)) == ["10.0.0.1"]
