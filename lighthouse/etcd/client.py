@@ -12,7 +12,7 @@ from lighthouse.etcd.access import Access
 from lighthouse.etcd.exchange import Exchange, Stream, connect
 from lighthouse.etcd.settings import Endpoint
 from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.trouble import LeaseGone, StaleToken, TooLarge, Trouble
+from lighthouse.etcd.trouble import Away, LeaseGone, StaleToken, TooLarge, Trouble
 from lighthouse.etcd.wire import Header, Ranged
 from lighthouse.tcp.connection import Deadline
 
@@ -46,9 +46,13 @@ class Client:
     def probe(self, key: bytes) -> Header:
         """How far the cluster is, by a linearizable read of one key: so there is a quorum."""
         self._tally.add("probes")
-        return self._call(
-            "/v3/kv/range", {"key": key, "limit": 1, "keys_only": True}, Ranged
-        ).header
+        request = {"key": key, "limit": 1, "keys_only": True}
+        try:
+            return self._call("/v3/kv/range", request, Ranged).header
+        except Away as fault:
+            if not isinstance(fault.__cause__, TimeoutError):
+                raise
+            raise Away(self._silence()) from fault
 
     def pages(self, prefix: bytes, keys_only: bool = False) -> Iterator[Ranged]:
         """All keys below a prefix as they were at the first page's revision, in order."""

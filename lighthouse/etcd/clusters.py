@@ -59,8 +59,11 @@ class Clusters:
             kvs += page.kvs
         with self._lock:
             self._table.load(kvs, revision)
-            for cluster in sorted(self._watched):
-                self._on_reading(cluster, self._table.reading(cluster))
+            watched = sorted(self._watched)
+        for cluster in watched:
+            with self._lock:
+                if cluster in self._watched:
+                    self._on_reading(cluster, self._table.reading(cluster))
 
     def apply(self, events: Iterable[Event], revision: int | None) -> None:
         """Take events, and report; all up to ``revision`` is known then, if one is given."""

@@ -6,6 +6,7 @@ client offers is needed for the watch: to write into a request whose answer is b
 
 import http.client
 import io
+import ssl
 import time
 from typing import Any, Final, cast
 
@@ -209,7 +210,13 @@ class _Reader(io.RawIOBase):
 def connect(endpoint: Endpoint, contexts: Contexts, deadline: Deadline) -> Connection:
     """A connection, with TLS where the endpoint says so; raises ``OSError``."""
     bounded = Deadline(min(_CONNECTING, deadline.left()))
-    return Connection.open(endpoint.host, endpoint.port, contexts, bounded)
+    try:
+        return Connection.open(endpoint.host, endpoint.port, contexts, bounded)
+    except (ConnectionResetError, ssl.SSLEOFError) as error:
+        if not endpoint.secure:
+            raise
+        what = "it ended the connection instead of speaking TLS; does it speak plain http?"
+        raise ConnectionError(what) from error
 
 
 def _chunk(message: bytes) -> bytes:

@@ -112,7 +112,7 @@ class Follower:
         stream = client.watch(self._prefix, self._clusters.revision + 1)
         session = Session(client.endpoint, stream)
         try:
-            while True:
+            while not self._over.is_set():
                 lines = stream.messages()
                 if not lines:
                     raise session.fault or Away("it ended the watch")

@@ -26,7 +26,7 @@ from lighthouse.discovery import Reading
 from lighthouse.etcd.discovery import EtcdDiscovery
 from lighthouse.node import Node
 from lighthouse.service import Service
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 from tests.waiting import eventually
 
 ETCD: Final = shutil.which("etcd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -321,23 +321,30 @@ class Relay:
         self.silent = False
         self.swallowed = 0
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
+        self.port = free_port()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._begin(self._accept)
+        self.mend()
 
     @property
     def endpoints(self) -> list[str]:
         return [f"http://127.0.0.1:{self.port}"]
 
+    def mend(self) -> None:
+        """Take connections."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._begin(self._accept)
+
     def close(self) -> None:
+        """Cut all connections, and take none any more."""
         for sock in [self._listener, *self._sockets]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
         for thread in self._threads:
             thread.join(5)
+        self._sockets.clear()
+        self._threads.clear()
 
     def _begin(self, target: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -361,3 +368,13 @@ class Relay:
                 elif not self.silent:
                     sink.sendall(data)
             sink.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def relaying(etcd: Etcd) -> Iterator[Relay]:
+    """A relay to the only member."""
+    relay = Relay(etcd.members[0].client_port)
+    try:
+        yield relay
+    finally:
+        relay.close()
