@@ -184,4 +184,4 @@ class Client:
         try:
             yield
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise trouble.of_connection(error, self.endpoint.host) from error
+            raise trouble.of_connection(error, self.endpoint) from error

@@ -119,7 +119,7 @@ class Follower:
                 for line in lines:
                     self._take(session, line, on_up, on_events)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise session.fault or trouble.of_connection(error, client.endpoint.host) from error
+            raise session.fault or trouble.of_connection(error, client.endpoint) from error
         finally:
             stream.close()
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.etcd.settings import Endpoint
 from lighthouse.printable import one_line
 from lighthouse.tcp.connection import said
 
@@ -69,8 +70,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 _STALE: Final = ("invalid auth token", "auth store is old", "user name is empty")
+_CERTIFICATE: Final = "if it wants a client certificate, give tls.cert_file and tls.key_file"
+_ENDED: Final = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
 _TLS_HINTS: Final = (
-    ("CERTIFICATE_REQUIRED", "it wants a client certificate: give tls.cert_file and key_file"),
+    ("CERTIFICATE_REQUIRED", _CERTIFICATE),
     ("BAD_CERTIFICATE", "it refuses the client certificate: look at tls.cert_file"),
     ("UNKNOWN_CA", "it does not know the authority of tls.cert_file"),
     ("WRONG_VERSION_NUMBER", "it seems to speak plain http"),
@@ -78,8 +81,11 @@ _TLS_HINTS: Final = (
 )
 
 
-def of_connection(error: Exception, host: str) -> Trouble:
+def of_connection(error: Exception, endpoint: Endpoint) -> Trouble:
     """What an error of the connection, or of what came over it, means."""
+    host = endpoint.host
+    if endpoint.secure and isinstance(error, _ENDED):
+        return Away(f"it ended the TLS connection unasked; {_CERTIFICATE}")
     if isinstance(error, socket.gaierror):
         return _slow(f"no address for {host}: {said(error)}")
     if isinstance(error, ssl.SSLCertVerificationError):

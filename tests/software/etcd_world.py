@@ -106,10 +106,11 @@ class Etcd:
         return [member.url for member in self.members]
 
     def start(self, *members: Member) -> None:
-        """Start these members, or all, and wait until a read is answered by a majority."""
+        """Start what does not run of these members, or of all; a majority answers then."""
         peers = ",".join(f"{member.name}={member.peer_url}" for member in self.members)
         for member in members or self.members:
-            member.start(peers)
+            if not member.running:
+                member.start(peers)
         self.ready()
 
     def ready(self) -> None:
@@ -140,9 +141,9 @@ class Etcd:
             context = ssl._create_unverified_context()
             if (self.root / "client.pem").exists():
                 context.load_cert_chain(self.root / "client.pem")
-            kind: Any = http.client.HTTPSConnection(*address, timeout=5, context=context)
+            kind: Any = http.client.HTTPSConnection(*address, timeout=2, context=context)
         else:
-            kind = http.client.HTTPConnection(*address, timeout=5)
+            kind = http.client.HTTPConnection(*address, timeout=2)
         try:
             if request is None:
                 kind.request("GET", target)

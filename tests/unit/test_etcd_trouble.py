@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from lighthouse.etcd import trouble
+from lighthouse.etcd.settings import Endpoint
 from lighthouse.etcd.trouble import (
     Away,
     Behind,
@@ -74,18 +75,26 @@ def tls(reason: str) -> ssl.SSLError:
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused", False),
         (TimeoutError("timed out"), "timed out", False),
         (socket.gaierror(-2, "Name or service not known"), "no address for etcd-1", True),
-        (http.client.RemoteDisconnected("gone"), "without an answer", False),
+        (http.client.RemoteDisconnected("gone"), "if it wants a client certificate", False),
+        (ConnectionResetError(104, "reset"), "if it wants a client certificate", False),
         (http.client.IncompleteRead(b"x"), "middle of an answer", False),
         (http.client.BadStatusLine("SSH-2.0"), "client port?", True),
         (FileNotFoundError(2, "No such file", "/ca.pem"), "/ca.pem: No such file", True),
         (tls("WRONG_VERSION_NUMBER"), "plain http", True),
-        (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "wants a client", True),
+        (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "client certificate", True),
     ],
 )
 def test_a_connection(error: Exception, told: str, patient: bool) -> None:
-    found = trouble.of_connection(error, "etcd-1")
+    found = trouble.of_connection(error, Endpoint(True, "etcd-1", 2379))
     assert told in str(found)
     assert found.patient is patient
+
+
+def test_a_plain_connection_that_is_ended() -> None:
+    plain = Endpoint(False, "etcd-1", 2379)
+    found = trouble.of_connection(http.client.RemoteDisconnected("gone"), plain)
+    assert "https in place of http?" in str(found)
+    assert str(trouble.of_connection(ConnectionResetError(104, "reset"), plain)) == "reset"
 
 
 @pytest.mark.parametrize(
