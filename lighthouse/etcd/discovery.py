@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from lighthouse import hookimpl
@@ -18,7 +18,7 @@ from lighthouse.etcd.link import Link, Session
 from lighthouse.etcd.registrations import Registrations
 from lighthouse.etcd.settings import Settings, endpoint
 from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.trouble import LeaseGone, Trouble
+from lighthouse.etcd.trouble import Away, LeaseGone, Trouble
 from lighthouse.node import Node, is_cluster_name
 from lighthouse.owner import owner
 from lighthouse.record import decode, owner_of
@@ -118,19 +118,18 @@ class EtcdDiscovery(Discovery):
 
     def refresh(self, cluster: str) -> None:
         parts = self._connected()
-        parts.clusters.refresh(self._at(parts), cluster)
+        with self._client_of(parts) as client:
+            parts.clusters.refresh(client, cluster)
 
     def report_up(self, service: Service) -> None:
         parts = self._connected()
-        try:
-            parts.registrations.up(self._at(parts), service)
-        except LeaseGone:
-            parts.keeper.woken()
-            raise
+        with self._client_of(parts) as client:
+            parts.registrations.up(client, service)
 
     def report_down(self, service: Service) -> None:
         parts = self._connected()
-        parts.registrations.down(self._at(parts), service)
+        with self._client_of(parts) as client:
+            parts.registrations.down(client, service)
 
     def status(self) -> Mapping[str, Any]:
         parts = self._parts
@@ -149,6 +148,20 @@ class EtcdDiscovery(Discovery):
         if self._parts is None:
             raise ConnectionError("not connected")
         return self._parts
+
+    @contextlib.contextmanager
+    def _client_of(self, parts: _Parts) -> Iterator[Client]:
+        """A client for a few calls; what they find out is of use to the threads too."""
+        client = self._at(parts)
+        try:
+            yield client
+        except LeaseGone:
+            parts.keeper.woken()
+            raise
+        except Away as fault:
+            if self._session is not None:
+                self._session.fail(fault)
+            raise
 
     def _at(self, parts: _Parts) -> Client:
         """A client of the worker's own thread for the session that is up; raises ``Away``."""

@@ -315,11 +315,16 @@ def following(etcd: Etcd, path: str, *clusters: str, **config: Any) -> Iterator[
 
 
 class Relay:
-    """A port that leads to a member; it can swallow what the member says, or fall silent."""
+    """A port that leads to a member; it can swallow events, or fall silent.
+
+    ``mute_watches`` silences only the watches that there are, and nothing that comes later.
+    """
 
     def __init__(self, target: int) -> None:
         self.swallow = False
         self.silent = False
+        self._watches: list[socket.socket] = []
+        self._muted: list[socket.socket] = []
         self.swallowed = 0
         self._target = target
         self.port = free_port()
@@ -330,6 +335,11 @@ class Relay:
     @property
     def endpoints(self) -> list[str]:
         return [f"http://127.0.0.1:{self.port}"]
+
+    def mute_watches(self) -> int:
+        """How many there are."""
+        self._muted += self._watches
+        return len(self._watches)
 
     def mend(self) -> None:
         """Take connections."""
@@ -364,6 +374,10 @@ class Relay:
     def _pass(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if not back and data.startswith(b"POST /v3/watch"):
+                    self._watches.append(sink)
+                if source in self._muted:
+                    continue
                 if back and self.swallow and b'"events"' in data:
                     self.swallowed += 1
                 elif not self.silent:

@@ -304,6 +304,18 @@ def test_a_black_hole_is_noticed_and_survived(etcd: Etcd, path: str) -> None:
         world.discovery.report_down(service())
 
 
+def test_a_watch_that_is_deaf_while_all_else_is_well(etcd: Etcd, path: str) -> None:
+    with relaying(etcd) as relay, following(etcd, path, endpoints=relay.endpoints) as world:
+        world.until_state("connected")
+        reads = world.status["reads"]
+        assert relay.mute_watches() == 1
+        etcd.put(f"{path}/web/a", record(1))
+        world.until_ports(1)
+        assert world.status["reconnects"] == 1
+        assert world.status["reads"] == reads
+        assert {state for state, _ in world.states} == {"connected"}
+
+
 def test_the_other_endpoint_takes_over(etcd: Etcd, path: str) -> None:
     with relaying(etcd) as one, relaying(etcd) as other:
         endpoints = [*one.endpoints, *other.endpoints]
