@@ -116,7 +116,15 @@ def test_a_user_with_the_right_password(guarded: Etcd, password: Path) -> None:
         world.until_ports(1)
         world.discovery.report_up(service())
         world.until_ports(1, 80)
-        # Tokens are gone with a restart, and after two seconds without use.
+        # A changed password ends all tokens of the user, though it be the same again.
+        change = {"name": "writer", "password": "its password"}
+        guarded.ask("/v3/auth/user/changepw", change)
+        world.discovery.report_up(service(weight=2))
+        world.until(lambda: 2 in [node.weight for node in world.readings["web"].nodes])
+        probes = world.status["probes"]
+        world.until(lambda: world.status["probes"] > probes)
+        assert world.status["reconnects"] == 0
+        # So does a restart.
         guarded.kill()
         world.until_state("suspended")
         guarded.members[0].start(f"m0={guarded.members[0].peer_url}")

@@ -40,9 +40,12 @@ def path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def world(etcd: Etcd, path: str) -> Iterator[World]:
-    """One node of another host, and one of this host that is registered."""
+    """One node of another host, and one of this host that is registered.
+
+    The lease is long, so that keeping it alive is not what finds a fault.
+    """
     etcd.put(f"{path}/web/a", record(1))
-    with following(etcd, path) as found:
+    with following(etcd, path, lease_ttl=300) as found:
         found.discovery.report_up(service())
         found.until_ports(1, 80)
         found.until_state("connected")
