@@ -11,7 +11,7 @@ import time
 from typing import Any, Final, cast
 
 from lighthouse.etcd.settings import Endpoint
-from lighthouse.etcd.trouble import TooLarge
+from lighthouse.etcd.trouble import Away, TooLarge
 from lighthouse.http.client import Client
 from lighthouse.tcp.connection import Connection, Deadline
 from lighthouse.tcp.tls import Contexts
@@ -138,8 +138,8 @@ class Stream:
     def messages(self) -> list[bytes]:
         """The next lines, at least one; none at the end of the stream.
 
-        Raises ``TimeoutError`` after a silence that means something, ``OSError`` or
-        ``HTTPException`` for a connection that failed.
+        Raises ``Away`` after a silence that means something, ``OSError`` or ``HTTPException``
+        for a connection that failed.
         """
         assert self._response is not None
         while True:
@@ -178,7 +178,7 @@ class Stream:
             self._asked_at = now
             self._write(_chunk(self._beat))
         elif now - self._asked_at >= SILENCE:
-            raise TimeoutError("the watch gives no sign of life")
+            raise Away("its watch gives no sign of life")
 
     def _write(self, data: bytes) -> None:
         self._connection.renew(Deadline(_CONNECTING))
