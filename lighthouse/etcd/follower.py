@@ -30,6 +30,9 @@ logger: Final = logging.getLogger(__name__)
 SPREAD: Final = 2.0
 """Seconds over which a fleet spreads its reads after a compaction, which comes for all."""
 
+FLAPPING: Final = 0.25
+"""Seconds to wait after a session that ended as soon as it had begun."""
+
 OnUp = Callable[[], None]
 OnEvents = Callable[[tuple[Event, ...]], None]
 
@@ -98,7 +101,7 @@ class Follower:
         delay = self._endpoints.failed(fault)
         if self._endpoints.exhausted:
             self._link.suspend(self._endpoints.reason())
-        return delay
+        return delay if session is None else max(delay, FLAPPING)
 
     def _follow(self, client: Client, on_up: OnUp, on_events: OnEvents) -> None:
         header = client.probe(self._prefix)
