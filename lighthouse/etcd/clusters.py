@@ -4,7 +4,7 @@ Readings are reported under the lock, so that the last one reported is the newes
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from lighthouse.discovery import OnReading
@@ -88,11 +88,12 @@ class Clusters:
             with self._lock:
                 self._table.end(journal)
 
-    def audit(self, client: Client, settled: float) -> bool:
+    def audit(self, client: Client, settled: float, meanwhile: Callable[[], None]) -> bool:
         """Whether all that etcd holds is known, values left aside: a change shows in its key.
 
         What differs is looked at once more after ``settled`` seconds, for it may have been on
         its way. If nothing differs, all up to the revision of the read is known to be known.
+        ``meanwhile`` is called after each page.
         """
         with self._lock:
             journal = self._table.begin()
@@ -102,6 +103,7 @@ class Clusters:
             for page in client.pages(self._prefix, keys_only=True):
                 revision = revision or page.header.revision
                 found.update((kv.key, kv.mod_revision) for kv in page.kvs)
+                meanwhile()
             self._tally.add("audits")
             if self._differs(found, journal):
                 threading.Event().wait(settled)

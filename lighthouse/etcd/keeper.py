@@ -77,7 +77,7 @@ class Keeper:
         while not self._over:
             self._wakeup.wait(self._pause())
             self._wakeup.clear()
-            session = self._link.session
+            session = self._usable()
             if session is None or self._over:
                 continue
             try:
@@ -90,8 +90,13 @@ class Keeper:
                 session.fail(Trouble("unexpected failure beside the watch"))
         self._close()
 
+    def _usable(self) -> Session | None:
+        """The session, unless it is ending; the next one wakes this thread."""
+        session = self._link.session
+        return session if session is not None and session.fault is None else None
+
     def _pause(self) -> float:
-        if self._link.session is None:
+        if self._usable() is None:
             return PROBE
         due = min(self._probe_at, self._audit_at, self._beat_at)
         return max(0.0, due - time.monotonic())
@@ -99,19 +104,16 @@ class Keeper:
     def _turn(self, session: Session) -> None:
         """Do what is due; raises ``Trouble`` if the endpoint is of no use any more."""
         client = self._at(session)
-        now = time.monotonic()
-        if now >= self._beat_at:
-            self._beat_at = now + self._registrations.rhythm
-            self._keep(client)
-            self._link.announce(self._hint())
+        self._beat(client)
         if self._noticed:
             self._restore(client)
+        now = time.monotonic()
         if now >= self._probe_at:
             self._probe_at = now + PROBE
             session.mark(client.probe(self._prefix).revision)
         if now >= self._audit_at:
             self._audit_at = self._next_audit()
-            if not self._clusters.audit(client, SETTLED):
+            if not self._clusters.audit(client, SETTLED, lambda: self._beat(client)):
                 self._tally.add("repaired")
                 raise Behind("an audit found changes that the watch never told")
 
@@ -126,11 +128,17 @@ class Keeper:
             self._noticed.extend(self._registrations.keys)
         return self._client
 
-    def _keep(self, client: Client) -> None:
+    def _beat(self, client: Client) -> None:
+        """Keep the lease alive if that is due, and say what became of it."""
+        now = time.monotonic()
+        if now < self._beat_at:
+            return
+        self._beat_at = now + self._registrations.rhythm
         try:
             self._registrations.keep_alive(client)
         except LeaseGone as gone:
             self._lost(gone)
+        self._link.announce(self._hint())
 
     def _restore(self, client: Client) -> None:
         keys = {self._noticed.popleft() for _ in range(len(self._noticed))}
