@@ -41,6 +41,7 @@ setup(
         "rabbitmq": ["amqp>=5.3"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "dns": ["dnspython>=2.6"],
+        "etcd": [],  # needs nothing beyond the standard library
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -65,6 +66,7 @@ setup(
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",
             "dns = lighthouse.dns.discovery",
+            "etcd = lighthouse.etcd.discovery",
         ],
         "lighthouse.checks": [
             "http = lighthouse.http.check",

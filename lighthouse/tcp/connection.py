@@ -4,6 +4,7 @@ A socket's own timeout starts anew with every call, so that a server which sends
 and then holds its client for ever. Here every call gets what is left of the total.
 """
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -38,7 +39,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._socket: Final = sock
-        self._deadline: Final = deadline
+        self._deadline = deadline
 
     @classmethod
     def open(cls, host: str, port: int, contexts: Contexts, deadline: Deadline) -> "Connection":
@@ -63,6 +64,15 @@ class Connection:
         """How many bytes came, at least one; 0 at the end."""
         self._socket.settimeout(self._deadline.left())
         return self._socket.recv_into(buffer)
+
+    def renew(self, deadline: Deadline) -> None:
+        """From now on calls have until then: for who keeps a connection for several questions."""
+        self._deadline = deadline
+
+    def interrupt(self) -> None:
+        """End, from another thread, whatever call is waiting; it finds the connection closed."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()

@@ -1,0 +1,194 @@
+"""Discovery through etcd: one watch for all clusters, one lease for all that is registered."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from lighthouse import hookimpl
+from lighthouse.discovery import Discovery, OnConnection, OnReading
+from lighthouse.etcd import settings as etcd_settings
+from lighthouse.etcd.access import Access
+from lighthouse.etcd.client import Client
+from lighthouse.etcd.clusters import Clusters
+from lighthouse.etcd.endpoints import Endpoints
+from lighthouse.etcd.follower import Follower
+from lighthouse.etcd.keeper import Keeper
+from lighthouse.etcd.link import Link, Session
+from lighthouse.etcd.registrations import Registrations
+from lighthouse.etcd.settings import Settings, endpoint
+from lighthouse.etcd.tally import Tally
+from lighthouse.etcd.trouble import Away, LeaseGone, Trouble
+from lighthouse.node import Node, is_cluster_name
+from lighthouse.owner import owner
+from lighthouse.record import decode, owner_of
+from lighthouse.service import Service
+
+FIRST: Final = 2.0
+"""Seconds that a call waits for the first session; later it fails at once if there is none."""
+
+LEAVING: Final = 1.0
+"""Seconds for what is to be said on disconnecting, and for a thread to end."""
+
+
+class _Parts:
+    """All that lives from ``connect`` to ``disconnect``."""
+
+    def __init__(self, settings: Settings, on_reading: OnReading, on_connection: OnConnection):
+        prefix = settings.prefix
+        self.tally: Final = Tally()
+        self.access: Final = Access(settings)
+        self.link: Final = Link(on_connection)
+        self.clusters: Final = Clusters(prefix, decoder(settings), on_reading, self.tally)
+        self.registrations: Final = Registrations(
+            prefix, settings.lease_ttl, owner(settings.path), self.clusters.get, self.tally
+        )
+        endpoints = Endpoints([endpoint(url) for url in settings.endpoints])
+        self._follower: Final = Follower(
+            prefix, endpoints, self.access, self.clusters, self.link, self.tally
+        )
+        self.keeper: Final = Keeper(
+            prefix,
+            settings.audit,
+            self.access,
+            self.clusters,
+            self.registrations,
+            self.link,
+            self.tally,
+        )
+        events = (self.keeper.woken, self.keeper.noticed)
+        self._threads: Final = (
+            threading.Thread(target=self._follower.run, args=events, name="watch", daemon=True),
+            threading.Thread(target=self.keeper.run, name="lease", daemon=True),
+        )
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads; one that is busy connecting is left to find out by itself."""
+        self._follower.stop()
+        self.keeper.stop()
+        self.link.close()
+        for thread in self._threads:
+            thread.join(LEAVING)
+
+
+class EtcdDiscovery(Discovery):
+    """``<path>/<cluster>/<node name>``; see docs/discovery-etcd.md."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._parts: _Parts | None = None
+        self._session: Session | None = None
+        self._client: Client | None = None
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        etcd_settings.read(config)
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        self._settings = etcd_settings.read(config)
+
+    def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
+        if self._settings is None:
+            raise RuntimeError("connect comes after apply_config")
+        self.disconnect()
+        self._parts = _Parts(self._settings, on_reading, on_connection)
+        self._parts.start()
+
+    def disconnect(self) -> None:
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        if parts.link.session is not None:
+            with contextlib.suppress(Trouble):  # else the lease expires by itself
+                parts.registrations.release(self._at(parts), LEAVING)
+        parts.stop()
+        self._close()
+
+    def start_watching(self, cluster: str) -> None:
+        if not is_cluster_name(cluster):
+            raise ValueError(f"{cluster!r} cannot be a part of a key")
+        self._connected().clusters.watch(cluster)
+
+    def stop_watching(self, cluster: str) -> None:
+        self._connected().clusters.unwatch(cluster)
+
+    def refresh(self, cluster: str) -> None:
+        parts = self._connected()
+        with self._client_of(parts) as client:
+            parts.clusters.refresh(client, cluster)
+
+    def report_up(self, service: Service) -> None:
+        parts = self._connected()
+        with self._client_of(parts) as client:
+            parts.registrations.up(client, service)
+
+    def report_down(self, service: Service) -> None:
+        parts = self._connected()
+        with self._client_of(parts) as client:
+            parts.registrations.down(client, service)
+
+    def status(self) -> Mapping[str, Any]:
+        parts = self._parts
+        if parts is None:
+            return {"connection": "not connected"}
+        session = parts.link.session
+        return {
+            "connection": parts.link.state,
+            "endpoint": "" if session is None else str(session.endpoint),
+            **parts.clusters.figures(),
+            **parts.registrations.status(),
+            **parts.tally.counts(),
+        }
+
+    def _connected(self) -> _Parts:
+        if self._parts is None:
+            raise ConnectionError("not connected")
+        return self._parts
+
+    @contextlib.contextmanager
+    def _client_of(self, parts: _Parts) -> Iterator[Client]:
+        """A client for a few calls; what they find out is of use to the threads too."""
+        client = self._at(parts)
+        try:
+            yield client
+        except LeaseGone:
+            parts.keeper.woken()
+            raise
+        except Away as fault:
+            if self._session is not None:
+                self._session.fail(fault)
+            raise
+
+    def _at(self, parts: _Parts) -> Client:
+        """A client of the worker's own thread for the session that is up; raises ``Away``."""
+        session = parts.link.need(FIRST)
+        if self._client is None or self._session is not session:
+            self._close()
+            self._session = session
+            self._client = Client(session.endpoint, parts.access, parts.tally)
+        return self._client
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client = self._session = None
+
+
+def decoder(settings: Settings) -> Callable[[bytes], Node]:
+    """How records are read: our own registrations always, others in the format that is set."""
+
+    def translated(data: bytes) -> Node:
+        if owner_of(data) is not None:
+            return decode(data)
+        return decode(data, settings.format, settings.haproxy_server_options)
+
+    return decode if settings.format == "lighthouse" else translated
+
+
+@hookimpl
+def lighthouse_discovery() -> type[Discovery]:
+    return EtcdDiscovery
