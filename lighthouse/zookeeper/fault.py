@@ -1,0 +1,62 @@
+"""What went wrong with ZooKeeper, in words that say what to do about it."""
+
+import socket
+import ssl
+
+from kazoo.exceptions import (
+    AuthFailedError,
+    KazooException,
+    NoAuthError,
+    UnimplementedError,
+)
+from kazoo.handlers.threading import KazooTimeoutError
+
+from lighthouse.printable import one_line
+
+TOO_OLD = (
+    "this ZooKeeper is older than 3.6 and has no persistent watches, which lighthouse needs; "
+    "upgrade the servers"
+)
+
+
+def refusal(error: BaseException) -> str:
+    """Why a server could not be connected to."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, LookupError):
+        return "its name cannot be resolved"
+    if isinstance(error, AuthFailedError):
+        return "it refuses the credentials of 'auth'"
+    if isinstance(error, KazooTimeoutError) or isinstance(cause, TimeoutError | socket.timeout):
+        return "no answer in time"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        why = one_line(cause.verify_message)
+        return f"its certificate is not accepted ({why}); see 'ca_file' and 'server_name' of 'tls'"
+    if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "it ends the TLS handshake: is this its secure port, and does it want 'cert_file'?"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS fails ({one_line(cause.reason or cause)}): is this its secure port?"
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(cause, ConnectionResetError) or (cause is None and "broken" in str(error)):
+        return "it hangs up: no quorum, or a port that expects TLS"
+    if isinstance(cause, OSError):
+        named = f"{cause.filename}: " if cause.filename else ""
+        return one_line(f"{named}{cause.strerror or cause}")
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def denial(error: BaseException, path: str, user: str | None) -> str:
+    """Why a request about a path failed."""
+    if isinstance(error, NoAuthError):
+        who = f"the user '{user}' of 'auth'" if user else "anybody; give credentials in 'auth'"
+        return one_line(f"{path}: its ACL does not allow this to {who}")
+    if isinstance(error, UnimplementedError):
+        return TOO_OLD
+    if isinstance(error, KazooTimeoutError):
+        return one_line(f"{path}: no answer in time")
+    if isinstance(error, KazooException):
+        said = f" ({error})" if str(error) else ""
+        return one_line(f"{path}: {type(error).__name__}{said}")
+    return one_line(f"{path}: {error}")

@@ -1,0 +1,264 @@
+"""The clusters of an ensemble, read, followed and reported.
+
+A persistent watch on each cluster names the child that changed, which costs one read, or none
+if it is deleted. After each reconnect every cluster is listed again; names that are new are
+read at once, the rest is read over, slowly. Everything here runs in the worker's loop.
+"""
+
+import functools
+import random
+import sys
+from typing import Any, Final
+
+from kazoo.exceptions import NoNodeError, UnimplementedError
+
+from lighthouse.discovery import Connection, OnConnection, OnReading
+from lighthouse.record import decode
+from lighthouse.zookeeper.agenda import Agenda
+from lighthouse.zookeeper.cluster import Cluster
+from lighthouse.zookeeper.fault import TOO_OLD, denial
+from lighthouse.zookeeper.feed import Feed
+from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.reads import GONE, Reads
+from lighthouse.zookeeper.request import RECURSIVE, AddWatch, RemoveWatches
+from lighthouse.zookeeper.root import Root
+from lighthouse.zookeeper.session import Session
+from lighthouse.zookeeper.settings import Settings
+from lighthouse.zookeeper.survey import Survey
+
+HOLD: Final = 0.001
+"""Seconds for which a deleted child may come back unnoticed: a registration that a new session
+takes over is deleted and created in one transaction, which arrives as two events."""
+
+SPREAD: Final = 0.5
+"""Seconds over which clusters are listed after a reconnect; fewer than 250 take less."""
+
+RETRY: Final = 5.0
+"""Seconds until a cluster that could not be read is tried again."""
+
+SETTLE: Final = 0.5
+"""Seconds that trouble behind a good connection may last before it is told."""
+
+_SHOWN: Final = 10
+
+
+class Source:
+    """Reads clusters through a session and reports them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: Mailbox,
+        agenda: Agenda,
+        on_reading: OnReading,
+        on_connection: OnConnection,
+    ) -> None:
+        self._settings: Final = settings
+        self._agenda: Final = agenda
+        self._on_reading: Final = on_reading
+        self._on_connection: Final = on_connection
+        self._decode: Final = functools.partial(
+            decode, written=settings.format, options=settings.haproxy_server_options
+        )
+        self.session: Final = Session(settings, mailbox, agenda)
+        self.feed: Final = Feed(mailbox, self.session.send, self)
+        self.session.on_event = self.feed.on_event
+        self.session.audience.append(self)
+        self._reads: Final = Reads(self.session, self.feed)
+        self._root: Final = Root(settings.base, self.session, agenda, self._on_root)
+        self._survey: Final = Survey(self._reads, agenda, settings.audit, self._follow)
+        self._errors: dict[str, str] = {}
+        self._orphans: set[str] = set()
+        self._too_old = False
+        self._said: tuple[str, str] | None = None
+
+    def open(self) -> None:
+        """Begin to connect."""
+        self.session.open()
+        self._survey.open()
+
+    def watch(self, name: str) -> None:
+        """Read a cluster past everything that is known, report it, and follow it."""
+        cluster = self._reads.clusters.get(name)
+        if cluster is None:
+            cluster = Cluster(name, self._settings.place(name), self._decode)
+            self._reads.clusters[name] = self.feed.followed[cluster.path] = cluster
+        cluster.full = True
+        if self.session.connected:
+            self._list(cluster)
+
+    def unwatch(self, name: str) -> None:
+        """Report nothing more about a cluster."""
+        cluster = self._reads.clusters.pop(name, None)
+        if cluster is None:
+            return
+        del self.feed.followed[cluster.path]
+        self._errors.pop(name, None)
+        self._orphans.discard(name)
+        self._reads.touched.pop(cluster, None)
+        if self.session.connected:
+            self.session.ask(RemoveWatches(cluster.path), _nothing)
+        self._tell()
+
+    def publish(self) -> None:
+        """Report what is new."""
+        touched, self._reads.touched = self._reads.touched, {}
+        for cluster in touched:
+            if cluster.whole and cluster.changed:
+                cluster.changed = False
+                self._on_reading(cluster.name, cluster.reading())
+
+    def status(self) -> dict[str, Any]:
+        counts = [cluster.counts() for cluster in self._reads.clusters.values()]
+        return {
+            "connection": ": ".join(filter(None, self._said or ("connecting",))),
+            **self.session.status(),
+            "clusters": len(counts),
+            "nodes": sum(nodes for nodes, _ in counts),
+            "refused": sum(refused for _, refused in counts),
+            "events": self.feed.events,
+            "reads": self.feed.reads,
+            "lists": self._reads.lists,
+            "read_over": self._survey.read_over,
+            "audits": self._survey.audits,
+            "audits_found": self._survey.found,
+            "errors": dict(list(self._errors.items())[:_SHOWN]),
+        }
+
+    # What became of the connection:
+
+    def connected(self, renewed: bool) -> None:
+        first = not self._reads.round
+        self._reads.round += 1
+        self._too_old = False
+        self._orphans.clear()
+        self._survey.forget()
+        self._say("connected", "")
+        self._root.connected()
+        clusters = list(self._reads.clusters.values())
+        spread = 0.0 if first else min(SPREAD, 0.002 * len(clusters))
+        for cluster in random.sample(clusters, len(clusters)):
+            cluster.begin()
+            if renewed:
+                cluster.distrust()
+            self._agenda.after(random.random() * spread, self._relist, cluster, self._reads.round)
+
+    def disconnected(self, lost: bool, reason: str) -> None:
+        self.feed.forget()
+        self._say("lost" if lost else "suspended", reason)
+
+    # What the feed found:
+
+    def appeared(self, _cluster: Cluster) -> None:
+        if self._root.missing:
+            self._root.seek()
+
+    def deleted(self, cluster: Cluster, name: str) -> None:
+        cluster.leave(name)
+        if cluster.leaving(name):
+            self._agenda.after(HOLD, self._leave, cluster, name)
+
+    def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
+        if self._reads.current(cluster) and not isinstance(error, GONE):
+            cluster.take(name, error or found)
+            self._reads.touch(cluster)
+
+    def _leave(self, cluster: Cluster, name: str) -> None:
+        if not cluster.leaving(name):
+            return
+        if self.feed.reading(f"{cluster.path}/{name}"):
+            self._agenda.after(HOLD, self._leave, cluster, name)
+            return
+        cluster.drop(name)
+        self._reads.touch(cluster)
+
+    # Listing:
+
+    def _relist(self, cluster: Cluster, number: int) -> None:
+        if self.session.connected and self._reads.current(cluster) and number == self._reads.round:
+            self._list(cluster)
+
+    def _list(self, cluster: Cluster) -> None:
+        """Follow the cluster, then list it: in this order nothing is missed in between."""
+        cluster.begin()
+        self._follow(cluster)
+        self._reads.list(cluster, self._listed)
+
+    def _follow(self, cluster: Cluster) -> None:
+        self._reads.ask(cluster, AddWatch(cluster.path, RECURSIVE), self._followed)
+
+    def _followed(self, _cluster: Cluster, _answer: Any, error: Exception | None) -> None:
+        if isinstance(error, UnimplementedError) and not self._too_old:
+            self._too_old = True
+            self._tell()
+
+    def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
+        names, last_change = (), sys.maxsize
+        if error is None:
+            names, last_change = found[0], found[1].pzxid
+        elif not isinstance(error, NoNodeError):
+            self._failed(cluster, error)
+            return
+        elif self._root.missing:
+            self._orphans.add(cluster.name)
+            return
+        if self._errors.pop(cluster.name, None) is not None:
+            self._tell()
+        known, full = set(cluster.names), cluster.full
+        self._reads.read(cluster, cluster.listed(names, last_change), self._done)
+        if known and not full:
+            self._survey.look_over(cluster, sorted(known & set(cluster.names)))
+        self._reads.touch(cluster)
+
+    def _done(self, cluster: Cluster, _found: Any, error: Exception | None) -> None:
+        if error is not None:
+            self._failed(cluster, error)
+
+    def _failed(self, cluster: Cluster, error: Exception) -> None:
+        self._errors[cluster.name] = denial(error, cluster.path, self._settings.user)
+        self._agenda.after(RETRY, self._relist, cluster, self._reads.round)
+        self._tell()
+
+    def _on_root(self) -> None:
+        """Clusters are empty for want of their znode only where there is one above it."""
+        if not self._root.missing:
+            for name in self._orphans & self._reads.clusters.keys():
+                self._list(self._reads.clusters[name])
+            self._orphans.clear()
+        self._tell()
+
+    # What to tell:
+
+    def _trouble(self) -> str:
+        """What keeps a connected source from being one."""
+        if self._too_old:
+            return TOO_OLD
+        if self._root.missing:
+            where = self._root.path
+            return f"{where} does not exist: is 'path' right? The first registration makes it"
+        if self._errors and len(self._errors) == len(self._reads.clusters):
+            return next(iter(self._errors.values()))
+        return ""
+
+    def _tell(self) -> None:
+        """Say that all is well at once, and that it is not when that lasts."""
+        if not self.session.connected:
+            return
+        if self._trouble():
+            self._agenda.after(SETTLE, self._complain)
+        else:
+            self._say("connected", "")
+
+    def _complain(self) -> None:
+        trouble = self._trouble()
+        if self.session.connected and trouble:
+            self._say("suspended", trouble)
+
+    def _say(self, state: Connection, reason: str) -> None:
+        if (state, reason) != self._said:
+            self._said = state, reason
+            self._on_connection(state, reason)
+
+
+def _nothing(_answer: Any, _error: Exception | None) -> None:
+    """Whatever became of it, nothing follows."""
