@@ -41,6 +41,7 @@ class Cluster:
         self.full = False
         self._decode: Final = decode
         self._records: dict[str, Record] = {}
+        self._counts: tuple[int, int] | None = None
         self._listed = False  # since it was begun
         self._unread: set[str] = set()
         self._asked: set[str] = set()  # by a read of many, which is not answered
@@ -120,6 +121,7 @@ class Cluster:
         self._unread.discard(name)
         if self._records.pop(name, None) is not None:
             self.changed = True
+            self._counts = None
         self._settle()
 
     def reading(self) -> Reading:
@@ -132,8 +134,10 @@ class Cluster:
 
     def counts(self) -> tuple[int, int]:
         """How many nodes, and how many that are refused."""
-        refused = sum(record.node is None for record in self._records.values())
-        return len(self._records) - refused, refused
+        if self._counts is None:
+            refused = sum(record.node is None for record in self._records.values())
+            self._counts = len(self._records) - refused, refused
+        return self._counts
 
     def _read(self, name: str, data: bytes, stat: Any) -> None:
         self._leaving.discard(name)
@@ -150,6 +154,7 @@ class Cluster:
         known = self._records.get(name)
         if known is None or (known.node, known.reason) != (record.node, record.reason):
             self.changed = True
+            self._counts = None
         self._records[name] = record
 
     def _settle(self) -> None:

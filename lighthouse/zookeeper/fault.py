@@ -35,6 +35,8 @@ def refusal(error: BaseException) -> str:
         return f"its certificate is not accepted ({why}); see 'ca_file' and 'server_name' of 'tls'"
     if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "it ends the TLS handshake: is this its secure port, and does it want 'cert_file'?"
+    if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
+        return f"it does not accept us ({one_line(cause.reason)}); see 'cert_file' of 'tls'"
     if isinstance(cause, ssl.SSLError):
         return f"TLS fails ({one_line(cause.reason or cause)}): is this its secure port?"
     if isinstance(cause, ConnectionRefusedError):

@@ -22,8 +22,8 @@ class Reader(Protocol):
     def appeared(self, cluster: Cluster) -> None:
         """The parent of the cluster's nodes was created."""
 
-    def deleted(self, cluster: Cluster, name: str) -> None:
-        """A child is gone, unless it is about to come back."""
+    def deleted(self, cluster: Cluster, name: str, after: int) -> None:
+        """A child is gone, unless it is about to come back; ``after`` so many reads."""
 
     def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
         """What is in a child now."""
@@ -39,6 +39,7 @@ class Feed:
     def __init__(self, mailbox: Mailbox, send: Send, reader: Reader) -> None:
         self.events = 0
         self.reads = 0
+        self._sent = 0
         self.followed: Final[dict[str, Cluster]] = {}
         self.owned: Final[dict[str, Callable[[str], None]]] = {}
         self._mailbox: Final = mailbox
@@ -63,7 +64,7 @@ class Feed:
             with self._lock:
                 if path in self._pending:
                     self._pending[path] = True
-            self._mailbox.post(self._reader.deleted, cluster, name)
+            self._mailbox.post(self._reader.deleted, cluster, name, self._sent)
         elif kind in (CREATED_EVENT, CHANGED_EVENT):
             self.read(cluster, name)
 
@@ -76,6 +77,7 @@ class Feed:
                 return
             self._pending[path] = False
         self.reads += 1
+        self._sent += 1
         self._send(GetData(path, None), functools.partial(self._answered, cluster, name, path))
 
     def reading(self, path: str) -> bool:

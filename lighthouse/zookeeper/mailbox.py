@@ -33,7 +33,10 @@ class Mailbox:
         """Make the calls that wait, in order, for a slice of time."""
         if not self._rung:
             return
-        os.eventfd_read(self._event)
+        try:
+            os.eventfd_read(self._event)
+        except BlockingIOError:  # somebody is about to ring
+            return
         self._rung = False
         until = time.monotonic() + SLICE
         try:

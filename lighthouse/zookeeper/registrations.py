@@ -9,7 +9,7 @@ import logging
 from typing import Any, Final
 
 import msgspec
-from kazoo.client import KazooClient, TransactionRequest
+from kazoo.client import KazooClient
 from kazoo.exceptions import (
     BadVersionError,
     KazooException,
@@ -55,7 +55,7 @@ class Registrations:
         self._feed: Final = feed
         self._agenda: Final = agenda
         self._acl: Final = acl.entries(settings.acl)
-        self._owner: Final = owner(f"zookeeper:{settings.path}")
+        self._owner: Final = owner(f"zookeeper:/{'/'.join(settings.steps)}")
         self._held: Final[dict[tuple[str, int], Held]] = {}
         session.audience.append(self)
 
@@ -191,7 +191,7 @@ class Registrations:
         """Put a znode of this session in the place of an earlier one's, at one moment."""
 
         def begin(client: KazooClient) -> Any:
-            change = TransactionRequest(client)
+            change = client.transaction()
             change.delete(path, version)
             change.create(path, data, self._acl, ephemeral=True)
             return change.commit_async()

@@ -23,7 +23,7 @@ PATIENCE: Final = 4.0
 """Seconds that a call of the loop may wait for an answer."""
 
 _REVIVE: Final = 2.0
-_CLOSING: Final = 2.0
+_CLOSING: Final = 1.0
 
 
 class Audience(Protocol):

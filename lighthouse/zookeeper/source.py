@@ -28,16 +28,21 @@ from lighthouse.zookeeper.survey import Survey
 
 HOLD: Final = 0.001
 """Seconds for which a deleted child may come back unnoticed: a registration that a new session
-takes over is deleted and created in one transaction, which arrives as two events."""
+takes over is deleted and created in one transaction, which arrives as two events. And where a
+new child took the place of an old one, it is read before the old one is dropped."""
 
 SPREAD: Final = 0.5
 """Seconds over which clusters are listed after a reconnect; fewer than 250 take less."""
 
-RETRY: Final = 5.0
+RETRY: Final = 2.0
 """Seconds until a cluster that could not be read is tried again."""
 
 SETTLE: Final = 0.5
 """Seconds that trouble behind a good connection may last before it is told."""
+
+REGISTER: Final = 2.0
+"""Seconds that a fleet has to register in an ensemble that was emptied, before its clusters
+are what is found there."""
 
 _SHOWN: Final = 10
 
@@ -70,6 +75,7 @@ class Source:
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
         self._too_old = False
+        self._heard = 0  # answers to the feed's reads, which come in their order
         self._said: tuple[str, str] | None = None
 
     def open(self) -> None:
@@ -153,21 +159,22 @@ class Source:
         if self._root.missing:
             self._root.seek()
 
-    def deleted(self, cluster: Cluster, name: str) -> None:
+    def deleted(self, cluster: Cluster, name: str, after: int) -> None:
         cluster.leave(name)
         if cluster.leaving(name):
-            self._agenda.after(HOLD, self._leave, cluster, name)
+            self._agenda.after(HOLD, self._leave, cluster, name, after)
 
     def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
+        self._heard += 1
         if self._reads.current(cluster) and not isinstance(error, GONE):
             cluster.take(name, error or found)
             self._reads.touch(cluster)
 
-    def _leave(self, cluster: Cluster, name: str) -> None:
+    def _leave(self, cluster: Cluster, name: str, after: int) -> None:
         if not cluster.leaving(name):
             return
-        if self.feed.reading(f"{cluster.path}/{name}"):
-            self._agenda.after(HOLD, self._leave, cluster, name)
+        if self._heard < after or self.feed.reading(f"{cluster.path}/{name}"):
+            self._agenda.after(HOLD, self._leave, cluster, name, after)
             return
         cluster.drop(name)
         self._reads.touch(cluster)
@@ -202,7 +209,8 @@ class Source:
         elif self._root.missing:
             self._orphans.add(cluster.name)
             return
-        if self._errors.pop(cluster.name, None) is not None:
+        self._errors.pop(cluster.name, None)
+        if self._said is not None and self._said[0] != "connected":
             self._tell()
         known, full = set(cluster.names), cluster.full
         self._reads.read(cluster, cluster.listed(names, last_change), self._done)
@@ -223,7 +231,9 @@ class Source:
         """Clusters are empty for want of their znode only where there is one above it."""
         if not self._root.missing:
             for name in self._orphans & self._reads.clusters.keys():
-                self._list(self._reads.clusters[name])
+                cluster = self._reads.clusters[name]
+                delay = REGISTER if cluster.names else 0.0
+                self._agenda.after(delay, self._relist, cluster, self._reads.round)
             self._orphans.clear()
         self._tell()
 

@@ -5,7 +5,6 @@ Each is a JVM of its own in a session of its own, ended by number. Sessions may 
 """
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -39,17 +38,15 @@ REASON: Final = "zookeeper or java is not installed"
 TICK: Final = 100
 """Milliseconds; a session lasts at least two of these."""
 
-SECURE: Final = (
-    "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-    "ssl.clientAuth=none",
-)
+NETTY: Final = "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory"
 
 
 class Server:
     """One ZooKeeper server, started and ended as often as a test likes.
 
     ``peers`` are the quorum lines of an ensemble. ``certificate`` (a PEM file with its key)
-    has it speak TLS too, on ``secure_port``. ``synced`` has it write to the disk for real.
+    has it speak TLS too, on ``secure_port``, and only with clients that show the same one if it
+    is ``mutual``. ``synced`` has it write to the disk for real.
     """
 
     def __init__(
@@ -59,6 +56,7 @@ class Server:
         port: int = 0,
         peers: Sequence[str] = (),
         certificate: Path | None = None,
+        mutual: bool = False,
         synced: bool = False,
     ) -> None:
         self.directory: Final = directory
@@ -67,6 +65,7 @@ class Server:
         self.port = port or self.port
         self.peers: Final = tuple(peers)
         self.certificate: Final = certificate
+        self.mutual: Final = mutual
         self.synced: Final = synced
         self.process: subprocess.Popen[bytes] | None = None
         self.asked = 0
@@ -132,8 +131,8 @@ class Server:
 
     def ask(self, word: str) -> str:
         """The answer to a four-letter command; raises ``OSError`` if there is none."""
-        self.asked += 1
         with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+            self.asked += 1
             connection.sendall(word.encode())
             answer = b""
             while data := connection.recv(65536):
@@ -162,7 +161,8 @@ class Server:
         yield "4lw.commands.whitelist=*"
         yield from self.peers
         if self.certificate is not None:
-            yield from SECURE
+            yield NETTY
+            yield f"ssl.clientAuth={'need' if self.mutual else 'none'}"
             yield f"secureClientPort={self.secure_port}"
             yield "secureClientPortAddress=127.0.0.1"
             yield f"ssl.keyStore.location={self.certificate}"
@@ -180,7 +180,9 @@ class Ensemble:
             for number, (_, quorum, election) in enumerate(triples, 1)
         ]
         self.servers: Final = [
-            Server(directory / f"zk{number}", number, port, peers if size > 1 else (), None, synced)
+            Server(
+                directory / f"zk{number}", number, port, peers if size > 1 else (), None, synced
+            )
             for number, (port, _, _) in enumerate(triples, 1)
         ]
 
@@ -260,10 +262,12 @@ def expire(client_id: tuple[int, bytes], hosts: Sequence[str]) -> None:
     other.close()
 
 
-def nobody_left(pid: int) -> bool:
-    """Whether a process has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+def password(session: int) -> bytes:
+    """The password of a session, which ZooKeeper makes from its number with Java's ``Random``."""
+    multiplier, mask = 0x5DEECE66D, 2**48 - 1
+    seed = (session ^ 0xB3415C00 ^ multiplier) & mask
+    made = b""
+    while len(made) < 16:
+        seed = (seed * multiplier + 0xB) & mask
+        made += (seed >> 16 & 0xFFFFFFFF).to_bytes(4, "little")
+    return made
