@@ -14,14 +14,13 @@ Decode = Callable[[bytes], Node]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A child as last read: its node or the reason for none, and the changes it stems from.
+    """A child as last read: its node or the reason for none, and the change it stems from.
 
-    ``created`` and ``modified`` are ZooKeeper's transaction numbers; 0: of another session.
+    ``modified`` is ZooKeeper's transaction number; 0: of another session.
     """
 
     node: Node | None
     reason: str = ""
-    created: int = 0
     modified: int = 0
 
 
@@ -64,15 +63,15 @@ class Cluster:
         for name, record in self._records.items():
             self._records[name] = Record(record.node, record.reason)
 
-    def listed(self, names: Collection[str], changed_at: int) -> list[str]:
-        """Take a list of all children, made at their change ``changed_at``; whom to read.
+    def listed(self, names: Collection[str]) -> list[str]:
+        """Take a list of all children; whom to read.
 
-        What was created since then is no less there for not being on it.
+        Answers come in the order of the requests. What was created after the list was made is
+        asked for later, so it is not known yet, and not dropped here.
         """
         present = set(names)
-        for name, record in list(self._records.items()):
-            if name not in present and record.created <= changed_at:
-                self.drop(name)
+        for name in self._records.keys() - present:
+            self.drop(name)
         wanted = present if self.full else present - self._records.keys()
         self._unread = set(wanted)
         self._listed = True
@@ -142,12 +141,12 @@ class Cluster:
     def _read(self, name: str, data: bytes, stat: Any) -> None:
         self._leaving.discard(name)
         known = self._records.get(name)
-        if known is not None and stat.mzxid <= known.modified:
+        if known is not None and stat.mzxid == known.modified:
             return
         try:
-            record = Record(self._decode(data), "", stat.czxid, stat.mzxid)
+            record = Record(self._decode(data), "", stat.mzxid)
         except Refused as error:
-            record = Record(None, str(error), stat.czxid, stat.mzxid)
+            record = Record(None, str(error), stat.mzxid)
         self._put(name, record)
 
     def _put(self, name: str, record: Record) -> None:

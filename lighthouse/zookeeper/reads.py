@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, SessionExpiredError
-from kazoo.protocol.serialization import GetChildren2
+from kazoo.protocol.serialization import GetChildren
 
 from lighthouse.zookeeper.cluster import Cluster
 from lighthouse.zookeeper.feed import Feed
@@ -56,7 +56,7 @@ class Reads:
     def list(self, cluster: Cluster, told: Told) -> None:
         """Ask for the names of the cluster's children."""
         self.lists += 1
-        self.ask(cluster, GetChildren2(cluster.path, None), told)
+        self.ask(cluster, GetChildren(cluster.path, None), told)
 
     def read(self, cluster: Cluster, names: Sequence[str], told: Told) -> None:
         """Read these children, and tell when each hundred of them has been taken."""

@@ -7,7 +7,6 @@ read at once, the rest is read over, slowly. Everything here runs in the worker'
 
 import functools
 import random
-import sys
 from typing import Any, Final
 
 from kazoo.exceptions import NoNodeError, UnimplementedError
@@ -200,20 +199,19 @@ class Source:
             self._tell()
 
     def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
-        names, last_change = (), sys.maxsize
-        if error is None:
-            names, last_change = found[0], found[1].pzxid
-        elif not isinstance(error, NoNodeError):
+        if isinstance(error, NoNodeError):
+            if self._root.missing:
+                self._orphans.add(cluster.name)
+                return
+            found = ()
+        elif error is not None:
             self._failed(cluster, error)
-            return
-        elif self._root.missing:
-            self._orphans.add(cluster.name)
             return
         self._errors.pop(cluster.name, None)
         if self._said is not None and self._said[0] != "connected":
             self._tell()
         known, full = set(cluster.names), cluster.full
-        self._reads.read(cluster, cluster.listed(names, last_change), self._done)
+        self._reads.read(cluster, cluster.listed(found), self._done)
         if known and not full:
             self._survey.look_over(cluster, sorted(known & set(cluster.names)))
         self._reads.touch(cluster)

@@ -75,9 +75,8 @@ class Survey:
     def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
         if error is not None or not cluster.whole:
             return
-        names, stat = found
         known = cluster.names
-        new = cluster.listed(names, stat.pzxid)
+        new = cluster.listed(found)
         self._reads.read(cluster, new, _nothing)
         self._reads.touch(cluster)
         if new or len(cluster.names) < len(known):

@@ -256,7 +256,7 @@ def test_a_parent_that_may_not_be_read_is_an_error_and_no_empty_cluster(
     assert {name for name, _ in driver.readings} == {"other"}
 
 
-@pytest.mark.parametrize("change", ["membership", "data"])
+@pytest.mark.parametrize("change", ["creation", "deletion", "data"])
 def test_an_audit_finds_what_a_lost_watch_did_not_tell(
     server: Ensemble, zk: KazooClient, path: str, change: str
 ) -> None:
@@ -270,11 +270,14 @@ def test_an_audit_finds_what_a_lost_watch_did_not_tell(
             RemoveWatches(f"{path}/webapp"), lambda _, error: lost.append(error)
         )
         driver.until(lambda: lost == [None], "the watch is lost")
-        if change == "membership":
+        if change == "creation":
             zk.create(f"{path}/webapp/new:80", record("10.9.0.1"))
-        else:
+        elif change == "data":
             zk.set(f"{path}/webapp/h3:80", record("10.9.0.3"))
-        driver.until(lambda: "h:80" in driver.nodes("webapp"), change)
+        else:
+            zk.delete(f"{path}/webapp/h3:80")
+        before = driver.nodes("webapp")
+        driver.until(lambda: driver.nodes("webapp") != before, change)
         assert driver.status["events"] == 0
         assert driver.status["audits_found"] == 1
         zk.create(f"{path}/webapp/later:81", record("10.9.1.1", 81))
