@@ -33,8 +33,14 @@ class Listener(Protocol):
     def credentials(self) -> set[tuple[str, str]]:
         """Scheme and credential for the connection to come; may raise ``OSError``."""
 
+    def pause(self) -> float:
+        """Seconds to wait before the connection to come."""
+
     def on_refused(self, host: str, port: int, error: Exception) -> None:
         """A server could not be connected to."""
+
+    def on_round(self) -> None:
+        """Every server has had its turn."""
 
     def on_connected(self, host: str, port: int) -> None:
         """Connected and authenticated."""
@@ -127,6 +133,12 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
         finally:
             self.client.listener.on_end()
 
+    def _connect_loop(self, retry: KazooRetry) -> Any:
+        try:
+            return super()._connect_loop(retry)
+        finally:
+            self.client.listener.on_round()
+
     def _expand_client_hosts(self) -> Any:
         found = super()._expand_client_hosts()
         resolved = {(host, port) for host, _, port in found}
@@ -137,6 +149,7 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
 
     def _connect(self, host: str, hostip: str, port: int) -> Any:
         listener: Listener = self.client.listener
+        time.sleep(listener.pause())
         try:
             self.client.auth_data = listener.credentials()
             limits = super()._connect(host, hostip, port)
@@ -172,7 +185,13 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
 def missing() -> list[str]:
     """Private names of kazoo's that are not there any more."""
     wanted = {
-        ConnectionHandler: ("_connect", "_expand_client_hosts", "_read_watch_event", "zk_loop"),
+        ConnectionHandler: (
+            "_connect",
+            "_connect_loop",
+            "_expand_client_hosts",
+            "_read_watch_event",
+            "zk_loop",
+        ),
         KazooClient: ("_call", "_safe_close"),
     }
     return [

@@ -103,6 +103,7 @@ class ZooKeeper(Discovery):
         if not is_cluster_name(service.name):
             raise ValueError(f"{service.name!r} cannot be the name of a znode")
         self._linked().registrations.up(service)
+        self._linked().source.look_up()
 
     def report_down(self, service: Service) -> None:
         self._linked().registrations.down(service)

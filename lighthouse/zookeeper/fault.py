@@ -5,8 +5,10 @@ import ssl
 
 from kazoo.exceptions import (
     AuthFailedError,
+    ConnectionLoss,
     KazooException,
     NoAuthError,
+    SessionClosedRequireSaslError,
     UnimplementedError,
 )
 from kazoo.handlers.threading import KazooTimeoutError
@@ -28,6 +30,8 @@ def refusal(error: BaseException) -> str:
         return "its name cannot be resolved"
     if isinstance(error, AuthFailedError):
         return "it refuses the credentials of 'auth'"
+    if isinstance(error, SessionClosedRequireSaslError):
+        return "it serves only clients that authenticate; give credentials in 'auth'"
     if isinstance(error, KazooTimeoutError) or isinstance(cause, TimeoutError | socket.timeout):
         return "no answer in time"
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -41,12 +45,16 @@ def refusal(error: BaseException) -> str:
         return f"TLS fails ({one_line(cause.reason or cause)}): is this its secure port?"
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(cause, ConnectionResetError) or (cause is None and "broken" in str(error)):
+    if isinstance(cause, ConnectionResetError) or _hung_up(error, cause):
         return "it hangs up: no quorum, or a port that expects TLS"
     if isinstance(cause, OSError):
         named = f"{cause.filename}: " if cause.filename else ""
         return one_line(f"{named}{cause.strerror or cause}")
     return one_line(f"{type(error).__name__}: {error}")
+
+
+def _hung_up(error: BaseException, cause: BaseException | None) -> bool:
+    return cause is None and (isinstance(error, ConnectionLoss) or "broken" in str(error))
 
 
 def denial(error: BaseException, path: str, user: str | None) -> str:

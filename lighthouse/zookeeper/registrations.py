@@ -94,7 +94,7 @@ class Registrations:
             "unregistered": dict(list(faults.items())[:10]),
         }
 
-    def connected(self, renewed: bool) -> None:
+    def connected(self, renewed: bool, _rooted: bool) -> None:
         """After a pause, look whether all is as it was; a new session begins with nothing."""
         for held in self._held.values():
             if renewed:

@@ -24,16 +24,17 @@ class Root:
     ) -> None:
         self.path: Final = path
         self.missing = False
+        self.sought = False  # and there is no answer yet
         self._session: Final = session
         self._agenda: Final = agenda
         self._on_change: Final = on_change
         self._round = 0
 
-    def connected(self) -> None:
-        """Look it up, before anything else is asked through this connection."""
+    def connected(self, there: bool) -> None:
+        """What was found out before anything else was asked through this connection."""
         self._round += 1
-        self.missing = False
-        self.seek()
+        self.missing = self.sought = False
+        self._found(there)
 
     def seek(self) -> None:
         """Look whether it is there by now."""
@@ -41,9 +42,11 @@ class Root:
 
         def found(stat: Any, error: Exception | None) -> None:
             if number == self._round and not isinstance(error, GONE):
+                self.sought = False
                 self._found(error is not None or stat is not None)
 
         if self._session.connected:
+            self.sought = True
             self._session.ask(Exists(self.path, None), found)
 
     def _found(self, there: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from kazoo.client import KazooClient
 from kazoo.exceptions import AuthFailedError, KazooException
 from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.serialization import Exists
 
 from lighthouse.printable import one_line
 from lighthouse.tcp.tls import Contexts
@@ -24,13 +25,17 @@ PATIENCE: Final = 4.0
 
 _REVIVE: Final = 2.0
 _CLOSING: Final = 1.0
+_LONGEST: Final = 1.0
 
 
 class Audience(Protocol):
     """Hears in the loop what became of the connection."""
 
-    def connected(self, renewed: bool) -> None:
-        """A server answers; ``renewed``: in a session that knows nothing of an earlier one."""
+    def connected(self, renewed: bool, rooted: bool) -> None:
+        """A server answers; ``renewed``: in a session that knows nothing of an earlier one.
+
+        ``rooted``: the znode above all clusters exists there.
+        """
 
     def disconnected(self, lost: bool, reason: str) -> None:
         """No server answers, for this reason; ``lost``: the session is gone as well."""
@@ -58,19 +63,21 @@ class Session:
         self._agenda: Final = agenda
         self._contexts: Final = Contexts(settings.tls)
         self._client: Client | None = None
-        self._refusals: dict[tuple[str, int], str] = {}
+        self._refusals: dict[tuple[str, int], dict[str, None]] = {}  # since the last round
+        self._barred = False
         self._connected = False
         self._reason = "connecting"
         self._number: int | None = None
         self._since = 0.0
         self._silent_until = 0.0
+        self._unproven = 0  # connections in a row without any answer
 
     def open(self) -> None:
         """Begin to connect, without waiting for it."""
         hosts = ",".join(self._settings.hosts)
         handler = Handler(self._contexts, len(self._settings.hosts))
         self._client = Client(hosts, self._settings.session_timeout, handler, self)
-        self._refusals = {}
+        self._refusals, self._barred = {}, False
         self._client.start_async()
 
     def close(self, keep: bool) -> None:
@@ -141,14 +148,38 @@ class Session:
         return set() if auth is None else {("digest", f"{auth.user}:{auth.password.read()}")}
 
     def on_refused(self, host: str, port: int, error: Exception) -> None:
-        if isinstance(error, AuthFailedError):
-            self._refusals.clear()
-        self._mailbox.post(self._refused, self._client, (host, port), refusal(error))
+        self._barred = self._barred or isinstance(error, AuthFailedError)
+        self._refusals.setdefault((host, port), {})[refusal(error)] = None
+
+    def on_round(self) -> None:
+        """A name may stand for several addresses: only when all were tried, there is no server."""
+        client, refusals, self._refusals = self._client, self._refusals, {}
+        if client is not None and (self._barred or refusals.keys() >= set(client.hosts)):
+            each = [f"{host}:{port}: {', '.join(why)}" for (host, port), why in refusals.items()]
+            self._mailbox.post(self._refused, client, "; ".join(each))
+
+    def pause(self) -> float:
+        """Servers that take a connection and hang up are not asked ever faster."""
+        return min(_LONGEST, 0.1 * 2**self._unproven) if self._unproven else 0.0
 
     def on_connected(self, host: str, port: int) -> None:
+        """Who answers a first question serves us; a server may take a client and not do that."""
         client = self._client
-        number = None if client is None else client.session
-        self._mailbox.post(self._came, client, f"{host}:{port}", number)
+        self._unproven += 1
+        if client is not None:
+            proved = functools.partial(self._proved, client, host, port)
+            client.ask(Exists(self._settings.base, None), proved)
+
+    def _proved(
+        self, client: Client, host: str, port: int, found: Any, error: Exception | None
+    ) -> None:
+        if error is not None:
+            self.on_refused(host, port, error)
+            return
+        self._unproven = 0
+        self._refusals.clear()
+        server, rooted = f"{host}:{port}", found is not None
+        self._mailbox.post(self._came, client, server, client.session, rooted)
 
     def on_suspended(self) -> None:
         self._mailbox.post(self._went, self._client, False)
@@ -161,21 +192,20 @@ class Session:
 
     # In the loop:
 
-    def _came(self, client: Client | None, server: str, number: int | None) -> None:
-        if client is None or client is not self._client:
+    def _came(self, client: Client, server: str, number: int | None, rooted: bool) -> None:
+        if client is not self._client or number is None:
             return
         renewed = number != self._number
         self.reconnects += self._since > 0
         self.server, self._number, self._connected = server, number, True
         self._silent_until = 0.0
-        self._refusals.clear()
         if renewed:
             self._since = time.monotonic()
         for one in self.audience:
-            one.connected(renewed)
+            one.connected(renewed, rooted)
 
     def _went(self, client: Client | None, lost: bool) -> None:
-        if client is None or client is not self._client:
+        if client is None or client is not self._client or not (lost or self._connected):
             return
         self._connected = False
         self._reason = f"the connection to {self.server} broke; connecting again"
@@ -184,13 +214,9 @@ class Session:
             self._reason = f"{self.server} ended the session; connecting again"
         self._tell(lost)
 
-    def _refused(self, client: Client | None, server: tuple[str, int], why: str) -> None:
-        if client is None or client is not self._client or self._connected:
-            return
-        self._refusals[server] = why
-        if self._refusals.keys() >= set(client.hosts):
-            each = [f"{host}:{port}: {why}" for (host, port), why in self._refusals.items()]
-            self._reason = one_line(f"no server takes us: {'; '.join(each)}; trying again", 500)
+    def _refused(self, client: Client, why: str) -> None:
+        if client is self._client and not self._connected:
+            self._reason = one_line(f"no server takes us: {why}; trying again", 500)
             self._tell(lost=False)
 
     def _tell(self, lost: bool) -> None:

@@ -105,6 +105,11 @@ class Source:
             self.session.ask(RemoveWatches(cluster.path), _nothing)
         self._tell()
 
+    def look_up(self) -> None:
+        """Something was created; maybe the znode above all clusters was missing till then."""
+        if self._root.missing:
+            self._root.seek()
+
     def publish(self) -> None:
         """Report what is new."""
         touched, self._reads.touched = self._reads.touched, {}
@@ -132,14 +137,14 @@ class Source:
 
     # What became of the connection:
 
-    def connected(self, renewed: bool) -> None:
+    def connected(self, renewed: bool, rooted: bool) -> None:
         first = not self._reads.round
         self._reads.round += 1
         self._too_old = False
         self._orphans.clear()
         self._survey.forget()
         self._say("connected", "")
-        self._root.connected()
+        self._root.connected(rooted)
         clusters = list(self._reads.clusters.values())
         spread = 0.0 if first else min(SPREAD, 0.002 * len(clusters))
         for cluster in random.sample(clusters, len(clusters)):
@@ -155,8 +160,7 @@ class Source:
     # What the feed found:
 
     def appeared(self, _cluster: Cluster) -> None:
-        if self._root.missing:
-            self._root.seek()
+        self.look_up()
 
     def deleted(self, cluster: Cluster, name: str, after: int) -> None:
         cluster.leave(name)
@@ -259,7 +263,9 @@ class Source:
 
     def _complain(self) -> None:
         trouble = self._trouble()
-        if self.session.connected and trouble:
+        if self.session.connected and self._root.sought:
+            self._agenda.after(SETTLE, self._complain)
+        elif self.session.connected and trouble:
             self._say("suspended", trouble)
 
     def _say(self, state: Connection, reason: str) -> None:

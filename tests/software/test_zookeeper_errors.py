@@ -130,6 +130,23 @@ def test_a_password_that_is_not_there_yet(server: Ensemble, tmp_path: Path) -> N
         assert driver.state == "connected"
 
 
+def test_a_server_that_serves_only_clients_that_authenticate(tmp_path: Path) -> None:
+    flags = ("enforce.auth.enabled=true", "enforce.auth.schemes=digest")
+    server = Server(tmp_path, flags=[f"-Dzookeeper.{flag}" for flag in flags]).start()
+    (tmp_path / "secret").write_text("something")
+    auth = {"user": "fleet", "password": {"file": str(tmp_path / "secret")}}
+    try:
+        server.ready()
+        with driving(hosts=[server.host], path="/") as driver:
+            told(driver, f"{server.host}: it serves only clients that authenticate; give")
+            driver.turns(1)
+            assert {state for state, _ in driver.states} == {"suspended"}
+        with driving(hosts=[server.host], path="/", auth=auth) as driver:
+            driver.watch("webapp")
+    finally:
+        server.kill()
+
+
 @contextlib.contextmanager
 def older(port: int) -> Iterator[int]:
     """A way to a server that does not know persistent watches, as those before 3.6 do not.

@@ -46,7 +46,8 @@ class Server:
 
     ``peers`` are the quorum lines of an ensemble. ``certificate`` (a PEM file with its key)
     has it speak TLS too, on ``secure_port``, and only with clients that show the same one if it
-    is ``mutual``. ``synced`` has it write to the disk for real.
+    is ``mutual``. ``flags`` are further ones of the JVM. ``synced`` has it write to the disk for
+    real.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Server:
         certificate: Path | None = None,
         mutual: bool = False,
         synced: bool = False,
+        flags: Sequence[str] = (),
     ) -> None:
         self.directory: Final = directory
         self.number: Final = number
@@ -67,6 +69,7 @@ class Server:
         self.certificate: Final = certificate
         self.mutual: Final = mutual
         self.synced: Final = synced
+        self.flags: Final = tuple(flags)
         self.process: subprocess.Popen[bytes] | None = None
         self.asked = 0
 
@@ -89,7 +92,7 @@ class Server:
         config = self.directory / "zoo.cfg"
         config.write_text("\n".join(self._config(data)) + "\n")
         sync = "yes" if self.synced else "no"
-        words = ["java", *JVM, f"-Dzookeeper.forceSync={sync}", "-cp", ":".join(JARS)]
+        words = ["java", *JVM, *self.flags, f"-Dzookeeper.forceSync={sync}", "-cp", ":".join(JARS)]
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
