@@ -39,7 +39,12 @@ def problems(acl: Acl, authenticated: bool) -> list[Problem]:
     """What is wrong with the setting beyond its types."""
     if isinstance(acl, str):
         if acl == "owner" and not authenticated:
-            return [Problem(("acl",), "'owner' needs 'auth': nobody else could own anything")]
+            return [
+                Problem(
+                    ("acl",),
+                    "'owner' needs 'auth', or 'cert_file' of 'tls': else nobody owns anything",
+                )
+            ]
         return []
     found = []
     for index, text in enumerate(acl):
@@ -49,7 +54,7 @@ def problems(acl: Acl, authenticated: bool) -> list[Problem]:
             found.append(Problem(("acl", index), str(error)))
             continue
         if scheme == "auth" and not authenticated:
-            found.append(Problem(("acl", index), "'auth' stands for 'auth:' of this file"))
+            found.append(Problem(("acl", index), "'auth' is nobody without 'auth:' in this file"))
     return found if acl else [Problem(("acl",), "nobody could do anything")]
 
 

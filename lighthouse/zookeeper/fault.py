@@ -15,11 +15,6 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from lighthouse.printable import one_line
 
-TOO_OLD = (
-    "this ZooKeeper is older than 3.6 and has no persistent watches, which lighthouse needs; "
-    "upgrade the servers"
-)
-
 
 def refusal(error: BaseException) -> str:
     """Why a server could not be connected to."""
@@ -30,6 +25,8 @@ def refusal(error: BaseException) -> str:
         return "its name cannot be resolved"
     if isinstance(error, AuthFailedError):
         return "it refuses the credentials of 'auth'"
+    if isinstance(error, UnimplementedError):
+        return "it is older than ZooKeeper 3.6 and has no persistent watches; upgrade it"
     if isinstance(error, SessionClosedRequireSaslError):
         return "it serves only clients that authenticate; give credentials in 'auth'"
     if isinstance(error, KazooTimeoutError) or isinstance(cause, TimeoutError | socket.timeout):
@@ -62,8 +59,6 @@ def denial(error: BaseException, path: str, user: str | None) -> str:
     if isinstance(error, NoAuthError):
         who = f"the user '{user}' of 'auth'" if user else "anybody; give credentials in 'auth'"
         return one_line(f"{path}: its ACL does not allow this to {who}")
-    if isinstance(error, UnimplementedError):
-        return TOO_OLD
     if isinstance(error, KazooTimeoutError):
         return one_line(f"{path}: no answer in time")
     if isinstance(error, KazooException):

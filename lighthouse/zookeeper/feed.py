@@ -19,8 +19,8 @@ Send = Callable[[Any, Done], None]
 class Reader(Protocol):
     """Hears in the loop what the feed found."""
 
-    def appeared(self, cluster: Cluster) -> None:
-        """The parent of the cluster's nodes was created."""
+    def appeared(self) -> None:
+        """The znode above all clusters was created, or one of theirs."""
 
     def deleted(self, cluster: Cluster, name: str, after: int) -> None:
         """A child is gone, unless it is about to come back; ``after`` so many reads."""
@@ -32,16 +32,17 @@ class Reader(Protocol):
 class Feed:
     """Knows which znodes are followed, and by whom.
 
-    ``followed`` are parents of nodes, ``owned`` single znodes with whom to tell, in the loop,
-    that one is gone. ``events`` and ``reads`` count.
+    ``root`` is above all, ``followed`` are parents of nodes, ``owned`` single znodes with whom
+    to tell, in the loop, that one is gone. ``events`` and ``reads`` count.
     """
 
-    def __init__(self, mailbox: Mailbox, send: Send, reader: Reader) -> None:
+    def __init__(self, root: str, mailbox: Mailbox, send: Send, reader: Reader) -> None:
         self.events = 0
         self.reads = 0
         self._sent = 0
         self.followed: Final[dict[str, Cluster]] = {}
         self.owned: Final[dict[str, Callable[[str], None]]] = {}
+        self._root: Final = root
         self._mailbox: Final = mailbox
         self._send: Final = send
         self._reader: Final = reader
@@ -56,8 +57,8 @@ class Feed:
         if removed is not None and kind == DELETED_EVENT:
             self._mailbox.post(removed, path)
         if cluster is None:
-            if kind == CREATED_EVENT and path in self.followed:
-                self._mailbox.post(self._reader.appeared, self.followed[path])
+            if kind == CREATED_EVENT and (path == self._root or path in self.followed):
+                self._mailbox.post(self._reader.appeared)
             return
         self.events += 1
         if kind == DELETED_EVENT:

@@ -18,6 +18,7 @@ from lighthouse.zookeeper.client import Client, Done
 from lighthouse.zookeeper.fault import refusal
 from lighthouse.zookeeper.handler import Handler
 from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.request import PERSISTENT, AddWatch
 from lighthouse.zookeeper.settings import Settings
 
 PATIENCE: Final = 4.0
@@ -163,23 +164,33 @@ class Session:
         return min(_LONGEST, 0.1 * 2**self._unproven) if self._unproven else 0.0
 
     def on_connected(self, host: str, port: int) -> None:
-        """Who answers a first question serves us; a server may take a client and not do that."""
+        """Who answers a first question serves us; a server may take a client and not do that.
+
+        One without persistent watches hangs up when it is asked for one.
+        """
         client = self._client
         self._unproven += 1
+        failed: list[Exception] = []
+
+        def watched(_answer: Any, error: Exception | None) -> None:
+            failed.extend([] if error is None else [error])
+
+        def proved(found: Any, error: Exception | None) -> None:
+            why = failed[0] if failed else error
+            if why is None:
+                self._proved(client, f"{host}:{port}", found is not None)
+            else:
+                self.on_refused(host, port, why)
+
         if client is not None:
-            proved = functools.partial(self._proved, client, host, port)
+            client.ask(AddWatch(self._settings.base, PERSISTENT), watched)
             client.ask(Exists(self._settings.base, None), proved)
 
-    def _proved(
-        self, client: Client, host: str, port: int, found: Any, error: Exception | None
-    ) -> None:
-        if error is not None:
-            self.on_refused(host, port, error)
-            return
+    def _proved(self, client: Client | None, server: str, rooted: bool) -> None:
         self._unproven = 0
         self._refusals.clear()
-        server, rooted = f"{host}:{port}", found is not None
-        self._mailbox.post(self._came, client, server, client.session, rooted)
+        number = None if client is None else client.session
+        self._mailbox.post(self._came, client, server, number, rooted)
 
     def on_suspended(self) -> None:
         self._mailbox.post(self._went, self._client, False)
@@ -192,8 +203,8 @@ class Session:
 
     # In the loop:
 
-    def _came(self, client: Client, server: str, number: int | None, rooted: bool) -> None:
-        if client is not self._client or number is None:
+    def _came(self, client: Client | None, server: str, number: int | None, rooted: bool) -> None:
+        if client is None or client is not self._client or number is None:
             return
         renewed = number != self._number
         self.reconnects += self._since > 0

@@ -72,7 +72,8 @@ def problems(settings: Settings) -> list[Problem]:
         found += secret.problems(settings.auth.password, "auth", "password")
         if not settings.auth.user or ":" in settings.auth.user:
             found.append(Problem(("auth", "user"), "expected a name without ':'"))
-    found += acl.problems(settings.acl, settings.auth is not None)
+    certificate = settings.tls.cert_file if isinstance(settings.tls, Tls) else None
+    found += acl.problems(settings.acl, bool(settings.auth or certificate))
     if settings.haproxy_server_options and settings.format != "smartstack":
         message = "means nothing without 'format: smartstack'"
         found.append(Problem(("haproxy_server_options",), message))

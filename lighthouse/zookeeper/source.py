@@ -9,13 +9,13 @@ import functools
 import random
 from typing import Any, Final
 
-from kazoo.exceptions import NoNodeError, UnimplementedError
+from kazoo.exceptions import NoNodeError
 
 from lighthouse.discovery import Connection, OnConnection, OnReading
 from lighthouse.record import decode
 from lighthouse.zookeeper.agenda import Agenda
 from lighthouse.zookeeper.cluster import Cluster
-from lighthouse.zookeeper.fault import TOO_OLD, denial
+from lighthouse.zookeeper.fault import denial
 from lighthouse.zookeeper.feed import Feed
 from lighthouse.zookeeper.mailbox import Mailbox
 from lighthouse.zookeeper.reads import GONE, Reads
@@ -65,7 +65,7 @@ class Source:
             decode, written=settings.format, options=settings.haproxy_server_options
         )
         self.session: Final = Session(settings, mailbox, agenda)
-        self.feed: Final = Feed(mailbox, self.session.send, self)
+        self.feed: Final = Feed(settings.base, mailbox, self.session.send, self)
         self.session.on_event = self.feed.on_event
         self.session.audience.append(self)
         self._reads: Final = Reads(self.session, self.feed)
@@ -73,7 +73,6 @@ class Source:
         self._survey: Final = Survey(self._reads, agenda, settings.audit, self._follow)
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
-        self._too_old = False
         self._heard = 0  # answers to the feed's reads, which come in their order
         self._said: tuple[str, str] | None = None
 
@@ -140,7 +139,6 @@ class Source:
     def connected(self, renewed: bool, rooted: bool) -> None:
         first = not self._reads.round
         self._reads.round += 1
-        self._too_old = False
         self._orphans.clear()
         self._survey.forget()
         self._say("connected", "")
@@ -159,7 +157,7 @@ class Source:
 
     # What the feed found:
 
-    def appeared(self, _cluster: Cluster) -> None:
+    def appeared(self) -> None:
         self.look_up()
 
     def deleted(self, cluster: Cluster, name: str, after: int) -> None:
@@ -197,10 +195,9 @@ class Source:
     def _follow(self, cluster: Cluster) -> None:
         self._reads.ask(cluster, AddWatch(cluster.path, RECURSIVE), self._followed)
 
-    def _followed(self, _cluster: Cluster, _answer: Any, error: Exception | None) -> None:
-        if isinstance(error, UnimplementedError) and not self._too_old:
-            self._too_old = True
-            self._tell()
+    def _followed(self, cluster: Cluster, _answer: Any, error: Exception | None) -> None:
+        if error is not None:
+            self._failed(cluster, error)
 
     def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
         if isinstance(error, NoNodeError):
@@ -243,8 +240,6 @@ class Source:
 
     def _trouble(self) -> str:
         """What keeps a connected source from being one."""
-        if self._too_old:
-            return TOO_OLD
         if self._root.missing:
             where = self._root.path
             return f"{where} does not exist: is 'path' right? The first registration makes it"

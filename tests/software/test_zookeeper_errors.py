@@ -4,7 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,14 +147,14 @@ def test_a_server_that_serves_only_clients_that_authenticate(tmp_path: Path) -> 
         server.kill()
 
 
+Rewrite = Callable[[bytes], bytes]
+
+
 @contextlib.contextmanager
-def older(port: int) -> Iterator[int]:
-    """A way to a server that does not know persistent watches, as those before 3.6 do not.
+def between(port: int, asked: Rewrite, answered: Rewrite) -> Iterator[int]:
+    """A way to a server on which frames are changed, but for the first in each direction."""
 
-    Such a request reaches the server as one that it really has no name for.
-    """
-
-    def forward(source: socket.socket, target: socket.socket, rewrite: bool) -> None:
+    def forward(source: socket.socket, target: socket.socket, rewrite: Rewrite) -> None:
         with contextlib.suppress(OSError):
             rest, first = b"", True
             while data := source.recv(65536):
@@ -162,19 +162,18 @@ def older(port: int) -> Iterator[int]:
                 while len(rest) >= 4 and len(rest) >= 4 + struct.unpack("!i", rest[:4])[0]:
                     size = 4 + struct.unpack("!i", rest[:4])[0]
                     frame, rest = rest[:size], rest[size:]
-                    if rewrite and not first and frame[8:12] == struct.pack("!i", ADD_WATCH):
-                        frame = frame[:8] + struct.pack("!i", UNKNOWN) + frame[12:]
+                    target.sendall(frame if first else rewrite(frame))
                     first = False
-                    target.sendall(frame)
         for one in (source, target):
-            one.close()
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def serve() -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
                 far = socket.create_connection(("127.0.0.1", port))
-                for pair in ((near, far, True), (far, near, False)):
+                for pair in ((near, far, asked), (far, near, answered)):
                     threading.Thread(target=forward, args=pair, daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -183,14 +182,48 @@ def older(port: int) -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
+def same(frame: bytes) -> bytes:
+    return frame
+
+
 def test_a_server_that_is_too_old(server: Ensemble) -> None:
-    port = server.servers[0].port
+    """It knows no persistent watches: the request is one that the server has no name for."""
+
+    def older(frame: bytes) -> bytes:
+        if frame[8:12] == struct.pack("!i", ADD_WATCH):
+            return frame[:8] + struct.pack("!i", UNKNOWN) + frame[12:]
+        return frame
+
     with (
-        older(port) as way,
+        between(server.servers[0].port, older, same) as way,
         driving(hosts=[f"127.0.0.1:{way}"], path="/services") as driver,
     ):
         driver.plugin.start_watching("webapp")
-        told(driver, "this ZooKeeper is older than 3.6", "upgrade the servers")
+        told(driver, f"127.0.0.1:{way}: it is older than ZooKeeper 3.6", "upgrade it")
+        driver.turns(1)
+        assert {state for state, _ in driver.states} == {"suspended"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_connection_that_makes_no_sense_is_begun_anew(server: Ensemble) -> None:
+    """kazoo's thread ends when an answer is not to what it asked."""
+    spoilt: list[bytes] = []
+
+    def spoil(frame: bytes) -> bytes:
+        """The first answer that has data in it is to another question."""
+        if len(spoilt) < 1 and b"10.0.0.1" in frame:
+            spoilt.append(frame)
+            return frame[:4] + struct.pack("!i", 7_777_777) + frame[8:]
+        return frame
+
+    with (
+        between(server.servers[0].port, same, spoil) as way,
+        driving(hosts=[f"127.0.0.1:{way}"], path="/services") as driver,
+    ):
+        driver.watch("webapp")
+        assert driver.nodes("webapp") == {"h:80"}
+        assert [state for state, _ in driver.states][-2:] == ["lost", "connected"]
+    assert spoilt
 
 
 def test_letting_go_does_not_wait_for_servers_that_do_not_answer() -> None:

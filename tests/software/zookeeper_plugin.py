@@ -87,7 +87,7 @@ class Driver:
         select.select([self.plugin.fileno()], [], [], waits)
         self.plugin.wake()
 
-    def until(self, condition: Callable[[], Any], what: str = "", within: float = 20.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str = "", within: float = 40.0) -> None:
         """Let the loop turn until the condition holds; fails when the time is over."""
         deadline = time.monotonic() + within
         while not condition():

@@ -108,6 +108,8 @@ class Server:
     def ready(self, within: float = 40.0) -> "Server":
         """Wait until it serves clients."""
         eventually(lambda: "Mode:" in self.ask("srvr"), within, f"{self.host} serves")
+        if self.certificate is not None:
+            eventually(self._secure, within, "it serves TLS too")
         return self
 
     def signal(self, number: signal.Signals) -> None:
@@ -150,6 +152,10 @@ class Server:
             with contextlib.suppress(ValueError):
                 found[key.removeprefix("zk_")] = float(value)
         return found
+
+    def _secure(self) -> bool:
+        socket.create_connection(("127.0.0.1", self.secure_port), 2).close()
+        return True
 
     def _config(self, data: Path) -> Iterator[str]:
         yield f"dataDir={data}"

@@ -38,7 +38,7 @@ class World:
         self.unread: deque[Any] = deque()  # requests that the server has not come to
         self.stream: deque[Any] = deque()
         self.mailbox = Mailbox()
-        self.feed = Feed(self.mailbox, self.send, self)
+        self.feed = Feed("/s", self.mailbox, self.send, self)
         self.cluster = Cluster("webapp", "/s/webapp", decode)
         self.feed.followed["/s/webapp"] = self.cluster
         self.leaving: list[str] = []
@@ -54,7 +54,7 @@ class World:
         self.cluster.begin()
         self.unread.append((None, self._listed))
 
-    def appeared(self, cluster: Cluster) -> None: ...
+    def appeared(self) -> None: ...
 
     def deleted(self, cluster: Cluster, name: str, after: int) -> None:
         cluster.leave(name)
