@@ -111,7 +111,10 @@ class Registrations:
             self._held.clear()
 
     def removed(self, path: str) -> None:
-        """Whatever stood at one of our paths is gone: put it there again, or at last."""
+        """Whatever stood at one of our paths is gone: put it there again, or at last.
+
+        Unless a later session of this host has done so: two of them would never end.
+        """
         for held in self._held.values():
             if held.path == path:
                 self._restore(held)
@@ -121,7 +124,10 @@ class Registrations:
             return
         stood = held.stands
         try:
-            created = self._stand(held)
+            created = self._stand(held, anew=False)
+        except FileExistsError as error:
+            logger.warning("%s", error)
+            return
         except OSError as error:
             logger.warning("cannot be registered again: %s", error)
             self._agenda.after(RETRY, self._restore, held)
@@ -139,28 +145,31 @@ class Registrations:
         if self._session.connected:
             self._session.ask(AddWatch(path, PERSISTENT), _nothing)
 
-    def _stand(self, held: Held) -> bool:
-        """Have the znode stand; whether it had to be created. Notes what is in the way."""
+    def _stand(self, held: Held, anew: bool = True) -> bool:
+        """Have the znode stand; whether it had to be created. Notes what is in the way.
+
+        ``anew`` takes it over from another session of this host.
+        """
         try:
-            created = self._converge(held)
+            created = self._converge(held, anew)
         except OSError as error:
             held.stands, held.fault = False, str(error)
             raise
         held.stands, held.fault = True, ""
         return created
 
-    def _converge(self, held: Held) -> bool:
+    def _converge(self, held: Held, anew: bool) -> bool:
         path, data = held.path, held.data
         try:
             for _ in range(_ATTEMPTS):
-                done = self._step(path, data)
+                done = self._step(path, data, anew)
                 if done is not None:
                     return done
         except KazooException as error:
             raise self._explained(error, path) from error
         raise BlockingIOError(f"{path}: changes faster than it can be registered")
 
-    def _step(self, path: str, data: bytes) -> bool | None:
+    def _step(self, path: str, data: bytes, anew: bool) -> bool | None:
         """One look and one change; whether the znode was created, None: look again."""
         try:
             found, stat = self._session.call(lambda client: client.get_async(path))
@@ -168,8 +177,10 @@ class Registrations:
                 if found != data:
                     self._session.call(lambda client: client.set_async(path, data, stat.version))
                 return False
-            if record.owner_of(found) != self._owner:
-                by = record.owner_of(found) or "somebody else"
+            by = record.owner_of(found) or "somebody else"
+            if by == self._owner and not anew:
+                by = "another session of this host"
+            if by != self._owner:
                 raise FileExistsError(f"{path}: registered by {one_line(by, 80)}; left alone")
             return self._replace(path, data, stat.version)
         except NoNodeError:

@@ -89,9 +89,16 @@ class Survey:
             self._repair(cluster)
 
     def _repair(self, cluster: Cluster) -> None:
+        """Follow it anew, then list it, then read all of it: so nothing is missed in between."""
         self.found += 1
         self._follow(cluster)
-        self.look_over(cluster, cluster.names)
+        self._reads.list(cluster, self._repaired)
+
+    def _repaired(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
+        if error is None:
+            self._reads.read(cluster, cluster.listed(found), _nothing)
+            self._reads.touch(cluster)
+            self.look_over(cluster, cluster.names)
 
 
 def _nothing(_cluster: Cluster, _found: Any, _error: Exception | None) -> None:

@@ -5,8 +5,7 @@ Whatever happens, no reading lacks a node that is there, and nothing is read in 
 """
 
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from kazoo.client import KazooClient
@@ -61,23 +60,6 @@ def driver(whole: Ensemble, path: str) -> Iterator[Driver]:
         yield found
 
 
-def in_background(driver: Driver, work: Callable[[], object]) -> None:
-    """Let the loop turn while something else is done."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    driver.until(lambda: not thread.is_alive(), "the work", 60)
-    assert not failures
-
-
 def change(zk: KazooClient, path: str) -> None:
     """One node more, one less, one moved."""
     zk.create(f"{path}/c1/new:80", record("10.8.0.1"))
@@ -112,7 +94,7 @@ def test_the_leader_is_killed(whole: Ensemble, driver: Driver, path: str) -> Non
     session = driver.client_id[0]
     whole.leader().kill()
     with client(whole) as zk:
-        in_background(driver, lambda: change(zk, path))
+        driver.during(lambda: change(zk, path))
         driver.until(lambda: caught_up(driver), "caught up")
         assert zk.exists(f"{path}/c0/me:80").ephemeralOwner == session, "kept"
     assert driver.client_id[0] == session
@@ -132,9 +114,9 @@ def test_the_quorum_is_lost_and_comes_back(whole: Ensemble, driver: Driver, path
     assert "connection refused" in driver.reason
     driver.turns(OUTAGE / 2)
     assert len(driver.readings) == heard, "an outage is no reading"
-    in_background(driver, whole.start)
+    driver.during(whole.start)
     with client(whole) as zk:
-        in_background(driver, lambda: change(zk, path))
+        driver.during(lambda: change(zk, path))
         driver.until(lambda: caught_up(driver), "caught up")
     assert driver.state == "connected"
     complete(driver)
@@ -154,7 +136,7 @@ def test_all_servers_are_stopped_for_a_while(whole: Ensemble, driver: Driver, pa
     driver.until(lambda: driver.state == "connected", "back", 15)
     driver.up(service("c0"))
     with client(whole) as zk:
-        in_background(driver, lambda: change(zk, path))
+        driver.during(lambda: change(zk, path))
         driver.until(lambda: caught_up(driver), "caught up")
         assert zk.exists(f"{path}/c0/me:80").ephemeralOwner == driver.client_id[0]
     complete(driver)
@@ -169,11 +151,11 @@ def test_all_servers_are_killed_and_come_back(whole: Ensemble, driver: Driver, p
     driver.until(lambda: "no server takes us" in driver.reason, "the reason")
     driver.turns(OUTAGE)
     assert len(driver.readings) == heard, "an outage is no reading"
-    in_background(driver, whole.start)
+    driver.during(whole.start)
     driver.until(lambda: driver.state == "connected", "back", 10)
     driver.up(service("c0"))
     with client(whole) as zk:
-        in_background(driver, lambda: change(zk, path))
+        driver.during(lambda: change(zk, path))
         driver.until(lambda: caught_up(driver), "caught up")
         assert eventually(lambda: zk.exists(f"{path}/c0/me:80"))
     complete(driver)
@@ -188,7 +170,7 @@ def test_an_emptied_ensemble_is_no_empty_cluster(
         server.kill()
         server.wipe()
     heard = len(driver.readings)
-    in_background(driver, whole.start)
+    driver.during(whole.start)
     driver.until(lambda: "lost" in {state for state, _ in driver.states}, "a new session", 20)
     driver.until(lambda: "does not exist" in driver.reason, "told")
     assert driver.state == "suspended"

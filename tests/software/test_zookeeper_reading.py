@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,21 +132,16 @@ def test_a_deploy_costs_a_read_for_each_new_node(
     old = fill(zk, f"{path}/webapp", 200)
     driver.watch("webapp")
     before, packets = driver.status["reads"], server.packets()
-    done = threading.Event()
 
     def deploy() -> None:
         for number, name in enumerate(old):
             data = record(f"10.2.0.{number + 1}", 81)
             zk.create(f"{path}/webapp/new{number}:81", data)
             zk.delete(f"{path}/webapp/{name}")
-        done.set()
 
-    thread = threading.Thread(target=deploy)
-    thread.start()
-    driver.until(
-        lambda: done.is_set() and len(driver.reading("webapp").nodes) == 200, "deployed", 40
-    )
-    thread.join()
+    driver.during(deploy)
+    driver.until(lambda: driver.nodes("webapp") == {"h:81"}, "deployed")
+    assert len(driver.reading("webapp").nodes) == 200
     assert {node.port for node in driver.reading("webapp").nodes} == {81}
     assert driver.status["reads"] - before == 200
     assert driver.status["lists"] == 1
@@ -281,22 +275,26 @@ def test_an_audit_finds_what_a_lost_watch_did_not_tell(
         assert driver.status["events"] == 0
         assert driver.status["audits_found"] == 1
         zk.create(f"{path}/webapp/later:81", record("10.9.1.1", 81))
-        driver.until(lambda: "h:81" in driver.nodes("webapp"), "followed anew")
-        assert driver.status["events"] == 1
+        driver.until(lambda: "h:81" in driver.nodes("webapp"), "listed anew")
+        zk.create(f"{path}/webapp/last:82", record("10.9.1.2", 82))
+        driver.until(lambda: "h:82" in driver.nodes("webapp"), "followed anew")
+        assert driver.status["events"] >= 1
 
 
 def test_a_registration_that_a_new_session_takes_over_is_never_missed(
     driver: Driver, server: Ensemble, path: str
 ) -> None:
     driver.watch("webapp")
-    driver.up(service("webapp"))
+
+    def take_over(times: int) -> None:
+        for _ in range(times):
+            with driving(hosts=server.hosts, path=path) as other:
+                other.connected().up(service("webapp"))
+                other.source.session.close(keep=True)
+
+    driver.during(lambda: take_over(1))
     driver.until(lambda: driver.nodes("webapp") == {"me:80"}, "registered")
     seen = len(driver.readings)
-    for _ in range(10):
-        with driving(hosts=server.hosts, path=path) as other:
-            other.connected().up(service("webapp"))
-            driver.turns(0.05)
-            other.source.session.close(keep=True)
-    driver.turns(0.1)
+    driver.during(lambda: take_over(10))
     assert all(reading.nodes for _, reading in driver.readings[seen:])
-    assert driver.status["events"] >= 21
+    driver.until(lambda: driver.status["events"] >= 21, "ten times deleted and created")

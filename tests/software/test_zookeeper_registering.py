@@ -135,6 +135,23 @@ def test_a_registration_that_somebody_removes_is_created_again(
     assert zk.get_children(f"{path}/webapp") == []
 
 
+def test_two_sessions_of_one_host_do_not_fight(
+    driver: Driver, server: Ensemble, zk: KazooClient, path: str
+) -> None:
+    driver.up(service("webapp"))
+    with driving(hosts=server.hosts, path=path) as later:
+        later.connected().up(service("webapp"))
+        for _ in range(10):
+            driver.turn()
+            later.turn()
+        stat = zk.exists(f"{path}/webapp/me:80")
+        assert stat.ephemeralOwner == later.client_id[0]
+        assert stat.czxid == zk.exists(f"{path}/webapp").pzxid, "taken over once"
+        assert "another session of this host" in str(driver.status["unregistered"])
+    driver.until(lambda: driver.status["registered"] == 1, "the later one is gone")
+    assert zk.exists(f"{path}/webapp/me:80").ephemeralOwner == driver.client_id[0]
+
+
 def test_only_its_owner_may_change_what_is_registered(
     server: Ensemble, zk: KazooClient, tmp_path: Path, path: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -99,6 +100,22 @@ class Driver:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.turn()
+
+    def during(self, work: Callable[[], object], within: float = 60.0) -> None:
+        """Let the loop turn while something else is done in a thread of its own."""
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.until(lambda: not thread.is_alive(), "the work", within)
+        assert not failures, failures
 
     def up(self, service: Service) -> None:
         """Register a service, as often as the worker would try."""
