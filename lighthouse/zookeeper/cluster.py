@@ -57,6 +57,7 @@ class Cluster:
         self._unread.clear()
         self._asked.clear()
         self._doubtful.clear()
+        self._leaving.clear()
 
     def distrust(self) -> None:
         """The transaction numbers begin anew: whatever is read next is the newest."""

@@ -22,8 +22,8 @@ class Reader(Protocol):
     def appeared(self) -> None:
         """The znode above all clusters was created, or one of theirs."""
 
-    def deleted(self, cluster: Cluster, name: str, after: int) -> None:
-        """A child is gone, unless it is about to come back; ``after`` so many reads."""
+    def deleted(self, cluster: Cluster, name: str) -> None:
+        """A child is gone, unless it is about to come back."""
 
     def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
         """What is in a child now."""
@@ -39,7 +39,6 @@ class Feed:
     def __init__(self, root: str, mailbox: Mailbox, send: Send, reader: Reader) -> None:
         self.events = 0
         self.reads = 0
-        self._sent = 0
         self.followed: Final[dict[str, Cluster]] = {}
         self.owned: Final[dict[str, Callable[[str], None]]] = {}
         self._root: Final = root
@@ -65,7 +64,7 @@ class Feed:
             with self._lock:
                 if path in self._pending:
                     self._pending[path] = True
-            self._mailbox.post(self._reader.deleted, cluster, name, self._sent)
+            self._mailbox.post(self._reader.deleted, cluster, name)
         elif kind in (CREATED_EVENT, CHANGED_EVENT):
             self.read(cluster, name)
 
@@ -78,7 +77,6 @@ class Feed:
                 return
             self._pending[path] = False
         self.reads += 1
-        self._sent += 1
         self._send(GetData(path, None), functools.partial(self._answered, cluster, name, path))
 
     def reading(self, path: str) -> bool:

@@ -10,6 +10,7 @@ import random
 from typing import Any, Final
 
 from kazoo.exceptions import NoNodeError
+from kazoo.protocol.serialization import Exists
 
 from lighthouse.discovery import Connection, OnConnection, OnReading
 from lighthouse.record import decode
@@ -24,11 +25,6 @@ from lighthouse.zookeeper.root import Root
 from lighthouse.zookeeper.session import Session
 from lighthouse.zookeeper.settings import Settings
 from lighthouse.zookeeper.survey import Survey
-
-HOLD: Final = 0.001
-"""Seconds for which a deleted child may come back unnoticed: a registration that a new session
-takes over is deleted and created in one transaction, which arrives as two events. And where a
-new child took the place of an old one, it is read before the old one is dropped."""
 
 SPREAD: Final = 0.5
 """Seconds over which clusters are listed after a reconnect; fewer than 250 take less."""
@@ -73,7 +69,8 @@ class Source:
         self._survey: Final = Survey(self._reads, agenda, settings.audit, self._follow)
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
-        self._heard = 0  # answers to the feed's reads, which come in their order
+        self._leaving: list[tuple[Cluster, str]] = []
+        self._fenced = False  # waiting for the answer
         self._said: tuple[str, str] | None = None
 
     def open(self) -> None:
@@ -110,12 +107,13 @@ class Source:
             self._root.seek()
 
     def publish(self) -> None:
-        """Report what is new."""
+        """Report what is new, and see to what may be gone."""
         touched, self._reads.touched = self._reads.touched, {}
         for cluster in touched:
             if cluster.whole and cluster.changed:
                 cluster.changed = False
                 self._on_reading(cluster.name, cluster.reading())
+        self._fence()
 
     def status(self) -> dict[str, Any]:
         counts = [cluster.counts() for cluster in self._reads.clusters.values()]
@@ -153,6 +151,7 @@ class Source:
 
     def disconnected(self, lost: bool, reason: str) -> None:
         self.feed.forget()
+        self._leaving.clear()
         self._say("lost" if lost else "suspended", reason)
 
     # What the feed found:
@@ -160,22 +159,42 @@ class Source:
     def appeared(self) -> None:
         self.look_up()
 
-    def deleted(self, cluster: Cluster, name: str, after: int) -> None:
+    def deleted(self, cluster: Cluster, name: str) -> None:
         cluster.leave(name)
         if cluster.leaving(name):
-            self._agenda.after(HOLD, self._leave, cluster, name, after)
+            self._leaving.append((cluster, name))
 
     def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
-        self._heard += 1
         if self._reads.current(cluster) and not isinstance(error, GONE):
             cluster.take(name, error or found)
             self._reads.touch(cluster)
 
-    def _leave(self, cluster: Cluster, name: str, after: int) -> None:
+    def _fence(self) -> None:
+        """Drop deleted children once an answer has come that was asked for after the deletion.
+
+        By then it is known what came in their place: a registration that a new session takes
+        over is deleted and created at one moment, which arrives as two events; and a node that
+        was created before another was deleted has been read. One question does for all that
+        were deleted meanwhile.
+        """
+        if not self._leaving or self._fenced or not self.session.connected:
+            return
+        leaving, self._leaving = self._leaving, []
+        self._fenced = True
+
+        def passed(_found: Any, error: Exception | None) -> None:
+            self._fenced = False
+            if not isinstance(error, GONE):
+                for cluster, name in leaving:
+                    self._leave(cluster, name)
+
+        self.session.ask(Exists(self._root.path, None), passed)
+
+    def _leave(self, cluster: Cluster, name: str) -> None:
         if not cluster.leaving(name):
             return
-        if self._heard < after or self.feed.reading(f"{cluster.path}/{name}"):
-            self._agenda.after(HOLD, self._leave, cluster, name, after)
+        if self.feed.reading(f"{cluster.path}/{name}"):
+            self._leaving.append((cluster, name))
             return
         cluster.drop(name)
         self._reads.touch(cluster)

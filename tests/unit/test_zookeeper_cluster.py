@@ -56,7 +56,7 @@ class World:
 
     def appeared(self) -> None: ...
 
-    def deleted(self, cluster: Cluster, name: str, after: int) -> None:
+    def deleted(self, cluster: Cluster, name: str) -> None:
         cluster.leave(name)
         self.leaving.append(name)
 
