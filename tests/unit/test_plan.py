@@ -242,6 +242,8 @@ def test_a_discovery_is_told_which_files_report_to_it(state):
     wanted = plan(state)
     assert wanted["discovery", "files"].snapshot.reporters == ("a", "b")
     assert wanted["discovery", "dns"].snapshot.reporters == ("a",)
+
+
 def settled(state, now, *passing, metadata=None):
     """What the discovery is told, up and down, after both ports' checks said so."""
     for port, passes in zip((80, 81), passing, strict=False):

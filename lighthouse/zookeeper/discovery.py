@@ -1,0 +1,124 @@
+"""Discovery through ZooKeeper: the children of a znode are the nodes of a cluster."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import kazoo
+import msgspec
+
+from lighthouse import hookimpl
+from lighthouse.discovery import Discovery, OnConnection, OnReading
+from lighthouse.node import is_cluster_name
+from lighthouse.schema import Invalid, convert
+from lighthouse.service import Service
+from lighthouse.zookeeper import client
+from lighthouse.zookeeper.agenda import Agenda
+from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.registrations import Registrations
+from lighthouse.zookeeper.settings import Settings, problems
+from lighthouse.zookeeper.source import Source
+
+_AWAY: Final = "not connected"
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Everything that belongs to one connection, and ends with it."""
+
+    agenda: Agenda
+    source: Source
+    registrations: Registrations
+
+
+class ZooKeeper(Discovery):
+    """``<path>/<cluster>/<host>:<port>``, one connection for all clusters.
+
+    The connection's thread only reads and writes; whatever it brings is dealt with in ``wake``.
+    """
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._mailbox: Final = Mailbox()
+        self._link: Link | None = None
+
+    @classmethod
+    def validate_dependencies(cls) -> bool:
+        gone = client.missing()
+        if gone:
+            version = kazoo.__version__
+            raise RuntimeError(
+                f"kazoo {version} has no {', '.join(gone)}; pip install 'kazoo>=2.10,<2.12'"
+            )
+        return True
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        found = problems(convert(config, Settings))
+        if found:
+            raise Invalid(tuple(found))
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        self._settings = convert(config, Settings)
+
+    def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
+        if self._settings is None:
+            raise RuntimeError("connect comes after apply_config")
+        self.disconnect()
+        agenda = Agenda()
+        source = Source(self._settings, self._mailbox, agenda, on_reading, on_connection)
+        registrations = Registrations(self._settings, source.session, source.feed, agenda)
+        self._link = Link(agenda, source, registrations)
+        source.open()
+
+    def disconnect(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.source.session.close(keep=not link.registrations.empty)
+        self._mailbox.clear()
+
+    def fileno(self) -> int | None:
+        return self._mailbox.fileno()
+
+    def wake_after(self) -> float | None:
+        return None if self._link is None else self._link.agenda.wait()
+
+    def wake(self) -> None:
+        self._mailbox.drain()
+        link = self._link
+        if link is not None:
+            link.agenda.run()
+            link.source.publish()
+
+    def start_watching(self, cluster: str) -> None:
+        if not is_cluster_name(cluster):
+            raise ValueError(f"{cluster!r} cannot be the name of a znode")
+        self._linked().source.watch(cluster)
+
+    def stop_watching(self, cluster: str) -> None:
+        self._linked().source.unwatch(cluster)
+
+    def refresh(self, cluster: str) -> None:
+        self._linked().source.watch(cluster)
+
+    def report_up(self, service: Service) -> None:
+        if not is_cluster_name(service.name):
+            raise ValueError(f"{service.name!r} cannot be the name of a znode")
+        self._linked().registrations.up(service)
+        self._linked().source.look_up()
+
+    def report_down(self, service: Service) -> None:
+        self._linked().registrations.down(service)
+
+    def status(self) -> Mapping[str, Any]:
+        if self._link is None:
+            return {"connection": _AWAY}
+        return {**self._link.source.status(), **self._link.registrations.status()}
+
+    def _linked(self) -> Link:
+        if self._link is None:
+            raise ConnectionError(_AWAY)
+        return self._link
+
+
+@hookimpl
+def lighthouse_discovery() -> type[Discovery]:
+    return ZooKeeper

@@ -1,0 +1,77 @@
+"""What is asked about clusters, and that nobody hears an answer that has come too late."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, SessionExpiredError
+from kazoo.protocol.serialization import GetChildren
+
+from lighthouse.zookeeper.cluster import Cluster
+from lighthouse.zookeeper.feed import Feed
+from lighthouse.zookeeper.request import MultiRead
+from lighthouse.zookeeper.session import Session
+
+TOGETHER: Final = 100
+"""Znodes that are read with one request."""
+
+GONE: Final = (ConnectionLoss, ConnectionClosedError, SessionExpiredError)
+"""Errors that say nothing but that all is to be asked again, once there is a connection."""
+
+Told = Callable[[Cluster, Any, Exception | None], None]
+
+
+class Reads:
+    """Lists and reads the clusters that are followed through the current connection.
+
+    ``round`` is its number. ``touched`` are the clusters of which something was heard.
+    """
+
+    def __init__(self, session: Session, feed: Feed) -> None:
+        self.session: Final = session
+        self.feed: Final = feed
+        self.clusters: Final[dict[str, Cluster]] = {}
+        self.touched: dict[Cluster, None] = {}
+        self.round = 0
+        self.lists = 0
+
+    def current(self, cluster: Cluster) -> bool:
+        """Whether the cluster is still followed."""
+        return self.clusters.get(cluster.name) is cluster
+
+    def touch(self, cluster: Cluster) -> None:
+        """Something was heard of the cluster."""
+        if self.current(cluster):
+            self.touched[cluster] = None
+
+    def ask(self, cluster: Cluster, request: Any, told: Told) -> None:
+        """Ask about a cluster; nobody is told if it or the connection is another by then."""
+        number = self.round
+
+        def answered(found: Any, error: Exception | None) -> None:
+            if number == self.round and self.current(cluster) and not isinstance(error, GONE):
+                told(cluster, found, error)
+
+        self.session.ask(request, answered)
+
+    def list(self, cluster: Cluster, told: Told) -> None:
+        """Ask for the names of the cluster's children."""
+        self.lists += 1
+        self.ask(cluster, GetChildren(cluster.path, None), told)
+
+    def read(self, cluster: Cluster, names: Sequence[str], told: Told) -> None:
+        """Read these children, and tell when each hundred of them has been taken."""
+        for first in range(0, len(names), TOGETHER):
+            self._read(cluster, names[first : first + TOGETHER], told)
+
+    def _read(self, cluster: Cluster, names: Sequence[str], told: Told) -> None:
+        cluster.asked(names)
+        self.feed.reads += len(names)
+
+        def answered(cluster: Cluster, found: Any, error: Exception | None) -> None:
+            for name, one in zip(names, found or (), strict=error is None):
+                if cluster.answered(name, one):
+                    self.feed.read(cluster, name)
+            self.touch(cluster)
+            told(cluster, found, error)
+
+        self.ask(cluster, MultiRead(tuple([f"{cluster.path}/{name}" for name in names])), answered)

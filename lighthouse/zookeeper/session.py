@@ -1,0 +1,259 @@
+"""The one connection of a worker: what is asked goes out here, and comes back in the loop."""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import AuthFailedError, KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.serialization import Exists
+
+from lighthouse.printable import one_line
+from lighthouse.tcp.tls import Contexts
+from lighthouse.zookeeper.agenda import Agenda
+from lighthouse.zookeeper.client import Client, Done
+from lighthouse.zookeeper.fault import refusal
+from lighthouse.zookeeper.handler import Handler
+from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.request import PERSISTENT, AddWatch
+from lighthouse.zookeeper.settings import Settings
+
+PATIENCE: Final = 4.0
+"""Seconds that a call of the loop may wait for an answer."""
+
+_REVIVE: Final = 2.0
+_CLOSING: Final = 1.0
+_LONGEST: Final = 1.0
+
+
+class Audience(Protocol):
+    """Hears in the loop what became of the connection."""
+
+    def connected(self, renewed: bool, rooted: bool) -> None:
+        """A server answers; ``renewed``: in a session that knows nothing of an earlier one.
+
+        ``rooted``: the znode above all clusters exists there.
+        """
+
+    def disconnected(self, lost: bool, reason: str) -> None:
+        """No server answers, for this reason; ``lost``: the session is gone as well."""
+
+
+class Session:
+    """Connects for as long as it is open, with a new session whenever the old one is lost.
+
+    ``on_event`` is called in the connection's thread, ``audience`` in the loop.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: Mailbox,
+        agenda: Agenda,
+    ) -> None:
+        self.on_event: Callable[[int, str], None] = _unheard
+        self.audience: Final[list[Audience]] = []
+        self.server = ""
+        self.reconnects = 0
+        self.requests = 0
+        self._settings: Final = settings
+        self._mailbox: Final = mailbox
+        self._agenda: Final = agenda
+        self._contexts: Final = Contexts(settings.tls)
+        self._client: Client | None = None
+        self._refusals: dict[tuple[str, int], dict[str, None]] = {}  # since the last round
+        self._barred = False
+        self._connected = False
+        self._reason = "connecting"
+        self._number: int | None = None
+        self._since = 0.0
+        self._silent_until = 0.0
+        self._unproven = 0  # connections in a row without any answer
+
+    def open(self) -> None:
+        """Begin to connect, without waiting for it."""
+        hosts = ",".join(self._settings.hosts)
+        handler = Handler(self._contexts, len(self._settings.hosts))
+        self._client = Client(hosts, self._settings.session_timeout, handler, self)
+        self._refusals, self._barred = {}, False
+        self._client.start_async()
+
+    def close(self, keep: bool) -> None:
+        """Let go; ``keep`` leaves what was registered in the session until that expires."""
+        client, self._client = self._client, None
+        self._connected = False
+        if client is None:
+            return
+        end = client.abandon if keep else client.stop
+        closing = threading.Thread(target=_finish, args=(end, client), daemon=True)
+        closing.start()
+        closing.join(_CLOSING)
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    @property
+    def number(self) -> int:
+        """The session's number; raises ``ConnectionError`` without one."""
+        if not self._connected or self._number is None:
+            raise ConnectionError(f"not connected: {self._reason}")
+        return self._number
+
+    def ask(self, request: Any, done: Done) -> None:
+        """Send a request; ``done`` is called in the loop."""
+        self.send(request, functools.partial(self._mailbox.post, done))
+
+    def send(self, request: Any, done: Done) -> None:
+        """Send a request from any thread; ``done`` is called in the connection's."""
+        client = self._client
+        if client is not None:
+            self.requests += 1
+            client.ask(request, done)
+
+    def call(self, begin: Callable[[KazooClient], Any]) -> Any:
+        """What a request of kazoo's own brings, waiting for it, but not for long.
+
+        Raises ``ConnectionError`` or ``TimeoutError`` if there is no answer, and what kazoo
+        raises if there is one. After one that did not come nobody waits again for a while.
+        """
+        client = self._client
+        if client is None or not self._connected:
+            raise ConnectionError(f"not connected: {self._reason}")
+        if time.monotonic() < self._silent_until:
+            raise TimeoutError(f"{self.server} does not answer")
+        self.requests += 1
+        try:
+            return begin(client).get(timeout=PATIENCE)
+        except KazooTimeoutError:
+            self._silent_until = time.monotonic() + PATIENCE / 2
+            raise TimeoutError(f"{self.server} does not answer") from None
+
+    def status(self) -> dict[str, Any]:
+        number = None if self._number is None else f"0x{self._number & 2**64 - 1:x}"
+        return {
+            "server": self.server if self._connected else "",
+            "session": number if self._connected else None,
+            "session_age": round(time.monotonic() - self._since, 1) if self._connected else None,
+            "reconnects": self.reconnects,
+            "requests": self.requests,
+        }
+
+    # In the connection's thread:
+
+    def credentials(self) -> set[tuple[str, str]]:
+        auth = self._settings.auth
+        return set() if auth is None else {("digest", f"{auth.user}:{auth.password.read()}")}
+
+    def on_refused(self, host: str, port: int, error: Exception) -> None:
+        self._barred = self._barred or isinstance(error, AuthFailedError)
+        self._refusals.setdefault((host, port), {})[refusal(error)] = None
+
+    def on_round(self) -> None:
+        """A name may stand for several addresses: only when all were tried, there is no server."""
+        client, refusals, self._refusals = self._client, self._refusals, {}
+        if client is not None and (self._barred or refusals.keys() >= set(client.hosts)):
+            each = [f"{host}:{port}: {', '.join(why)}" for (host, port), why in refusals.items()]
+            self._mailbox.post(self._refused, client, "; ".join(each))
+
+    def pause(self) -> float:
+        """Servers that take a connection and hang up are not asked ever faster."""
+        return min(_LONGEST, 0.1 * 2**self._unproven) if self._unproven else 0.0
+
+    def on_connected(self, host: str, port: int) -> None:
+        """Who answers a first question serves us; a server may take a client and not do that.
+
+        One without persistent watches hangs up when it is asked for one.
+        """
+        client = self._client
+        self._unproven += 1
+        failed: list[Exception] = []
+
+        def watched(_answer: Any, error: Exception | None) -> None:
+            failed.extend([] if error is None else [error])
+
+        def proved(found: Any, error: Exception | None) -> None:
+            why = failed[0] if failed else error
+            if why is None:
+                self._proved(client, f"{host}:{port}", found is not None)
+            else:
+                self.on_refused(host, port, why)
+
+        if client is not None:
+            client.ask(AddWatch(self._settings.base, PERSISTENT), watched)
+            client.ask(Exists(self._settings.base, None), proved)
+
+    def _proved(self, client: Client | None, server: str, rooted: bool) -> None:
+        self._unproven = 0
+        self._refusals.clear()
+        number = None if client is None else client.session
+        self._mailbox.post(self._came, client, server, number, rooted)
+
+    def on_suspended(self) -> None:
+        self._mailbox.post(self._went, self._client, False)
+
+    def on_lost(self) -> None:
+        self._mailbox.post(self._went, self._client, True)
+
+    def on_end(self) -> None:
+        self._mailbox.post(self._ended, self._client)
+
+    # In the loop:
+
+    def _came(self, client: Client | None, server: str, number: int | None, rooted: bool) -> None:
+        if client is None or client is not self._client or number is None:
+            return
+        renewed = number != self._number
+        self.reconnects += self._since > 0
+        self.server, self._number, self._connected = server, number, True
+        self._silent_until = 0.0
+        if renewed:
+            self._since = time.monotonic()
+        for one in self.audience:
+            one.connected(renewed, rooted)
+
+    def _went(self, client: Client | None, lost: bool) -> None:
+        if client is None or client is not self._client or not (lost or self._connected):
+            return
+        self._connected = False
+        self._reason = f"the connection to {self.server} broke; connecting again"
+        if lost:
+            self._number = None
+            self._reason = f"{self.server} ended the session; connecting again"
+        self._tell(lost)
+
+    def _refused(self, client: Client, why: str) -> None:
+        if client is self._client and not self._connected:
+            self._reason = one_line(f"no server takes us: {why}; trying again", 500)
+            self._tell(lost=False)
+
+    def _tell(self, lost: bool) -> None:
+        for one in self.audience:
+            one.disconnected(lost, self._reason)
+
+    def _ended(self, client: Client | None) -> None:
+        """kazoo has given up, as it does when credentials are refused: begin anew."""
+        if client is None or client is not self._client:
+            return
+        self._connected = False
+        self._agenda.after(_REVIVE, self._revive, client)
+
+    def _revive(self, client: Client) -> None:
+        if client is self._client:
+            self.close(keep=False)
+            self.open()
+
+
+def _unheard(_kind: int, _path: str) -> None:
+    """Nobody follows anything yet."""
+
+
+def _finish(end: Callable[[], None], client: Client) -> None:
+    try:
+        end()
+        client.close()
+    except (KazooException, OSError):
+        return

@@ -1,0 +1,292 @@
+"""The clusters of an ensemble, read, followed and reported.
+
+A persistent watch on each cluster names the child that changed, which costs one read, or none
+if it is deleted. After each reconnect every cluster is listed again; names that are new are
+read at once, the rest is read over, slowly. Everything here runs in the worker's loop.
+"""
+
+import functools
+import random
+from typing import Any, Final
+
+from kazoo.exceptions import NoNodeError
+from kazoo.protocol.serialization import Exists
+
+from lighthouse.discovery import Connection, OnConnection, OnReading
+from lighthouse.record import decode
+from lighthouse.zookeeper.agenda import Agenda
+from lighthouse.zookeeper.cluster import Cluster
+from lighthouse.zookeeper.fault import denial
+from lighthouse.zookeeper.feed import Feed
+from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.reads import GONE, Reads
+from lighthouse.zookeeper.request import RECURSIVE, AddWatch, RemoveWatches
+from lighthouse.zookeeper.root import Root
+from lighthouse.zookeeper.session import Session
+from lighthouse.zookeeper.settings import Settings
+from lighthouse.zookeeper.survey import Survey
+
+SPREAD: Final = 0.5
+"""Seconds over which clusters are listed after a reconnect; fewer than 250 take less."""
+
+RETRY: Final = 2.0
+"""Seconds until a cluster that could not be read is tried again."""
+
+SETTLE: Final = 0.5
+"""Seconds that trouble behind a good connection may last before it is told."""
+
+REGISTER: Final = 2.0
+"""Seconds that a fleet has to register in an ensemble that was emptied, before its clusters
+are what is found there."""
+
+_SHOWN: Final = 10
+
+
+class Source:
+    """Reads clusters through a session and reports them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: Mailbox,
+        agenda: Agenda,
+        on_reading: OnReading,
+        on_connection: OnConnection,
+    ) -> None:
+        self._settings: Final = settings
+        self._agenda: Final = agenda
+        self._on_reading: Final = on_reading
+        self._on_connection: Final = on_connection
+        self._decode: Final = functools.partial(
+            decode, written=settings.format, options=settings.haproxy_server_options
+        )
+        self.session: Final = Session(settings, mailbox, agenda)
+        self.feed: Final = Feed(settings.base, mailbox, self.session.send, self)
+        self.session.on_event = self.feed.on_event
+        self.session.audience.append(self)
+        self._reads: Final = Reads(self.session, self.feed)
+        self._root: Final = Root(settings.base, self.session, agenda, self._on_root)
+        self._survey: Final = Survey(self._reads, agenda, settings.audit, self._follow)
+        self._errors: dict[str, str] = {}
+        self._orphans: set[str] = set()
+        self._leaving: list[tuple[Cluster, str]] = []
+        self._fenced = False  # waiting for the answer
+        self._said: tuple[str, str] | None = None
+
+    def open(self) -> None:
+        """Begin to connect."""
+        self.session.open()
+        self._survey.open()
+
+    def watch(self, name: str) -> None:
+        """Read a cluster past everything that is known, report it, and follow it."""
+        cluster = self._reads.clusters.get(name)
+        if cluster is None:
+            cluster = Cluster(name, self._settings.place(name), self._decode)
+            self._reads.clusters[name] = self.feed.followed[cluster.path] = cluster
+        cluster.full = True
+        if self.session.connected:
+            self._list(cluster)
+
+    def unwatch(self, name: str) -> None:
+        """Report nothing more about a cluster."""
+        cluster = self._reads.clusters.pop(name, None)
+        if cluster is None:
+            return
+        del self.feed.followed[cluster.path]
+        self._errors.pop(name, None)
+        self._orphans.discard(name)
+        self._reads.touched.pop(cluster, None)
+        if self.session.connected:
+            self.session.ask(RemoveWatches(cluster.path), _nothing)
+        self._tell()
+
+    def look_up(self) -> None:
+        """Something was created; maybe the znode above all clusters was missing till then."""
+        if self._root.missing:
+            self._root.seek()
+
+    def publish(self) -> None:
+        """Report what is new, and see to what may be gone."""
+        touched, self._reads.touched = self._reads.touched, {}
+        for cluster in touched:
+            if cluster.whole and cluster.changed:
+                cluster.changed = False
+                self._on_reading(cluster.name, cluster.reading())
+        self._fence()
+
+    def status(self) -> dict[str, Any]:
+        counts = [cluster.counts() for cluster in self._reads.clusters.values()]
+        return {
+            "connection": ": ".join(filter(None, self._said or ("connecting",))),
+            **self.session.status(),
+            "clusters": len(counts),
+            "nodes": sum(nodes for nodes, _ in counts),
+            "refused": sum(refused for _, refused in counts),
+            "events": self.feed.events,
+            "reads": self.feed.reads,
+            "lists": self._reads.lists,
+            "read_over": self._survey.read_over,
+            "audits": self._survey.audits,
+            "audits_found": self._survey.found,
+            "errors": dict(list(self._errors.items())[:_SHOWN]),
+        }
+
+    # What became of the connection:
+
+    def connected(self, renewed: bool, rooted: bool) -> None:
+        first = not self._reads.round
+        self._reads.round += 1
+        self._orphans.clear()
+        self._survey.forget()
+        self._say("connected", "")
+        self._root.connected(rooted)
+        clusters = list(self._reads.clusters.values())
+        spread = 0.0 if first else min(SPREAD, 0.002 * len(clusters))
+        for cluster in random.sample(clusters, len(clusters)):
+            cluster.begin()
+            if renewed:
+                cluster.distrust()
+            self._agenda.after(random.random() * spread, self._relist, cluster, self._reads.round)
+
+    def disconnected(self, lost: bool, reason: str) -> None:
+        self.feed.forget()
+        self._leaving.clear()
+        self._say("lost" if lost else "suspended", reason)
+
+    # What the feed found:
+
+    def appeared(self) -> None:
+        self.look_up()
+
+    def deleted(self, cluster: Cluster, name: str) -> None:
+        cluster.leave(name)
+        if cluster.leaving(name):
+            self._leaving.append((cluster, name))
+
+    def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
+        if self._reads.current(cluster) and not isinstance(error, GONE):
+            cluster.take(name, error or found)
+            self._reads.touch(cluster)
+
+    def _fence(self) -> None:
+        """Drop deleted children once an answer has come that was asked for after the deletion.
+
+        By then it is known what came in their place: a registration that a new session takes
+        over is deleted and created at one moment, which arrives as two events; and a node that
+        was created before another was deleted has been read. One question does for all that
+        were deleted meanwhile.
+        """
+        if not self._leaving or self._fenced or not self.session.connected:
+            return
+        leaving, self._leaving = self._leaving, []
+        self._fenced = True
+
+        def passed(_found: Any, error: Exception | None) -> None:
+            self._fenced = False
+            if not isinstance(error, GONE):
+                for cluster, name in leaving:
+                    self._leave(cluster, name)
+
+        self.session.ask(Exists(self._root.path, None), passed)
+
+    def _leave(self, cluster: Cluster, name: str) -> None:
+        if not cluster.leaving(name):
+            return
+        if self.feed.reading(f"{cluster.path}/{name}"):
+            self._leaving.append((cluster, name))
+            return
+        cluster.drop(name)
+        self._reads.touch(cluster)
+
+    # Listing:
+
+    def _relist(self, cluster: Cluster, number: int) -> None:
+        if self.session.connected and self._reads.current(cluster) and number == self._reads.round:
+            self._list(cluster)
+
+    def _list(self, cluster: Cluster) -> None:
+        """Follow the cluster, then list it: in this order nothing is missed in between."""
+        cluster.begin()
+        self._follow(cluster)
+        self._reads.list(cluster, self._listed)
+
+    def _follow(self, cluster: Cluster) -> None:
+        self._reads.ask(cluster, AddWatch(cluster.path, RECURSIVE), self._followed)
+
+    def _followed(self, cluster: Cluster, _answer: Any, error: Exception | None) -> None:
+        if error is not None:
+            self._failed(cluster, error)
+
+    def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
+        if isinstance(error, NoNodeError):
+            if self._root.missing:
+                self._orphans.add(cluster.name)
+                return
+            found = ()
+        elif error is not None:
+            self._failed(cluster, error)
+            return
+        self._errors.pop(cluster.name, None)
+        if self._said is not None and self._said[0] != "connected":
+            self._tell()
+        known, full = set(cluster.names), cluster.full
+        self._reads.read(cluster, cluster.listed(found), self._done)
+        if known and not full:
+            self._survey.look_over(cluster, sorted(known & set(cluster.names)))
+        self._reads.touch(cluster)
+
+    def _done(self, cluster: Cluster, _found: Any, error: Exception | None) -> None:
+        if error is not None:
+            self._failed(cluster, error)
+
+    def _failed(self, cluster: Cluster, error: Exception) -> None:
+        self._errors[cluster.name] = denial(error, cluster.path, self._settings.user)
+        self._agenda.after(RETRY, self._relist, cluster, self._reads.round)
+        self._tell()
+
+    def _on_root(self) -> None:
+        """Clusters are empty for want of their znode only where there is one above it."""
+        if not self._root.missing:
+            for name in self._orphans & self._reads.clusters.keys():
+                cluster = self._reads.clusters[name]
+                delay = REGISTER if cluster.names else 0.0
+                self._agenda.after(delay, self._relist, cluster, self._reads.round)
+            self._orphans.clear()
+        self._tell()
+
+    # What to tell:
+
+    def _trouble(self) -> str:
+        """What keeps a connected source from being one."""
+        if self._root.missing:
+            where = self._root.path
+            return f"{where} does not exist: is 'path' right? The first registration makes it"
+        if self._errors and len(self._errors) == len(self._reads.clusters):
+            return next(iter(self._errors.values()))
+        return ""
+
+    def _tell(self) -> None:
+        """Say that all is well at once, and that it is not when that lasts."""
+        if not self.session.connected:
+            return
+        if self._trouble():
+            self._agenda.after(SETTLE, self._complain)
+        else:
+            self._say("connected", "")
+
+    def _complain(self) -> None:
+        trouble = self._trouble()
+        if self.session.connected and self._root.sought:
+            self._agenda.after(SETTLE, self._complain)
+        elif self.session.connected and trouble:
+            self._say("suspended", trouble)
+
+    def _say(self, state: Connection, reason: str) -> None:
+        if (state, reason) != self._said:
+            self._said = state, reason
+            self._on_connection(state, reason)
+
+
+def _nothing(_answer: Any, _error: Exception | None) -> None:
+    """Whatever became of it, nothing follows."""
