@@ -29,6 +29,8 @@ class PluginError(Exception):
 
 def describe(error: BaseException) -> str:
     """The exception's type and text, on one line."""
+    if isinstance(error, OSError):
+        return one_line(f"{type(error).__name__}: {error}")
     lines = traceback.format_exception_only(error)
     return one_line(lines[-1] if isinstance(error, SyntaxError) else lines[0])
 

@@ -96,13 +96,16 @@ class DiscoveryRole(Role):
                 self._watch()
                 self._register()
                 self._wake_again()
+                self._drain()
+                if self._back:  # meanwhile, and maybe without what had been registered
+                    self._back = False
+                    self._register()
         self._drain()
         self._state_registrations()
         if not self._faults:
             return self._report("applied")
         more = f" (and {len(self._faults) - 1} more)" if len(self._faults) > 1 else ""
-        first = self._faults[0]
-        return self._report("failed", one_line(first.reason) + more, first.traceback)
+        return self._failed(self._faults[0], more)
 
     def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
@@ -121,7 +124,7 @@ class DiscoveryRole(Role):
                 call("wake", self._plugin.wake)
         except PluginError as failure:
             self._wake_failed = True
-            return self._report("failed", failure.reason, failure.traceback)
+            return self._failed(failure)
         finally:
             self._drain()
         return None
@@ -163,6 +166,11 @@ class DiscoveryRole(Role):
         own = () if rejection is None else (rejection,)
         rejections = (*own, *self._refused_reporters(self._snapshot))
         return Report(kind, reason, traceback, rejections)
+
+    def _failed(self, failure: PluginError, more: str = "") -> Report:
+        """A source that is away (``OSError``) is no fault of the plugin's: words will do."""
+        traceback = "" if isinstance(failure.error, OSError) else failure.traceback
+        return self._report("failed", one_line(failure.reason) + more, traceback)
 
     def _refused_reporters(self, snapshot: DiscoverySnapshot) -> tuple[Rejection, ...]:
         """The service files that want to register where nothing can be registered."""
@@ -298,7 +306,7 @@ class DiscoveryRole(Role):
             )
             for place in (service.place for service in services)
         )
-        stated += tuple(Registration(*s.key, False, _READ_ONLY) for s in self._unwelcome)
+        stated += tuple(Registration(s.place, False, _READ_ONLY, True) for s in self._unwelcome)
         if stated != self._stated:
             self._stated = stated
             self._outbox.post(Registered(), encode(stated))

@@ -183,5 +183,7 @@ class Client:
         """Turn what a connection raises into trouble that says what it means."""
         try:
             yield
+        except Trouble:
+            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise trouble.of_connection(error, self.endpoint) from error

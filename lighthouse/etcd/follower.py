@@ -121,6 +121,8 @@ class Follower:
                     raise session.fault or Away("it ended the watch")
                 for line in lines:
                     self._take(session, line, on_up, on_events)
+        except Trouble:
+            raise
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise session.fault or trouble.of_connection(error, client.endpoint) from error
         finally:

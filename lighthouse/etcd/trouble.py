@@ -15,7 +15,7 @@ OLDEST: Final = (3, 4)
 """The first etcd with the API under ``/v3``."""
 
 
-class Trouble(Exception):
+class Trouble(OSError):
     """One line for an operator; the work is tried again."""
 
     patient = True

@@ -179,6 +179,8 @@ def test_it_starts_from_what_it_knew_last_and_says_so_where_it_knows_nothing(
         service.start()
         eventually(lambda: fleet.serving("web") == web, 60)
         eventually(lambda: not fleet.status()["problems"], 30)
+        remembered = fleet.root / "state" / "clusters" / "web"
+        eventually(lambda: remembered.read_bytes().count(b"127.0.0.1") >= 3, 10, "remembered")
         fleet.kill()
         service.kill()
         pid = fleet.haproxy_pids()[0]
