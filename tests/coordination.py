@@ -8,7 +8,6 @@ import base64
 import contextlib
 import json
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -218,18 +217,9 @@ class _ZooKeepers:
         dump = self._ensemble.leader().ask("dump")
         for found in re.findall(r"^(0x[0-9a-f]+):", dump, re.MULTILINE):
             session = int(found, 16)
-            zookeeper_world.expire((session, _password(session)), self._ensemble.hosts)
-
-
-def _password(session: int) -> bytes:
-    """What ZooKeeper gives a session as its password: java.util.Random, seeded with its number."""
-    mask = (1 << 48) - 1
-    seed = (session ^ 0xB3415C00 ^ 0x5DEECE66D) & mask
-    words = []
-    for _ in range(4):
-        seed = (seed * 0x5DEECE66D + 0xB) & mask
-        words.append(seed >> 16)
-    return struct.pack("<4I", *words)
+            zookeeper_world.expire(
+                (session, zookeeper_world.password(session)), self._ensemble.hosts
+            )
 
 
 class _Etcds:

@@ -71,6 +71,7 @@ class DiscoveryRole(Role):
         self._faults: list[PluginError] = []  # of the current converge
         self._wake_failed = False
         self._back = False  # the source came back since the last converge
+        self._forgotten = False  # it forgot what was registered since then
         self._spoke_at = 0.0
 
     def take(self, _delivery: Deliver, payload: memoryview) -> None:
@@ -86,7 +87,7 @@ class DiscoveryRole(Role):
 
     def converge(self) -> Report:
         self._faults = []
-        self._back = False
+        self._back = self._forgotten = False
         self._spoke_at = time.monotonic()
         verdict = self._verdict()
         if verdict.config is None:
@@ -97,8 +98,7 @@ class DiscoveryRole(Role):
                 self._register()
                 self._wake_again()
                 self._drain()
-                if self._back:  # meanwhile, and maybe without what had been registered
-                    self._back = False
+                if self._forgotten and self._back:
                     self._register()
         self._drain()
         self._state_registrations()
@@ -290,6 +290,7 @@ class DiscoveryRole(Role):
         for state in self._observer.drain():
             self._back = state == "connected"
             if state == "lost":
+                self._forgotten = True
                 self._registered.clear()
                 self._state_registrations()
 

@@ -1,8 +1,9 @@
 """Discovery through etcd: one watch for all clusters, one lease for all that is registered."""
 
 import contextlib
+import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lighthouse import hookimpl
@@ -19,9 +20,9 @@ from lighthouse.etcd.registrations import Registrations
 from lighthouse.etcd.settings import Settings, endpoint
 from lighthouse.etcd.tally import Tally
 from lighthouse.etcd.trouble import Away, LeaseGone, Trouble
-from lighthouse.node import Node, is_cluster_name
+from lighthouse.node import is_cluster_name
 from lighthouse.owner import owner
-from lighthouse.record import decode, owner_of
+from lighthouse.record import decode, encode
 from lighthouse.service import Service
 
 FIRST: Final = 2.0
@@ -39,9 +40,17 @@ class _Parts:
         self.tally: Final = Tally()
         self.access: Final = Access(settings)
         self.link: Final = Link(on_connection)
-        self.clusters: Final = Clusters(prefix, decoder(settings), on_reading, self.tally)
+        written, options = settings.format, settings.haproxy_server_options
+        read = functools.partial(decode, written=written, options=options)
+        write = functools.partial(encode, owner=owner(settings.path), written=written)
+        self.clusters: Final = Clusters(prefix, read, on_reading, self.tally)
         self.registrations: Final = Registrations(
-            prefix, settings.lease_ttl, owner(settings.path), self.clusters.get, self.tally
+            prefix,
+            settings.lease_ttl,
+            owner(settings.path),
+            write,
+            self.clusters.get,
+            self.tally,
         )
         endpoints = Endpoints([endpoint(url) for url in settings.endpoints])
         self._follower: Final = Follower(
@@ -176,17 +185,6 @@ class EtcdDiscovery(Discovery):
         if self._client is not None:
             self._client.close()
         self._client = self._session = None
-
-
-def decoder(settings: Settings) -> Callable[[bytes], Node]:
-    """How records are read: our own registrations always, others in the format that is set."""
-
-    def translated(data: bytes) -> Node:
-        if owner_of(data) is not None:
-            return decode(data)
-        return decode(data, settings.format, settings.haproxy_server_options)
-
-    return decode if settings.format == "lighthouse" else translated
 
 
 @hookimpl

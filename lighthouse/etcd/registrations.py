@@ -15,9 +15,9 @@ from lighthouse.etcd.client import Client
 from lighthouse.etcd.table import Entry
 from lighthouse.etcd.tally import Tally
 from lighthouse.etcd.trouble import LeaseGone, Taken, Trouble
-from lighthouse.node import is_cluster_name
+from lighthouse.node import Node, is_cluster_name
 from lighthouse.printable import one_line
-from lighthouse.record import encode, owner_of
+from lighthouse.record import owner_of
 from lighthouse.service import Service
 
 logger: Final = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ _TRIES: Final = 5
 _SHOWN: Final = 10
 
 Known = Callable[[bytes], Entry | None]
+Write = Callable[[Node], bytes]
 
 
 class Held(msgspec.Struct):
@@ -38,14 +39,20 @@ class Held(msgspec.Struct):
 
 
 class Registrations:
-    """What is registered; each call is whole, from whatever thread."""
+    """What is registered; each call is whole, from whatever thread.
 
-    def __init__(self, prefix: bytes, ttl: int, mark: str, known: Known, tally: Tally) -> None:
+    ``write`` makes the value of a node's key.
+    """
+
+    def __init__(
+        self, prefix: bytes, ttl: int, mark: str, write: Write, known: Known, tally: Tally
+    ) -> None:
         self.lease = 0
         self._prefix: Final = prefix
         self._ttl: Final = ttl
         self._granted = ttl
         self._mark: Final = mark
+        self._write: Final = write
         self._known: Final = known
         self._tally: Final = tally
         self._lock: Final = threading.Lock()
@@ -70,7 +77,7 @@ class Registrations:
         """
         with self._lock:
             key = self._key(service)
-            held = Held(service, key, encode(service.node, self._mark))
+            held = Held(service, key, self._write(service.node))
             before = self._held.get(service.key)
             if not self.lease:
                 lease = client.grant(self._ttl)

@@ -75,16 +75,18 @@ def test_nodes_of_every_age_and_a_broken_one_among_them(etcd: Etcd, path: str) -
 def test_nerves_records(etcd: Etcd, path: str) -> None:
     nerve = {"host": "10.0.0.1", "port": 1, "name": "one", "haproxy_server_options": "backup"}
     etcd.put(f"{path}/web/one", json.dumps(nerve | {"labels": {"az": "a"}, "weight": 2}))
-    etcd.put(f"{path}/web/ours", encode(service(port=2).node, "somebody:else"))
     with following(etcd, path, format="smartstack") as world:
+        world.discovery.report_up(service(port=2))
         world.until_ports(1, 2)
         nodes = {node.port: node for node in world.readings["web"].nodes}
+        ours = json.loads(etcd.range(path)[f"{path}/web/here:2"])
+        assert (ours["host"], ours["port"], ours["name"]) == ("10.0.0.9", 2, "here")
         assert (nodes[1].host, nodes[1].weight, nodes[1].metadata) == ("one", 2, {"az": "a"})
         assert (nodes[2].host, nodes[2].ip) == ("here", "10.0.0.9")
     with following(etcd, path, format="smartstack", haproxy_server_options=True) as world:
-        world.until_ports(1, 2)
+        world.until(lambda: 1 in world.ports())
         nodes = {node.port: node for node in world.readings["web"].nodes}
-        assert nodes[1].metadata["haproxy_server_options"] == "backup"
+        assert nodes[1].metadata == {"az": "a", "backup": True}
 
 
 def test_changes_of_every_kind_cost_no_reads(etcd: Etcd, path: str) -> None:

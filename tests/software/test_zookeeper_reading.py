@@ -103,7 +103,7 @@ def test_znodes_of_nerve_are_read_wherever_the_fleet_keeps_them(
             ("mymachine2:3000", "10.0.0.2", 2),
         }
         assert [one.record for one in reading.refused] == ["odd_0000000009"]
-        expected = {"zone": "b", "haproxy_server_options": "maxconn 7"}
+        expected = {"zone": "b", "maxconn": 7}
         assert reading.nodes[0].metadata == (expected if options else {"zone": "b"})
 
 

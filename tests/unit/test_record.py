@@ -32,8 +32,7 @@ def test_what_carries_no_mark_is_nobodys(data: bytes) -> None:
 
 
 def test_a_node_is_written_as_synapse_reads_it() -> None:
-    options = {"haproxy_server_options": "backup"}
-    node = Node("web1", "10.0.0.1", 80, 3, {"zone": "a", **options})
+    node = Node("web1", "10.0.0.1", 80, 3, {"zone": "a"})
     data = encode(node, "web1:abc", "smartstack")
     assert json.loads(data) == {
         "host": "10.0.0.1",
@@ -42,10 +41,9 @@ def test_a_node_is_written_as_synapse_reads_it() -> None:
         "weight": 3,
         "labels": {"zone": "a"},
         "owner": "web1:abc",
-        **options,
     }
     assert owner_of(data) == "web1:abc"
-    assert decode(data, "smartstack", options=True) == node
+    assert decode(data, "smartstack") == node
 
 
 NERVE = {"host": "10.0.0.1", "port": 3000, "name": "mymachine"}
