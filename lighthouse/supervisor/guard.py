@@ -7,7 +7,7 @@ stands still: then nothing can be confirmed, and what is to become of the nodes 
 cluster's ``on_source_loss`` to say.
 
 Nodes seldom vanish in one piece, even if they vanish together: losses that were let pass a
-moment ago count along with a new one.
+moment ago count along with a new one, and the youngest of them are taken back with it.
 """
 
 from typing import Final
@@ -19,8 +19,8 @@ from lighthouse.node import Node
 
 _ROUNDING: Final = 1e-6
 
-Gone = tuple[tuple[str, int], float]
-"""The key of a node whose loss was let pass, and when."""
+Gone = tuple[Node, float]
+"""A node whose loss was let pass, and when."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -62,17 +62,23 @@ def judge(
     present = {node.key for node in observed}
     lost = tuple(node for node in members.nodes if node.key not in present)
     recent = (members.held.since if members.held else now) - guard.obey_after
-    gone = tuple((key, at) for key, at in members.gone if at > recent and key not in present)
+    gone = tuple(
+        (node, at) for node, at in members.gone if at > recent and node.key not in present
+    )
     whole = len(members.nodes) + len(gone)
     if len(lost) + len(gone) <= guard.max_loss * whole + _ROUNDING or not lost:
-        return Members(observed, gone=(*gone, *((node.key, now) for node in lost)))
+        return Members(observed, gone=(*gone, *((node, now) for node in lost)))
+    if members.held is None:
+        young = now - guard.confirm_after
+        lost = (*lost, *(node for node, at in gone if at >= young))
+        gone = tuple((node, at) for node, at in gone if at < young)
     held = _run_on(members.held, now, paused)
     if held.ran >= guard.obey_after - _ROUNDING:
         return Members(observed)
     if held.ran >= guard.confirm_after - _ROUNDING and not paused:
         held = msgspec.structs.replace(held, asked=True)
     together = tuple(sorted((*observed, *lost), key=lambda node: node.key))
-    return Members(together, held, tuple(node.name for node in lost), gone)
+    return Members(together, held, tuple(sorted(node.name for node in lost)), gone)
 
 
 def due(members: Members, guard: Guard | None) -> float | None:

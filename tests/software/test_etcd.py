@@ -84,7 +84,7 @@ def test_nerves_records(etcd: Etcd, path: str) -> None:
         assert (nodes[1].host, nodes[1].weight, nodes[1].metadata) == ("one", 2, {"az": "a"})
         assert (nodes[2].host, nodes[2].ip) == ("here", "10.0.0.9")
     with following(etcd, path, format="smartstack", haproxy_server_options=True) as world:
-        world.until(lambda: 1 in world.ports())
+        world.until(lambda: "web" in world.readings and 1 in world.ports())
         nodes = {node.port: node for node in world.readings["web"].nodes}
         assert nodes[1].metadata == {"az": "a", "backup": True}
 

@@ -56,8 +56,13 @@ def test_nodes_that_vanish_one_by_one_vanish_at_once():
     members = Members(nodes(*range(10)))
     for n in range(10):
         members = judge(members, nodes(*range(n + 1, 10)), 1.0 + n / 100, GUARD)
-    assert len(members.nodes) == 5
-    assert members.held_back == tuple(f"n{n}:80" for n in range(5, 10))
+        assert len(members.nodes) == (9 - n if n < 5 else 10)
+    assert members.held_back == tuple(f"n{n}:80" for n in range(10))
+    assert judge(members, (), 1.05 + GUARD.obey_after, GUARD) == Members(())
+    mixed = Members(nodes(*range(10)))
+    for n, at in enumerate((1.0, 1.0, 4.0, 4.0, 4.0, 4.0)):
+        mixed = judge(mixed, nodes(*range(n + 1, 10)), at, GUARD)
+    assert mixed.nodes == nodes(*range(2, 10))  # the first two are gone for too long
     slow = Members(nodes(*range(10)))
     for n in range(9):
         slow = judge(slow, nodes(*range(n + 1, 10)), 10.0 * n, GUARD)
