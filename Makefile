@@ -23,7 +23,7 @@ test: $(VENV)/.dev tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p lighthouse
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 bench: $(VENV)/.dev tools
 	$(BIN)/python -m tests.bench

@@ -174,7 +174,7 @@ def _coded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-class _ZooKeepers:
+class ZooKeepers:
     def __init__(self, ensemble: zookeeper_world.Ensemble) -> None:
         self._ensemble = ensemble
 
@@ -222,7 +222,7 @@ class _ZooKeepers:
             )
 
 
-class _Etcds:
+class Etcds:
     def __init__(self, etcd: etcd_world.Etcd) -> None:
         self._etcd = etcd
 
@@ -275,14 +275,14 @@ def zookeepers(root: Path) -> Iterator[Servers]:
     if not zookeeper_world.INSTALLED:
         pytest.skip(zookeeper_world.REASON)
     with zookeeper_world.ensemble(root, 3) as ensemble:
-        yield _ZooKeepers(ensemble)
+        yield ZooKeepers(ensemble)
 
 
 @contextlib.contextmanager
 def etcds(root: Path) -> Iterator[Servers]:
     """Three etcd members that serve."""
     with etcd_world.running(root, 3) as etcd:
-        yield _Etcds(etcd)
+        yield Etcds(etcd)
 
 
 KINDS: Final = {"zookeeper": zookeepers, "etcd": etcds}

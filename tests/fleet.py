@@ -123,8 +123,7 @@ def get(port: int, path: str = "/") -> tuple[int, str]:
 class Fleet:
     """A config tree in ``root`` with a ``file`` discovery and a HAProxy, and its daemon.
 
-    ``source`` names the discovery that clusters are looked up with, ``within`` is what comes
-    before the daemon's command if it is to run elsewhere (see ``tests.network``).
+    ``source`` names the discovery that clusters are looked up with.
     """
 
     def __init__(self, root: Path, haproxy_bin: str | None = None) -> None:
@@ -135,7 +134,6 @@ class Fleet:
         self.socket = root / "h.sock"
         self.pid_file = root / "h.pid"
         self.source = "files"
-        self.within: list[str] = []
         self.cfg = root / "haproxy.cfg"
         self.log = root / "daemon.log"
         self.ports: dict[str, int] = {}
@@ -219,9 +217,8 @@ class Fleet:
     def start(self) -> None:
         """Start the daemon in the foreground of its own session."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "lighthouse.commands", "run", "-c", str(self.config)]
             self.daemon = subprocess.Popen(
-                [*self.within, *command],
+                [sys.executable, "-m", "lighthouse.commands", "run", "-c", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -4,6 +4,7 @@ Everything is on this machine and gone with the ``Network``. A pulled cable swal
 without a word, as a partition does: neither end is told.
 """
 
+import ctypes
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _numbers: Final = itertools.count(1)
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def available() -> str:
@@ -49,9 +51,18 @@ class Network:
     def address(self, name: str) -> str:
         return self._addresses[name]
 
-    def within(self, name: str) -> list[str]:
-        """What to put before a command that is to run on this host; the pid is the command's."""
-        return ["ip", "netns", "exec", self._space(name)]
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Sockets, threads and processes that this thread makes meanwhile are on this host."""
+        with (
+            open("/proc/thread-self/ns/net", "rb") as here,
+            open(f"/run/netns/{self._space(name)}", "rb") as there,
+        ):
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(here.fileno())
 
     def cut(self, name: str) -> None:
         """Pull the host's cable."""
@@ -92,6 +103,11 @@ def network(*names: str) -> Iterator[Network]:
         yield found
     finally:
         found.close()
+
+
+def _enter(namespace: int) -> None:
+    if _libc.setns(namespace, 0) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def _ip(*words: str) -> None:

@@ -1,6 +1,7 @@
 """Print the design's budgets as ratios to the floor measured in the same run."""
 
 import argparse
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ def main() -> None:
         "--only", default="", help="latency, isolation, churn, reloads, coordination"
     )
     options = parser.parse_args()
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # the writer's, whose servers go away
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lighthouse-bench-") as directory:
         root = Path(directory)

@@ -39,13 +39,16 @@ def b64(text: str | bytes) -> str:
 class Member:
     """One etcd process; it can be killed, frozen, wiped and started again."""
 
-    def __init__(self, root: Path, name: str, ports: tuple[int, int], secure: bool) -> None:
+    def __init__(
+        self, root: Path, name: str, ports: tuple[int, int], secure: bool, address: str
+    ) -> None:
+        self.address = address
         self.name, self.client_port, self.peer_port = name, *ports
         self.data, self.log = root / name, root / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.flags: list[str] = []
-        self.url = f"{'https' if secure else 'http'}://127.0.0.1:{self.client_port}"
-        self.peer_url = f"http://127.0.0.1:{self.peer_port}"
+        self.url = f"{'https' if secure else 'http'}://{address}:{self.client_port}"
+        self.peer_url = f"http://{address}:{self.peer_port}"
 
     def start(self, peers: str) -> None:
         assert ETCD is not None
@@ -88,15 +91,22 @@ class Etcd:
     """A cluster of members, and what an operator may do to it."""
 
     def __init__(
-        self, root: Path, count: int = 1, secure: bool = False, flags: Sequence[str] = ()
+        self,
+        root: Path,
+        count: int = 1,
+        secure: bool = False,
+        flags: Sequence[str] = (),
+        addresses: Sequence[str] = (),
     ) -> None:
         ports = free_ports(2 * count)
         self.root, self.secure = root, secure
         self.token = ""
         root.mkdir(parents=True, exist_ok=True)
         pairs = list(zip(ports[::2], ports[1::2], strict=True))
+        places = addresses or ["127.0.0.1"] * count
         self.members = [
-            Member(root, f"m{index}", pair, secure) for index, pair in enumerate(pairs)
+            Member(root, f"m{index}", pair, secure, address)
+            for index, (pair, address) in enumerate(zip(pairs, places, strict=True))
         ]
         for member in self.members:
             member.flags = list(flags)
@@ -136,7 +146,7 @@ class Etcd:
     ) -> Any:
         """The answer of a member that runs; raises ``OSError`` for any other than 200."""
         member = member or next(member for member in self.members if member.running)
-        address = ("127.0.0.1", member.client_port)
+        address = (member.address, member.client_port)
         if self.secure:
             context = ssl._create_unverified_context()
             if (self.root / "client.pem").exists():

@@ -60,8 +60,10 @@ class Server:
         mutual: bool = False,
         synced: bool = False,
         flags: Sequence[str] = (),
+        address: str = "127.0.0.1",
     ) -> None:
         self.directory: Final = directory
+        self.address: Final = address
         self.number: Final = number
         self.port, self.secure_port = free_ports(2)
         self.port = port or self.port
@@ -76,7 +78,7 @@ class Server:
     @property
     def host(self) -> str:
         """What a client's list of hosts says."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def log(self) -> str:
@@ -136,7 +138,7 @@ class Server:
 
     def ask(self, word: str) -> str:
         """The answer to a four-letter command; raises ``OSError`` if there is none."""
-        with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+        with socket.create_connection((self.address, self.port), 2) as connection:
             self.asked += 1
             connection.sendall(word.encode())
             answer = b""
@@ -154,7 +156,7 @@ class Server:
         return found
 
     def _secure(self) -> bool:
-        socket.create_connection(("127.0.0.1", self.secure_port), 2).close()
+        socket.create_connection((self.address, self.secure_port), 2).close()
         return True
 
     def _config(self, data: Path) -> Iterator[str]:
@@ -163,7 +165,7 @@ class Server:
         yield "initLimit=50"
         yield "syncLimit=20"
         yield f"clientPort={self.port}"
-        yield "clientPortAddress=127.0.0.1"
+        yield f"clientPortAddress={self.address}"
         yield "minSessionTimeout=200"
         yield "maxSessionTimeout=60000"
         yield "maxClientCnxns=0"
@@ -173,26 +175,39 @@ class Server:
             yield NETTY
             yield f"ssl.clientAuth={'need' if self.mutual else 'none'}"
             yield f"secureClientPort={self.secure_port}"
-            yield "secureClientPortAddress=127.0.0.1"
+            yield f"secureClientPortAddress={self.address}"
             yield f"ssl.keyStore.location={self.certificate}"
             yield f"ssl.trustStore.location={self.certificate}"
 
 
 class Ensemble:
-    """Several servers that make up one ZooKeeper; a single one stands alone."""
+    """Several servers that make up one ZooKeeper; a single one stands alone.
 
-    def __init__(self, directory: Path, size: int, synced: bool = False) -> None:
+    ``addresses`` are where they listen, one after the other.
+    """
+
+    def __init__(
+        self, directory: Path, size: int, synced: bool = False, addresses: Sequence[str] = ()
+    ) -> None:
         ports = free_ports(3 * size)
+        places = addresses or ["127.0.0.1"] * size
         triples = [ports[3 * number : 3 * number + 3] for number in range(size)]
         peers = [
-            f"server.{number}=127.0.0.1:{quorum}:{election}"
-            for number, (_, quorum, election) in enumerate(triples, 1)
+            f"server.{number}={address}:{quorum}:{election}"
+            for number, (address, (_, quorum, election)) in enumerate(
+                zip(places, triples, strict=True), 1
+            )
         ]
         self.servers: Final = [
             Server(
-                directory / f"zk{number}", number, port, peers if size > 1 else (), None, synced
+                directory / f"zk{number}",
+                number,
+                port,
+                peers if size > 1 else (),
+                synced=synced,
+                address=address,
             )
-            for number, (port, _, _) in enumerate(triples, 1)
+            for number, (address, (port, _, _)) in enumerate(zip(places, triples, strict=True), 1)
         ]
 
     @property
