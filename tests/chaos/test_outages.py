@@ -48,8 +48,8 @@ def fleet(
     name, service = servers
     with running(tmp_path / "fleet") as found, service.source() as source:
         found.discover(name, {**source.config, **SESSION[name]})
-        for cluster in ("web", "other"):
-            found.cluster(cluster)
+        found.cluster("web")
+        found.cluster("other", shrink_guard=False)
         ports = [backend.port for backend in backends]
         provided = {"name": "web", "ports": ports, "discovery": name}
         found.write("services/web.yaml", {**provided, "checks": {"interval": 0.5, "tcp": {}}})
