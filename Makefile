@@ -1,6 +1,6 @@
 # make demo [FOR=15]   see it work: no root, nothing outside a temporary directory and .venv
 # make test            everything that CI checks
-# make bench           the figures of the README, measured here
+# make bench           figures of speed and cost, measured here
 # make clean           remove what these made
 
 VENV := .venv
