@@ -72,9 +72,14 @@ tools:
 	else \
 		echo "installing$$missing"; \
 		export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
-		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends $$missing; } \
-			>/dev/null </dev/null \
-			|| echo "skipped, apt-get failed:$$missing; tests that need them are skipped"; \
+		get="apt-get -qq install -y --no-install-recommends"; failed=; \
+		{ apt-get -qq update && $$get $$missing; } >/dev/null </dev/null || \
+			for package in $$missing; do \
+				$$get $$package >/dev/null </dev/null || failed="$$failed $$package"; \
+			done; \
+		if [ -n "$$failed" ]; then \
+			echo "skipped, apt-get failed:$$failed; tests that need them are skipped"; \
+		fi; \
 	fi
 
 clean:
