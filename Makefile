@@ -1,6 +1,6 @@
 # make demo [FOR=15]   see it work: no root, nothing outside a temporary directory and .venv
 # make test            everything that CI checks
-# make bench           the figures of the README, measured here
+# make bench           figures of speed and cost, measured here
 # make clean           remove what these made
 
 VENV := .venv
@@ -72,9 +72,14 @@ tools:
 	else \
 		echo "installing$$missing"; \
 		export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
-		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends $$missing; } \
-			>/dev/null </dev/null \
-			|| echo "skipped, apt-get failed:$$missing; tests that need them are skipped"; \
+		get="apt-get -qq install -y --no-install-recommends"; failed=; \
+		{ apt-get -qq update && $$get $$missing; } >/dev/null </dev/null || \
+			for package in $$missing; do \
+				$$get $$package >/dev/null </dev/null || failed="$$failed $$package"; \
+			done; \
+		if [ -n "$$failed" ]; then \
+			echo "skipped, apt-get failed:$$failed; tests that need them are skipped"; \
+		fi; \
 	fi
 
 clean:

@@ -38,7 +38,8 @@ class Invalid(ValueError):
 def convert(value: object, kind: type[T]) -> T:
     """``value`` (of maps, lists and scalars) as a ``kind``, a msgspec struct.
 
-    Raises ``Invalid`` with every unknown key, missing key and wrong value.
+    Raises ``Invalid`` with every unknown key, missing key and wrong value. What is no map, where
+    a struct stands that has a class attribute ``expected``, is told that.
     """
     problems = tuple(_faults(value, kind, ()))
     if problems:
@@ -159,6 +160,9 @@ def _told(text: str, value: object, kind: Any) -> str:
         return f"expected one of: {', '.join(map(str, options))}; got {shown(value)}"
     if text == "expected a number, got a number":
         return f"expected a whole number, got {shown(value)}"
+    struct = _struct(kind)
+    if struct is not None and not isinstance(value, Mapping) and hasattr(struct, "expected"):
+        return f"expected {struct.expected}"
     if not text.startswith("expected") or ", got " in text:
         return text
     found = len(value) if isinstance(value, Mapping | list) else shown(value)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -16,6 +16,10 @@ class Secret(msgspec.Struct, frozen=True):
 
     It is read anew each time, so that one which is changed is taken with the next connection.
     """
+
+    expected: ClassVar[str] = (
+        "where the secret lies, not the secret itself: {file: /absolute/path} or {env: VARIABLE}"
+    )
 
     file: str | None = None
     env: str | None = None

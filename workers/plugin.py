@@ -47,7 +47,10 @@ def load(kind: Kind[P], name: str) -> type[P]:
         if isinstance(failure.error, pluggy.PluginValidationError):
             reason = f"its hooks are not as specified: {failure.error}"
         else:
-            reason = f"cannot be imported: {failure.what}{_remedy(kind, name, failure.error)}"
+            remedy = _remedy(kind, name, failure.error)
+            reason = f"cannot be imported: {failure.what}{remedy}"
+            if remedy:  # a package to install, no code to look into
+                raise GivingUp(reason) from failure
         raise GivingUp(reason, failure.traceback) from failure
     plugin = _class(kind, manager)
     _check_dependencies(plugin)

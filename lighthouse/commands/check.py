@@ -28,9 +28,10 @@ def command(root: Path) -> None:
     it configures say what it thinks of them; nothing that runs is touched. Prints every fault
     as FILE:LINE:COLUMN. Exit code 0 if there is none but warnings, else 1.
     """
-    tree = Tree(existing(root), Installed.here())
+    installed = Installed.here()
+    tree = Tree(existing(root), installed)
     tree.load()
-    faults = sorted({*tree.faults, *_plugins_faults(tree)})
+    faults = sorted({*tree.faults, *_plugins_faults(tree, installed)})
     for fault in faults:
         click.echo(plain(fault))
     if not all(fault.warning for fault in faults):
@@ -39,11 +40,14 @@ def command(root: Path) -> None:
     click.echo(f"{count} {'file' if count == 1 else 'files'} good")
 
 
-def _plugins_faults(tree: Tree) -> Iterator[Fault]:
+def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
     """What the plugins say of what the tree's own rules let pass."""
     state = State(tree.config, NOBODY, {})
     state.configure(tree.config, 0.0)
-    for name, (answer, _) in ask(tasks(state), Validate()).items():
+    there = {
+        name: task for name, task in tasks(state).items() if installed.has(name[0], task.plugin)
+    }
+    for name, (answer, _) in ask(there, Validate()).items():
         match answer:
             case Validated(rejections, reason, warnings):
                 yield from placed(tree, name, rejections, warnings)

@@ -20,3 +20,8 @@ class Installed(msgspec.Struct, frozen=True):
             for kind in ("balancers", "discovery", "checks")
         ]
         return cls(*groups)
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is such a ``balancer``, ``discovery`` or ``check``."""
+        groups = {"balancer": self.balancers, "discovery": self.discovery, "check": self.checks}
+        return name in groups[kind]

@@ -28,9 +28,13 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The files sorted by name, the directories that could not be read, and the faults."""
+    """The files sorted by name, the directories that could not be read, and the faults.
+
+    ``strays`` are names of config files beside the directories that mean nothing there.
+    """
 
     files: tuple[Found, ...] = ()
+    strays: tuple[str, ...] = ()
     unread: frozenset[str] = frozenset()
     faults: tuple[Fault, ...] = ()
 
@@ -43,6 +47,7 @@ def is_config_name(name: str) -> bool:
 def scan(root: Path) -> Listing:
     """What is there now; raises ``OSError`` if the tree itself cannot be read."""
     files: list[Found] = []
+    strays: list[str] = []
     unread: set[str] = set()
     faults: list[Fault] = []
     with os.scandir(root) as entries:
@@ -52,8 +57,10 @@ def scan(root: Path) -> Listing:
             known = kind_of(entry.name)
             if known:
                 files.append(_found(entry, entry.name, *known))
-            else:
-                faults.extend(_misnamed(entry))
+            elif misnamed := _misnamed(entry):
+                faults.extend(misnamed)
+            elif is_config_name(entry.name):
+                strays.append(entry.name)
     for kind in DIRECTORIES:
         try:
             _scan_directory(root, kind, files, faults)
@@ -64,7 +71,7 @@ def scan(root: Path) -> Listing:
         except OSError as error:
             unread.add(kind)
             faults.append(Fault(kind, 1, 1, _reason(error)))
-    return Listing(tuple(files), frozenset(unread), tuple(faults))
+    return Listing(tuple(files), tuple(strays), frozenset(unread), tuple(faults))
 
 
 def _scan_directory(root: Path, kind: Kind, files: list[Found], faults: list[Fault]) -> None:

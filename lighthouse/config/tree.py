@@ -1,6 +1,6 @@
 """The configuration tree, with the last good version of each file in force."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +71,7 @@ class Tree:
             self._listed = (Fault(".", 1, 1, f"{reason}; the configuration stays as it was"),)
             changed = self._stand_in((*SINGLE, *DIRECTORIES), error)
         else:
-            self._listed = listing.faults
+            self._listed = (*listing.faults, *self._misplaced(listing))
             changed = self._refresh(listing)
         if changed:
             self._assembled = assemble(self._entries.values(), self._installed)
@@ -81,6 +81,17 @@ class Tree:
         """Line and column in the newest content of the file that could be parsed."""
         document = self._document(file)
         return document.locate(path) if document else (1, 1)
+
+    def _misplaced(self, listing: Listing) -> Iterator[Fault]:
+        """Warnings of files that look like a plugin's and lie where nobody reads them."""
+        there = {(found.kind, found.stem) for found in listing.files}
+        plugins = {"balancers": self._installed.balancers, "discovery": self._installed.discovery}
+        for name in listing.strays:
+            stem = name.rpartition(".")[0]
+            for kind, installed in plugins.items():
+                if stem in installed and (kind, stem) not in there:
+                    message = f"this is not read here; it belongs into {kind}/"
+                    yield Fault(name, 1, 1, message, warning=True)
 
     def _refresh(self, listing: Listing) -> bool:
         """Brings the entries up to the listing; whether anything about them changed."""

@@ -192,7 +192,7 @@ class Control:
                 process.command(self.settings.command)
                 worker = None
             else:
-                worker = self._reloaded()
+                worker = self._reloaded(before)
             self.instance = self._prove(worker, before)
         except NotReloaded as error:
             self.failure = self.failure or error
@@ -220,12 +220,16 @@ class Control:
     def _text(self) -> str:
         return (self.target.read() or b"").decode("utf-8", "replace")
 
-    def _reloaded(self) -> int | None:
+    def _reloaded(self, worker: int | None) -> int | None:
+        former = process.running(self.settings)
+        if former is not None and former == worker:
+            log.warning("HAProxy %d runs without a master: it hands over to one with it", former)
+            process.start(self.binary, self.settings, former)
+            return None
         try:
             return process.reload(self.settings.master)
         except OSError:
             log.warning("the master's socket does not answer")
-        former = process.running(self.settings)
         if former is not None and not os.path.exists(self.settings.master):
             # its signal asks for the same, and brings the socket back
             pid.end(former, signal.SIGUSR2)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from redis import Connection as Base
+from redis.exceptions import InvalidResponse
 
 from lighthouse.tcp.connection import Connection
 from lighthouse.tcp.lent import Lent
@@ -22,4 +23,7 @@ class Link(Base):
     def ask(self, *words: str) -> Any:
         """The answer to a command; raises ``redis.RedisError``."""
         self.send_packed_command(self.pack_command(*words))
-        return self.read_response()
+        try:
+            return self.read_response()
+        except RecursionError:
+            raise InvalidResponse("an answer that is nested without end") from None

@@ -7,6 +7,8 @@ import msgspec
 HEARTBEAT: Final = 10.0
 """Seconds within which a replica hears from an idle master (``repl-ping-replica-period``)."""
 
+_LONGEST: Final = 2**31
+
 Role = Literal["any", "master", "replica"]
 
 
@@ -22,19 +24,19 @@ class Replication(msgspec.Struct, frozen=True):
 
 
 def parse(info: object) -> Replication:
-    """What ``INFO replication`` says; raises ``ValueError`` if it names no role."""
+    """What ``INFO replication`` says; raises ``ValueError`` if it names none that there is."""
     if not isinstance(info, bytes):
         raise ValueError("INFO is no text")
     lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
     fields = {key: value.strip() for key, _, value in lines}
     role = fields.get("role", "")
-    if role != "slave":
-        if not role:
-            raise ValueError("INFO names no role")
+    if role == "master":
         return Replication(role)
+    if role != "slave":
+        raise ValueError(f"INFO names the unknown role {role!r}" if role else "INFO names no role")
     linked = fields.get("master_link_status") == "up"
     since = "master_last_io_seconds_ago" if linked else "master_link_down_since_seconds"
-    seconds = int(fields.get(since, "-1"))
+    seconds = min(int(fields.get(since, "-1")[:20]), _LONGEST)
     return Replication("replica", linked, float(seconds) if seconds >= 0 else None)
 
 

@@ -9,7 +9,9 @@ from lighthouse.tcp.connection import Connection
 
 MAX_ANSWER: Final = 16 * 1024
 
-_MODE: Final = re.compile(r"^Mode: (\S+)\s*$", re.MULTILINE)
+_MODE: Final = re.compile(
+    r"^Mode: (leader|follower|observer|standalone|read-only)\s*$", re.MULTILINE
+)
 _VERSION: Final = re.compile(r"^Zookeeper version: ([^\s,-]+)", re.MULTILINE)
 
 

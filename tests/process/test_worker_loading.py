@@ -98,6 +98,9 @@ def test_a_missing_package_is_told_with_how_to_install_it(tmp_path: Path, plugin
     with Rig(tmp_path, "check", None, plugin=plugin) as rig:
         reason = rig.expect(Failed).reason
         assert f"No module named {package}; pip install lighthouse[{plugin}]" in reason
+        assert rig.exit_status() == 1
+        assert "pip install" in rig.log
+        assert "Traceback" not in rig.log
 
 
 def test_it_ends_if_its_parent_is_not_the_one_that_started_it(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The sample tree under etc/ is one that works."""
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lighthouse.config import members
 from lighthouse.config.kinds import (
@@ -18,6 +20,7 @@ from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
+MIGRATION = MANUAL.with_name("migration.md")
 
 
 def load(root: Path) -> Tree:
@@ -47,11 +50,22 @@ def test_what_the_sample_has_commented_out_is_right_too(tmp_path: Path, path: Pa
     assert [str(fault) for fault in load(tmp_path).faults] == []
 
 
-def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", sorted(SAMPLE.rglob("*.example")), ids=lambda path: path.name)
+def test_what_is_to_be_renamed_is_right(example: Path) -> None:
+    """As it is, and with what is commented out."""
+    (plugin,) = entry_points(group="lighthouse.discovery", name=example.name.split(".")[0])
+    kind = plugin.load().lighthouse_discovery()
+    text = example.read_text()
+    for content in (text, re.sub(r"^#(?=[a-z_]+: )", "", text, flags=re.MULTILINE)):
+        kind.validate_config(yaml.safe_load(content))
+
+
+@pytest.mark.parametrize("manual", [MANUAL, MIGRATION], ids=lambda path: path.name)
+def test_the_examples_of_the_manual_load(tmp_path: Path, manual: Path) -> None:
     found = re.findall(
-        r"```yaml\n# ([a-z]+/?[a-z]*\.yaml)\n(.*?)```", MANUAL.read_text(), re.DOTALL
+        r"```yaml\n# ([a-z]+/?[a-z]*\.yaml)[^\n]*\n(.*?)```", manual.read_text(), re.DOTALL
     )
-    assert len(found) > 4
+    assert len(found) > 3
     for name, text in found:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -565,6 +565,22 @@ def test_a_tree_of_2016_loads_unchanged(tmp_path: Path) -> None:
     assert sorted(tree.config.services) == ["a", "c", "m"]
 
 
+def test_a_plugins_file_beside_the_directories_is_a_warning(root: Path, tree: Tree) -> None:
+    """So it was in 2016; and without it there would be no balancer, and no word of it."""
+    (root / "balancers/haproxy.yaml").rename(root / "haproxy.yaml")
+    write(root, "other.yaml", "a: b\n")
+    tree.load()
+    (fault,) = tree.faults
+    assert (
+        str(fault)
+        == "haproxy.yaml:1:1: warning: this is not read here; it belongs into balancers/"
+    )
+    (root / "haproxy.yaml").rename(root / "balancers/haproxy.yaml")
+    write(root, "haproxy.yaml", "a: b\n")
+    tree.load()
+    assert tree.faults == ()
+
+
 def test_a_thousand_clusters_load_quickly_and_reload_at_once(tmp_path: Path) -> None:
     """The bounds are wide; the point is that a reload parses nothing."""
     write(tmp_path, "discovery/file.yaml", "path: x\n")

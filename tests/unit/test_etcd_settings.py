@@ -44,7 +44,10 @@ def test_what_is_right(changes: dict[str, Any]) -> None:
         ({"path": None}, "path: "),
         ({"lease_ttl": 2}, "lease_ttl: "),
         ({"lease_ttl": 7.5}, "lease_ttl: expected a whole number"),
-        ({"auth": {"user": "a", "password": "secret"}}, "auth.password: expected a map"),
+        (
+            {"auth": {"user": "a", "password": "secret"}},
+            "auth.password: expected where the secret lies",
+        ),
         ({"auth": {"user": "", "password": SECRET}}, "auth.user: expected the name"),
         ({"auth": {"user": "a", "password": {}}}, "auth.password: expected either"),
         ({"haproxy_server_options": True}, "means nothing without 'format: smartstack'"),

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lighthouse.rabbitmq.check import RabbitmqCheck
+from lighthouse.schema import Invalid
 from lighthouse.secret import Secret, problems
+from lighthouse.zookeeper.discovery import ZooKeeper
 
 
 def test_a_secret_is_read_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +49,17 @@ def test_a_reference_that_cannot_be_one_is_a_problem(
 ) -> None:
     found = problems(secret, "password")
     assert [problem.path for problem in found] == ([] if path is None else [path])
+
+
+@pytest.mark.parametrize("written", ["hunter2", 2**30, ["hunter2"], True])
+def test_a_secret_in_plain_text_is_told_how_to_refer_to_it(written: object) -> None:
+    way = "not the secret itself: {file: /absolute/path} or {env: VARIABLE}"
+    with pytest.raises(Invalid) as check:
+        RabbitmqCheck.validate_config({"password": written})
+    auth = {"user": "fleet", "password": written}
+    with pytest.raises(Invalid) as discovery:
+        ZooKeeper.validate_config({"hosts": ["a"], "path": "/a", "auth": auth})
+    for found in check, discovery:
+        assert str(found.value).endswith(way)
+        assert "hunter2" not in str(found.value)
+        assert str(2**30) not in str(found.value)

@@ -63,7 +63,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"tls": {"ca_file": "ca.pem"}}, "tls.ca_file: expected an absolute path"),
     ({"auth": {"user": "fleet"}}, "auth: 'password' is missing"),
     ({"auth": {"user": "a:b", "password": {"env": "P"}}}, "auth.user: expected a name without"),
-    ({"auth": {"user": "a", "password": "secret"}}, "auth.password: expected a map"),
+    (
+        {"auth": {"user": "a", "password": "secret"}},
+        "auth.password: expected where the secret lies",
+    ),
     ({"auth": {"user": "a", "password": {}}}, "auth.password: expected either 'file' or 'env'"),
     ({"acl": "owner"}, "acl: 'owner' needs 'auth'"),
     ({"acl": "closed"}, "acl: "),
