@@ -425,6 +425,10 @@ def test_an_etcd_without_its_gateway_is_named(tmp_path: Path, etcd: Etcd) -> Non
 def test_a_path_without_keys_is_said_to_be_so(etcd: Etcd, path: str) -> None:
     with following(etcd, path) as world:
         world.until_state("connected", f"no keys below {path}/; is 'path' right?")
+        etcd.put(f"{path}/web/web-1:80", record(80))
+        world.until_state("connected")
+        world.until(lambda: world.states[-1] == ("connected", ""))
+        assert world.status["connection"] == "connected"
 
 
 def test_the_worker_registers_again_what_its_lease_lost(
