@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import AuthFailedError, KazooException
+from kazoo.exceptions import AuthFailedError, KazooException, SessionExpiredError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Exists
 
@@ -159,6 +159,8 @@ class Session:
         return set() if auth is None else {("digest", f"{auth.user}:{auth.password.read()}")}
 
     def on_refused(self, host: str, port: int, error: Exception) -> None:
+        if isinstance(error, SessionExpiredError):
+            return  # it takes us the next time
         self._barred = self._barred or isinstance(error, AuthFailedError)
         self._refusals.setdefault((host, port), {})[refusal(error)] = None
 
