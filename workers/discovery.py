@@ -156,9 +156,16 @@ class DiscoveryRole(Role):
             return
         deadline = time.monotonic() + grace
         up = {service.key: service for service in self._snapshot.up} | self._registered
+        done = 0
+        self._faults = []
         for service in up.values():
             if time.monotonic() < deadline:
-                self._attempt(f"report_down {service.name}", self._plugin.report_down, service)
+                what = f"report_down {service.name}:{service.port}"
+                done += self._attempt(what, self._plugin.report_down, service)
+        if done < len(up):
+            why = self._faults[0].reason if self._faults else "no time is left"
+            left = f"{len(up) - done} of {len(up)} services"
+            self._once.say(logging.WARNING, "stopping", f"{left} could not be deregistered: {why}")
         self._attempt("disconnect", self._plugin.disconnect)
 
     def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> Report:
@@ -271,7 +278,10 @@ class DiscoveryRole(Role):
             self._wake_failed = not self._attempt("wake", self._plugin.wake)
 
     def _attempt(self, what: str, how: Callable[P, None], *args: P.args, **more: P.kwargs) -> bool:
-        """Whether the plugin did it; what it raised is kept for the report."""
+        """Whether the plugin did it; what it raised is kept for the report.
+
+        That a source which is away can do none of it is not said once more for each call.
+        """
         now = time.monotonic()
         if now - self._spoke_at > _SIGN_OF_LIFE:
             self._spoke_at = now
@@ -280,7 +290,9 @@ class DiscoveryRole(Role):
             call(what, how, *args, **more)
         except PluginError as failure:
             self._faults.append(failure)
-            self._once.say(logging.WARNING, what, failure.what)
+            self._drain()
+            if not (self._observer.away and isinstance(failure.error, OSError)):
+                self._once.say(logging.WARNING, what, failure.what)
             return False
         self._once.forget(what)
         return True

@@ -36,6 +36,11 @@ class Observer:
         self._wanted: Collection[str] = ()
         self._state: tuple[str, str] | None = None
 
+    @property
+    def away(self) -> bool:
+        """Whether the source was said not to answer; the supervisor's log has the reason."""
+        return self._state is not None and self._state[0] != "connected"
+
     def forget(self) -> None:
         """What was sent came from another source; send everything again."""
         self._sent.clear()

@@ -43,7 +43,8 @@ class Access:
             try:
                 password = auth.password.read()
             except OSError as error:
-                raise Denied(f"auth.password: {error.strerror or error}") from error
+                where = f"auth.password: {error.filename or 'it cannot be read'}"
+                raise Denied(f"{where}: {error.strerror or error}") from error
             try:
                 self._token = client.authenticate(auth.user, password, deadline)
             except Denied:

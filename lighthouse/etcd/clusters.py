@@ -9,7 +9,7 @@ from typing import Final
 
 from lighthouse.discovery import OnReading
 from lighthouse.etcd.client import Client
-from lighthouse.etcd.table import Decode, Entry, Table
+from lighthouse.etcd.table import Decode, Entry, Found, Table
 from lighthouse.etcd.tally import Tally
 from lighthouse.etcd.wire import Event, KeyValue
 
@@ -98,11 +98,11 @@ class Clusters:
         with self._lock:
             journal = self._table.begin()
         try:
-            found: dict[bytes, int] = {}
+            found: Found = {}
             revision = 0
             for page in client.pages(self._prefix, keys_only=True):
                 revision = revision or page.header.revision
-                found.update((kv.key, kv.mod_revision) for kv in page.kvs)
+                self._table.sort(page.kvs, found)
                 meanwhile()
             self._tally.add("audits")
             if self._differs(found, journal):
@@ -116,7 +116,7 @@ class Clusters:
             with self._lock:
                 self._table.end(journal)
 
-    def _differs(self, found: dict[bytes, int], journal: set[bytes]) -> bool:
+    def _differs(self, found: Found, journal: set[bytes]) -> bool:
         with self._lock:
             return self._table.differs(found, journal)
 

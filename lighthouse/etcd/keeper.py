@@ -107,6 +107,7 @@ class Keeper:
         self._beat(client)
         if self._noticed:
             self._restore(client)
+        self._link.announce(self._hint())
         now = time.monotonic()
         if now >= self._probe_at:
             self._probe_at = now + PROBE
@@ -138,7 +139,6 @@ class Keeper:
             self._registrations.keep_alive(client)
         except LeaseGone as gone:
             self._lost(gone)
-        self._link.announce(self._hint())
 
     def _restore(self, client: Client) -> None:
         keys = {self._noticed.popleft() for _ in range(len(self._noticed))}
@@ -146,7 +146,6 @@ class Keeper:
             self._registrations.restore(client, keys)
         except LeaseGone as gone:
             self._lost(gone)
-            self._link.announce(self._hint())
 
     def _lost(self, gone: LeaseGone) -> None:
         if self._registrations.lose():

@@ -87,7 +87,8 @@ class Link:
     def announce(self, reason: str = "") -> None:
         """Say that etcd answers, unless that was said last or is not so any more."""
         with self._changed:
-            if self._session is not None and self._announced != "connected":
+            said = (self._announced, self._reason)
+            if self._session is not None and said != ("connected", reason):
                 self._announced, self._reason = "connected", reason
                 self._on_connection("connected", reason)
 

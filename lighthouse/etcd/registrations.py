@@ -25,6 +25,12 @@ logger: Final = logging.getLogger(__name__)
 _TRIES: Final = 5
 _SHOWN: Final = 10
 
+Seen = tuple[int, bytes | None, int]
+"""A key's last change, its value and its lease."""
+
+_ABSENT: Final[Seen] = (0, None, 0)
+_UNKNOWN: Final[Seen] = (-1, None, 0)
+
 Known = Callable[[bytes], Entry | None]
 Write = Callable[[Node], bytes]
 
@@ -107,13 +113,17 @@ class Registrations:
     def restore(self, client: Client, keys: set[bytes]) -> None:
         """Something happened to these keys: put back those of ours that are not as they were.
 
-        One that somebody else took in the meantime is left alone, and the fault shown.
+        One that somebody else took in the meantime is left alone, and the fault shown; so is
+        one that a later session of this host holds: two of them would never end.
         """
         with self._lock:
             for held in self._held.values():
-                if held.key not in keys or self._stands(held):
+                if held.key not in keys:
                     continue
-                self._restore(client, held)
+                if self._stands(held):
+                    held.fault = ""
+                else:
+                    self._restore(client, held)
 
     def lose(self) -> bool:
         """The lease is gone and all that hung on it; whether there was anything."""
@@ -140,10 +150,10 @@ class Registrations:
         }
 
     def _restore(self, client: Client, held: Held) -> None:
-        fault = ""
+        fault, written = "", False
         try:
             client.keep_alive(self.lease)
-            self._put(client, held)
+            written = self._put(client, held, anew=False)
         except LeaseGone:
             raise
         except Trouble as error:
@@ -152,7 +162,7 @@ class Registrations:
             fault = str(error)
         if fault and fault != held.fault:
             logger.error("%s cannot be registered again: %s", _shown(held.key), fault)
-        elif not fault:
+        elif written:
             self._tally.add("restored")
             logger.warning("%s was changed by someone; it was put back", _shown(held.key))
         held.fault = fault
@@ -168,19 +178,27 @@ class Registrations:
         entry = self._known(held.key)
         return entry is not None and (entry.value, entry.lease) == (held.value, self.lease)
 
-    def _put(self, client: Client, held: Held) -> None:
-        seen, value = self._seen(held.key)
+    def _put(self, client: Client, held: Held, anew: bool = True) -> bool:
+        """Whether it had to be written; ``anew`` takes it over from another session's lease.
+
+        Else nothing that the watch told is relied on: the first attempt cannot succeed.
+        """
+        seen, value, lease = self._seen(held.key) if anew else _UNKNOWN
         for _ in range(_TRIES):
-            if seen:
+            if (value, lease) == (held.value, self.lease):
+                return False
+            if seen > 0:
                 self._demand_ours(held.key, value)
+                if not anew and lease not in (0, self.lease):
+                    raise Taken(f"{_shown(held.key)} is held by another session of this host")
             answer = client.put_if(held.key, seen, held.value, self.lease)
             if answer.succeeded:
-                return
-            seen, value = _found(answer.responses)
+                return True
+            seen, value, lease = _found(answer.responses)
         raise Trouble(f"{_shown(held.key)} changes all the time")
 
     def _delete(self, client: Client, key: bytes) -> None:
-        seen, value = self._seen(key)
+        seen, value, _ = self._seen(key)
         for _ in range(_TRIES):
             if not seen:
                 return
@@ -190,13 +208,13 @@ class Registrations:
             answer = client.delete_if(key, seen)
             if answer.succeeded:
                 return
-            seen, value = _found(answer.responses)
+            seen, value, _ = _found(answer.responses)
         raise Trouble(f"{_shown(key)} changes all the time")
 
-    def _seen(self, key: bytes) -> tuple[int, bytes | None]:
-        """A key's last known change and value; the answer tells if it has changed since."""
+    def _seen(self, key: bytes) -> Seen:
+        """What is known of a key; the answer tells if it has changed since."""
         entry = self._known(key)
-        return (0, None) if entry is None else (entry.revision, entry.value)
+        return _ABSENT if entry is None else (entry.revision, entry.value, entry.lease)
 
     def _demand_ours(self, key: bytes, value: bytes | None) -> None:
         owner = owner_of(value or b"")
@@ -210,9 +228,9 @@ class Registrations:
         return self._prefix + f"{service.name}/{service.node.name}".encode()
 
 
-def _found(responses: Any) -> tuple[int, bytes | None]:
+def _found(responses: Any) -> Seen:
     kvs = [kv for one in responses if one.response_range for kv in one.response_range.kvs]
-    return (kvs[0].mod_revision, kvs[0].value) if kvs else (0, None)
+    return (kvs[0].mod_revision, kvs[0].value, kvs[0].lease) if kvs else _ABSENT
 
 
 def _shown(key: bytes) -> str:

@@ -27,6 +27,9 @@ class Entry(msgspec.Struct, gc=False):
 
 Entries = dict[str, Entry]
 
+Found = dict[str, dict[str, int]]
+"""What a read of all keys found: each one's last change, by cluster and name."""
+
 
 class Table:
     """The nodes of all clusters by key; ``revision`` is how far the changes were followed.
@@ -136,16 +139,24 @@ class Table:
     def end(self, journal: set[bytes]) -> None:
         self._journals = [one for one in self._journals if one is not journal]
 
-    def differs(self, found: dict[bytes, int], since: set[bytes]) -> bool:
-        """Whether something was never told: a key's last change, or that it is gone."""
-        held = {
-            self.key(cluster, name): entry.revision
-            for cluster, entries in self._clusters.items()
-            for name, entry in entries.items()
-        }
-        mine = {key: revision for key, revision in found.items() if self.place(key) is not None}
-        keys = (held.keys() | mine.keys()) - since
-        return any(held.get(key) != mine.get(key) for key in keys)
+    def sort(self, kvs: Iterable[KeyValue], found: Found) -> None:
+        """Put keys where they belong, for ``differs``; looks at nothing that may change."""
+        for kv in kvs:
+            if (place := self.place(kv.key)) is not None:
+                found.setdefault(place[0], {})[place[1]] = kv.mod_revision
+
+    def differs(self, found: Found, since: set[bytes]) -> bool:
+        """Whether something was never told: a key's last change, or that it is gone.
+
+        Changes wait for this, so where all is well there is one look at each key.
+        """
+        for cluster in self._clusters.keys() | found.keys():
+            held, there = self._clusters.get(cluster, {}), found.get(cluster, {})
+            odd = {name for name, entry in held.items() if there.get(name) != entry.revision}
+            odd |= there.keys() - held.keys()
+            if any(self.key(cluster, name) not in since for name in odd):
+                return True
+        return False
 
     def key(self, cluster: str, name: str) -> bytes:
         return self._prefix + f"{cluster}/{name}".encode()

@@ -109,10 +109,12 @@ def of_answer(status: int, body: bytes) -> Trouble:
     try:
         return of_failure(msgspec.json.decode(body, type=Failure))
     except msgspec.DecodeError:
-        text = one_line(body[:200].decode(errors="replace"), 100)
+        text = one_line(body[:200].decode(errors="replace"), 60)
         if "HTTP request to an HTTPS server" in text:
             return Unsuited("it speaks TLS: write https:// in its URL")
-        return Unsuited(f"HTTP status {status}: {text}")
+        return Unsuited(
+            f"no etcd answers there (HTTP status {status}: {text}); is it the client port?"
+        )
 
 
 def of_failure(failure: Failure) -> Trouble:

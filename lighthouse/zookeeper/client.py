@@ -20,6 +20,9 @@ from lighthouse.zookeeper.handler import Handler
 
 RECONNECT: Final = {"max_tries": -1, "delay": 0.1, "backoff": 1.5, "max_delay": 1.0}
 
+LOOK_BACK: Final = 2.0
+"""Seconds in which no server took us, for it to be possible that all of them were emptied."""
+
 Done = Callable[[Any, Exception | None], None]
 """Takes what a request brought, or why it brought nothing."""
 
@@ -168,12 +171,13 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
         """After long enough, be content with servers that know less than we have seen.
 
         A server that was emptied hangs up on a client that has seen more than it holds, for
-        ever. A session's time after the first refusal, what was seen counts no more.
+        ever. ``LOOK_BACK`` seconds after the first refusal, what was seen counts no more:
+        a follower that is behind by so much serves nobody.
         """
         now = time.monotonic()
         if self._refused_since is None:
             self._refused_since = now
-        if now - self._refused_since > self.client._session_timeout / 1000:
+        if now - self._refused_since > LOOK_BACK:
             self.client.last_zxid = 0
 
     def _read_watch_event(self, buffer: bytes, offset: int) -> None:

@@ -19,6 +19,7 @@ from lighthouse.zookeeper.settings import Settings, problems
 from lighthouse.zookeeper.source import Source
 
 _AWAY: Final = "not connected"
+_MOMENT: Final = 0.1
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -102,16 +103,25 @@ class ZooKeeper(Discovery):
     def report_up(self, service: Service) -> None:
         if not is_cluster_name(service.name):
             raise ValueError(f"{service.name!r} cannot be the name of a znode")
-        self._linked().registrations.up(service)
-        self._linked().source.look_up()
+        link = self._begun()
+        link.registrations.up(service)
+        link.source.look_up()
 
     def report_down(self, service: Service) -> None:
-        self._linked().registrations.down(service)
+        self._begun().registrations.down(service)
 
     def status(self) -> Mapping[str, Any]:
         if self._link is None:
             return {"connection": _AWAY}
         return {**self._link.source.status(), **self._link.registrations.status()}
+
+    def _begun(self) -> Link:
+        """The link, once it is known whether any server answers: a start is no failure."""
+        link = self._linked()
+        while not link.source.session.begun():
+            self._mailbox.wait(_MOMENT)
+            self._mailbox.drain()
+        return link
 
     def _linked(self) -> Link:
         if self._link is None:

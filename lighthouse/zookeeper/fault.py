@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Iterable, Mapping
 
 from kazoo.exceptions import (
     AuthFailedError,
@@ -48,6 +49,18 @@ def refusal(error: BaseException) -> str:
         named = f"{cause.filename}: " if cause.filename else ""
         return one_line(f"{named}{cause.strerror or cause}")
     return one_line(f"{type(error).__name__}: {error}")
+
+
+def refusals(each: Mapping[tuple[str, int], Iterable[str]]) -> str:
+    """Why none of several servers could be connected to.
+
+    The same text whatever order they were tried in, and what they have in common once: a line
+    of the log for each try would say no more.
+    """
+    told: dict[str, list[str]] = {}
+    for (host, port), reasons in sorted(each.items()):
+        told.setdefault(", ".join(sorted(reasons)), []).append(f"{host}:{port}")
+    return "; ".join(f"{', '.join(servers)}: {why}" for why, servers in told.items())
 
 
 def _hung_up(error: BaseException, cause: BaseException | None) -> bool:

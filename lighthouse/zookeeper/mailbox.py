@@ -1,6 +1,7 @@
 """Calls on their way from the connection's thread into the worker's loop."""
 
 import os
+import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -47,6 +48,10 @@ class Mailbox:
             if self._calls and not self._rung:
                 self._rung = True
                 os.eventfd_write(self._event, 1)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is something to do."""
+        select.select([self._event], [], [], seconds)
 
     def clear(self) -> None:
         """Make none of the calls that wait."""

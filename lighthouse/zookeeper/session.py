@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import AuthFailedError, KazooException
+from kazoo.exceptions import AuthFailedError, KazooException, SessionExpiredError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Exists
 
@@ -15,7 +15,7 @@ from lighthouse.printable import one_line
 from lighthouse.tcp.tls import Contexts
 from lighthouse.zookeeper.agenda import Agenda
 from lighthouse.zookeeper.client import Client, Done
-from lighthouse.zookeeper.fault import refusal
+from lighthouse.zookeeper.fault import refusal, refusals
 from lighthouse.zookeeper.handler import Handler
 from lighthouse.zookeeper.mailbox import Mailbox
 from lighthouse.zookeeper.request import PERSISTENT, AddWatch
@@ -23,6 +23,9 @@ from lighthouse.zookeeper.settings import Settings
 
 PATIENCE: Final = 4.0
 """Seconds that a call of the loop may wait for an answer."""
+
+FIRST: Final = 2.0
+"""Seconds in which a registration waits for the first connection."""
 
 _REVIVE: Final = 2.0
 _CLOSING: Final = 1.0
@@ -67,7 +70,9 @@ class Session:
         self._refusals: dict[tuple[str, int], dict[str, None]] = {}  # since the last round
         self._barred = False
         self._connected = False
-        self._reason = "connecting"
+        self._told = False  # what became of the first attempt
+        self._opened = 0.0
+        self._reason = "no server has answered yet"
         self._number: int | None = None
         self._since = 0.0
         self._silent_until = 0.0
@@ -79,6 +84,7 @@ class Session:
         handler = Handler(self._contexts, len(self._settings.hosts))
         self._client = Client(hosts, self._settings.session_timeout, handler, self)
         self._refusals, self._barred = {}, False
+        self._opened = time.monotonic()
         self._client.start_async()
 
     def close(self, keep: bool) -> None:
@@ -95,6 +101,10 @@ class Session:
     @property
     def connected(self) -> bool:
         return self._connected
+
+    def begun(self) -> bool:
+        """Whether anything is known by now; from ``FIRST`` seconds after ``open`` on it is."""
+        return self._told or time.monotonic() > self._opened + FIRST
 
     @property
     def number(self) -> int:
@@ -149,15 +159,16 @@ class Session:
         return set() if auth is None else {("digest", f"{auth.user}:{auth.password.read()}")}
 
     def on_refused(self, host: str, port: int, error: Exception) -> None:
+        if isinstance(error, SessionExpiredError):
+            return  # it takes us the next time
         self._barred = self._barred or isinstance(error, AuthFailedError)
         self._refusals.setdefault((host, port), {})[refusal(error)] = None
 
     def on_round(self) -> None:
         """A name may stand for several addresses: only when all were tried, there is no server."""
-        client, refusals, self._refusals = self._client, self._refusals, {}
-        if client is not None and (self._barred or refusals.keys() >= set(client.hosts)):
-            each = [f"{host}:{port}: {', '.join(why)}" for (host, port), why in refusals.items()]
-            self._mailbox.post(self._refused, client, "; ".join(each))
+        client, each, self._refusals = self._client, self._refusals, {}
+        if client is not None and (self._barred or each.keys() >= set(client.hosts)):
+            self._mailbox.post(self._refused, client, refusals(each))
 
     def pause(self) -> float:
         """Servers that take a connection and hang up are not asked ever faster."""
@@ -207,6 +218,7 @@ class Session:
         if client is None or client is not self._client or number is None:
             return
         renewed = number != self._number
+        self._told = True
         self.reconnects += self._since > 0
         self.server, self._number, self._connected = server, number, True
         self._silent_until = 0.0
@@ -231,6 +243,7 @@ class Session:
             self._tell(lost=False)
 
     def _tell(self, lost: bool) -> None:
+        self._told = True
         for one in self.audience:
             one.disconnected(lost, self._reason)
 

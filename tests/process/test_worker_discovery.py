@@ -471,3 +471,25 @@ def test_where_nothing_can_be_registered_the_services_files_are_rejected(tmp_pat
         assert applied(rig, world.snapshot((Watch("web"),))).rejections == ()
         assert rig.stop() == 0
         assert calls(rig) == ["apply None", "connect", "start web", "disconnect"]
+
+
+def test_a_source_that_is_away_is_not_logged_for_each_service(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    names = ("a", "b", "c")
+    for name in names:
+        world.fail(f"up {name} 10.0.0.9 1")
+        world.fail(f"down {name} 10.0.0.9")
+    with Rig(tmp_path, "discovery", SOURCE) as rig:
+        rig.ready().deliver(world.snapshot())
+        rig.expect(Applied)
+        world.run("self.on_connection('suspended', 'nobody answers')")
+        rig.expect(Connected, lambda m: m.state == "suspended")
+        rig.forget()
+        rig.deliver(world.snapshot(up=tuple([service(name) for name in names])))
+        assert "(and 2 more)" in rig.expect(Applied).reason
+        assert "OSError" in rig.registrations()["a", 80].reason
+        assert rig.stop() == 0
+    told = [line for line in rig.log.splitlines() if "told to fail" in line]
+    assert len(told) == 2, told
+    assert "failed: report_up a:80: OSError: told to fail (and 2 more)" in told[0]
+    assert "3 of 3 services could not be deregistered: report_down a:80" in told[1]

@@ -266,6 +266,22 @@ def test_what_is_deleted_from_outside_is_put_back(etcd: Etcd, path: str) -> None
         world.discovery.report_down(service())
 
 
+def test_two_sessions_of_one_host_do_not_fight(etcd: Etcd, path: str) -> None:
+    key = f"{path}/web/here:80"
+    with following(etcd, path) as first, following(etcd, path) as second:
+        first.discovery.report_up(service())
+        second.discovery.report_up(service())
+        first.until(lambda: "another session of this host" in str(first.status["unrenewed"]))
+        assert key in keys_of(etcd, int(second.status["lease"], 16))
+        assert (first.status["restored"], second.status["restored"]) == (0, 0)
+        assert second.status["writes"] <= 2
+        assert second.status["unrenewed"] == {}
+        # It comes back to the one that is left.
+        etcd.revoke(int(second.status["lease"], 16))
+        first.until(lambda: key in keys_of(etcd, int(first.status["lease"], 16)))
+        first.until(lambda: not first.status["unrenewed"])
+
+
 def test_a_lost_event_is_found(etcd: Etcd, path: str) -> None:
     etcd.put(f"{path}/web/a", record(1))
     with relaying(etcd) as relay:
@@ -425,6 +441,10 @@ def test_an_etcd_without_its_gateway_is_named(tmp_path: Path, etcd: Etcd) -> Non
 def test_a_path_without_keys_is_said_to_be_so(etcd: Etcd, path: str) -> None:
     with following(etcd, path) as world:
         world.until_state("connected", f"no keys below {path}/; is 'path' right?")
+        etcd.put(f"{path}/web/web-1:80", record(80))
+        world.until_state("connected")
+        world.until(lambda: world.states[-1] == ("connected", ""))
+        assert world.status["connection"] == "connected"
 
 
 def test_the_worker_registers_again_what_its_lease_lost(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.ports import free_port
+from tests.ports import free_port, free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.zookeeper_plugin import Driver, driving, record, service
 from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, Server, client, ensemble
@@ -69,6 +69,16 @@ def test_servers_that_cannot_be_reached_are_named_each_with_its_reason() -> None
         )
         assert driver.status["connection"].startswith("suspended: no server takes us")
         assert driver.readings == []
+
+
+def test_servers_that_stay_away_are_told_of_once() -> None:
+    ports = sorted(free_ports(4))
+    hosts = [f"127.0.0.1:{port}" for port in ports]
+    with driving(hosts=hosts, path="/services") as driver:
+        driver.until(lambda: driver.states, "told")
+        driver.turns(4)
+        together = f"{', '.join(hosts)}: connection refused"
+        assert driver.states == [("suspended", f"no server takes us: {together}; trying again")]
 
 
 def test_a_server_that_comes_later_is_found(tmp_path: Path) -> None:

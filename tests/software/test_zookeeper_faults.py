@@ -162,6 +162,22 @@ def test_all_servers_are_killed_and_come_back(whole: Ensemble, driver: Driver, p
     no_herd(driver, reads, lists)
 
 
+def test_an_emptied_ensemble_takes_us_soon_however_long_sessions_are(
+    whole: Ensemble, path: str
+) -> None:
+    leader = whole.leader()
+    leader.kill()
+    eventually(whole.leader, 30, "another leader, after whom a new ensemble is behind")
+    leader.start().ready()
+    with driving(hosts=whole.hosts, path=path, session_timeout=60) as driver:
+        driver.watch("c0")
+        for server in whole.servers:
+            server.kill()
+            server.wipe()
+        driver.during(whole.start)
+        driver.until(lambda: "lost" in {state for state, _ in driver.states}, "new", 15)
+
+
 def test_an_emptied_ensemble_is_no_empty_cluster(
     whole: Ensemble, driver: Driver, path: str
 ) -> None:

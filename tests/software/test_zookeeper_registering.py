@@ -1,8 +1,11 @@
 """What the ZooKeeper discovery registers, keeps, replaces, leaves alone and removes."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,9 +129,9 @@ def test_a_registration_that_somebody_removes_is_created_again(
     driver: Driver, zk: KazooClient, path: str
 ) -> None:
     driver.up(service("webapp"))
-    for time in (1, 2):
+    for count in (1, 2):
         zk.delete(f"{path}/webapp", recursive=True)
-        driver.until(lambda t=time: driver.status["restored"] == t, "restored")  # type: ignore[misc]
+        driver.until(lambda n=count: driver.status["restored"] == n, "restored")  # type: ignore[misc]
         assert zk.exists(f"{path}/webapp/me:80").ephemeralOwner == driver.client_id[0]
     driver.plugin.report_down(service("webapp"))
     driver.turns(0.2)
@@ -185,7 +188,7 @@ def test_only_its_owner_may_change_what_is_registered(
 
 def test_nothing_is_promised_while_no_server_answers(server: Ensemble, path: str) -> None:
     with driving(hosts=["127.0.0.1:1"], path=path) as driver:
-        with pytest.raises(ConnectionError, match="not connected"):
+        with pytest.raises(ConnectionError, match=r"not connected: .* refused"):
             driver.plugin.report_up(service("webapp"))
         with pytest.raises(ConnectionError, match="not connected"):
             driver.plugin.report_down(service("webapp"))
@@ -210,6 +213,28 @@ def test_a_worker_deregisters_when_it_stops_and_not_when_its_config_changes(
         assert all(seen), "never absent"
         assert rig.stop() == 0
         assert not zk.exists(f"{path}/webapp/me:80")
+
+
+def test_a_start_is_no_failure(tmp_path: Path, server: Ensemble, path: str) -> None:
+    with Rig(tmp_path, "discovery", plugin="zookeeper") as rig:
+        rig.ready().deliver(snapshot(server, path, service("webapp")))
+        assert rig.expect(Applied).kind == "applied"
+        assert rig.registrations()["webapp", 80].registered
+
+
+def test_servers_that_say_nothing_are_waited_for_once() -> None:
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        hosts = [f"127.0.0.1:{silent.getsockname()[1]}"]
+        driver = stack.enter_context(driving(hosts=hosts, path="/services", session_timeout=60))
+        took = []
+        for name in ("one", "two", "three"):
+            began = time.monotonic()
+            with pytest.raises(ConnectionError, match="no server has answered yet"):
+                driver.plugin.report_up(service(name))
+            took.append(time.monotonic() - began)
+        assert 1 < took[0] < 10
+        assert max(took[1:]) < 1
 
 
 def test_a_killed_worker_is_followed_by_one_that_takes_its_registration_over(
