@@ -118,7 +118,7 @@ def test_a_trip_counts_all_that_vanished_with_it():
     for n in range(2, 11):
         world.says("a", *range(n + 1, 11), 1)
     trip = world.memberships.rosters["web"].trips.last
-    assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 4)
+    assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 9)
 
 
 def test_a_loss_that_nobody_confirms_is_obeyed_too():
@@ -165,7 +165,15 @@ def test_in_a_union_only_what_no_source_names_is_lost():
     world.says("a")
     assert (set(world.served), world.memberships.trips) == ({1, 2, 3}, 0)
     world.says("b")
-    assert (set(world.served), world.memberships.trips) == ({1, 2, 3}, 1)
+    assert (set(world.served), world.memberships.trips) == ({1, 2, 3, 4}, 1)
+
+
+def test_the_trips_of_a_cluster_that_is_no_more_still_count():
+    world = World(sources=("a",))
+    world.says("a", 1, 2, 3)
+    world.says("a")
+    world.memberships.configure({}, world.now)
+    assert (world.memberships.trips, world.memberships.next_due(world.now)) == (1, None)
 
 
 def test_a_filter_that_leaves_little_is_obeyed_at_once():
