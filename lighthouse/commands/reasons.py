@@ -90,6 +90,11 @@ def _local(service: Mapping[str, Any], now: float) -> Iterator[str]:
     up = {True: "up", False: "down", None: "not known yet"}[service["up"]]
     registered = "registered" if service["registered"] else "not registered"
     yield f"  a service of this host: {up}, {registered}"
+    for one in service["registrations"]:
+        if one["reason"] or one["registered"] is not service["registered"]:
+            stands = "registered" if one["registered"] else "not registered"
+            why = f": {plain(one['reason'])}" if one["reason"] else ""
+            yield f"    in {plain(one['discovery'])} {stands}{why}"
     maintenance = service["maintenance"]
     if maintenance:
         by = f" by {plain(maintenance['by'])}" if maintenance["by"] else ""

@@ -25,7 +25,6 @@ class Archive:
         self._state: Final = state
         self._dirty: Final[set[str]] = set()
         self._good = (dict[str, bytes](), dict[tuple[str, ...], object]())
-
         self._seen: Final[dict[str, float]] = {}
 
     def problems(self) -> list[str]:
@@ -36,9 +35,15 @@ class Archive:
         return found
 
     def restore(self) -> None:
-        """Start the clusters from what an earlier run last knew of them."""
+        """Start the clusters from what an earlier run last knew of them.
+
+        What it knew of clusters that are no more is forgotten: their source may have been there
+        ever since, and would make a reading look fresh that nobody has renewed.
+        """
         self._seen.update(self._cache.seen())
-        recall(self._state.memberships, self._cache.clusters(), self._seen, time.time())
+        clusters = self._cache.clusters()
+        self._dirty.update(clusters.keys() - self._state.config.clusters.keys())
+        recall(self._state.memberships, clusters, self._seen, time.time())
 
     def see(self) -> None:
         """Write down which discoveries are there now, for the age of what is remembered."""
@@ -51,20 +56,24 @@ class Archive:
         """A cluster was read, and differs from what is saved."""
         self._dirty.add(cluster)
 
-    def save(self, tree: Tree) -> None:
-        """Write what has changed."""
+    def save(self, tree: Tree) -> bool:
+        """Write what has changed; false if it is to be tried again, for not all could be."""
         memberships = self._state.memberships
-        for name in self._dirty:
+        for name in list(self._dirty):
             read_at = memberships.read_at(name) if name in memberships.clusters else None
             if read_at is None:
                 self._cache.forget_cluster(name)
-            else:
-                self._cache.save_cluster(name, Remembered(memberships.readings(name), read_at))
-        self._dirty.clear()
+            elif not self._cache.save_cluster(
+                name, Remembered(memberships.readings(name), read_at)
+            ):
+                return False
+            self._dirty.discard(name)
         good = (dict(tree.texts), dict[tuple[str, ...], object](self._state.ledger.accepted()))
         if good != self._good:
-            self._cache.save_good(*good)
+            if not self._cache.save_good(*good):
+                return False
             self._good = good
+        return True
 
 
 def recall(

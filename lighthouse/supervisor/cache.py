@@ -74,9 +74,9 @@ class Cache:
     def good(self) -> Good:
         return self._read(self._directory / "config", Good) or Good()
 
-    def save_good(self, texts: Mapping[str, bytes], accepted: Mapping[Key, Any]) -> None:
+    def save_good(self, texts: Mapping[str, bytes], accepted: Mapping[Key, Any]) -> bool:
         contents = [(list(key), content) for key, content in accepted.items()]
-        self._write(self._directory / "config", Good(dict(texts), contents))
+        return self._write(self._directory / "config", Good(dict(texts), contents))
 
     def clusters(self) -> dict[str, Remembered]:
         """All remembered clusters by name."""
@@ -104,8 +104,8 @@ class Cache:
     def save_seen(self, times: Mapping[str, float]) -> None:
         self.save("seen", Seen(dict(times)))
 
-    def save_cluster(self, name: str, remembered: Remembered) -> None:
-        self._write(self._clusters / name, remembered)
+    def save_cluster(self, name: str, remembered: Remembered) -> bool:
+        return self._write(self._clusters / name, remembered)
 
     def forget_cluster(self, name: str) -> None:
         self.problems.pop(self._clusters / name, None)

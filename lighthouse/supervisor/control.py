@@ -46,6 +46,8 @@ class Control:
             self._selector.register(client, selectors.EVENT_READ, lambda c=client: self._serve(c))
 
     def _serve(self, client: Channel) -> None:
+        if client not in self._clients:  # dropped for a newer one by this very turn of the loop
+            return
         try:
             received = client.receive()
             answer = self._answer(received[0], client.uid()) if received is not None else None

@@ -11,11 +11,12 @@ import msgspec
 
 from lighthouse.config.policy import Condition, Failover, Percent
 from lighthouse.node import Node
-from lighthouse.snapshot import BalancerSnapshot
+from lighthouse.questions import GetServed
 from lighthouse.supervisor import clusterstatus, combine, selection
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.combine import Key, Offer
 from lighthouse.supervisor.roster import Roster
+from lighthouse.supervisor.serving import lacks
 from lighthouse.supervisor.state import State, section_of
 from lighthouse.supervisor.status import provided
 
@@ -237,19 +238,12 @@ def _balancers(crew: Iterable[Child]) -> list[Child]:
 def _balancer(state: State, child: Child, cluster: str) -> dict[str, Any]:
     """Whether a balancer has made the cluster's present nodes true."""
     name = child.name[1]
-    wanted = {part.name: part.revision for part in state.parts(name)}.get(cluster)
-    sent = child.snapshot.clusters if isinstance(child.snapshot, BalancerSnapshot) else ()
-    current = any((part.name, part.revision) == (cluster, wanted) for part in sent)
-    applied = child.applied
-    reason = ""
     file = state.config.balancers.get(name)
     if file is not None and section_of(state.config.clusters[cluster], file) is None:
         reason = "the cluster's file has no section for it"
-    elif not current:
-        reason = "it has not been sent to it yet"
-    elif applied is None or applied.version < child.version:
-        reason = "it is at work on it"
-    elif applied.kind not in ("applied", "unchanged"):
-        reason = f"{applied.kind}: {applied.reason}"
+    elif not state.memberships.views[cluster].known:
+        reason = "nobody has said yet who the nodes are: it leaves what runs as it is"
+    else:
+        reason = lacks(state, child, name, GetServed(cluster))
     at = child.applied_at if not reason else None
     return {"name": name, "applied": not reason, "applied_at": at, "reason": reason}

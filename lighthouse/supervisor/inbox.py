@@ -34,13 +34,15 @@ class Effect(msgspec.Struct, frozen=True):
 
     ``observed`` names a cluster that was read; ``changed`` tells whether balancers have to
     hear of it, ``judged`` whether a plugin thinks otherwise of a config than before,
-    ``replan`` whether anything that is wanted may have changed.
+    ``replan`` whether anything that is wanted may have changed, ``services`` whether what is known
+    of this host's own services may have.
     """
 
     observed: str = ""
     changed: bool = False
     judged: bool = False
     replan: bool = False
+    services: bool = False
 
 
 NOTHING: Final = Effect()
@@ -51,7 +53,7 @@ def take(state: State, child: Child, message: Message, payload: memoryview, now:
     match message:
         case Ready():
             child.ready(now)
-            return Effect(replan=True)
+            return Effect(services=True)
         case Alive(status):
             child.status = status
             child.heard(message, now)
@@ -71,14 +73,14 @@ def take(state: State, child: Child, message: Message, payload: memoryview, now:
             told = f": {reason}" if reason else ""
             _log.log(level, "discovery %s: %s%s", child.name[1], link, told)
             state.link(child.name[1], Link(link, reason, now))
-            return Effect(replan=True)
+            return Effect(services=True)
         case Registered():
             state.report.registered(child.name[1], decode_as(list[Registration], payload))
-            return Effect(replan=True)
+            return Effect(services=True)
         case Verdicts():
             for verdict in decode_as(list[Verdict], payload):
                 _verdict(state, child.name[1], verdict)
-            return Effect(replan=True)
+            return Effect(services=True)
         case Failed(reason):
             child.said = child.last_error = reason
     return NOTHING

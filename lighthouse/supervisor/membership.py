@@ -26,6 +26,7 @@ class Memberships:
 
     def __init__(self) -> None:
         self.clusters: Mapping[str, ClusterFile] = {}
+        self.discoveries: frozenset[str] = frozenset()
         self.views: Final[dict[str, View]] = {}
         self.rosters: Final[dict[str, Roster]] = {}
         self._remembered: Final[dict[tuple[str, str], Remembered]] = {}
@@ -35,15 +36,20 @@ class Memberships:
         self._watches: Final[dict[str, tuple[Watch, ...]]] = {}
         self._dictated: Final[dict[str, View]] = {}
         self._events: Final[list[tuple[int, str]]] = []
+        self._began: float | None = None
+        self._past_trips = 0
 
     def configure(self, clusters: Mapping[str, ClusterFile], now: float) -> set[str]:
         """Take the clusters of a new configuration; returns those whose view changed."""
         gone = self.clusters.keys() - clusters.keys()
+        self._began = now if self._began is None else self._began
         for name in gone:
+            self._past_trips += self.rosters[name].trips.count
             for table in (self.views, self.rosters, self._due):
                 table.pop(name, None)
         changed = {n for n, c in clusters.items() if self.clusters.get(n) != c}
         self.clusters = clusters
+        self.discoveries = frozenset(d for file in clusters.values() for d in file.discovery)
         self._watches.clear()
         for name in changed:
             file = clusters[name]
@@ -54,7 +60,8 @@ class Memberships:
             for discovery in file.discovery:
                 remembered = self._remembered.pop((discovery, name), None)
                 if remembered is not None:
-                    self.rosters[name].remember(discovery, *remembered)
+                    source, age = remembered
+                    self.rosters[name].remember(discovery, source, age + now - self._began)
         return {name for name in changed if self._update(name, now)} | gone
 
     def remember(
@@ -66,7 +73,7 @@ class Memberships:
     ) -> None:
         """Start from an earlier run's readings, until a source answers.
 
-        ``ages`` are how many seconds ago each source was last there.
+        ``ages`` are how many seconds ago each source was last there, at the first ``configure``.
         """
         for discovery, reading in sources.items():
             source = Source(reading, read_at, live=False)
@@ -133,7 +140,7 @@ class Memberships:
     @property
     def trips(self) -> int:
         """How often the guard of any cluster has held something back."""
-        return sum(roster.trips.count for roster in self.rosters.values())
+        return self._past_trips + sum(roster.trips.count for roster in self.rosters.values())
 
     def held_back(self, cluster: str) -> tuple[str, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""

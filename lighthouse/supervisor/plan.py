@@ -1,5 +1,7 @@
 """What should run: a pure function of what is known."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from lighthouse.config.kinds import WorkerSettings
@@ -43,3 +45,24 @@ def plan(state: State) -> dict[Name, Wanted]:
         snapshot = CheckSnapshot(state.report.probes(plugin, config))
         wanted["check", plugin] = Wanted(plugin, config.daemon.worker, snapshot)
     return wanted
+
+
+def renew(wanted: Mapping[Name, Wanted], state: State) -> dict[Name, Wanted]:
+    """A plan with the clusters as they are by now, where nothing else may have changed since.
+
+    It has no look at services: what a node costs must not grow with what this host provides.
+    """
+    return {
+        name: msgspec.structs.replace(worker, snapshot=_renewed(name, worker.snapshot, state))
+        for name, worker in wanted.items()
+    }
+
+
+def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
+    match snapshot:
+        case BalancerSnapshot():
+            return BalancerSnapshot(state.ledger.settings(name), state.parts(name[1]))
+        case DiscoverySnapshot():
+            own, watch = state.ledger.settings(name), state.memberships.watches(name[1])
+            return msgspec.structs.replace(snapshot, settings=own, watch=watch)
+    return snapshot

@@ -32,11 +32,10 @@ def served(state: State, crew: Iterable[Child], question: GetServed) -> Served:
     if not users:
         return Served(f"no balancer of this host uses cluster {name}")
     children = {child.name: child for child in crew}
-    current = {user: _part(state.parts(user), name) for user in users}
     lacking = [
         f"balancer {user}: {reason}"
         for user in users
-        if (reason := _lacking(children.get(("balancer", user)), current[user], question))
+        if (reason := lacks(state, children.get(("balancer", user)), user, question))
     ]
     if not lacking:
         return Served()
@@ -58,17 +57,20 @@ def _known(state: State, question: GetServed) -> str:
             return f"the shrink guard holds {', '.join(sorted(held))} back in {name}"
         return f"{name} still has {', '.join(sorted(found)[:5])}" if found else ""
     if node is not None and not any(matches(found, node) for found in view.nodes):
-        return f"{node} is none of the {len(view.nodes)} nodes of {name}"
+        text = f"{node} is none of the {len(view.nodes)} nodes of {name}"
+        known = any(matches(found, node) for found in state.memberships.rosters[name].combined)
+        return f"{text}; `lighthouse explain {name} {node}` tells why" if known else text
     return ""
 
 
-def _lacking(child: Child | None, current: Part | None, question: GetServed) -> str:
+def lacks(state: State, child: Child | None, balancer: str, question: GetServed) -> str:
     """Why a balancer does not serve the cluster as wanted, empty if it does."""
     if child is None or child.life.state != "running":
         return "its worker does not run" + (f": {child.life.reason}" if child else "")
     made, applied = child.made, child.applied
     part = _part(made.clusters, question.cluster) if isinstance(made, BalancerSnapshot) else None
     failed = applied is None or applied.kind == "failed" or question.cluster in child.unmade
+    current = state.part(balancer, question.cluster)
     if part is not None and not failed and _is_as_wanted(part, current, question):
         return ""
     if applied is not None and applied.kind not in ("applied", "unchanged"):

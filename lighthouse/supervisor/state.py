@@ -37,8 +37,8 @@ class State:
         self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
         self._of_services: Final[dict[Key, tuple[Rejection, ...]]] = {}  # as last said
 
-    def configure(self, config: Config, now: float) -> None:
-        """Take a whole configuration."""
+    def configure(self, config: Config, now: float) -> set[str]:
+        """Take a whole configuration; returns the clusters that look otherwise or are gone."""
         self.config = config
         changed = self.ledger.update(dict(contents(config)))
         self._reopen(changed)
@@ -46,6 +46,7 @@ class State:
             self._settled.pop(name, None)
         self._of_services.clear()
         touched = self.memberships.configure(config.clusters, now)
+        news = set(touched)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config)
         for balancer in self._parts.keys() - config.balancers.keys():
@@ -55,10 +56,15 @@ class State:
                 roll.drop(cluster)
             touched |= config.clusters.keys() - roll.names()
         self._compose(touched)
+        return news
 
     def parts(self, balancer: str) -> tuple[Part, ...]:
         """A balancer's clusters, sorted by name."""
         return self._parts[balancer].whole()
+
+    def part(self, balancer: str, cluster: str) -> Part | None:
+        """One cluster's place in what a balancer is to be given."""
+        return self._parts[balancer].get(cluster) if balancer in self._parts else None
 
     def observe(self, discovery: str, cluster: str, source: Source, now: float) -> bool:
         """Take a reading; whether balancers have to hear of it."""

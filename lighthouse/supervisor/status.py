@@ -192,11 +192,13 @@ def provided(state: State) -> list[dict[str, Any]]:
             "up": report.up(stem, service, port),
             "maintenance": _maintenance(report.maintenance.of(service.name, port)),
             "damping": _damping(state, stem, service, port),
-            "registered": _registered(state, stem, service, port),
+            "registered": bool(found) and all(one["registered"] for one in found),
+            "registrations": found,
             "reason": "" if service.checks else "has no checks: it counts as up",
             "checks": [_check(state, stem, port, check.plugin) for check in service.checks],
         }
         for stem, service, port in ports(state.config.services)
+        for found in [_registrations(state, stem, service, port)]
     ]
 
 
@@ -230,11 +232,21 @@ def _damping(state: State, stem: str, service: ServiceFile, port: int) -> dict[s
     }
 
 
-def _registered(state: State, stem: str, service: ServiceFile, port: int) -> bool:
+def _registrations(
+    state: State, stem: str, service: ServiceFile, port: int
+) -> list[dict[str, Any]]:
+    """Whether the node stands in each of its discoveries, and why not if it should."""
     place = state.report.service(stem, service, port).place
-    registrations = state.report.registrations
-    found = [registrations.get(name, {}).get(place) for name in service.discovery]
-    return bool(found) and all(r is not None and r.registered for r in found)
+    found = []
+    for name in service.discovery:
+        said = state.report.registrations.get(name, {}).get(place)
+        link = state.memberships.link_of(name)
+        reason = said.reason if said is not None else ""
+        if not reason and link is not None and link.state != "connected":
+            reason = f"{link.state}: {link.reason}" if link.reason else link.state
+        registered = said is not None and said.registered
+        found.append({"discovery": name, "registered": registered, "reason": reason})
+    return found
 
 
 def _check(state: State, stem: str, port: int, plugin: str) -> dict[str, Any]:

@@ -22,25 +22,8 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
 from lighthouse.garbage import Garbage
-from lighthouse.messages import (
-    Document,
-    Explanation,
-    GetExplanation,
-    GetMembers,
-    GetStatus,
-    Members,
-    Message,
-    Observed,
-    encode,
-)
-from lighthouse.questions import (
-    BeginMaintenance,
-    EndMaintenance,
-    GetRemoved,
-    GetServed,
-    Leave,
-)
-from lighthouse.supervisor import explanation, inbox, logs
+from lighthouse.messages import Document, GetStatus, Message, Observed
+from lighthouse.supervisor import inbox, logs
 from lighthouse.supervisor.address import default_address
 from lighthouse.supervisor.archive import DELAY, SEEN, Archive
 from lighthouse.supervisor.cache import Cache
@@ -48,10 +31,10 @@ from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.control import Answer, Control
 from lighthouse.supervisor.crew import Crew
 from lighthouse.supervisor.departure import Departure
+from lighthouse.supervisor.desk import Desk
 from lighthouse.supervisor.faults import faults
-from lighthouse.supervisor.plan import plan
+from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.report import Host
-from lighthouse.supervisor.serving import served
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.status import Shown, document
@@ -85,7 +68,9 @@ class Supervisor:
         self._started_at: Final = time.time()
         self._shown: Final = Shown()
         self._restless_since: float | None = None
+        self._unsettled = True
         self._replan = True
+        self._wanted: dict[Name, Wanted] = {}
         self._told: frozenset[Fault] = frozenset()
 
     def run(self) -> int:
@@ -105,24 +90,34 @@ class Supervisor:
     def _converge(self, now: float) -> None:
         """Make what runs match what is known."""
         self._miss(now)
-        if self._replan:
-            self._replan = False
+        if self._unsettled:
             self._timers.set("upkeep", self._upkeep.settle(now, time.time()), self._think)
-            wanted = {} if self._departure.stopping else plan(self._state)
-            self._upkeep.publish(wanted)
-            self._crew.want(wanted, now, self._departure.keep)
+            self._wanted = {} if self._departure.stopping else plan(self._state)
+            self._upkeep.publish(self._wanted)
+        elif self._replan:
+            self._wanted = renew(self._wanted, self._state)
+        if self._unsettled or self._replan:
+            self._unsettled = self._replan = False
+            self._crew.want(self._wanted, now, self._departure.keep)
         self._timers.set("members", self._state.memberships.next_due(now), self._age)
         self._crew.dispatch(now)
         for level, text in self._state.memberships.take_events():
             _log.log(level, "%s", text)
 
     def _miss(self, now: float) -> None:
-        """A source is away too while its discovery's worker does not run."""
-        for child in self._crew:
-            if child.name[0] == "discovery":
-                runs = child.life.state == "running"
-                reason = "" if runs else child.life.reason or child.life.state
-                self._replan |= self._state.work(child.name[1], reason, now)
+        """A source is away too while no worker runs for its discovery."""
+        if self._departure.stopping:
+            return
+        lives = {child.name: child.life for child in self._crew}
+        for discovery in self._state.memberships.discoveries:
+            life = lives.get(("discovery", discovery))
+            if discovery not in self._state.config.discovery:
+                reason = "there is no such discovery"
+            elif life is None:
+                reason = "starting"
+            else:
+                reason = "" if life.state == "running" else life.reason or life.state
+            self._replan |= self._state.work(discovery, reason, now)
 
     def _open(self) -> None:
         logs.default(self._log_file, "info")
@@ -147,6 +142,7 @@ class Supervisor:
         self._state.configure(self._tree.config, time.monotonic())
         self._crew = Crew(self._selector, self._timers, directory, self._take)
         self._departure = Departure(self._state, self._timers, self._think, self._crew.kill)
+        self._desk = Desk(self._state, self._crew, self._upkeep, self._departure, self._think)
         self._control = Control(directory / "control.sock", self._selector, self._answer)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
@@ -178,7 +174,8 @@ class Supervisor:
     def _take(self, child: Child, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
         effect = inbox.take(self._state, child, message, payload, now)
-        self._replan = self._replan or effect.replan
+        self._replan |= effect.replan
+        self._unsettled |= effect.services
         if effect.observed:
             self._archive.note(effect.observed)
             self._save_later()
@@ -202,7 +199,7 @@ class Supervisor:
 
     def _think(self) -> None:
         """What is wanted may have changed though nothing was read."""
-        self._replan = True
+        self._unsettled = True
 
     def _find_plugins(self) -> None:
         """Plugins may have been installed or removed: judge every file anew if so."""
@@ -229,10 +226,11 @@ class Supervisor:
         if not self._tree.load():
             return
         before = self._state.config
-        self._state.configure(self._tree.config, time.monotonic())
+        for cluster in self._state.configure(self._tree.config, time.monotonic()):
+            self._archive.note(cluster)
         if before.logging != self._tree.config.logging:
             self._configure_logs()
-        self._replan = True
+        self._unsettled = True
         self._tell_faults()
         self._save_later()
 
@@ -259,10 +257,13 @@ class Supervisor:
         file = config.daemon.log_file or self._log_file
         logs.configure(config.logging, file, config.daemon.log_level)
 
-    def _save_later(self) -> None:
+    def _save_later(self, delay: float = DELAY) -> None:
         if not self._timers.pending("save"):
-            due = time.monotonic() + DELAY
-            self._timers.set("save", due, lambda: self._archive.save(self._tree))
+            self._timers.set("save", time.monotonic() + delay, self._save)
+
+    def _save(self) -> None:
+        if not self._archive.save(self._tree):
+            self._save_later(SEEN)
 
     def _every(self, name: str, seconds: float, act: Callable[[], None]) -> None:
         def again() -> None:
@@ -281,31 +282,9 @@ class Supervisor:
 
     def _answer(self, question: Message, uid: int) -> Answer | None:
         """What a command of this host's operators wants to know."""
-        match question:
-            case GetStatus():
-                return Document(), self._document()
-            case GetMembers():
-                return Members(), encode(self._state.clusters())
-            case GetExplanation(cluster, node):
-                return self._explain(cluster, node)
-            case BeginMaintenance() | EndMaintenance():
-                self._replan = True
-                return self._upkeep.maintain(question, uid, time.time()), b""
-            case GetRemoved(service, port):
-                return self._upkeep.removed(service, port, self._crew), b""
-            case GetServed():
-                return served(self._state, self._crew, question), b""
-            case Leave(keep):
-                return self._departure.asked(keep), b""
-        return None
-
-    def _explain(self, cluster: str, node: str) -> Answer:
-        now = time.monotonic()
-        known = (self._state, self._crew, cluster, node, now, time.time() - now)
-        try:
-            return Explanation(), msgspec.json.encode(explanation.document(*known))
-        except explanation.Unknown as unknown:
-            return Explanation(str(unknown)), b""
+        if isinstance(question, GetStatus):
+            return Document(), self._document()
+        return self._desk.answer(question, uid)
 
     def _document(self) -> bytes:
         found = faults(self._state, self._tree, self._crew)

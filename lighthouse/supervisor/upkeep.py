@@ -4,6 +4,7 @@ The effects around the pure parts: what is on disk, in the log, and said to oper
 """
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -94,6 +95,8 @@ class Upkeep:
     def _begin(self, question: BeginMaintenance, uid: int, wall: float) -> Maintained:
         provided = self._provided()
         error = maintenance.unknown(question.service, question.port, provided)
+        if question.until is not None and not math.isfinite(question.until):
+            error = f"{question.until} is no time"
         if error:
             return Maintained(error)
         by = _person(question.by, uid)

@@ -256,3 +256,36 @@ def test_explain_tells_of_services_refusals_and_unknowns(fleet, sources):
     for words, reason in ((["web", "two"], "has no node 'two'"), (["wep"], "no cluster 'wep'")):
         result = fleet.lighthouse("explain", *words)
         assert (result.returncode, reason in result.stderr) == (1, True)
+
+
+def test_a_discovery_whose_file_is_removed_is_away(fleet, sources):
+    put(sources["a"], "one", 1)
+    fence = {"fence": {"after": 0.2}}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "on_source_loss": fence})
+    fleet.start()
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    file = fleet.config / "discovery/a.yaml"
+    text = file.read_text()
+    file.unlink()
+    eventually(lambda: nodes(fleet.record, "web") == [])
+    assert explain(fleet)["links"]["a"]["reason"].endswith("there is no such discovery")
+    file.write_text(text)
+    eventually(lambda: nodes(fleet.record, "web") == ["one:1"])
+    eventually(lambda: fleet.status()["healthy"])
+
+
+def test_explain_tells_in_which_discovery_a_service_does_not_stand(fleet, sources):
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
+    fleet.write("services/web.yaml", {"port": 7, "discovery": ["a", "b"]})
+    shutil.rmtree(sources["b"])
+    sources["b"].write_text("no directory")
+    fleet.start()
+    eventually(lambda: len(nodes(fleet.record, "web")) == 1)
+    (local,) = eventually(lambda: [n["local"] for n in explain(fleet)["nodes"] if n["local"]])
+    there, lacking = local["registrations"]
+    assert (local["registered"], there["registered"], there["reason"]) == (False, True, "")
+    assert (lacking["discovery"], lacking["registered"], bool(lacking["reason"])) == (
+        "b",
+        False,
+        True,
+    )

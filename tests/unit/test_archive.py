@@ -1,6 +1,7 @@
 """What comes back at a start, and how old it is."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,44 @@ def test_what_is_saved_is_restored(tmp_path):
     after.configure(Config(clusters={"web": WEB}), 0.0)
     view = after.memberships.views["web"]
     assert (view.nodes, view.stale) == (NODES, True)
+
+
+TREE = Tree(Path("/nowhere"), Installed(frozenset(), frozenset(), frozenset()))
+
+
+def test_what_could_not_be_written_is_written_later(tmp_path):
+    state = State(Config(), Host("here", "10.0.0.1"), {})
+    state.configure(Config(clusters={"web": WEB}), 0.0)
+    state.observe("a", "web", Source(Reading(NODES), time.time()), 0.0)
+    archive = Archive(Cache(tmp_path / "state"), state)
+    archive.note("web")
+    (tmp_path / "state").write_text("in the way")
+    assert not archive.save(TREE)
+    (tmp_path / "state").unlink()
+    assert archive.save(TREE)
+    assert Cache(tmp_path / "state").clusters()["web"].readings["a"].nodes == NODES
+
+
+def test_a_cluster_that_is_no_more_is_forgotten(tmp_path):
+    cache = Cache(tmp_path)
+    cache.save_cluster("web", Remembered({"a": Reading(NODES)}, 1.0))
+    cache.save_cluster("api", Remembered({"a": Reading(NODES)}, 1.0))
+    state = State(Config(clusters={"web": WEB}), Host("here", "10.0.0.1"), {})
+    archive = Archive(cache, state)
+    archive.restore()
+    for cluster in state.configure(Config(clusters={"web": WEB}), 0.0):
+        archive.note(cluster)
+    archive.save(TREE)
+    assert cache.clusters().keys() == {"web"}
+    for cluster in state.configure(Config(), 0.0):
+        archive.note(cluster)
+    archive.save(TREE)
+    assert cache.clusters() == {}
+
+
+def test_what_is_remembered_of_a_cluster_grows_old_until_it_is_configured():
+    memberships = Memberships()
+    recall(memberships, {"web": Remembered({"a": Reading(NODES)}, 995.0)}, {}, 1000.0)
+    memberships.configure({}, 0.0)
+    memberships.configure({"web": WEB}, 86400.0)
+    assert memberships.views["web"].nodes == ()

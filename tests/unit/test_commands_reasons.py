@@ -64,6 +64,10 @@ def test_what_is_not_well():
     service = {
         "up": False,
         "registered": False,
+        "registrations": [
+            {"discovery": "zk", "registered": True, "reason": ""},
+            {"discovery": "etcd", "registered": False, "reason": "lost: refused"},
+        ],
         "maintenance": {"reason": "disk", "since": 40.0, "until": 130.0, "by": "alice"},
         "damping": {"reason": "flaps"},
         "reason": "",
@@ -92,6 +96,8 @@ def test_what_is_not_well():
         "a:80 (10.0.0.1:80): out",
         "  zk names it\\x1b[2J",
         "  a service of this host: down, not registered",
+        "    in zk registered",
+        "    in etcd not registered: lost: refused",
         "    in maintenance for 1 min 0 s, for 30 s more by alice: disk",
         "    flaps",
         "    check tcp fails: refused, 1 s ago",

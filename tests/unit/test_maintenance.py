@@ -2,7 +2,13 @@
 
 import pytest
 
+from lighthouse.config.kinds import Config, ServiceFile
+from lighthouse.questions import BeginMaintenance
+from lighthouse.supervisor.cache import Cache
 from lighthouse.supervisor.maintenance import KEPT, Logbook, Maintenance, unknown
+from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.upkeep import Upkeep
 
 WEB = {"web": {80, 81}, "db": {5432}}
 
@@ -83,3 +89,12 @@ def test_it_outlives_its_service_for_a_while():
 def test_a_mistake_is_told_with_what_there_is(service, port, words):
     assert unknown(service, port, WEB) == words
     assert unknown("web", None, {}) == "no service web; there are: none"
+
+
+@pytest.mark.parametrize("until", [float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(tmp_path, until):
+    service = ServiceFile("web", "::1", (1,), (), None, 1, {}, (), "services/web.yaml")
+    state = State(Config(services={"web": service}), Host("here", "10.0.0.1"), {})
+    upkeep = Upkeep(state, Cache(tmp_path))
+    answer = upkeep.maintain(BeginMaintenance("web", until=until), 0, 0.0)
+    assert (answer.error, state.report.maintenance.all()) == (f"{until} is no time", ())

@@ -164,8 +164,16 @@ def test_in_a_union_only_what_no_source_names_is_lost():
     world.says("b", 1, 2, 3)
     world.says("a")
     assert (set(world.served), world.memberships.trips) == ({1, 2, 3}, 0)
-    world.says("b")  # now 4 counts as vanished with the others
+    world.says("b")
     assert (set(world.served), world.memberships.trips) == ({1, 2, 3, 4}, 1)
+
+
+def test_the_trips_of_a_cluster_that_is_no_more_still_count():
+    world = World(sources=("a",))
+    world.says("a", 1, 2, 3)
+    world.says("a")
+    world.memberships.configure({}, world.now)
+    assert (world.memberships.trips, world.memberships.next_due(world.now)) == (1, None)
 
 
 def test_a_filter_that_leaves_little_is_obeyed_at_once():

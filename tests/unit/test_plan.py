@@ -20,7 +20,7 @@ from lighthouse.service import Service, Verdict
 from lighthouse.snapshot import Membership, Watch
 from lighthouse.supervisor.maintenance import Maintenance
 from lighthouse.supervisor.membership import STALE_AFTER, Link, Source
-from lighthouse.supervisor.plan import plan
+from lighthouse.supervisor.plan import plan, renew
 from lighthouse.supervisor.published import Entry, Published
 from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.state import State
@@ -310,3 +310,17 @@ def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.node.ip for s in snapshot.up] == ["10.0.0.1"]
     assert [s.node.ip for s in snapshot.down] == ["10.0.0.9"]
+
+
+def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(state, monkeypatch):
+    state.link("files", Link("connected", "", 0.0))
+    state.observe("files", "web", reading(1, 2, 3), 0.0)
+    state.report.verdict("http", Verdict("app", 80, True))
+    before = plan(state)
+    state.observe("files", "web", reading(4), 1.0)
+    state.pass_time(3.0)  # asks for a fresh read
+    after = plan(state)
+    assert after != before
+    for name in ("reports", "probes", "service"):
+        monkeypatch.delattr(type(state.report), name)
+    assert renew(before, state) == after
