@@ -15,12 +15,18 @@ from lighthouse.balancer import Kind
 from lighthouse.discovery import Connection
 from lighthouse.questions import (
     BeginMaintenance,
+    Document,
     EndMaintenance,
+    Explanation,
+    GetExplanation,
+    GetMembers,
     GetRemoved,
     GetServed,
+    GetStatus,
     Leave,
     Leaving,
     Maintained,
+    Members,
     Removed,
     Served,
 )
@@ -199,44 +205,6 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     traceback: str = ""
-
-
-class GetStatus(msgspec.Struct, frozen=True, tag=True):
-    """To the control socket; answered by ``Document``."""
-
-
-class Document(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: the payload is the status document, as JSON."""
-
-
-class GetMembers(msgspec.Struct, frozen=True, tag=True):
-    """To the control socket; answered by ``Members``."""
-
-
-class Members(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: the payload lists a ``Cluster`` for each that is configured.
-
-    They are as balancers are given them, but without anybody's section.
-    """
-
-
-class GetExplanation(msgspec.Struct, frozen=True, tag=True):
-    """To the control socket: why is a cluster as it is, or the node of it that is named?
-
-    Answered by ``Explanation``.
-    """
-
-    cluster: str
-    node: str = ""
-
-
-class Explanation(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: the payload is the explanation, as JSON.
-
-    ``unknown`` says that there is no such cluster or node; then there is no payload.
-    """
-
-    unknown: str = ""
 
 
 ToWorker = Deliver | Validate | Rehearse | Stop

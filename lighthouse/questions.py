@@ -6,6 +6,44 @@ They go over the control socket as all messages do, and are part of ``lighthouse
 import msgspec
 
 
+class GetStatus(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Document``."""
+
+
+class Document(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the status document, as JSON."""
+
+
+class GetMembers(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Members``."""
+
+
+class Members(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload lists a ``Cluster`` for each that is configured.
+
+    They are as balancers are given them, but without anybody's section.
+    """
+
+
+class GetExplanation(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: why is a cluster as it is, or the node of it that is named?
+
+    Answered by ``Explanation``.
+    """
+
+    cluster: str
+    node: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the explanation, as JSON.
+
+    ``unknown`` says that there is no such cluster or node; then there is no payload.
+    """
+
+    unknown: str = ""
+
+
 class BeginMaintenance(msgspec.Struct, frozen=True, tag=True):
     """To the control socket; answered by ``Maintained``.
 

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from lighthouse.channel import Channel, Closed
-from lighthouse.messages import GetStatus
+from lighthouse.questions import GetStatus
 from tests.ports import free_port
 from tests.waiting import eventually
 

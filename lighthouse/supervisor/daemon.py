@@ -14,19 +14,16 @@ from lighthouse.channel import Channel, Closed
 from lighthouse.cluster import Cluster
 from lighthouse.config import kinds
 from lighthouse.config.directories import run_dir
-from lighthouse.messages import (
+from lighthouse.messages import Message, decode_as
+from lighthouse.questions import (
     Document,
     Explanation,
     GetExplanation,
     GetMembers,
     GetStatus,
-    Members,
-    Message,
-    decode_as,
-)
-from lighthouse.questions import (
     Leave,
     Leaving,
+    Members,
 )
 from lighthouse.supervisor.pidfile import Pidfile
 

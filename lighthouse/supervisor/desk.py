@@ -6,20 +6,17 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.messages import (
-    Explanation,
-    GetExplanation,
-    GetMembers,
-    Members,
-    Message,
-    encode,
-)
+from lighthouse.messages import Message, encode
 from lighthouse.questions import (
     BeginMaintenance,
     EndMaintenance,
+    Explanation,
+    GetExplanation,
+    GetMembers,
     GetRemoved,
     GetServed,
     Leave,
+    Members,
 )
 from lighthouse.supervisor import explanation
 from lighthouse.supervisor.child import Child

@@ -22,7 +22,8 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import Watch
 from lighthouse.garbage import Garbage
-from lighthouse.messages import Document, GetStatus, Message, Observed
+from lighthouse.messages import Message, Observed
+from lighthouse.questions import Document, GetStatus
 from lighthouse.supervisor import inbox, logs
 from lighthouse.supervisor.address import default_address
 from lighthouse.supervisor.archive import DELAY, SEEN, Archive
