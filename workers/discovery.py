@@ -20,7 +20,7 @@ from lighthouse.messages import (
     encode,
     unpack,
 )
-from lighthouse.service import Place, Service
+from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings
 from lighthouse.workers.boundary import P, PluginError, call
 from lighthouse.workers.bounds import one_line
@@ -31,10 +31,9 @@ from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import DISCOVERY
 from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.register import Register
 from lighthouse.workers.role import Report, Role, create
 from lighthouse.workers.validation import Verdict, judge, problems, rejudge
-
-Key = tuple[str, int]
 
 _READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
 
@@ -64,9 +63,7 @@ class DiscoveryRole(Role):
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._connected = False
         self._watching: dict[str, int] = {}  # cluster to its newest reread
-        self._registered: dict[Key, Service] = {}
-        self._deregistered: set[Place] = set()
-        self._reasons: dict[Place, str] = {}  # why a service is not as it should be
+        self._services: Final = Register(self._plugin, self._reported)
         self._stated: tuple[Registration, ...] | None = None
         self._faults: list[PluginError] = []  # of the current converge
         self._wake_failed = False
@@ -144,7 +141,7 @@ class DiscoveryRole(Role):
         return self._plugin.status()
 
     def summary(self) -> str:
-        return f"{len(self._snapshot.watch)} clusters, {len(self._registered)} services"
+        return f"{len(self._snapshot.watch)} clusters, {len(self._services.standing)} services"
 
     def close(self, grace: float, keep: bool = False) -> None:
         """Deregister everything that is up, as far as the time allows, and disconnect.
@@ -155,7 +152,8 @@ class DiscoveryRole(Role):
         if keep or not self._connected:
             return
         deadline = time.monotonic() + grace
-        up = {service.key: service for service in self._snapshot.up} | self._registered
+        up = {service.key: service for service in self._snapshot.up}
+        up |= self._services.standing
         done = 0
         self._faults = []
         for service in up.values():
@@ -205,8 +203,7 @@ class DiscoveryRole(Role):
             self._attempt("disconnect", self._plugin.disconnect)
             self._connected = False
         self._watching.clear()
-        self._registered.clear()
-        self._deregistered.clear()
+        self._services.forget()
         self._observer.forget()
         if self._config != config:
             self._config = None
@@ -238,40 +235,11 @@ class DiscoveryRole(Role):
             self._drain()
 
     def _register(self) -> None:
-        """Registers what is up, after the older nodes of the same services are removed.
+        self._services.keep(self._snapshot.up, self._snapshot.down)
 
-        In that order, since a plugin may know a node by its service alone.
-        """
-        up = {service.key for service in self._snapshot.up}
-        for service in self._snapshot.down:
-            if service.key in up:
-                self._down(service)
-        for service in self._snapshot.up:
-            before = self._registered.get(service.key)
-            if before == service:
-                continue
-            if before is not None and before.place != service.place:
-                self._down(before)
-            self._deregistered.discard(service.place)
-            if self._try(service, "report_up", self._plugin.report_up):
-                self._registered[service.key] = service
-        for service in self._snapshot.down:
-            if service.key not in up:
-                self._down(service)
-
-    def _down(self, service: Service) -> None:
-        if service.place in self._deregistered:
-            return
-        if self._try(service, "report_down", self._plugin.report_down):
-            self._registered.pop(service.key, None)
-            self._deregistered.add(service.place)
-
-    def _try(self, service: Service, what: str, how: Callable[[Service], None]) -> bool:
-        self._reasons.pop(service.place, None)
-        if self._attempt(f"{what} {service.name}:{service.port}", how, service):
-            return True
-        self._reasons[service.place] = self._faults[-1].reason
-        return False
+    def _reported(self, what: str, how: Callable[[Service], None], service: Service) -> str:
+        """Why the plugin could not report a service, empty if it could."""
+        return "" if self._attempt(what, how, service) else self._faults[-1].reason
 
     def _wake_again(self) -> None:
         if self._wake_failed:
@@ -303,22 +271,14 @@ class DiscoveryRole(Role):
             self._back = state == "connected"
             if state == "lost":
                 self._forgotten = True
-                self._registered.clear()
+                self._services.lost()
                 self._state_registrations()
 
     def _undone(self) -> bool:
-        lacking = any(service.key not in self._registered for service in self._snapshot.up)
-        return lacking or bool(self._faults)
+        return self._services.lacks(self._snapshot.up) or bool(self._faults)
 
     def _state_registrations(self) -> None:
-        standing = {service.place for service in self._registered.values()}
-        services = (*self._snapshot.up, *self._snapshot.down)
-        stated = tuple(
-            Registration(
-                place, place in standing, self._reasons.get(place, ""), place in self._deregistered
-            )
-            for place in (service.place for service in services)
-        )
+        stated = self._services.stated((*self._snapshot.up, *self._snapshot.down))
         stated += tuple(Registration(s.place, False, _READ_ONLY, True) for s in self._unwelcome)
         if stated != self._stated:
             self._stated = stated
