@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from tests.fleet import Backend, Fleet, Traffic, running
 from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
@@ -68,7 +69,11 @@ class Fellow:
         return {one["port"] for one in records}
 
     def _records(self, path: str) -> list[Any]:
-        return [json.loads(self._zk.get(f"{path}/{n}")[0]) for n in self._zk.get_children(path)]
+        found = []
+        for name in self._zk.get_children(path):
+            with contextlib.suppress(NoNodeError):  # it may go between the list and the read
+                found.append(json.loads(self._zk.get(f"{path}/{name}")[0]))
+        return found
 
 
 @pytest.fixture
