@@ -132,12 +132,15 @@ class Etcd:
     name = "etcd"
 
     def __init__(self, running: list[str], endpoints: list[str]) -> None:
-        self._client = httpx.Client(base_url=running[0], timeout=30)
+        self._clients = [
+            httpx.Client(base_url=url, timeout=httpx.Timeout(5, connect=1)) for url in running
+        ]
         self.config = {"plugin": "etcd", "endpoints": endpoints, "path": PATH}
         self.bare = ["etcd", running[0], PATH]
 
     def close(self) -> None:
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
     def load(self, cluster: str, records: Mapping[str, Record]) -> None:
         puts = [{"requestPut": _pair(cluster, n, record)} for n, record in records.items()]
@@ -161,9 +164,18 @@ class Etcd:
 
     @_outwardly()
     def _ask(self, what: str, body: Any) -> Any:
-        answer = self._client.post(f"/v3/{what}", json=body)
-        answer.raise_for_status()
-        return answer.json()
+        """The answer of the first member that has one; it stays the first to be asked."""
+        failure: httpx.HTTPError | None = None
+        for client in list(self._clients):
+            try:
+                answer = client.post(f"/v3/{what}", json=body)
+                answer.raise_for_status()
+            except httpx.HTTPError as error:
+                failure = error
+                self._clients.append(self._clients.pop(0))
+            else:
+                return answer.json()
+        raise failure or OSError("no member runs")
 
 
 def _pair(cluster: str, name: str, record: Record) -> dict[str, str]:
