@@ -175,7 +175,7 @@ def test_it_starts_from_what_it_knew_last_and_says_so_where_it_knows_nothing(
     try:
         fleet.start()
         eventually(lambda: _problem(fleet, "cluster web"), 20, "it says that it knows nothing")
-        assert fleet.serving("web") == set()
+        eventually(lambda: fleet.serving("web") == set(), 20)
         service.start()
         eventually(lambda: fleet.serving("web") == web, 60)
         eventually(lambda: not fleet.status()["problems"], 30)
