@@ -13,6 +13,7 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Connection
+from lighthouse.problem import Rejection
 from lighthouse.questions import (
     BeginMaintenance,
     Document,
@@ -34,25 +35,6 @@ from lighthouse.service import Place
 from lighthouse.snapshot import BalancerSnapshot, Part, Snapshot
 
 T = TypeVar("T")
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """One fault of a config: the keys and indexes that lead to it, and what is wrong."""
-
-    path: tuple[str | int, ...]
-    message: str
-
-
-class Rejection(msgspec.Struct, frozen=True):
-    """What is wrong with a config; ``cluster`` is set for a section of a cluster's file.
-
-    ``service`` is set for what a service's file says to the worker: a check's section, or
-    that it reports to a discovery.
-    """
-
-    problems: tuple[Problem, ...]
-    cluster: str | None = None
-    service: str | None = None
 
 
 class Deliver(msgspec.Struct, frozen=True, tag=True):

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 
 T = TypeVar("T")
 

@@ -8,8 +8,9 @@ import msgspec
 
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Deliver, Problem, Rehearsal, Rejection, Validated, unpack
+from lighthouse.messages import Deliver, Rehearsal, Validated, unpack
 from lighthouse.node import Node
+from lighthouse.problem import Problem, Rejection
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.bounds import one_line

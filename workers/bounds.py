@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse import printable
-from lighthouse.messages import Problem, Rejection, encode
+from lighthouse.messages import encode
+from lighthouse.problem import Problem, Rejection
 
 REASON: Final = 500
 """Characters of a reason, on one line."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.check import Check
-from lighthouse.messages import Deliver, Rejection, Validated, Verdicts, encode, unpack
+from lighthouse.messages import Deliver, Validated, Verdicts, encode, unpack
+from lighthouse.problem import Rejection
 from lighthouse.service import Probe
 from lighthouse.snapshot import CheckSnapshot
 from lighthouse.workers.host import serve

@@ -11,15 +11,14 @@ from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.messages import (
     Deliver,
-    Problem,
     Registered,
     Registration,
-    Rejection,
     Validated,
     Working,
     encode,
     unpack,
 )
+from lighthouse.problem import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings
 from lighthouse.workers.boundary import P, PluginError, call

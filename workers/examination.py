@@ -6,7 +6,8 @@ import msgspec
 
 from lighthouse.balancer import Balancer, Finding
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Rejection, Validated
+from lighthouse.messages import Validated
+from lighthouse.problem import Rejection
 from lighthouse.snapshot import BalancerSnapshot, Membership
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.findings import admit, merge

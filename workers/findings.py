@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from lighthouse.balancer import Finding
-from lighthouse.messages import Problem, Rejection
+from lighthouse.problem import Problem, Rejection
 from lighthouse.workers.bounds import one_line
 from lighthouse.workers.validation import tidy
 

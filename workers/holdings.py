@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Rejection
+from lighthouse.problem import Rejection
 from lighthouse.roll import Roll
 from lighthouse.snapshot import Settings
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from lighthouse.balancer import Preview
-from lighthouse.messages import Rehearsal, Rejection
+from lighthouse.messages import Rehearsal
+from lighthouse.problem import Rejection
 from lighthouse.workers.bounds import one_line, valid
 from lighthouse.workers.findings import admit, merge
 

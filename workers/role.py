@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.messages import Deliver, Rehearsal, Rejection, Validated
+from lighthouse.messages import Deliver, Rehearsal, Validated
 from lighthouse.plugin import Plugin
+from lighthouse.problem import Rejection
 from lighthouse.workers.boundary import PluginError, call
 from lighthouse.workers.process import GivingUp
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from lighthouse.messages import Problem, Rejection
+from lighthouse.problem import Problem, Rejection
 from lighthouse.schema import Invalid
 from lighthouse.snapshot import Settings
 from lighthouse.workers.boundary import PluginError, call

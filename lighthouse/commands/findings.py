@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from lighthouse.config.fault import Fault
 from lighthouse.config.kinds import Config
 from lighthouse.config.tree import Tree
-from lighthouse.messages import Rejection
+from lighthouse.problem import Rejection
 from lighthouse.supervisor.faults import in_service, located
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.state import section_name

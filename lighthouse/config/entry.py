@@ -20,7 +20,7 @@ from lighthouse.config.kinds import (
 )
 from lighthouse.config.listing import Found
 from lighthouse.config.section import Section
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 
 Content = Daemon | PluginFile | ClusterFile | ServiceFile | dict[str, Any]
 

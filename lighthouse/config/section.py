@@ -5,8 +5,8 @@ from typing import Any, Final, TypeVar
 
 from lighthouse import schema
 from lighthouse.config import quantity
-from lighthouse.messages import Problem
 from lighthouse.node import Refused, is_cluster_name, parse
+from lighthouse.problem import Problem
 from lighthouse.schema import shown
 
 T = TypeVar("T")

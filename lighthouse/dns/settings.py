@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from lighthouse.dns.nameserver import Nameserver, parse
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.schema import shown
 
 Record = Literal["SRV", "A", "AAAA", "address"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lighthouse import secret
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.record import Format
 from lighthouse.schema import Invalid, convert
 from lighthouse.secret import Secret

@@ -10,8 +10,8 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.exec.command import Outcome, run
-from lighthouse.messages import Problem
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 
 _SHOWN: Final = 150

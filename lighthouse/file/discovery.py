@@ -11,8 +11,8 @@ from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.file.registrations import Registrations
 from lighthouse.file.source import Source
-from lighthouse.messages import Problem
 from lighthouse.node import is_cluster_name
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 from lighthouse.service import Service
 

@@ -10,8 +10,8 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.grpc.health import ask, named, refusal
-from lighthouse.messages import Problem
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 from lighthouse.tcp.authorities import bundle
 from lighthouse.tcp.connection import Deadline, resolve, said

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import msgspec
 
 from lighthouse.haproxy.directive import fault
-from lighthouse.messages import Problem
 from lighthouse.node import is_cluster_name
+from lighthouse.problem import Problem
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Place = tuple[str | int, ...]

@@ -10,8 +10,8 @@ from lighthouse.haproxy import grammar
 from lighthouse.haproxy.directive import as_lines, words
 from lighthouse.haproxy.grammar import Port
 from lighthouse.haproxy.settings import Upstream, faults_of, faults_of_options
-from lighthouse.messages import Problem
 from lighthouse.node import Node
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 
 Lines = str | tuple[str, ...]

@@ -11,8 +11,8 @@ from lighthouse.haproxy import grammar
 from lighthouse.haproxy.directive import SECTIONS
 from lighthouse.haproxy.grammar import Port
 from lighthouse.haproxy.nodeoption import KNOWN
-from lighthouse.messages import Problem
 from lighthouse.peer import DEFAULT_PORT
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert, unknown
 
 PEERS: Final = "lighthouse"

@@ -11,8 +11,8 @@ from lighthouse import __version__, hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.http.client import Client
 from lighthouse.http.status import Statuses, parse
-from lighthouse.messages import Problem
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems

@@ -12,12 +12,12 @@ from psycopg import Error
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
-from lighthouse.messages import Problem
 from lighthouse.postgresql import standing
 from lighthouse.postgresql.parameters import conninfo
 from lighthouse.postgresql.session import Row, Session
 from lighthouse.postgresql.standing import OLDEST, QUERY, Limits, Role, Standing
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 from lighthouse.secret import Secret
 from lighthouse.tcp.connection import Deadline, resolve, said

@@ -9,8 +9,8 @@ import msgspec
 
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
-from lighthouse.messages import Problem
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.rabbitmq.handshake import Broker, shake
 from lighthouse.rabbitmq.management import Api, Management, Unhealthy
 from lighthouse.rabbitmq.node import Condition, facts, fault

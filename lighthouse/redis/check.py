@@ -10,8 +10,8 @@ from redis.exceptions import NoPermissionError, RedisError
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
-from lighthouse.messages import Problem
 from lighthouse.printable import one_line
+from lighthouse.problem import Problem
 from lighthouse.redis.link import Link
 from lighthouse.redis.replication import Replication, Role, facts, fault, parse, shown_lag
 from lighthouse.schema import Invalid, convert

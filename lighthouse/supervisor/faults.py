@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from lighthouse.config.fault import Fault
 from lighthouse.config.kinds import ServiceFile
 from lighthouse.config.tree import Tree
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.supervisor.child import Child
 from lighthouse.supervisor.ledger import Key
 from lighthouse.supervisor.state import State, section_name

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.snapshot import Settings
 
 Key = tuple[str, ...]

@@ -11,7 +11,8 @@ import msgspec
 
 from lighthouse.cluster import Cluster
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile
-from lighthouse.messages import Applied, Problem, Rejection, encode
+from lighthouse.messages import Applied, encode
+from lighthouse.problem import Problem, Rejection
 from lighthouse.roll import Roll
 from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.supervisor.ledger import Key, Ledger

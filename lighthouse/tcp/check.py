@@ -7,7 +7,7 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.schema import Invalid, convert
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9:_][A-Za-z0-9:_.-]{0,252}")
 

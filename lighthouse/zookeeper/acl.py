@@ -12,7 +12,7 @@ from kazoo.security import (
     Permissions,
 )
 
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 
 Acl = str | Sequence[str]
 """``open``, ``owner``, or a list of ``scheme:id:permissions`` as zkCli writes them."""

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from lighthouse import secret
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.record import Format
 from lighthouse.secret import Secret
 from lighthouse.tcp import tls as tcp_tls

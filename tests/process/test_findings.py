@@ -3,7 +3,8 @@
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Applied, Problem, Rejection
+from lighthouse.messages import Applied
+from lighthouse.problem import Problem, Rejection
 from lighthouse.snapshot import BalancerSnapshot, Settings
 from lighthouse.supervisor.cache import Cache
 from tests.critic import SOURCE, Critic

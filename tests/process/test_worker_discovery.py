@@ -10,15 +10,14 @@ from lighthouse.messages import (
     Applied,
     Connected,
     Observed,
-    Problem,
     Registered,
     Registration,
-    Rejection,
     Stop,
     Working,
     decode_as,
 )
 from lighthouse.node import Node
+from lighthouse.problem import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
 from tests.rig import Rig

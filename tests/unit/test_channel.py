@@ -29,13 +29,11 @@ from lighthouse.messages import (
     Frame,
     Message,
     Observed,
-    Problem,
     Ready,
     Registered,
     Registration,
     Rehearse,
     Rehearsed,
-    Rejection,
     Stop,
     Validate,
     Validated,
@@ -48,6 +46,7 @@ from lighthouse.messages import (
     unpack,
 )
 from lighthouse.node import Node
+from lighthouse.problem import Problem, Rejection
 from lighthouse.questions import (
     BeginMaintenance,
     Document,

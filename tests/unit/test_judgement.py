@@ -6,8 +6,9 @@ import pytest
 from lighthouse.config.kinds import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
-from lighthouse.messages import Applied, Problem, Rejection
+from lighthouse.messages import Applied
 from lighthouse.node import Node
+from lighthouse.problem import Problem, Rejection
 from lighthouse.supervisor.membership import Source
 from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.report import Host

@@ -1,6 +1,6 @@
 """What plugins accepted, and what they are given to fall back to."""
 
-from lighthouse.messages import Problem
+from lighthouse.problem import Problem
 from lighthouse.snapshot import Settings
 from lighthouse.supervisor.ledger import Ledger
 

@@ -3,8 +3,8 @@
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Problem, Rejection
 from lighthouse.node import Node
+from lighthouse.problem import Problem, Rejection
 from lighthouse.workers.holdings import Held, Holdings
 
 NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80) for n in range(9))

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.messages import MAX_FRAME, Applied, Frame, Problem, Rejection, decode, encode
+from lighthouse.messages import MAX_FRAME, Applied, Frame, decode, encode
 from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
+from lighthouse.problem import Problem, Rejection
 from lighthouse.schema import Invalid
 from lighthouse.snapshot import Settings
 from lighthouse.workers.backoff import Backoff
