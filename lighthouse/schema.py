@@ -41,10 +41,15 @@ def convert(value: object, kind: type[T]) -> T:
     Raises ``Invalid`` with every unknown key, missing key and wrong value. What is no map, where
     a struct stands that has a class attribute ``expected``, is told that.
     """
-    problems = tuple(_faults(value, kind, ()))
-    if problems:
-        raise Invalid(problems)
+    require(_faults(value, kind, ()))
     return msgspec.convert(value, kind)
+
+
+def require(problems: typing.Iterable[Problem]) -> None:
+    """Raise ``Invalid`` if there is any problem: what a plugin finds wrong beyond the types."""
+    found = tuple(problems)
+    if found:
+        raise Invalid(found)
 
 
 def unknown(key: object, allowed: typing.Iterable[str]) -> str:

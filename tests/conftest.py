@@ -1,8 +1,16 @@
 """What every test gets."""
 
+import signal
+
 import pytest
 
 from tests.fleet import Fleet
+
+
+def pytest_configure():
+    """Whoever starts the suite in the background has its children ignore SIGINT; ours must not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -8,7 +8,7 @@ from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.dns.settings import Settings, problems
 from lighthouse.dns.source import Source
 from lighthouse.node import is_cluster_name
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.service import Service
 
 _AWAY: Final = "not connected"
@@ -28,9 +28,7 @@ class DnsDiscovery(Discovery):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = problems(convert(config, Settings))
-        if found:
-            raise Invalid(tuple(found))
+        require(problems(convert(config, Settings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -5,14 +5,13 @@ client offers is needed for the watch: to write into a request whose answer is b
 """
 
 import http.client
-import io
 import ssl
 import time
 from typing import Any, Final, cast
 
 from lighthouse.etcd.settings import Endpoint
 from lighthouse.etcd.trouble import Away, TooLarge
-from lighthouse.http.client import Client
+from lighthouse.http.client import Client, Received
 from lighthouse.tcp.connection import Connection, Deadline
 from lighthouse.tcp.tls import Contexts
 
@@ -124,7 +123,7 @@ class Stream:
         head = "\r\n".join([*lines, "", ""]).encode()
         self._write(head + _chunk(first))
         self._asked_at = time.monotonic()
-        response = http.client.HTTPResponse(cast(Any, _Socket(self)), method="POST")
+        response = http.client.HTTPResponse(cast(Any, Received(self, _CHUNK)), method="POST")
         response.begin()
         self._response = response
 
@@ -153,7 +152,7 @@ class Stream:
             if len(self._rest) > MAX_ANSWER:
                 raise TooLarge(f"a message of more than {MAX_ANSWER} bytes")
 
-    def receive(self, buffer: Any) -> int:
+    def recv_into(self, buffer: Any) -> int:
         """Wait for bytes, however long it takes as long as there are signs of life."""
         while True:
             self._connection.renew(Deadline(BEAT))
@@ -183,28 +182,6 @@ class Stream:
     def _write(self, data: bytes) -> None:
         self._connection.renew(Deadline(_CONNECTING))
         self._connection.sendall(data)
-
-
-class _Socket:
-    """What ``http.client`` needs of a socket to read an answer from."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream: Final = stream
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._stream), _CHUNK)
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, stream: Stream) -> None:
-        super().__init__()
-        self._stream: Final = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._stream.receive(buffer)
 
 
 def connect(endpoint: Endpoint, contexts: Contexts, deadline: Deadline) -> Connection:

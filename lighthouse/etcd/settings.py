@@ -9,7 +9,7 @@ import msgspec
 from lighthouse import secret
 from lighthouse.problem import Problem
 from lighthouse.record import Format
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.secret import Secret
 from lighthouse.tcp import tls
 from lighthouse.tcp.tls import Tls
@@ -75,8 +75,7 @@ def read(config: Mapping[str, Any]) -> Settings:
     if settings.haproxy_server_options and settings.format != "smartstack":
         place = ("haproxy_server_options",)
         found.append(Problem(place, "means nothing without 'format: smartstack'"))
-    if found:
-        raise Invalid(tuple(found))
+    require(found)
     return settings
 
 

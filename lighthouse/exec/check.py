@@ -12,7 +12,7 @@ from lighthouse.check import Check, Result
 from lighthouse.exec.command import Outcome, run
 from lighthouse.printable import one_line
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 
 _SHOWN: Final = 150
 
@@ -38,9 +38,7 @@ class ExecCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = _faults(convert(config, Settings))
-        if found:
-            raise Invalid(tuple(found))
+        require(_faults(convert(config, Settings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = convert(config, Settings)

@@ -12,7 +12,7 @@ from lighthouse.check import Check, Result
 from lighthouse.grpc.health import ask, named, refusal
 from lighthouse.printable import one_line
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.tcp.authorities import bundle
 from lighthouse.tcp.connection import Deadline, resolve, said
 from lighthouse.tcp.tls import Tls, problems
@@ -48,8 +48,7 @@ class GrpcCheck(Check):
         if isinstance(settings.tls, Tls) and not settings.tls.verify:
             text = "gRPC verifies always; give 'ca_file' and 'server_name'"
             found.append(Problem(("tls", "verify"), text))
-        if found:
-            raise Invalid(tuple(found))
+        require(found)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -12,7 +12,7 @@ from lighthouse.haproxy.grammar import Port
 from lighthouse.haproxy.settings import Upstream, faults_of, faults_of_options
 from lighthouse.node import Node
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 
 Lines = str | tuple[str, ...]
 
@@ -64,9 +64,7 @@ class Section(msgspec.Struct, frozen=True):
 def parse_section(config: Mapping[str, Any]) -> Section:
     """The typed content; raises ``Invalid`` with every fault of it."""
     section = convert(config, Section)
-    problems = (*_lines(section), *_servers(section), *_routing(section))
-    if problems:
-        raise Invalid(problems)
+    require((*_lines(section), *_servers(section), *_routing(section)))
     return section
 
 

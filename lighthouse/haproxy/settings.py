@@ -13,7 +13,7 @@ from lighthouse.haproxy.grammar import Port
 from lighthouse.haproxy.nodeoption import KNOWN
 from lighthouse.peer import DEFAULT_PORT
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert, unknown
+from lighthouse.schema import convert, require, unknown
 
 PEERS: Final = "lighthouse"
 """The name of our section of peers; a table may also name it as 2016 did, after any cluster."""
@@ -157,9 +157,7 @@ def parse_settings(config: Mapping[str, Any]) -> Settings:
     """The typed content; raises ``Invalid`` with every fault of it."""
     settings = convert(config, Settings)
     problems = (*_paths(settings), *_lines(settings), *_names(settings), *_others(settings))
-    problems = (*problems, *_ports(settings))
-    if problems:
-        raise Invalid(problems)
+    require((*problems, *_ports(settings)))
     return settings
 
 

@@ -13,7 +13,7 @@ from lighthouse.http.client import Client
 from lighthouse.http.status import Statuses, parse
 from lighthouse.printable import one_line
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
 
@@ -54,9 +54,7 @@ class HttpCheck(Check):
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
         settings = convert(config, Settings)
-        found = [*_faults(settings), *problems(settings.tls)]
-        if found:
-            raise Invalid(tuple(found))
+        require([*_faults(settings), *problems(settings.tls)])
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -18,7 +18,7 @@ from lighthouse.postgresql.session import Row, Session
 from lighthouse.postgresql.standing import OLDEST, QUERY, Limits, Role, Standing
 from lighthouse.printable import one_line
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.secret import Secret
 from lighthouse.tcp.connection import Deadline, resolve, said
 from lighthouse.tcp.tls import Tls, problems
@@ -53,9 +53,7 @@ class PostgresqlCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = _faults(convert(config, Settings))
-        if found:
-            raise Invalid(tuple(found))
+        require(_faults(convert(config, Settings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = self._settings = convert(config, Settings)

@@ -14,7 +14,7 @@ from lighthouse.problem import Problem
 from lighthouse.rabbitmq.handshake import Broker, shake
 from lighthouse.rabbitmq.management import Api, Management, Unhealthy
 from lighthouse.rabbitmq.node import Condition, facts, fault
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.secret import Secret
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
@@ -44,9 +44,7 @@ class RabbitmqCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = _faults(convert(config, Settings), "fail_on" in config)
-        if found:
-            raise Invalid(tuple(found))
+        require(_faults(convert(config, Settings), "fail_on" in config))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = settings = convert(config, Settings)

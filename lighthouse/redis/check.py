@@ -14,7 +14,7 @@ from lighthouse.printable import one_line
 from lighthouse.problem import Problem
 from lighthouse.redis.link import Link
 from lighthouse.redis.replication import Replication, Role, facts, fault, parse, shown_lag
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.secret import Secret
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
@@ -44,9 +44,7 @@ class RedisCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = _faults(convert(config, Settings))
-        if found:
-            raise Invalid(tuple(found))
+        require(_faults(convert(config, Settings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -53,10 +53,6 @@ def worst(stages: Sequence[Stage]) -> Stage:
     return max(stages, key=rank, default="keep")
 
 
-def best(stages: Sequence[Stage]) -> Stage:
-    return min(stages, key=rank, default="keep")
-
-
 def apply(stage: Stage, node: Node) -> Node | None:
     """The node as it is served at that stage, None if it is not."""
     if stage == "keep" or (stage == "drain" and node.weight == 0):

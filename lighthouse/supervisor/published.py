@@ -60,7 +60,7 @@ class Published:
         unsure = {service.key for service in undecided}
         return [
             entry.service
-            for entry in self.all()
+            for entry in self._entries.values()
             if entry.discovery == discovery
             and entry.service.place not in kept
             and entry.service.key not in unsure

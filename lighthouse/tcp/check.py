@@ -8,7 +8,7 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
 
@@ -37,8 +37,7 @@ class TcpCheck(Check):
         found = problems(settings.tls)
         if len(settings.response.encode()) > MAX_RESPONSE:
             found.append(Problem(("response",), f"longer than {MAX_RESPONSE} bytes"))
-        if found:
-            raise Invalid(tuple(found))
+        require(found)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

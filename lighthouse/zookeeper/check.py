@@ -8,7 +8,7 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.printable import one_line
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.tcp.connection import Connection, Deadline, said
 from lighthouse.tcp.tls import Contexts, Tls, problems
 from lighthouse.zookeeper.greeting import greet
@@ -32,9 +32,7 @@ class ZookeeperCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = problems(convert(config, Settings).tls)
-        if found:
-            raise Invalid(tuple(found))
+        require(problems(convert(config, Settings).tls))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -9,7 +9,7 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.node import is_cluster_name
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import convert, require
 from lighthouse.service import Service
 from lighthouse.zookeeper import client
 from lighthouse.zookeeper.agenda import Agenda
@@ -53,9 +53,7 @@ class ZooKeeper(Discovery):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        found = problems(convert(config, Settings))
-        if found:
-            raise Invalid(tuple(found))
+        require(problems(convert(config, Settings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = convert(config, Settings)

@@ -1,9 +1,10 @@
-"""What every test of HAProxy gets: a world for each binary, and services behind it."""
+"""What tests of software get: HAProxy's world for each binary, and services behind it."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.fleet import Backend
 from tests.software.haproxy_world import BINARIES, Http, World, new_world
 
 
@@ -18,3 +19,11 @@ def http() -> Iterator[Http]:
     servers = Http(3)
     yield servers
     servers.close()
+
+
+@pytest.fixture
+def backends() -> Iterator[list[Backend]]:
+    found = [Backend(f"b{number}") for number in range(3)]
+    yield found
+    for backend in found:
+        backend.close()

@@ -46,6 +46,7 @@ def world(etcd: Etcd, path: str) -> Iterator[World]:
     """
     etcd.put(f"{path}/web/a", record(1))
     with following(etcd, path, lease_ttl=300) as found:
+        found.until_state("connected")
         found.discovery.report_up(service())
         found.until_ports(1, 80)
         found.until_state("connected")

@@ -83,14 +83,6 @@ def server(tmp_path: Path) -> Iterator[Ensemble]:
 
 
 @pytest.fixture
-def backends() -> Iterator[list[Backend]]:
-    found = [Backend(f"b{number}") for number in range(3)]
-    yield found
-    for backend in found:
-        backend.close()
-
-
-@pytest.fixture
 def host(tmp_path: Path, server: Ensemble) -> Iterator[Fleet]:
     (tmp_path / "host").mkdir()
     with running(tmp_path / "host") as fleet:

@@ -26,14 +26,6 @@ def server(tmp_path: Path) -> Iterator[Ensemble]:
 
 
 @pytest.fixture
-def backends() -> Iterator[list[Backend]]:
-    found = [Backend(f"b{number}") for number in range(3)]
-    yield found
-    for backend in found:
-        backend.close()
-
-
-@pytest.fixture
 def host(tmp_path: Path, server: Ensemble, backends: list[Backend]) -> Iterator[Fleet]:
     """A daemon that balances ``web`` over two foreign nodes and one that it registers itself."""
     with client(server) as zk:
