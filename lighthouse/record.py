@@ -6,7 +6,11 @@ which the older one does not read. ``smartstack`` is what nerve writes: ``host``
 ``port``, ``name``, and optionally ``weight``, ``labels`` and ``haproxy_server_options``.
 """
 
+import hashlib
+import os
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
@@ -17,6 +21,22 @@ Format = Literal["lighthouse", "smartstack"]
 
 _OPTIONS: Final = "haproxy_server_options"
 _FLAGS: Final = frozenset({"backup", "check", "send-proxy", "send-proxy-v2"})
+
+
+def owner(source: str) -> str:
+    """The mark of this host's registrations in a source; the same in every process at any time.
+
+    A registration that carries another mark is somebody else's, even under the same name.
+    """
+    machine = b""
+    for name in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            machine = Path(name).read_bytes().strip()
+            break
+        except OSError:
+            continue
+    digest = hashlib.blake2b(machine + b"\0" + os.fsencode(source), digest_size=6)
+    return f"{socket.gethostname()}:{digest.hexdigest()}"
 
 
 def encode(node: Node, owner: str, written: Format = "lighthouse") -> bytes:

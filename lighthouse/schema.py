@@ -15,8 +15,6 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from lighthouse.problem import Problem
-
 T = TypeVar("T")
 
 Path = tuple[str | int, ...]
@@ -25,6 +23,25 @@ _TYPES: Final = re.compile(r"`((?:str|int|float|bool|array|object|null| \| )+)`"
 _KEY: Final = re.compile(r" - at `key` in `\$.*`$")
 _PLACE: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One fault of a config: the keys and indexes that lead to it, and what is wrong."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """What is wrong with a config; ``cluster`` is set for a section of a cluster's file.
+
+    ``service`` is set for what a service's file says to the worker: a check's section, or
+    that it reports to a discovery.
+    """
+
+    problems: tuple[Problem, ...]
+    cluster: str | None = None
+    service: str | None = None
 
 
 class Invalid(ValueError):

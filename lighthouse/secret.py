@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from lighthouse.problem import Problem
+from lighthouse.schema import Problem
 
 _MAX: Final = 64 * 1024
 

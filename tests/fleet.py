@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from lighthouse.channel import Channel, Closed
-from lighthouse.questions import GetStatus
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.control import GetStatus
 from tests.ports import free_port
 from tests.waiting import eventually
 

@@ -24,10 +24,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.channel import Channel, Closed
 from lighthouse.cluster import Cluster
 from lighthouse.discovery import Reading
-from lighthouse.messages import (
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.messages import (
     Deliver,
     Message,
     Observed,
@@ -42,8 +42,8 @@ from lighthouse.messages import (
     encode,
     pack,
 )
+from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot
 from lighthouse.service import Verdict
-from lighthouse.snapshot import Membership, Part, Settings, Snapshot
 from tests.waiting import eventually
 
 M = TypeVar("M")
@@ -65,7 +65,7 @@ def install(directory: Path, group: str, name: str, source: str) -> None:
     (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
 
 
-def part(cluster: Cluster, revision: int, settings: Settings | None = None) -> Part:
+def part(cluster: Cluster, revision: int, settings: PluginSettings | None = None) -> Part:
     """A cluster as the supervisor puts it into a balancer's snapshot."""
     membership = Membership(
         settings,

@@ -8,22 +8,22 @@ import msgspec
 
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Deliver, Rehearsal, Validated, unpack
+from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, unpack
+from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSettings
 from lighthouse.node import Node
-from lighthouse.problem import Problem, Rejection
-from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Settings
-from lighthouse.workers.boundary import PluginError, call
-from lighthouse.workers.bounds import one_line
-from lighthouse.workers.examination import examine
+from lighthouse.schema import Problem, Rejection
+from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
 from lighthouse.workers.findings import admit, merge
-from lighthouse.workers.holdings import Held, Holdings
 from lighthouse.workers.host import serve
+from lighthouse.workers.limits import one_line
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
-from lighthouse.workers.readiness import Wakeup
+from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.poller import Wakeup
 from lighthouse.workers.rehearsal import admit_preview
-from lighthouse.workers.role import Report, Role, create
-from lighthouse.workers.validation import Verdict, judge, rejudge
+from lighthouse.workers.role import WorkerRole, WorkReport, create
+from lighthouse.workers.trial import examine
+from lighthouse.workers.validation import ConfigVerdict, judge, rejudge
 
 _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = frozenset(get_args(Kind))
@@ -31,7 +31,7 @@ _nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
 _membership: Final = msgspec.msgpack.Decoder(Membership)
 
 
-class BalancerRole(Role):
+class BalancerRole(WorkerRole):
     """Hands the clusters of the newest snapshot to ``sync_file``.
 
     A cluster is decoded once per revision and its section validated once per content, so
@@ -41,10 +41,10 @@ class BalancerRole(Role):
     def __init__(self, plugin: type[Balancer], _outbox: Outbox, _wakeup: Wakeup) -> None:
         self._class: Final = plugin
         self._plugin: Final = create(plugin)
-        self._settings = Settings()
-        self._judged: tuple[Settings, Verdict] | None = None
+        self._settings = PluginSettings()
+        self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
-        self._holdings: Final = Holdings()
+        self._holdings: Final = DecodedClusters()
         # what the software said last, each with the content that it is about
         self._findings: tuple[tuple[Finding, dict[str, Any] | None], ...] = ()
 
@@ -54,7 +54,7 @@ class BalancerRole(Role):
             self.base = delivery.base
         self._holdings.overlay([self._hold(part) for part in delivery.fresh])
 
-    def converge(self) -> Report:
+    def converge(self) -> WorkReport:
         verdict = self._verdict()
         if verdict.config is None:
             return self._report(Outcome("failed", f"its config is rejected: {verdict.reason}"))
@@ -92,7 +92,7 @@ class BalancerRole(Role):
         except TypeError as error:
             return Rehearsal(rejections=rejections, reason=f"preview: {error}")
 
-    def wake(self) -> Report | None:
+    def wake(self) -> WorkReport | None:
         try:
             outcome = call("wake", self._plugin.wake)
         except PluginError as failure:
@@ -119,7 +119,7 @@ class BalancerRole(Role):
         except PluginError as failure:
             _log.error("%s\n%s", failure.reason, failure.traceback)
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> ConfigVerdict:
         """What of the plugin's config is in force; a rejected one is judged at each retry."""
         verdict = None
         if self._judged is not None and self._judged[1].config is not None:
@@ -137,14 +137,14 @@ class BalancerRole(Role):
         self._settings = snapshot.settings
         self._holdings.lay([self._hold(part) for part in snapshot.clusters])
 
-    def _hold(self, part: Part) -> Held:
+    def _hold(self, part: Part) -> DecodedCluster:
         """A cluster to hold, decoded if its revision is another one than what is held."""
         before = self._holdings.get(part.name)
         if before is not None and before.revision == part.revision:
             return before
         return self._decode(part, before)
 
-    def _decode(self, part: Part, before: Held | None) -> Held:
+    def _decode(self, part: Part, before: DecodedCluster | None) -> DecodedCluster:
         try:
             body = _membership.decode(part.body)
             nodes = _nodes.decode(body.nodes)
@@ -152,10 +152,10 @@ class BalancerRole(Role):
             problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
             unread = Rejection((problem,), cluster=part.name)
             kept = before.cluster if before else None
-            return Held(part.name, part.revision, kept, None, unread)
+            return DecodedCluster(part.name, part.revision, kept, None, unread)
         config, rejection = self._section(part.name, body.settings, before)
         if rejection is not None and config is None:
-            return Held(part.name, part.revision, None, body.settings, rejection)
+            return DecodedCluster(part.name, part.revision, None, body.settings, rejection)
         cluster = Cluster(
             part.name,
             nodes,
@@ -167,10 +167,10 @@ class BalancerRole(Role):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return Held(part.name, part.revision, cluster, body.settings, rejection)
+        return DecodedCluster(part.name, part.revision, cluster, body.settings, rejection)
 
     def _section(
-        self, name: str, settings: Settings | None, before: Held | None
+        self, name: str, settings: PluginSettings | None, before: DecodedCluster | None
     ) -> tuple[dict[str, Any] | None, Rejection | None]:
         """The cluster's section that is in force, validated if its content is new."""
         if settings is None:
@@ -178,12 +178,12 @@ class BalancerRole(Role):
         verdict = None
         if before is not None and before.settings is not None:
             config = before.cluster.config if before.cluster else None
-            verdict = rejudge(before.settings, Verdict(config, before.rejection), settings)
+            verdict = rejudge(before.settings, ConfigVerdict(config, before.rejection), settings)
         if verdict is None:
             verdict = judge(self._class.validate_cluster_config, settings, name)
         return verdict.config, verdict.rejection
 
-    def _said(self, where: str, outcome: object) -> Report:
+    def _said(self, where: str, outcome: object) -> WorkReport:
         """The plugin's outcome and findings, or what is wrong with them."""
         if not isinstance(outcome, Outcome) or outcome.kind not in _KINDS:
             shown = outcome.kind if isinstance(outcome, Outcome) else type(outcome).__name__
@@ -197,15 +197,15 @@ class BalancerRole(Role):
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
         return self._report(outcome)
 
-    def _report(self, outcome: Outcome, traceback: str = "") -> Report:
+    def _report(self, outcome: Outcome, traceback: str = "") -> WorkReport:
         """Where the plugin said nothing, its last findings hold for what has not changed."""
         rejections = self._rejected()
         reason = one_line(str(outcome.reason))
         if not self._findings:
-            return Report(outcome.kind, reason, traceback, rejections)
+            return WorkReport(outcome.kind, reason, traceback, rejections)
         findings = [f for f, content in self._findings if self._content(f.cluster) == content]
         errors, warnings = merge(rejections, findings, False), merge((), findings, True)
-        return Report(outcome.kind, reason, traceback, errors, warnings)
+        return WorkReport(outcome.kind, reason, traceback, errors, warnings)
 
     def _rejected(self) -> tuple[Rejection, ...]:
         """What the plugin's own validation rejects."""

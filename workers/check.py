@@ -9,22 +9,22 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.check import Check
-from lighthouse.messages import Deliver, Validated, Verdicts, encode, unpack
-from lighthouse.problem import Rejection
+from lighthouse.ipc.log_lines import Once
+from lighthouse.ipc.messages import Deliver, Validated, Verdicts, encode, unpack
+from lighthouse.ipc.snapshot import CheckSnapshot
+from lighthouse.schema import Rejection
 from lighthouse.service import Probe
-from lighthouse.snapshot import CheckSnapshot
 from lighthouse.workers.host import serve
-from lighthouse.workers.journal import Once
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.performance import Finding, Performance
 from lighthouse.workers.plugin import CHECK
-from lighthouse.workers.probing import Probing
+from lighthouse.workers.poller import Wakeup
+from lighthouse.workers.probe import Probing
+from lighthouse.workers.probe_run import Performance, ProbeResult
 from lighthouse.workers.process import GivingUp
-from lighthouse.workers.readiness import Wakeup
-from lighthouse.workers.role import Report, Role
+from lighthouse.workers.role import WorkerRole, WorkReport
 from lighthouse.workers.validation import explain, problems
 
-Key = tuple[str, int]
+ProbeKey = tuple[str, int]
 
 MOST_ABANDONED: Final = 64
 """Threads that may hang in the plugin before the worker starts afresh."""
@@ -32,7 +32,7 @@ MOST_ABANDONED: Final = 64
 _log: Final = logging.getLogger("lighthouse.worker")
 
 
-class CheckRole(Role):
+class CheckRole(WorkerRole):
     """Runs exactly the probes of the newest snapshot and states their verdicts."""
 
     def __init__(self, plugin: type[Check], outbox: Outbox, wakeup: Wakeup) -> None:
@@ -42,11 +42,11 @@ class CheckRole(Role):
         self._once: Final = Once(_log)
         self._finished: Final[collections.deque[Performance]] = collections.deque()
         self._snapshot = CheckSnapshot()
-        self._wanted: dict[Key, Probe] = {}  # as last asked for, accepted or not
-        self._rejected: dict[Key, Rejection] = {}
-        self._probings: dict[Key, Probing] = {}
+        self._wanted: dict[ProbeKey, Probe] = {}  # as last asked for, accepted or not
+        self._rejected: dict[ProbeKey, Rejection] = {}
+        self._probings: dict[ProbeKey, Probing] = {}
         self._abandoned: list[Performance] = []
-        self._stated: list[tuple[Key, bool | None, str, dict[str, Any]]] = []
+        self._stated: list[tuple[ProbeKey, bool | None, str, dict[str, Any]]] = []
 
     def take(self, _delivery: Deliver, payload: memoryview) -> None:
         snapshot = unpack(payload)
@@ -54,7 +54,7 @@ class CheckRole(Role):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a check")
         self._snapshot = snapshot
 
-    def converge(self) -> Report:
+    def converge(self) -> WorkReport:
         wanted = {probe.key: probe for probe in self._snapshot.probes}
         before, self._probings = self._probings, {}
         for key, probe in wanted.items():
@@ -70,7 +70,7 @@ class CheckRole(Role):
             del self._rejected[key]
         self._wanted = wanted
         self._state()
-        return Report("applied", rejections=tuple(_distinct(self._rejected.values())))
+        return WorkReport("applied", rejections=tuple(_distinct(self._rejected.values())))
 
     def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
@@ -138,7 +138,7 @@ class CheckRole(Role):
         if len(self._abandoned) > MOST_ABANDONED:
             raise GivingUp(f"{len(self._abandoned)} performances hang; starting afresh")
 
-    def _tell(self, probing: Probing, finding: Finding) -> None:
+    def _tell(self, probing: Probing, finding: ProbeResult) -> None:
         """Log what the plugin raised, unless it only says that the service is not there."""
         topic = f"{probing.probe.service}:{probing.probe.port}"
         if finding.error is None:
@@ -147,7 +147,7 @@ class CheckRole(Role):
             error = finding.error
             self._once.say(logging.ERROR, topic, error.reason, error.traceback)
 
-    def _now_stated(self) -> list[tuple[Key, bool | None, str, dict[str, Any]]]:
+    def _now_stated(self) -> list[tuple[ProbeKey, bool | None, str, dict[str, Any]]]:
         verdicts = ((key, probing.verdict) for key, probing in self._probings.items())
         return [(key, v.passing, v.reason, v.metadata) for key, v in verdicts]
 

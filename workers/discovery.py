@@ -9,7 +9,8 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
-from lighthouse.messages import (
+from lighthouse.ipc.log_lines import Once
+from lighthouse.ipc.messages import (
     Deliver,
     Registered,
     Registration,
@@ -18,21 +19,20 @@ from lighthouse.messages import (
     encode,
     unpack,
 )
-from lighthouse.problem import Problem, Rejection
+from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings
+from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
-from lighthouse.snapshot import DiscoverySnapshot, Settings
-from lighthouse.workers.boundary import P, PluginError, call
-from lighthouse.workers.bounds import one_line
 from lighthouse.workers.host import serve
-from lighthouse.workers.inbox import Inbox
-from lighthouse.workers.journal import Once
+from lighthouse.workers.limits import one_line
 from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import DISCOVERY
-from lighthouse.workers.readiness import Wakeup
-from lighthouse.workers.register import Register
-from lighthouse.workers.role import Report, Role, create
-from lighthouse.workers.validation import Verdict, judge, problems, rejudge
+from lighthouse.workers.plugin_call import P, PluginError, call
+from lighthouse.workers.poller import Wakeup
+from lighthouse.workers.registered import RegisteredServices
+from lighthouse.workers.reports import Reports
+from lighthouse.workers.role import WorkerRole, WorkReport, create
+from lighthouse.workers.validation import ConfigVerdict, judge, problems, rejudge
 
 _READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
 
@@ -43,7 +43,7 @@ _SIGN_OF_LIFE: Final = 1.0
 """Seconds after which a long row of calls says how far it is."""
 
 
-class DiscoveryRole(Role):
+class DiscoveryRole(WorkerRole):
     """Keeps clusters watched and services registered as the newest snapshot says.
 
     What a plugin fails to do stays undone and is asked of it again; everything else goes on.
@@ -53,16 +53,16 @@ class DiscoveryRole(Role):
         self._class: Final = plugin
         self._plugin: Final = create(plugin)
         self._outbox: Final = outbox
-        self._inbox: Final = Inbox(wakeup)
+        self._inbox: Final = Reports(wakeup)
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._observer: Final = Observer(self._inbox, outbox, self._once)
-        self._snapshot = DiscoverySnapshot(Settings())
+        self._snapshot = DiscoverySnapshot(PluginSettings())
         self._unwelcome: tuple[Service, ...] = ()  # where nothing can be registered
-        self._judged: tuple[Settings, Verdict] | None = None
+        self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._connected = False
         self._watching: dict[str, int] = {}  # cluster to its newest reread
-        self._services: Final = Register(self._plugin, self._reported)
+        self._services: Final = RegisteredServices(self._plugin, self._reported)
         self._stated: tuple[Registration, ...] | None = None
         self._faults: list[PluginError] = []  # of the current converge
         self._wake_failed = False
@@ -81,7 +81,7 @@ class DiscoveryRole(Role):
         self._snapshot = snapshot
         self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
-    def converge(self) -> Report:
+    def converge(self) -> WorkReport:
         self._faults = []
         self._back = self._forgotten = False
         self._spoke_at = time.monotonic()
@@ -111,7 +111,7 @@ class DiscoveryRole(Role):
         own = (Rejection(faults),) if faults else ()
         return Validated((*own, *self._refused_reporters(snapshot)))
 
-    def wake(self) -> Report | None:
+    def wake(self) -> WorkReport | None:
         if not self._connected:
             return None
         began = time.monotonic()
@@ -165,13 +165,13 @@ class DiscoveryRole(Role):
             self._once.say(logging.WARNING, "stopping", f"{left} could not be deregistered: {why}")
         self._attempt("disconnect", self._plugin.disconnect)
 
-    def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> Report:
+    def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> WorkReport:
         rejection = self._judged[1].rejection if self._judged is not None else None
         own = () if rejection is None else (rejection,)
         rejections = (*own, *self._refused_reporters(self._snapshot))
-        return Report(kind, reason, traceback, rejections)
+        return WorkReport(kind, reason, traceback, rejections)
 
-    def _failed(self, failure: PluginError, more: str = "") -> Report:
+    def _failed(self, failure: PluginError, more: str = "") -> WorkReport:
         """A source that is away (``OSError``) is no fault of the plugin's: words will do."""
         traceback = "" if isinstance(failure.error, OSError) else failure.traceback
         return self._report("failed", one_line(failure.reason) + more, traceback)
@@ -183,7 +183,7 @@ class DiscoveryRole(Role):
         problem = Problem((), _READ_ONLY)
         return tuple([Rejection((problem,), service=stem) for stem in snapshot.reporters])
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> ConfigVerdict:
         """What of the plugin's config is in force; a rejected one is judged at each retry."""
         settings = self._snapshot.settings
         verdict = None

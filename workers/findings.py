@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from lighthouse.balancer import Finding
-from lighthouse.problem import Problem, Rejection
-from lighthouse.workers.bounds import one_line
+from lighthouse.schema import Problem, Rejection
+from lighthouse.workers.limits import one_line
 from lighthouse.workers.validation import tidy
 
 

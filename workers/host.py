@@ -13,9 +13,9 @@ from typing import Any, Final, NoReturn, TypeVar
 import msgspec
 import setproctitle
 
-from lighthouse.channel import Channel, Closed
-from lighthouse.garbage import Garbage
-from lighthouse.messages import (
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.log_lines import Once
+from lighthouse.ipc.messages import (
     Alive,
     Applied,
     Deliver,
@@ -31,18 +31,18 @@ from lighthouse.messages import (
     encode,
 )
 from lighthouse.plugin import Plugin
+from lighthouse.process.backoff import Backoff
+from lighthouse.process.gc import GarbageCollector
+from lighthouse.process.locks import Lock
 from lighthouse.workers import process
-from lighthouse.workers.attention import Attention
-from lighthouse.workers.backoff import Backoff
-from lighthouse.workers.boundary import PluginError, call, describe
-from lighthouse.workers.bounds import WARNINGS, bounded, counted, one_line, plain, tail
-from lighthouse.workers.journal import Once
-from lighthouse.workers.lock import Lock
+from lighthouse.workers.limits import WARNINGS, bounded, counted, one_line, plain, tail
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import Kind, load
+from lighthouse.workers.plugin import PluginKind, load
+from lighthouse.workers.plugin_call import PluginError, call, describe
+from lighthouse.workers.poller import Poller, Wakeup
 from lighthouse.workers.process import GivingUp
-from lighthouse.workers.readiness import Readiness, Wakeup
-from lighthouse.workers.role import Report, Role
+from lighthouse.workers.role import WorkerRole, WorkReport
+from lighthouse.workers.wake_policy import WakePolicy
 
 P = TypeVar("P", bound=Plugin)
 
@@ -55,7 +55,7 @@ _TROUBLES: Final = ("failed", "degraded", "held")
 _log: Final = logging.getLogger(__name__)
 
 
-def serve(kind: Kind[P], role: Callable[[type[P], Outbox, Wakeup], Role]) -> NoReturn:
+def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerRole]) -> NoReturn:
     """Be the worker that the command line names, until its supervisor wants no more."""
     given = process.arguments(sys.argv)
     channel = process.begin(kind.name, given)
@@ -64,7 +64,7 @@ def serve(kind: Kind[P], role: Callable[[type[P], Outbox, Wakeup], Role]) -> NoR
     failed: Failed | None = None
     try:
         plugin = role(load(kind, given.plugin), outbox, wakeup)
-        Host(channel, outbox, wakeup, Lock(given.lock_path), plugin, title).run()
+        WorkerHost(channel, outbox, wakeup, Lock(given.lock_path), plugin, title).run()
     except Closed:
         process.leave(0)
     except GivingUp as end:
@@ -80,7 +80,7 @@ def serve(kind: Kind[P], role: Callable[[type[P], Outbox, Wakeup], Role]) -> NoR
     process.leave(0 if failed is None else 1)
 
 
-class Host:
+class WorkerHost:
     """One worker's loop, whatever its role."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Host:
         outbox: Outbox,
         wakeup: Wakeup,
         lock: Lock,
-        role: Role,
+        role: WorkerRole,
         title: str,
     ) -> None:
         self._channel: Final = channel
@@ -98,10 +98,10 @@ class Host:
         self._lock: Final = lock
         self._role: Final = role
         self._title: Final = title
-        self._garbage: Final = Garbage()
-        self._readiness: Final = Readiness()
+        self._garbage: Final = GarbageCollector()
+        self._readiness: Final = Poller()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
-        self._attention: Final = Attention(role, self._readiness, self._once)
+        self._attention: Final = WakePolicy(role, self._readiness, self._once)
         self._delivery: tuple[Deliver, memoryview] | None = None  # the newest, not begun
         self._version = 0  # of the snapshot in hand
         self._failures = 0
@@ -200,7 +200,7 @@ class Host:
         if self._role.attend() and self._lock.held and self._delivery is None:
             self._retry("again")
 
-    def _settle(self, report: Report, woken: bool = False) -> None:
+    def _settle(self, report: WorkReport, woken: bool = False) -> None:
         """Say what became of the snapshot, then see to everything that can wait."""
         applied_at = time.monotonic()
         failing = report.kind in ("failed", "degraded")
@@ -228,7 +228,7 @@ class Host:
         setproctitle.setproctitle(f"{self._title} ({self._role.summary()}, v{self._version})")
         self._tell(report)
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: WorkReport) -> None:
         if report.kind in _TROUBLES:
             level = logging.ERROR if report.kind == "failed" else logging.WARNING
             self._once.say(level, report.kind, report.reason, report.traceback)

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Streak(msgspec.Struct, frozen=True):
     """A verdict so far (None: not decided) and the newest results in a row.
 
     ``streak`` counts consecutive passes upwards from 0 and consecutive failures downwards.
@@ -13,7 +13,7 @@ class Standing(msgspec.Struct, frozen=True):
     streak: int = 0
 
 
-def step(standing: Standing, passed: bool, rise: int, fall: int) -> Standing:
+def step(standing: Streak, passed: bool, rise: int, fall: int) -> Streak:
     """The standing after one more result."""
     streak = max(standing.streak, 0) + 1 if passed else min(standing.streak, 0) - 1
     passing = standing.passing
@@ -21,4 +21,4 @@ def step(standing: Standing, passed: bool, rise: int, fall: int) -> Standing:
         passing = True
     elif -streak >= max(fall, 1):
         passing = False
-    return Standing(passing, streak)
+    return Streak(passing, streak)

@@ -8,13 +8,13 @@ from typing import Final, get_args
 import msgspec
 
 from lighthouse.discovery import Connection, Reading
-from lighthouse.messages import Connected, Observed, encode
+from lighthouse.ipc.log_lines import Once
+from lighthouse.ipc.messages import Connected, Observed, encode
 from lighthouse.node import Node
-from lighthouse.workers.bounds import one_line, valid
-from lighthouse.workers.inbox import Arrival, Inbox
-from lighthouse.workers.journal import Once
+from lighthouse.workers.limits import one_line, valid
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.reading import admit
+from lighthouse.workers.reports import Arrival, Reports
 
 _STATES: Final = frozenset(get_args(Connection))
 
@@ -28,7 +28,7 @@ class _Sent(msgspec.Struct, frozen=True):
 class Observer:
     """Sends a reading when it differs from the last one of its cluster or was asked for."""
 
-    def __init__(self, inbox: Inbox, outbox: Outbox, once: Once) -> None:
+    def __init__(self, inbox: Reports, outbox: Outbox, once: Once) -> None:
         self._inbox: Final = inbox
         self._outbox: Final = outbox
         self._once: Final = once

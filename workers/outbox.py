@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import Final
 
-from lighthouse.channel import Channel
-from lighthouse.messages import Message
+from lighthouse.ipc.channel import Channel
+from lighthouse.ipc.messages import Message
 
 
 class Outbox:
@@ -26,7 +26,7 @@ class Outbox:
     def post(self, message: Message, payload: bytes | None = None, key: Hashable = None) -> None:
         """Send a message; it replaces one that waits with the same key (default: its type).
 
-        Raises ``lighthouse.channel.Closed`` if there is no supervisor any more.
+        Raises ``lighthouse.ipc.channel.Closed`` if there is no supervisor any more.
         """
         self.flush()
         if not self._waiting and self._send(message, payload):

@@ -11,13 +11,13 @@ from lighthouse.balancer import Balancer
 from lighthouse.check import Check
 from lighthouse.discovery import Discovery
 from lighthouse.plugin import Plugin
-from lighthouse.workers.boundary import PluginError, call, describe
+from lighthouse.workers.plugin_call import PluginError, call, describe
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)
 
 
-class Kind(msgspec.Struct, Generic[P], frozen=True):
+class PluginKind(msgspec.Struct, Generic[P], frozen=True):
     """A kind of plugin: its entry point group, its hook and the contract it fulfils."""
 
     name: str
@@ -26,12 +26,14 @@ class Kind(msgspec.Struct, Generic[P], frozen=True):
     contract: type[P]
 
 
-BALANCER: Final = Kind("balancer", "lighthouse.balancers", "lighthouse_balancer", Balancer)
-DISCOVERY: Final = Kind("discovery", "lighthouse.discovery", "lighthouse_discovery", Discovery)
-CHECK: Final = Kind("check", "lighthouse.checks", "lighthouse_check", Check)
+BALANCER: Final = PluginKind("balancer", "lighthouse.balancers", "lighthouse_balancer", Balancer)
+DISCOVERY: Final = PluginKind(
+    "discovery", "lighthouse.discovery", "lighthouse_discovery", Discovery
+)
+CHECK: Final = PluginKind("check", "lighthouse.checks", "lighthouse_check", Check)
 
 
-def load(kind: Kind[P], name: str) -> type[P]:
+def load(kind: PluginKind[P], name: str) -> type[P]:
     """The class of the plugin with this name, with its dependencies there.
 
     Imports the plugin's module, and no other plugin's. Raises ``GivingUp``.
@@ -57,13 +59,13 @@ def load(kind: Kind[P], name: str) -> type[P]:
     return plugin
 
 
-def _unknown(kind: Kind[P], name: str) -> str:
+def _unknown(kind: PluginKind[P], name: str) -> str:
     names = sorted({entry.name for entry in entry_points(group=kind.group)})
     installed = ", ".join(names) or "none"
     return f"no {kind.name} plugin '{name}' is installed ({kind.group}); installed: {installed}"
 
 
-def _remedy(kind: Kind[P], name: str, error: BaseException) -> str:
+def _remedy(kind: PluginKind[P], name: str, error: BaseException) -> str:
     """How to install what is missing: the plugin's package has an extra of the plugin's name."""
     if not isinstance(error, ModuleNotFoundError):
         return ""
@@ -74,7 +76,7 @@ def _remedy(kind: Kind[P], name: str, error: BaseException) -> str:
     return ""
 
 
-def _class(kind: Kind[P], manager: pluggy.PluginManager) -> type[P]:
+def _class(kind: PluginKind[P], manager: pluggy.PluginManager) -> type[P]:
     contract = f"{kind.contract.__module__}.{kind.contract.__qualname__}"
     try:
         plugin = call(kind.hook, getattr(manager.hook, kind.hook))

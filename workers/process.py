@@ -14,9 +14,9 @@ from typing import Final, NoReturn
 import msgspec
 import setproctitle
 
-from lighthouse.channel import Channel
-from lighthouse.workers import journal
-from lighthouse.workers.bounds import one_line
+from lighthouse.ipc import log_lines
+from lighthouse.ipc.channel import Channel
+from lighthouse.workers.limits import one_line
 
 _PR_SET_PDEATHSIG: Final = 1
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -62,7 +62,7 @@ def begin(kind: str, given: Arguments) -> Channel:
     _close_all_but(given.channel_fd)
     _default_signals()
     faulthandler.enable()
-    journal.begin()
+    log_lines.begin()
     setproctitle.setproctitle(f"lighthouse: {kind} {given.name}")
     os.set_inheritable(given.channel_fd, False)
     channel = Channel(socket.socket(fileno=given.channel_fd))

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.messages import encode
+from lighthouse.ipc.messages import encode
 from lighthouse.node import Node, Refused, parse
-from lighthouse.workers.bounds import one_line
+from lighthouse.workers.limits import one_line
 
 Known = Mapping[tuple[str, int], Node]
 """The nodes of the last reading, by address: they need no second look."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from lighthouse.balancer import Preview
-from lighthouse.messages import Rehearsal
-from lighthouse.problem import Rejection
-from lighthouse.workers.bounds import one_line, valid
+from lighthouse.ipc.messages import Rehearsal
+from lighthouse.schema import Rejection
 from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.limits import one_line, valid
 
 
 def admit_preview(

@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.messages import Deliver, Rehearsal, Validated
+from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
 from lighthouse.plugin import Plugin
-from lighthouse.problem import Rejection
-from lighthouse.workers.boundary import PluginError, call
+from lighthouse.schema import Rejection
+from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)
 
 
-class Report(msgspec.Struct, frozen=True):
+class WorkReport(msgspec.Struct, frozen=True):
     """What became of the work on a snapshot."""
 
     kind: Kind
@@ -26,7 +26,7 @@ class Report(msgspec.Struct, frozen=True):
     warnings: tuple[Rejection, ...] = ()
 
 
-class Role(ABC):
+class WorkerRole(ABC):
     """Makes snapshots true through a plugin; called by the loop only, from one thread.
 
     ``base`` is the number of the payload that need not be shown again, 0 if there is none.
@@ -39,7 +39,7 @@ class Role(ABC):
         """Remember the snapshot that is delivered as the one to make true."""
 
     @abstractmethod
-    def converge(self) -> Report:
+    def converge(self) -> WorkReport:
         """Make the newest snapshot true, or as much of it as is not true yet."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class Role(ABC):
         """
         raise ValueError("only balancers rehearse")
 
-    def wake(self) -> Report | None:
+    def wake(self) -> WorkReport | None:
         """The plugin asked to be woken. None: the last report still holds."""
         return None
 

@@ -5,19 +5,18 @@ from typing import Any
 
 import msgspec
 
-from lighthouse.problem import Problem, Rejection
-from lighthouse.schema import Invalid
-from lighthouse.snapshot import Settings
-from lighthouse.workers.boundary import PluginError, call
-from lighthouse.workers.bounds import one_line
+from lighthouse.ipc.snapshot import PluginSettings
+from lighthouse.schema import Invalid, Problem, Rejection
+from lighthouse.workers.limits import one_line
+from lighthouse.workers.plugin_call import PluginError, call
 
-Validate = Callable[[Mapping[str, Any]], None]
+ValidateConfig = Callable[[Mapping[str, Any]], None]
 
 _MOST_PROBLEMS = 50
 _DEEPEST = 20
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ConfigVerdict(msgspec.Struct, frozen=True):
     """The content in force (None: there is none), and the rejection of the newest one."""
 
     config: dict[str, Any] | None
@@ -29,21 +28,25 @@ class Verdict(msgspec.Struct, frozen=True):
         return "" if self.rejection is None else explain(self.rejection)
 
 
-def judge(validate: Validate, settings: Settings, cluster: str | None = None) -> Verdict:
+def judge(
+    validate: ValidateConfig, settings: PluginSettings, cluster: str | None = None
+) -> ConfigVerdict:
     """The newest content if the plugin lets it pass, else the one that it accepted last."""
     faults = problems(validate, settings.config)
     if not faults:
-        return Verdict(settings.config)
-    return Verdict(settings.accepted, Rejection(faults, cluster=cluster))
+        return ConfigVerdict(settings.config)
+    return ConfigVerdict(settings.accepted, Rejection(faults, cluster=cluster))
 
 
-def rejudge(before: Settings, verdict: Verdict, now: Settings) -> Verdict | None:
+def rejudge(
+    before: PluginSettings, verdict: ConfigVerdict, now: PluginSettings
+) -> ConfigVerdict | None:
     """The earlier verdict if it holds for these settings too; None if they are to be judged."""
     same = before.config == now.config
     return verdict if same and (not verdict.rejection or before.accepted == now.accepted) else None
 
 
-def problems(validate: Validate, config: Mapping[str, Any]) -> tuple[Problem, ...]:
+def problems(validate: ValidateConfig, config: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Everything that the plugin finds wrong with a config.
 
     Whatever it raises is a rejection, so that a fault of the validation itself costs no more

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED
-from lighthouse.commands.findings import failed, placed
-from lighthouse.commands.inquiry import NOBODY, ask, tasks
-from lighthouse.commands.place import existing
-from lighthouse.commands.root import root_option
-from lighthouse.commands.text import plain
+from lighthouse.commands.offline.plugin_faults import failed, placed
+from lighthouse.commands.offline.trial import NOBODY, ask, tasks
+from lighthouse.commands.root_option import root_option
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
 from lighthouse.config.tree import Tree
-from lighthouse.messages import Failed, Validate, Validated
+from lighthouse.ipc.messages import Failed, Validate, Validated
 from lighthouse.supervisor.state import State
+from lighthouse.text import plain
 
 
 @click.command()

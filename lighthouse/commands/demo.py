@@ -5,9 +5,9 @@ import sys
 
 import click
 
-from lighthouse.commands.failure import FAILED, Failure
-from lighthouse.commands.terminal import console
-from lighthouse.demo.theatre import perform
+from lighthouse.commands.failure import FAILED, CommandFailure
+from lighthouse.commands.output.console import console
+from lighthouse.demo.runner import perform
 
 
 @click.command()
@@ -29,5 +29,5 @@ def command(seconds: float | None) -> None:
     try:
         right = perform(console(), seconds)
     except OSError as error:
-        raise Failure(str(error)) from error
+        raise CommandFailure(str(error)) from error
     sys.exit(0 if right else FAILED)

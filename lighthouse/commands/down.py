@@ -7,18 +7,18 @@ from typing import Final
 import click
 
 from lighthouse.commands.caller import caller
-from lighthouse.commands.failure import Failure, StatusNotRunning
-from lighthouse.commands.root import root_option
+from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.root_option import root_option
 from lighthouse.commands.target import Target, named, span, target
-from lighthouse.questions import (
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.ipc.control import (
     BeginMaintenance,
     EndMaintenance,
     GetRemoved,
     Maintained,
     Removed,
 )
-from lighthouse.supervisor.daemon import Daemon, Unanswered
-from lighthouse.supervisor.whereabouts import find
 
 PATIENCE: Final = 5.0
 """Seconds that a running daemon gets to answer."""
@@ -62,31 +62,33 @@ def command(
     click.echo(f"lighthouse: {named(service)} is in maintenance{already}")
 
 
-def ask(daemon: Daemon, question: BeginMaintenance | EndMaintenance) -> Maintained:
-    """The daemon's answer; a ``Failure`` if it is an error or there is none."""
+def ask(daemon: DaemonClient, question: BeginMaintenance | EndMaintenance) -> Maintained:
+    """The daemon's answer; a ``CommandFailure`` if it is an error or there is none."""
     try:
         answer = daemon.ask(question, Maintained, PATIENCE)
-    except (Unanswered, OSError) as error:
-        raise Failure(str(error)) from error
+    except (DaemonSilent, OSError) as error:
+        raise CommandFailure(str(error)) from error
     if answer is None:
         raise StatusNotRunning
     if answer.error:
-        raise Failure(answer.error)
+        raise CommandFailure(answer.error)
     if answer.warning:
         click.echo(f"lighthouse: {answer.warning}", err=True)
     return answer
 
 
-def _wait(daemon: Daemon, service: Target, timeout: float) -> None:
+def _wait(daemon: DaemonClient, service: Target, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
             answer = daemon.ask(GetRemoved(*service), Removed, PATIENCE)
             waiting = ("the daemon is away",) if answer is None else answer.waiting
-        except (Unanswered, OSError) as error:
+        except (DaemonSilent, OSError) as error:
             waiting = (str(error),)
         if not waiting:
             return
         if time.monotonic() >= deadline:
-            raise Failure(f"out, but not confirmed within {timeout:g} s: {'; '.join(waiting)}")
+            raise CommandFailure(
+                f"out, but not confirmed within {timeout:g} s: {'; '.join(waiting)}"
+            )
         time.sleep(PAUSE)

@@ -7,12 +7,12 @@ from typing import Any, Final
 import click
 import msgspec
 
-from lighthouse.commands.failure import Failure, StatusNotRunning
-from lighthouse.commands.reasons import lines
-from lighthouse.commands.root import root_option
-from lighthouse.commands.text import plain
-from lighthouse.supervisor.daemon import Unanswered
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.output.explanation import lines
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.client import DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.text import plain
 
 PATIENCE: Final = 5.0
 """Seconds that a running daemon gets to answer."""
@@ -40,9 +40,9 @@ def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
     try:
         text = find(root).explanation(cluster, node, PATIENCE)
     except LookupError as error:
-        raise Failure(plain(error.args[0])) from error
-    except (Unanswered, OSError) as error:
-        raise Failure(str(error)) from error
+        raise CommandFailure(plain(error.args[0])) from error
+    except (DaemonSilent, OSError) as error:
+        raise CommandFailure(str(error)) from error
     if text is None:
         raise StatusNotRunning
     if as_json:

@@ -7,14 +7,14 @@ import click
 FAILED: Final = 1
 
 
-class Failure(click.ClickException):
+class CommandFailure(click.ClickException):
     """An expected error; the text is for the operator."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"lighthouse: {self.format_message()}", file=file, err=file is None)
 
 
-class NotRunning(Failure):
+class NotRunning(CommandFailure):
     """There is no daemon; the exit code is that of the Linux Standard Base."""
 
     exit_code = 7

@@ -7,25 +7,25 @@ from typing import Any, Final
 
 import click
 
-from lighthouse.commands.failure import FAILED, Failure
-from lighthouse.commands.figures import span
-from lighthouse.commands.findings import failed, placed
-from lighthouse.commands.inquiry import NOBODY, Answer, Task, ask, tasks
-from lighthouse.commands.members import Members, unknown
-from lighthouse.commands.outlook import Outlook, document, lines
-from lighthouse.commands.place import existing
-from lighthouse.commands.root import root_option
-from lighthouse.commands.text import plain
+from lighthouse.commands.directories import existing
+from lighthouse.commands.failure import FAILED, CommandFailure
+from lighthouse.commands.offline.last_members import LastMembers, unknown
+from lighthouse.commands.offline.plugin_faults import failed, placed
+from lighthouse.commands.offline.trial import NOBODY, Answer, Task, ask, tasks
+from lighthouse.commands.output.preview import Outlook, document, lines
+from lighthouse.commands.output.quantities import span
+from lighthouse.commands.root_option import root_option
 from lighthouse.config.directories import state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
 from lighthouse.config.tree import Tree
-from lighthouse.messages import Failed, Rehearsal, Rehearse, decode_as
-from lighthouse.supervisor.cache import Cache
-from lighthouse.supervisor.daemon import Unanswered
+from lighthouse.daemon.client import DaemonSilent
+from lighthouse.daemon.locate import find, settings
+from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.whereabouts import find, settings
+from lighthouse.supervisor.store import Store
+from lighthouse.text import plain
 
 BUSY: Final = 2
 """The exit code if there is something to do."""
@@ -66,7 +66,7 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
       2  there is something to do
       1  an error: a file has faults, or a balancer cannot tell
     """
-    cache = Cache(state_dir(existing(root), settings(root)))
+    cache = Store(state_dir(existing(root), settings(root)))
     good = cache.good()
     tree = Tree(root, Installed.here(), good.texts)
     tree.load()
@@ -89,12 +89,16 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
     sys.exit(BUSY if any(outlook.busy for outlook in outlooks) else 0)
 
 
-def _members(root: Path, cache: Cache) -> Members:
+def _members(root: Path, cache: Store) -> LastMembers:
     try:
         live = find(root).members(PATIENCE)
-    except (Unanswered, OSError) as error:
-        raise Failure(str(error)) from error
-    return Members(None, cache.clusters(), cache.seen()) if live is None else Members(tuple(live))
+    except (DaemonSilent, OSError) as error:
+        raise CommandFailure(str(error)) from error
+    return (
+        LastMembers(None, cache.clusters(), cache.seen())
+        if live is None
+        else LastMembers(tuple(live))
+    )
 
 
 def _chosen(tasks: dict[Name, Task], only: str | None) -> dict[Name, Task]:
@@ -104,7 +108,7 @@ def _chosen(tasks: dict[Name, Task], only: str | None) -> dict[Name, Task]:
         return balancers
     if ("balancer", only) not in balancers:
         known = ", ".join(sorted(name for _, name in balancers)) or "none"
-        raise Failure(f"no balancer {plain(only)}; there are: {known}")
+        raise CommandFailure(f"no balancer {plain(only)}; there are: {known}")
     return {("balancer", only): balancers["balancer", only]}
 
 
@@ -125,7 +129,7 @@ def _outlook(tree: Tree, name: Name, plugin: str, answer: Answer, payload: bytes
     return Outlook(name[1], plugin, rehearsal, tuple(faults))
 
 
-def _source(members: Members, unknown: list[str]) -> str:
+def _source(members: LastMembers, unknown: list[str]) -> str:
     """Where the nodes are from, in words."""
     age = members.age(time.time())
     match members.origin:

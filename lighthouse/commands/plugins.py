@@ -7,11 +7,11 @@ from typing import Final
 
 import click
 
-from lighthouse.commands.root import root_option
-from lighthouse.commands.text import plain
+from lighthouse.commands.root_option import root_option
 from lighthouse.config.installed import Installed
-from lighthouse.config.kinds import Config
 from lighthouse.config.tree import Tree
+from lighthouse.config.types import Config
+from lighthouse.text import plain
 
 GROUPS: Final = {
     "balancer": "lighthouse.balancers",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.failure import Failure, NotRunning
-from lighthouse.commands.root import root_option
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.commands.failure import CommandFailure, NotRunning
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.locate import find
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(root: Path) -> None:
     try:
         running = daemon.reload()
     except PermissionError as error:
-        raise Failure(f"not allowed to signal the daemon (pid {daemon.pid()})") from error
+        raise CommandFailure(f"not allowed to signal the daemon (pid {daemon.pid()})") from error
     if not running:
         raise NotRunning
     click.echo("lighthouse: reloading")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.place import existing
-from lighthouse.commands.root import root_option
+from lighthouse.commands.directories import existing
+from lighthouse.commands.root_option import root_option
 from lighthouse.commands.start import start
 from lighthouse.commands.stop import stop
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.daemon.locate import find
 
 
 @click.command()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.failure import Failure
-from lighthouse.commands.place import existing, occupy
-from lighthouse.commands.root import root_option
-from lighthouse.supervisor.pidfile import Held
+from lighthouse.commands.directories import existing, occupy
+from lighthouse.commands.failure import CommandFailure
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.locate import find
+from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.supervisor import Supervisor
-from lighthouse.supervisor.whereabouts import find
 
 
 @click.command()
@@ -27,8 +27,8 @@ def command(root: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor listens
     try:
         occupy(daemon)
-    except Held as held:
-        raise Failure(str(held)) from held
+    except AlreadyRunning as held:
+        raise CommandFailure(str(held)) from held
     try:
         code = Supervisor(root).run()
     finally:

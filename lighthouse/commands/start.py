@@ -11,13 +11,13 @@ from typing import IO, Final, NoReturn
 import click
 from daemon import DaemonContext
 
-from lighthouse.commands.failure import Failure
-from lighthouse.commands.place import existing, occupy
-from lighthouse.commands.root import root_option
-from lighthouse.supervisor.daemon import Daemon, Unanswered
-from lighthouse.supervisor.pidfile import Held
+from lighthouse.commands.directories import existing, occupy
+from lighthouse.commands.failure import CommandFailure
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.supervisor import Supervisor
-from lighthouse.supervisor.whereabouts import find
 
 _SHOWN: Final = 8 * 1024
 """Bytes of the log's end that are shown if the daemon does not come up."""
@@ -33,25 +33,25 @@ def command(root: Path) -> None:
     start(find(existing(root)))
 
 
-def start(daemon: Daemon) -> None:
-    """Start it, wait until it answers, and say so; a ``Failure`` shows why it did not."""
+def start(daemon: DaemonClient) -> None:
+    """Start it, wait until it answers, and say so; a ``CommandFailure`` shows why it did not."""
     try:
         occupy(daemon)
-    except Held as held:
+    except AlreadyRunning as held:
         click.echo(f"lighthouse: {held}")
         return
     try:
         log = _open_log(daemon.log_file)
     except OSError as error:
         daemon.pidfile.release()
-        raise Failure(f"{daemon.log_file}: {error.strerror}") from error
+        raise CommandFailure(f"{daemon.log_file}: {error.strerror}") from error
     with log:
         before = log.tell()
-        child = os.fork()
-        if child == 0:
+        worker = os.fork()
+        if worker == 0:
             _become(daemon, log)
     daemon.pidfile.hand_over()
-    os.waitpid(child, 0)
+    os.waitpid(worker, 0)
     _wait(daemon, before)
 
 
@@ -60,7 +60,7 @@ def _open_log(path: Path) -> IO[bytes]:
     return path.open("ab", buffering=0)
 
 
-def _become(daemon: Daemon, log: IO[bytes]) -> NoReturn:
+def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
     """Be the daemon until it ends; what it prints goes to the log."""
     code = 1
     try:
@@ -84,14 +84,16 @@ def _become(daemon: Daemon, log: IO[bytes]) -> NoReturn:
         os._exit(code)
 
 
-def _wait(daemon: Daemon, before: int) -> None:
+def _wait(daemon: DaemonClient, before: int) -> None:
     try:
         answer = daemon.status(daemon.start_timeout)
-    except Unanswered as error:
-        raise Failure(f"{error}; its log is {daemon.log_file}") from error
+    except DaemonSilent as error:
+        raise CommandFailure(f"{error}; its log is {daemon.log_file}") from error
     pid = daemon.pid()
     if answer is None or pid is None:
-        raise Failure(f"the daemon did not start\n{_said(daemon.log_file, before)}".rstrip())
+        raise CommandFailure(
+            f"the daemon did not start\n{_said(daemon.log_file, before)}".rstrip()
+        )
     click.echo(f"lighthouse: started (pid {pid})")
 
 

@@ -12,15 +12,15 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from lighthouse.commands import detail
-from lighthouse.commands.document import Document, Worker, parse
-from lighthouse.commands.failure import FAILED, Failure, StatusNotRunning
-from lighthouse.commands.root import root_option
-from lighthouse.commands.terminal import console
-from lighthouse.commands.text import plain
-from lighthouse.commands.view import render
-from lighthouse.supervisor.daemon import Daemon, Unanswered
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning
+from lighthouse.commands.output import worker_detail
+from lighthouse.commands.output.console import console
+from lighthouse.commands.output.status_tables import render
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.daemon.status_document import StatusDocument, Worker, parse
+from lighthouse.text import plain
 
 PATIENCE: Final = 5.0
 """Seconds that a running daemon gets to answer."""
@@ -59,45 +59,45 @@ def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
     sys.exit(0 if _healthy(document, worker) else FAILED)
 
 
-def _show(document: Document, worker: str | None) -> RenderableType:
+def _show(document: StatusDocument, worker: str | None) -> RenderableType:
     if worker is None:
         return render(document, time.time())
-    return Group(*map(detail.render, _named(document, worker)))
+    return Group(*map(worker_detail.render, _named(document, worker)))
 
 
-def _healthy(document: Document, worker: str | None) -> bool:
+def _healthy(document: StatusDocument, worker: str | None) -> bool:
     if worker is None:
         return document.healthy
     return all(found.healthy for found in _named(document, worker))
 
 
-def _named(document: Document, name: str) -> list[Worker]:
+def _named(document: StatusDocument, name: str) -> list[Worker]:
     """The workers of that name, one of each kind at most."""
     found = [worker for worker in document.workers if worker.name == name]
     if not found:
         names = ", ".join(sorted({worker.name for worker in document.workers})) or "none"
-        raise Failure(f"no worker {plain(name)}; there are: {plain(names)}")
+        raise CommandFailure(f"no worker {plain(name)}; there are: {plain(names)}")
     return found
 
 
-def _ask(daemon: Daemon) -> bytes:
+def _ask(daemon: DaemonClient) -> bytes:
     try:
         text = daemon.status(PATIENCE)
-    except (Unanswered, OSError) as error:
-        raise Failure(str(error)) from error
+    except (DaemonSilent, OSError) as error:
+        raise CommandFailure(str(error)) from error
     if text is None:
         raise StatusNotRunning
     return text
 
 
-def _read(text: bytes) -> Document:
+def _read(text: bytes) -> StatusDocument:
     try:
         return parse(text)
     except msgspec.DecodeError as error:
-        raise Failure(f"the daemon's answer cannot be read: {error}") from error
+        raise CommandFailure(f"the daemon's answer cannot be read: {error}") from error
 
 
-def _watch(daemon: Daemon, as_json: bool, worker: str | None) -> None:
+def _watch(daemon: DaemonClient, as_json: bool, worker: str | None) -> None:
     """On a terminal one view that changes, elsewhere one after the other."""
     if as_json or not sys.stdout.isatty():
         while True:
@@ -113,16 +113,16 @@ def _watch(daemon: Daemon, as_json: bool, worker: str | None) -> None:
             time.sleep(INTERVAL)
 
 
-def _echo(daemon: Daemon) -> None:
+def _echo(daemon: DaemonClient) -> None:
     try:
         click.echo(_ask(daemon))
-    except Failure as failure:
+    except CommandFailure as failure:
         failure.show()
 
 
-def _view(daemon: Daemon, worker: str | None) -> RenderableType:
+def _view(daemon: DaemonClient, worker: str | None) -> RenderableType:
     """The present state; a daemon that is away is watched for until it is back."""
     try:
         return _show(_read(_ask(daemon)), worker)
-    except Failure as failure:
+    except CommandFailure as failure:
         return Text(plain(f"lighthouse: {failure.message}"), "bold red")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.failure import Failure
-from lighthouse.commands.root import root_option
-from lighthouse.supervisor.daemon import Daemon
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.commands.failure import CommandFailure
+from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.client import DaemonClient
+from lighthouse.daemon.locate import find
 
 
 @click.command()
@@ -22,8 +22,8 @@ def command(root: Path) -> None:
     stop(find(root))
 
 
-def stop(daemon: Daemon, keep: bool = False) -> None:
-    """Stop it and say how it ended; a ``Failure`` if it may not be signalled.
+def stop(daemon: DaemonClient, keep: bool = False) -> None:
+    """Stop it and say how it ended; a ``CommandFailure`` if it may not be signalled.
 
     ``keep``: what it has registered stays.
     """
@@ -31,7 +31,7 @@ def stop(daemon: Daemon, keep: bool = False) -> None:
     try:
         ending = daemon.stop(keep)
     except PermissionError as error:
-        raise Failure(f"not allowed to stop the daemon (pid {pid})") from error
+        raise CommandFailure(f"not allowed to stop the daemon (pid {pid})") from error
     match ending:
         case "not running":
             click.echo("lighthouse: not running")

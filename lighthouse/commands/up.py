@@ -6,10 +6,10 @@ import click
 
 from lighthouse.commands.caller import caller
 from lighthouse.commands.down import ask
-from lighthouse.commands.root import root_option
+from lighthouse.commands.root_option import root_option
 from lighthouse.commands.target import Target, named, target
-from lighthouse.questions import EndMaintenance
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.daemon.locate import find
+from lighthouse.ipc.control import EndMaintenance
 
 
 @click.command()

@@ -6,15 +6,12 @@ from typing import Final
 
 import click
 
-from lighthouse.commands.failure import Failure, StatusNotRunning
-from lighthouse.commands.root import root_option
+from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.root_option import root_option
 from lighthouse.commands.target import span
-from lighthouse.questions import (
-    GetServed,
-    Served,
-)
-from lighthouse.supervisor.daemon import Daemon, Unanswered
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.ipc.control import GetServed, Served
 
 ANSWER: Final = 5.0
 """Seconds that a running daemon gets to answer."""
@@ -49,8 +46,8 @@ def command(root: Path, cluster: str, node: str | None, present: bool, timeout: 
     wait(find(root), GetServed(cluster, node, not present), timeout)
 
 
-def wait(daemon: Daemon, question: GetServed, timeout: float) -> None:
-    """Until nothing is lacking; a ``Failure`` says what still is."""
+def wait(daemon: DaemonClient, question: GetServed, timeout: float) -> None:
+    """Until nothing is lacking; a ``CommandFailure`` says what still is."""
     began = time.monotonic()
     answer = _ask(daemon, question)
     if answer is None:
@@ -58,18 +55,18 @@ def wait(daemon: Daemon, question: GetServed, timeout: float) -> None:
     while answer is None or answer.error or answer.waiting:
         now = time.monotonic()
         if answer is not None and answer.error and now >= began + min(timeout, GRACE):
-            raise Failure(answer.error)
+            raise CommandFailure(answer.error)
         if now >= began + timeout:
             if answer is None:
                 raise StatusNotRunning
-            raise Failure(f"not within {timeout:g} s: {'; '.join(answer.waiting)}")
+            raise CommandFailure(f"not within {timeout:g} s: {'; '.join(answer.waiting)}")
         time.sleep(PAUSE)
         answer = _ask(daemon, question)
 
 
-def _ask(daemon: Daemon, question: GetServed) -> Served | None:
+def _ask(daemon: DaemonClient, question: GetServed) -> Served | None:
     """Why not yet, in the daemon's words or in ours; None if there is no daemon."""
     try:
         return daemon.ask(question, Served, ANSWER)
-    except (Unanswered, OSError) as error:
+    except (DaemonSilent, OSError) as error:
         return Served(waiting=(str(error),))

@@ -6,20 +6,20 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from lighthouse.config import members, references
-from lighthouse.config.document import Document
-from lighthouse.config.entry import Entry, Version
+from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
+from lighthouse.config.file import ConfigFile, FileVersion
 from lighthouse.config.installed import Installed
-from lighthouse.config.kinds import (
+from lighthouse.config.scan import FileKind
+from lighthouse.config.section import SectionReader
+from lighthouse.config.types import (
     ClusterFile,
     Config,
-    Daemon,
+    DaemonSettings,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.config.listing import Kind
-from lighthouse.config.section import Section
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Assembled(msgspec.Struct, frozen=True):
     texts: Mapping[str, bytes]
 
 
-def assemble(entries: Iterable[Entry], installed: Installed) -> Assembled:
+def assemble(entries: Iterable[ConfigFile], installed: Installed) -> Assembled:
     """Chooses the version of each file that is in force, and puts them together.
 
     A good newest version becomes the last good one of its entry.
@@ -42,16 +42,16 @@ def assemble(entries: Iterable[Entry], installed: Installed) -> Assembled:
 
 
 class _Assembly:
-    def __init__(self, entries: list[Entry], installed: Installed) -> None:
+    def __init__(self, entries: list[ConfigFile], installed: Installed) -> None:
         self._entries: Final = entries
         self._installed: Final = installed
         self._faults: Final[set[Fault]] = {f for entry in entries for f in entry.faults}
-        self._in_force: Final[dict[str, Version]] = {}
+        self._in_force: Final[dict[str, FileVersion]] = {}
 
     def done(self) -> Assembled:
         daemon = self._single("lighthouse")
         logging = self._single("logging")
-        settings = daemon if isinstance(daemon, Daemon) else Daemon()
+        settings = daemon if isinstance(daemon, DaemonSettings) else DaemonSettings()
         config = Config(
             daemon=settings,
             logging=logging if isinstance(logging, dict) else None,
@@ -67,28 +67,28 @@ class _Assembly:
             texts={file: version.text for file, version in self._in_force.items()},
         )
 
-    def _single(self, kind: Kind) -> Any:
+    def _single(self, kind: FileKind) -> Any:
         entry = self._choose(kind, self._promote).get(kind)
         return entry.good.content if entry and entry.good else None
 
     def _plugins(
-        self, kind: Kind, default: WorkerSettings, installed: frozenset[str]
+        self, kind: FileKind, default: WorkerSettings, installed: frozenset[str]
     ) -> dict[str, PluginFile]:
         what = "balancer" if kind == "balancers" else kind
         plugins = {}
         for stem, entry in self._choose(kind, self._promote).items():
             document, _ = _good(entry, PluginFile)
-            content = entry.plugin_file(Section(document.data, []), default)
+            content = entry.plugin_file(SectionReader(document.data, []), default)
             plugins[stem] = content
             if self._newest_in_force(entry):
                 self._faults.update(references.uninstalled(document, content, what, installed))
         return plugins
 
-    def _clusters(self, settings: Daemon) -> dict[str, ClusterFile]:
+    def _clusters(self, settings: DaemonSettings) -> dict[str, ClusterFile]:
         balancers = self._installed.balancers | self._stems("balancers")
         discovery = self._stems("discovery")
 
-        def promote(entry: Entry) -> None:
+        def promote(entry: ConfigFile) -> None:
             newest = _newest(entry, ClusterFile)
             if newest:
                 unknown = [*references.unknown_sections(*newest, balancers)]
@@ -148,7 +148,7 @@ class _Assembly:
             if entry.good:
                 self._claim(entry, owners)
 
-    def _claim(self, entry: Entry, owners: dict[references.Claim, str]) -> None:
+    def _claim(self, entry: ConfigFile, owners: dict[references.Claim, str]) -> None:
         """Takes what the last good version registers, or drops it if that is taken."""
         claims = references.claims(_good(entry, ServiceFile)[1])
         if claims & owners.keys():
@@ -156,13 +156,15 @@ class _Assembly:
         else:
             owners |= dict.fromkeys(claims, entry.file)
 
-    def _promote(self, entry: Entry) -> None:
+    def _promote(self, entry: ConfigFile) -> None:
         if entry.newest and entry.newest.content is not None:
             entry.good = entry.newest
 
-    def _choose(self, kind: Kind, promote: Callable[[Entry], None]) -> dict[str, Entry]:
+    def _choose(
+        self, kind: FileKind, promote: Callable[[ConfigFile], None]
+    ) -> dict[str, ConfigFile]:
         """For each stem the entry in force, after ``promote`` had the first of them."""
-        chosen: dict[str, Entry] = {}
+        chosen: dict[str, ConfigFile] = {}
         for entry in self._first(kind):
             promote(entry)
         first = {entry.stem: entry for entry in self._first(kind)}
@@ -175,32 +177,32 @@ class _Assembly:
                 self._in_force[entry.file] = entry.good
         return chosen
 
-    def _of(self, kind: Kind) -> Iterator[Entry]:
+    def _of(self, kind: FileKind) -> Iterator[ConfigFile]:
         return (entry for entry in self._entries if entry.kind == kind)
 
-    def _first(self, kind: Kind) -> list[Entry]:
+    def _first(self, kind: FileKind) -> list[ConfigFile]:
         """The entries of a kind, without the second spelling of a stem."""
-        first: dict[str, Entry] = {}
+        first: dict[str, ConfigFile] = {}
         for entry in self._of(kind):
             first.setdefault(entry.stem, entry)
         return list(first.values())
 
-    def _stems(self, kind: Kind) -> set[str]:
+    def _stems(self, kind: FileKind) -> set[str]:
         return {entry.stem for entry in self._of(kind)}
 
-    def _newest_in_force(self, entry: Entry) -> bool:
+    def _newest_in_force(self, entry: ConfigFile) -> bool:
         version = self._in_force.get(entry.file)
         return (
             version is not None and entry.newest is not None and version.text == entry.newest.text
         )
 
 
-def _newest(entry: Entry, kind: type[T]) -> tuple[Document, T] | None:
+def _newest(entry: ConfigFile, kind: type[T]) -> tuple[YamlDocument, T] | None:
     """The newest version of a file, if it has no faults of its own."""
     return _of_kind(entry.newest, kind)
 
 
-def _good(entry: Entry, kind: type[T]) -> tuple[Document, T]:
+def _good(entry: ConfigFile, kind: type[T]) -> tuple[YamlDocument, T]:
     """The last good version of a file that has one."""
     version = _of_kind(entry.good, kind)
     if version is None:
@@ -208,7 +210,7 @@ def _good(entry: Entry, kind: type[T]) -> tuple[Document, T]:
     return version
 
 
-def _of_kind(version: Version | None, kind: type[T]) -> tuple[Document, T] | None:
+def _of_kind(version: FileVersion | None, kind: type[T]) -> tuple[YamlDocument, T] | None:
     if version is None or version.document is None or not isinstance(version.content, kind):
         return None
     return version.document, version.content

@@ -11,14 +11,14 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from lighthouse.config.kinds import Daemon
+from lighthouse.config.types import DaemonSettings
 
 DEFAULT_TREE: Final = Path("/etc/lighthouse")
 DEFAULT_RUN_DIR: Final = Path("/run/lighthouse")
 DEFAULT_STATE_DIR: Final = Path("/var/lib/lighthouse")
 
 
-def run_dir(root: Path, daemon: Daemon) -> Path:
+def run_dir(root: Path, daemon: DaemonSettings) -> Path:
     """Where pid file, control socket and locks are; nothing is created."""
     if daemon.run_dir is not None:
         return _absolute(root, daemon.run_dir)
@@ -28,7 +28,7 @@ def run_dir(root: Path, daemon: Daemon) -> Path:
     return _runtime() / f"lighthouse-{digest}"
 
 
-def state_dir(root: Path, daemon: Daemon) -> Path:
+def state_dir(root: Path, daemon: DaemonSettings) -> Path:
     """Where what must outlive a restart of the host is; nothing is created."""
     if daemon.state_dir is not None:
         return _absolute(root, daemon.state_dir)

@@ -40,20 +40,20 @@ class Broken(ValueError):
         super().__init__("; ".join(map(str, self.faults)))
 
 
-class Place(msgspec.Struct):
+class YamlPosition(msgspec.Struct):
     """Where something stands, counted from 1, and the places of what is in it."""
 
     line: int
     column: int
-    inside: dict[str | int, "Place"] = {}
+    inside: dict[str | int, "YamlPosition"] = {}
 
 
-class Document(msgspec.Struct, frozen=True):
+class YamlDocument(msgspec.Struct, frozen=True):
     """A parsed file. ``data`` holds maps with text keys, lists and scalars; None if empty."""
 
     file: str
     data: Any
-    place: Place
+    place: YamlPosition
 
     def locate(self, path: Iterable[str | int]) -> tuple[int, int]:
         """Line and column of a key or list item, or of what of the path there is."""
@@ -69,7 +69,7 @@ class Document(msgspec.Struct, frozen=True):
         return Fault(self.file, *self.locate(path), message)
 
 
-def parse(file: str, text: bytes) -> Document:
+def parse(file: str, text: bytes) -> YamlDocument:
     """The document in a file's content; raises ``Broken`` with every fault found."""
     try:
         decoded = text.decode("utf-8-sig")
@@ -91,7 +91,7 @@ class _Part(msgspec.Struct):
     """A value under construction, with the weight that an alias of it adds."""
 
     value: Any
-    place: Place
+    place: YamlPosition
     weight: int
 
 
@@ -109,7 +109,7 @@ class _Composer:
         self._anchors: Final[dict[str, _Part | None]] = {}
         self._weight = 0
 
-    def document(self) -> Document:
+    def document(self) -> YamlDocument:
         try:
             root = self._only_document()
         except yaml.MarkedYAMLError as error:
@@ -117,7 +117,7 @@ class _Composer:
             root = None
         except (ValueError, OverflowError) as error:
             # Only without libyaml: an escape such as "\Uffffffff" that names no character.
-            self._note(Place(1, 1), str(error))
+            self._note(YamlPosition(1, 1), str(error))
             root = None
         except _Stop:
             root = None
@@ -125,12 +125,12 @@ class _Composer:
             self._loader.dispose()
         if root is None or self._faults:
             raise Broken(self._faults)
-        return Document(self._file, root.value, root.place)
+        return YamlDocument(self._file, root.value, root.place)
 
     def _only_document(self) -> _Part:
         self._loader.get_event()
         if self._loader.check_event(yaml.StreamEndEvent):
-            return _Part(None, Place(1, 1), 0)
+            return _Part(None, YamlPosition(1, 1), 0)
         self._loader.get_event()
         root = self._part(0)
         self._loader.get_event()
@@ -159,22 +159,24 @@ class _Composer:
                 self._anchors[event.anchor] = part
         return part
 
-    def _open(self, anchor: str | None, place: Place) -> None:
+    def _open(self, anchor: str | None, place: YamlPosition) -> None:
         if anchor is not None:
             if anchor in self._anchors:
                 self._note(place, f"duplicate anchor '&{anchor}'")
             self._anchors[anchor] = None
 
-    def _alias(self, event: Any, place: Place) -> _Part:
+    def _alias(self, event: Any, place: YamlPosition) -> _Part:
         if event.anchor not in self._anchors:
             raise self._stop(place, f"unknown alias '*{event.anchor}'")
         part = self._anchors[event.anchor]
         if part is None:
             raise self._stop(place, f"alias '*{event.anchor}' contains itself")
         self._weigh(part.weight, place)
-        return _Part(part.value, Place(place.line, place.column, part.place.inside), part.weight)
+        return _Part(
+            part.value, YamlPosition(place.line, place.column, part.place.inside), part.weight
+        )
 
-    def _scalar(self, event: Any, place: Place) -> _Part:
+    def _scalar(self, event: Any, place: YamlPosition) -> _Part:
         tag = self._tag(event, yaml.ScalarNode, event.value, event.implicit)
         weight = 1 + len(event.value)
         self._weigh(weight, place)
@@ -194,13 +196,13 @@ class _Composer:
             self._note(place, f"{shown(event.value)} is out of range for a number; quote it")
         return _Part(value, place, weight)
 
-    def _list(self, event: Any, place: Place, depth: int) -> _Part:
+    def _list(self, event: Any, place: YamlPosition, depth: int) -> _Part:
         if self._tag(event, yaml.SequenceNode, None, event.implicit) != _PREFIX + "seq":
             self._note(place, _unknown_tag(event.tag))
         before = self._weight
         self._weigh(1, place)
         values: list[Any] = []
-        places: dict[str | int, Place] = {}
+        places: dict[str | int, YamlPosition] = {}
         while not self._loader.check_event(yaml.SequenceEndEvent):
             part = self._part(depth + 1)
             places[len(values)] = part.place
@@ -209,7 +211,7 @@ class _Composer:
         place.inside = places
         return _Part(values, place, self._weight - before)
 
-    def _map(self, event: Any, place: Place, depth: int) -> _Part:
+    def _map(self, event: Any, place: YamlPosition, depth: int) -> _Part:
         if self._tag(event, yaml.MappingNode, None, event.implicit) != _PREFIX + "map":
             self._note(place, _unknown_tag(event.tag))
         before = self._weight
@@ -246,10 +248,10 @@ class _Composer:
             message = f"duplicate key {shown(key.value)}; first at {first.line}:{first.column}"
             self._note(key.place, message)
         else:
-            at = Place(key.place.line, key.place.column, part.place.inside)
+            at = YamlPosition(key.place.line, key.place.column, part.place.inside)
             own[key.value] = _Part(part.value, at, part.weight)
 
-    def _merged(self, part: _Part, place: Place) -> list[_Part]:
+    def _merged(self, part: _Part, place: YamlPosition) -> list[_Part]:
         """The maps that ``<<`` brings in; the first of them counts most."""
         if isinstance(part.value, dict):
             return [part]
@@ -264,7 +266,7 @@ class _Composer:
             return str(event.tag)
         return str(self._loader.resolve(kind, value, implicit))
 
-    def _weigh(self, weight: int, place: Place) -> None:
+    def _weigh(self, weight: int, place: YamlPosition) -> None:
         self._weight += weight
         if self._weight > _MAX_WEIGHT:
             raise self._stop(place, f"more than {_MAX_WEIGHT} bytes once aliases are expanded")
@@ -276,18 +278,18 @@ class _Composer:
             words += f", {error.context}"
             words += f" that begins at {context.line + 1}:{context.column + 1}" if context else ""
         at = mark or context
-        self._note(Place(at.line + 1, at.column + 1) if at else Place(1, 1), words)
+        self._note(YamlPosition(at.line + 1, at.column + 1) if at else YamlPosition(1, 1), words)
 
-    def _note(self, place: Place, message: str) -> None:
+    def _note(self, place: YamlPosition, message: str) -> None:
         self._faults.append(Fault(self._file, place.line, place.column, message))
 
-    def _stop(self, place: Place, message: str) -> _Stop:
+    def _stop(self, place: YamlPosition, message: str) -> _Stop:
         self._note(place, message)
         return _Stop(message)
 
 
-def _place(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+def _place(event: Any) -> YamlPosition:
+    return YamlPosition(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
 def _unknown_tag(tag: object) -> str:

@@ -12,17 +12,17 @@ from lighthouse.config import quantity
 from lighthouse.config.policy import (
     DRAIN_AFTER,
     FENCE_AFTER,
-    Condition,
     Failover,
-    Guard,
+    GuardPolicy,
     Loss,
+    MetadataCondition,
     Percent,
     Policy,
     Preference,
     Scalar,
     Selection,
 )
-from lighthouse.config.section import Section
+from lighthouse.config.section import SectionReader
 from lighthouse.node import Node, Refused, parse
 from lighthouse.schema import shown
 
@@ -31,7 +31,7 @@ KEYS: Final = ("combine", "default_nodes", "on_source_loss", "shrink_guard", "no
 _NODE_KEYS: Final = ("host", "ip", "port", "weight", "metadata")
 
 
-def policy(section: Section, discovery: tuple[str, ...]) -> Policy:
+def policy(section: SectionReader, discovery: tuple[str, ...]) -> Policy:
     """All of those keys; ``discovery`` are the file's sources."""
     return Policy(
         combine=_combine(section, discovery),
@@ -55,7 +55,7 @@ def localized(policy: Policy, metadata: Mapping[str, Any]) -> Policy:
     return msgspec.structs.replace(policy, selection=selection)
 
 
-def _combine(section: Section, discovery: tuple[str, ...]) -> Failover | Percent | None:
+def _combine(section: SectionReader, discovery: tuple[str, ...]) -> Failover | Percent | None:
     chosen = _variant(section, "combine", ("union", "failover", "percent"))
     if chosen is None:
         return None
@@ -73,7 +73,7 @@ def _combine(section: Section, discovery: tuple[str, ...]) -> Failover | Percent
     return combine
 
 
-def _percent(inside: Section, discovery: tuple[str, ...]) -> Percent:
+def _percent(inside: SectionReader, discovery: tuple[str, ...]) -> Percent:
     shares = {name: inside.whole(name, 0, 0, 100) for name in discovery}
     missing = [name for name in discovery if name not in inside]
     inside.close()
@@ -84,7 +84,7 @@ def _percent(inside: Section, discovery: tuple[str, ...]) -> Percent:
     return Percent(shares)
 
 
-def _loss(section: Section) -> Loss:
+def _loss(section: SectionReader) -> Loss:
     chosen = _variant(section, "on_source_loss", ("keep", "drain", "fence"))
     if chosen is None or chosen[0] == "keep":
         if chosen is not None:
@@ -99,14 +99,14 @@ def _loss(section: Section) -> Loss:
     return loss
 
 
-def _guard(section: Section) -> Guard | None:
+def _guard(section: SectionReader) -> GuardPolicy | None:
     value = section.data.get("shrink_guard", True)
     if isinstance(value, bool):
         section.take("shrink_guard", lambda value: value, True)
-        return Guard() if value else None
+        return GuardPolicy() if value else None
     inside = section.section("shrink_guard")
-    default = Guard()
-    guard = Guard(
+    default = GuardPolicy()
+    guard = GuardPolicy(
         max_loss=inside.take("max_loss", quantity.share, default.max_loss),
         confirm_after=inside.seconds("confirm_after", default.confirm_after),
         obey_after=inside.seconds("obey_after", default.obey_after),
@@ -118,20 +118,20 @@ def _guard(section: Section) -> Guard | None:
     return guard
 
 
-def _selection(section: Section) -> Selection:
+def _selection(section: SectionReader) -> Selection:
     conditions = []
     for kind in ("equals", "not_equals", "in"):
         inside = section.section(kind)
         for key in inside.data:
             values = inside.take(key, _any_of if kind == "in" else _one, ())
             if values:
-                conditions.append(Condition(key, values, kind == "not_equals"))
+                conditions.append(MetadataCondition(key, values, kind == "not_equals"))
     prefer = _preference(section)
     section.close()
     return Selection(tuple(conditions), prefer)
 
 
-def _preference(section: Section) -> Preference | None:
+def _preference(section: SectionReader) -> Preference | None:
     value = section.data.get("prefer")
     if "prefer" not in section:
         return None
@@ -150,7 +150,7 @@ def _preference(section: Section) -> Preference | None:
     return preference
 
 
-def _default_nodes(section: Section) -> tuple[Node, ...]:
+def _default_nodes(section: SectionReader) -> tuple[Node, ...]:
     value = section.take("default_nodes", lambda value: value, [])
     if not isinstance(value, list):
         section.note(f"expected a list of nodes, got {shown(value)}", "default_nodes")
@@ -187,13 +187,15 @@ def _record(value: object) -> dict[str, Any]:
         raise ValueError(expected) from None
 
 
-def _variant(section: Section, key: str, options: tuple[str, ...]) -> tuple[str, Section] | None:
+def _variant(
+    section: SectionReader, key: str, options: tuple[str, ...]
+) -> tuple[str, SectionReader] | None:
     """One of some words, alone or as a map's only key with its settings; None if absent."""
     value = section.take(key, lambda value: value, None)
     if key not in section:
         return None
     if isinstance(value, str) and value in options:
-        return value, Section({}, section.problems, (*section.path, key))
+        return value, SectionReader({}, section.problems, (*section.path, key))
     if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in options:
         name = next(iter(value))
         return name, section.section(key).section(name)

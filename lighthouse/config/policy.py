@@ -14,7 +14,7 @@ FENCE_AFTER: Final = 30.0
 """Seconds without the source, where the file names none."""
 
 
-class Guard(msgspec.Struct, frozen=True):
+class GuardPolicy(msgspec.Struct, frozen=True):
     """The shrink guard: a loss of more than ``max_loss`` (0..1) of a cluster is held back.
 
     It is read afresh ``confirm_after`` seconds later and obeyed after ``obey_after``; losses
@@ -50,7 +50,7 @@ class Percent(msgspec.Struct, frozen=True):
     shares: dict[str, int]
 
 
-class Condition(msgspec.Struct, frozen=True):
+class MetadataCondition(msgspec.Struct, frozen=True):
     """A node's metadata under ``key`` is one of ``values``, or none of them if ``negated``."""
 
     key: str
@@ -73,7 +73,7 @@ class Preference(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, frozen=True):
     """Which of the nodes that the sources know are served; all conditions have to hold."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[MetadataCondition, ...] = ()
     prefer: Preference | None = None
 
 
@@ -86,5 +86,5 @@ class Policy(msgspec.Struct, frozen=True):
     combine: Failover | Percent | None = None
     default_nodes: tuple[Node, ...] = ()
     loss: Loss = Loss()
-    guard: Guard | None = Guard()
+    guard: GuardPolicy | None = GuardPolicy()
     selection: Selection = Selection()

@@ -11,16 +11,16 @@ from typing import Any, Final
 
 from lighthouse import schema
 from lighthouse.config import members, quantity
-from lighthouse.config.kinds import (
+from lighthouse.config.section import SectionReader
+from lighthouse.config.types import (
     CheckFile,
     ClusterFile,
-    Daemon,
-    Damping,
+    DaemonSettings,
+    DampingPolicy,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.config.section import Section
 from lighthouse.node import MAX_WEIGHT, Refused, parse
 from lighthouse.schema import shown
 
@@ -32,7 +32,7 @@ _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LOGGING_MAPS: Final = ("formatters", "filters", "handlers", "loggers")
 
 
-def daemon(section: Section, root: Path) -> Daemon:
+def daemon(section: SectionReader, root: Path) -> DaemonSettings:
     """``lighthouse.yaml``; relative paths are taken from the tree."""
 
     def path(value: object) -> Path:
@@ -41,8 +41,8 @@ def daemon(section: Section, root: Path) -> Daemon:
             raise ValueError(f"expected a path, got {shown(text)}")
         return root / text
 
-    default = Daemon()
-    content = Daemon(
+    default = DaemonSettings()
+    content = DaemonSettings(
         run_dir=section.take("run_dir", path, None),
         state_dir=section.take("state_dir", path, None),
         advertise=section.address("advertise"),
@@ -58,7 +58,7 @@ def daemon(section: Section, root: Path) -> Daemon:
     return content
 
 
-def worker(section: Section, default: WorkerSettings) -> WorkerSettings:
+def worker(section: SectionReader, default: WorkerSettings) -> WorkerSettings:
     """A ``worker:`` map; what it does not say is as in ``default``."""
     settings = WorkerSettings(
         user=section.take("user", _user, default.user),
@@ -71,7 +71,7 @@ def worker(section: Section, default: WorkerSettings) -> WorkerSettings:
     return settings
 
 
-def plugin(section: Section, name: str, file: str, default: WorkerSettings) -> PluginFile:
+def plugin(section: SectionReader, name: str, file: str, default: WorkerSettings) -> PluginFile:
     """A file of ``balancers/`` or ``discovery/``."""
     return PluginFile(
         name=name,
@@ -82,7 +82,7 @@ def plugin(section: Section, name: str, file: str, default: WorkerSettings) -> P
     )
 
 
-def cluster(section: Section, name: str, file: str) -> ClusterFile:
+def cluster(section: SectionReader, name: str, file: str) -> ClusterFile:
     """A file of ``clusters/``; which balancers there are is not judged here."""
     discovery = section.names("discovery")
     meta_cluster = section.name("meta_cluster", None)
@@ -98,7 +98,7 @@ def cluster(section: Section, name: str, file: str) -> ClusterFile:
     return ClusterFile(name, discovery, meta_cluster, policy, sections, file)
 
 
-def service(section: Section, stem: str, file: str) -> ServiceFile:
+def service(section: SectionReader, stem: str, file: str) -> ServiceFile:
     """A file of ``services/``; which checks and discovery files there are is not judged here."""
     if "port" not in section and "ports" not in section:
         section.note("'port' (or 'ports') is missing")
@@ -123,7 +123,7 @@ def service(section: Section, stem: str, file: str) -> ServiceFile:
     return content
 
 
-def log_config(section: Section) -> dict[str, Any]:
+def log_config(section: SectionReader) -> dict[str, Any]:
     """``logging.yaml``: the frame of a dictConfig; what its classes take is theirs to judge."""
     version = section.take("version", lambda value: value, None)
     if "version" not in section:
@@ -142,7 +142,7 @@ def log_config(section: Section) -> dict[str, Any]:
     return section.data
 
 
-def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
+def _log_entry(kind: str, entry: SectionReader, named: dict[str, set[str]]) -> None:
     if "level" in entry and kind in ("handlers", "loggers"):
         entry.take("level", _any_level, None)
     if kind == "handlers" and "class" not in entry and "()" not in entry:
@@ -157,13 +157,13 @@ def _log_entry(kind: str, entry: Section, named: dict[str, set[str]]) -> None:
         entry.note(f"there is no formatter {shown(formatter)}", "formatter")
 
 
-def _damping(section: Section) -> Damping | None:
+def _damping(section: SectionReader) -> DampingPolicy | None:
     """``flap_damping``: a map, or ``false`` to have none."""
     if section.take("flap_damping", lambda value: value is False, False):
         return None
     limits = section.section("flap_damping")
-    default = Damping()
-    damping = Damping(
+    default = DampingPolicy()
+    damping = DampingPolicy(
         burst=limits.whole("burst", default.burst, 1, 1000),
         every=limits.seconds("every", default.every, SHORTEST_INTERVAL),
     )
@@ -171,7 +171,7 @@ def _damping(section: Section) -> Damping | None:
     return damping
 
 
-def _checks(section: Section) -> tuple[CheckFile, ...]:
+def _checks(section: SectionReader) -> tuple[CheckFile, ...]:
     interval = section.seconds("interval", 2.0, SHORTEST_INTERVAL)
     timeout = section.seconds("timeout", 1.0, 0.001)
     checks = []
@@ -184,7 +184,7 @@ def _checks(section: Section) -> tuple[CheckFile, ...]:
     return tuple(checks)
 
 
-def _check(section: Section, name: str, interval: float, timeout: float) -> CheckFile:
+def _check(section: SectionReader, name: str, interval: float, timeout: float) -> CheckFile:
     return CheckFile(
         plugin=name,
         interval=section.seconds("interval", interval, SHORTEST_INTERVAL),

@@ -11,10 +11,10 @@ from typing import Final
 
 from lighthouse import schema
 from lighthouse.config import members
-from lighthouse.config.document import Document
+from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
 from lighthouse.config.installed import Installed
-from lighthouse.config.kinds import ClusterFile, PluginFile, ServiceFile
+from lighthouse.config.types import ClusterFile, PluginFile, ServiceFile
 from lighthouse.schema import shown
 
 _EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
@@ -25,7 +25,7 @@ Claim = tuple[str, int, str]
 
 
 def uninstalled(
-    document: Document, content: PluginFile, kind: str, installed: Collection[str]
+    document: YamlDocument, content: PluginFile, kind: str, installed: Collection[str]
 ) -> Iterator[Fault]:
     """The fault of a plugin that is not there; at ``plugin:`` if the file has that key."""
     if content.plugin not in installed:
@@ -38,7 +38,7 @@ def uninstalled(
 
 
 def unknown_sections(
-    document: Document, content: ClusterFile, balancers: Collection[str]
+    document: YamlDocument, content: ClusterFile, balancers: Collection[str]
 ) -> Iterator[Fault]:
     """Faults for keys that are neither a cluster's own nor a balancer's section."""
     for key in content.sections:
@@ -50,7 +50,7 @@ def unknown_sections(
 
 
 def unknown_discovery(
-    document: Document, content: ClusterFile | ServiceFile, discovery: Collection[str]
+    document: YamlDocument, content: ClusterFile | ServiceFile, discovery: Collection[str]
 ) -> Iterator[Fault]:
     """Faults for names of discovery methods that have no file."""
     for index, name in enumerate(content.discovery):
@@ -60,7 +60,7 @@ def unknown_discovery(
             yield document.fault(("discovery", index), message)
 
 
-def unknown_preference(document: Document, content: ClusterFile) -> Iterator[Fault]:
+def unknown_preference(document: YamlDocument, content: ClusterFile) -> Iterator[Fault]:
     """The fault of preferring what this host is said to be, where nothing says it."""
     prefer = content.policy.selection.prefer
     if prefer is not None and not prefer.values:
@@ -69,7 +69,7 @@ def unknown_preference(document: Document, content: ClusterFile) -> Iterator[Fau
 
 
 def unknown_checks(
-    document: Document, content: ServiceFile, installed: Installed
+    document: YamlDocument, content: ServiceFile, installed: Installed
 ) -> Iterator[Fault]:
     """Faults for checks whose plugin is not there."""
     for check in content.checks:
@@ -83,7 +83,7 @@ def claims(content: ServiceFile) -> set[Claim]:
     return {(content.name, port, name) for port in content.ports for name in content.discovery}
 
 
-def conflict(document: Document, claim: Claim, owner: str) -> Fault:
+def conflict(document: YamlDocument, claim: Claim, owner: str) -> Fault:
     """The fault of registering what another file registers."""
     name, port, discovery = claim
     message = f"{owner} registers port {port} of '{name}' with '{discovery}' too"

@@ -6,14 +6,13 @@ from typing import Any, Final, TypeVar
 from lighthouse import schema
 from lighthouse.config import quantity
 from lighthouse.node import Refused, is_cluster_name, parse
-from lighthouse.problem import Problem
-from lighthouse.schema import shown
+from lighthouse.schema import Problem, shown
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 
-class Section:
+class SectionReader:
     """Reads what it is asked for, and notes every fault in ``problems`` instead of raising.
 
     A faulty value is read as its default, so that the rest can be read too. ``close`` notes
@@ -93,10 +92,10 @@ class Section:
 
         return self.take(key, read, default)
 
-    def section(self, key: str) -> "Section":
+    def section(self, key: str) -> "SectionReader":
         """The map under a key, empty if there is none."""
         self._known.add(key)
-        return Section(self.data.get(key), self.problems, (*self.path, key))
+        return SectionReader(self.data.get(key), self.problems, (*self.path, key))
 
     def need(self, key: str) -> None:
         """Notes that a key is missing, if it is."""

@@ -5,19 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.config.assembly import Assembled, assemble
-from lighthouse.config.document import Document
-from lighthouse.config.entry import Entry
+from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
+from lighthouse.config.file import ConfigFile
 from lighthouse.config.installed import Installed as Installed
-from lighthouse.config.kinds import Config
-from lighthouse.config.listing import (
-    DIRECTORIES,
-    SINGLE,
-    Found,
-    Listing,
-    kind_of,
-    scan,
-)
+from lighthouse.config.scan import DIRECTORIES, SINGLE, FoundFile, Listing, kind_of, scan
+from lighthouse.config.types import Config
 
 _EMPTY: Final = Assembled(Config(), (), frozenset(), {})
 
@@ -37,7 +30,7 @@ class Tree:
         self._root: Final = root
         self._installed: Final = installed
         self._kept: Final = dict(kept or {})
-        self._entries: Final[dict[str, Entry]] = {}
+        self._entries: Final[dict[str, ConfigFile]] = {}
         self._assembled = _EMPTY
         self._listed: tuple[Fault, ...] = ()
 
@@ -100,7 +93,7 @@ class Tree:
             entry = self._entries.get(found.file)
             if entry is None:
                 kept = self._kept.pop(found.file, None)
-                entry = self._entries[found.file] = Entry(self._root, found, kept)
+                entry = self._entries[found.file] = ConfigFile(self._root, found, kept)
                 changed = True
             changed = entry.refresh(found) or changed
         names = {found.file for found in listing.files}
@@ -119,12 +112,12 @@ class Tree:
         for file in [*self._kept]:
             known = kind_of(file)
             if known and known[0] in kinds:
-                found = Found(file, *known, reason)
-                self._entries[file] = Entry(self._root, found, self._kept.pop(file))
+                found = FoundFile(file, *known, reason)
+                self._entries[file] = ConfigFile(self._root, found, self._kept.pop(file))
                 changed = True
         return changed
 
-    def _document(self, file: str) -> Document | None:
+    def _document(self, file: str) -> YamlDocument | None:
         entry = self._entries.get(file)
         versions = (entry.newest, entry.good) if entry else ()
         return next((v.document for v in versions if v and v.document), None)

@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 from inotify_simple import INotify, flags
 
-from lighthouse.config.listing import DIRECTORIES, is_config_name
-from lighthouse.config.trail import trail
+from lighthouse.config.scan import DIRECTORIES, is_config_name
+from lighthouse.config.symlinks import trail
 
 _SELF: Final = flags.DELETE_SELF | flags.MOVE_SELF
 _NAMES: Final = flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO | flags.ATTRIB
@@ -43,7 +43,7 @@ class _Interest(msgspec.Struct):
         self.files = self.files or other.files
 
 
-class Watch:
+class ConfigWatch:
     """A descriptor that is readable when ``drain`` has something to tell.
 
     After ``drain`` said True, call ``rearm`` and only then read the tree, so that nothing

@@ -14,7 +14,7 @@ WORK: Final = 0.002
 """Seconds that an answer takes."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class HealthyHandler(BaseHTTPRequestHandler):
     """Answers every GET with the address that answered."""
 
     protocol_version = "HTTP/1.1"
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: the demonstration counts by itself."""
 
 
-class Server(ThreadingHTTPServer):
+class DemoServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
@@ -46,7 +46,7 @@ def _end_with_input() -> None:
 
 
 def main() -> None:
-    server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+    server = DemoServer(("127.0.0.1", int(sys.argv[1])), HealthyHandler)
     threading.Thread(target=_end_with_input, daemon=True).start()
     server.serve_forever()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.demo.traffic import Failure
+from lighthouse.demo.traffic import FailedRequest
 
 BLINK: Final = 0.05
 """Seconds by which the clocks of two threads may tell the same moment differently."""
@@ -26,7 +26,7 @@ class Kill(msgspec.Struct, frozen=True):
     dropped: float
 
 
-def culprit(failure: Failure, kills: list[Kill]) -> Kill | None:
+def culprit(failure: FailedRequest, kills: list[Kill]) -> Kill | None:
     """The killed service to which the request had been sent, None if it is to blame on none.
 
     A request of which HAProxy did not name the server must have been on its way at the very

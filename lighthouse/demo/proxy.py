@@ -12,7 +12,7 @@ _MAINTENANCE: Final = 0x23
 """The bits of an admin state that take a server out of service on purpose."""
 
 
-class Proxy:
+class ObservedProxy:
     """One HAProxy with a master process, found by its pid file."""
 
     def __init__(self, socket_file: Path, pid_file: Path) -> None:

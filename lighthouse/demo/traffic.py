@@ -18,7 +18,7 @@ PATIENCE: Final = 10.0
 """Seconds until a request without an answer has failed."""
 
 
-class Failure(msgspec.Struct, frozen=True):
+class FailedRequest(msgspec.Struct, frozen=True):
     """A request that was not answered as it should be; times are ``time.monotonic()``.
 
     ``server`` is HAProxy's name of the server it picked, empty if it did not say.
@@ -30,11 +30,11 @@ class Failure(msgspec.Struct, frozen=True):
     what: str
 
 
-class Stream:
+class RequestStream:
     """Requests at a steady rate to several ports, half of the clients with keep-alive."""
 
     def __init__(self, ports: Sequence[int], rate: float) -> None:
-        self.failures: Final[list[Failure]] = []
+        self.failures: Final[list[FailedRequest]] = []
         self.slowest = 0.0
         self._answers: Final[Counter[str]] = Counter()
         self._sent = 0
@@ -101,6 +101,6 @@ class Stream:
             self._sent += 1
             self.slowest = max(self.slowest, ended - sent)
             if what:
-                self.failures.append(Failure(sent, ended, server, what))
+                self.failures.append(FailedRequest(sent, ended, server, what))
             else:
                 self._answers[answer] += 1

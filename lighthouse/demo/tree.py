@@ -97,7 +97,7 @@ def choose() -> Plan:
     return Plan(fronts, {"web": web, "api": (next(ports), next(ports))}, next(ports))
 
 
-class Tree:
+class DemoTree:
     """The files below ``root``; each is put in place by a rename, as one should."""
 
     def __init__(self, root: Path) -> None:

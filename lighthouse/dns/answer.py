@@ -19,7 +19,7 @@ NOWHERE: Final = "."
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
-class Unanswered(Exception):
+class NoAnswer(Exception):
     """No answer; the text says why. ``silent``: the nameserver did not speak at all."""
 
     def __init__(self, reason: str, silent: bool = False) -> None:
@@ -27,7 +27,7 @@ class Unanswered(Exception):
         self.silent: Final = silent
 
 
-class Service(msgspec.Struct, frozen=True, order=True):
+class SrvRecord(msgspec.Struct, frozen=True, order=True):
     """One SRV record; ``target`` in lower case, without the last dot."""
 
     priority: int
@@ -36,7 +36,7 @@ class Service(msgspec.Struct, frozen=True, order=True):
     target: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+class DnsAnswer(msgspec.Struct, frozen=True):
     """The records of one name and type.
 
     ``missing`` says why there are none, empty if there are; only then does it matter whether
@@ -45,11 +45,11 @@ class Answer(msgspec.Struct, frozen=True):
     """
 
     ttl: int
-    services: tuple[Service, ...] = ()
+    services: tuple[SrvRecord, ...] = ()
     addresses: tuple[str, ...] = ()
     missing: str = ""
     confirmed: bool = False
-    beside: Mapping[tuple[str, Type], "Answer"] = {}
+    beside: Mapping[tuple[str, Type], "DnsAnswer"] = {}
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -59,29 +59,29 @@ class Alias(msgspec.Struct, frozen=True):
     ttl: int
 
 
-def read(message: dns.message.Message, name: str, kind: Type) -> Answer | Alias:
-    """What a message that answers the question says; raises ``Unanswered`` for an error.
+def read(message: dns.message.Message, name: str, kind: Type) -> DnsAnswer | Alias:
+    """What a message that answers the question says; raises ``NoAnswer`` for an error.
 
     Only NXDOMAIN, and no error without records, say that there is nothing.
     """
     code = message.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise Unanswered(dns.rcode.to_text(code))
+        raise NoAnswer(dns.rcode.to_text(code))
     if not isinstance(message, dns.message.QueryMessage):
-        raise Unanswered("no answer to a query")
+        raise NoAnswer("no answer to a query")
     try:
         chain = message.resolve_chaining()
     except dns.exception.DNSException as error:
-        raise Unanswered(f"an answer that makes no sense ({type(error).__name__})") from None
+        raise NoAnswer(f"an answer that makes no sense ({type(error).__name__})") from None
     if chain.answer is not None:
         return _positive(chain.answer, chain.minimum_ttl, message.additional)
     if code == dns.rcode.NOERROR and not _has(message.authority, dns.rdatatype.SOA):
         if chain.cnames:
             return Alias(text(chain.canonical_name), chain.minimum_ttl)
         if _has(message.authority, dns.rdatatype.NS) and not message.flags & dns.flags.AA:
-            raise Unanswered("a referral: it does not answer for this name")
+            raise NoAnswer("a referral: it does not answer for this name")
     said = "NXDOMAIN" if code == dns.rcode.NXDOMAIN else f"no {kind} records"
-    return Answer(chain.minimum_ttl, missing=f"{said} for {name}")
+    return DnsAnswer(chain.minimum_ttl, missing=f"{said} for {name}")
 
 
 def text(name: Any) -> str:
@@ -90,22 +90,24 @@ def text(name: Any) -> str:
     return shown.lower()
 
 
-def _positive(rrset: dns.rrset.RRset, ttl: int, more: Iterable[dns.rrset.RRset]) -> Answer:
+def _positive(rrset: dns.rrset.RRset, ttl: int, more: Iterable[dns.rrset.RRset]) -> DnsAnswer:
     if rrset.rdtype in _ADDRESSES:
-        return Answer(ttl, addresses=tuple(sorted(record.address for record in rrset)))
+        return DnsAnswer(ttl, addresses=tuple(sorted(record.address for record in rrset)))
     services = tuple(sorted(_service(record) for record in rrset))
     if all(service.target == NOWHERE for service in services):
-        return Answer(ttl, missing=f"the service is declared not available at {text(rrset.name)}")
+        return DnsAnswer(
+            ttl, missing=f"the service is declared not available at {text(rrset.name)}"
+        )
     beside = {
         (text(one.name), dns.rdatatype.to_text(one.rdtype)): _positive(one, one.ttl, ())
         for one in more
         if one.rdtype in _ADDRESSES and one.rdclass == rrset.rdclass
     }
-    return Answer(ttl, services=services, beside=beside)  # type: ignore[arg-type]
+    return DnsAnswer(ttl, services=services, beside=beside)  # type: ignore[arg-type]
 
 
-def _service(record: Any) -> Service:
-    return Service(record.priority, record.weight, record.port, text(record.target))
+def _service(record: Any) -> SrvRecord:
+    return SrvRecord(record.priority, record.weight, record.port, text(record.target))
 
 
 def _has(rrsets: Iterable[dns.rrset.RRset], kind: dns.rdatatype.RdataType) -> bool:

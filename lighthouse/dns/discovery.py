@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
-from lighthouse.dns.settings import Settings, problems
-from lighthouse.dns.source import Source
+from lighthouse.dns.settings import DnsSettings, problems
+from lighthouse.dns.source import DnsSource
 from lighthouse.node import is_cluster_name
 from lighthouse.schema import convert, require
 from lighthouse.service import Service
@@ -23,21 +23,21 @@ class DnsDiscovery(Discovery):
     read_only: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
-        self._source: Source | None = None
+        self._settings: DnsSettings | None = None
+        self._source: DnsSource | None = None
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(problems(convert(config, Settings)))
+        require(problems(convert(config, DnsSettings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, DnsSettings)
 
     def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
         if self._settings is None:
             raise RuntimeError("connect comes after apply_config")
         self.disconnect()
-        self._source = Source(self._settings, on_reading, on_connection)
+        self._source = DnsSource(self._settings, on_reading, on_connection)
         self._source.open()
 
     def disconnect(self) -> None:
@@ -75,7 +75,7 @@ class DnsDiscovery(Discovery):
     def status(self) -> Mapping[str, Any]:
         return {"connection": _AWAY} if self._source is None else self._source.status()
 
-    def _connected(self) -> Source:
+    def _connected(self) -> DnsSource:
         if self._source is None:
             raise ConnectionError(_AWAY)
         return self._source

@@ -7,7 +7,7 @@ from typing import Final
 import dns.exception
 import dns.message
 
-from lighthouse.dns.answer import Unanswered
+from lighthouse.dns.answer import NoAnswer
 from lighthouse.dns.nameserver import Nameserver
 
 _OTHER: Final = "one to another question"
@@ -17,7 +17,7 @@ _LENGTH: Final = struct.Struct("!H")
 async def exchange(
     server: Nameserver, query: dns.message.Message, timeout: float
 ) -> dns.message.Message:
-    """The message that answers the query; raises ``Unanswered``.
+    """The message that answers the query; raises ``NoAnswer``.
 
     ``timeout`` is for each of the two ways. Over UDP, what does not answer the query is not
     looked at: it may come from anyone who guesses the port, and must not keep the answer away.
@@ -36,9 +36,9 @@ async def exchange(
                 transport.close()
     except TimeoutError:
         odd = f", but {conversation.odd}" if conversation.odd else ""
-        raise Unanswered(f"no answer within {timeout:g} s{odd}", silent=True) from None
+        raise NoAnswer(f"no answer within {timeout:g} s{odd}", silent=True) from None
     except OSError as error:
-        raise Unanswered(error.strerror or str(error), silent=True) from None
+        raise NoAnswer(error.strerror or str(error), silent=True) from None
     return answer if answer is not None else await _over_tcp(server, query, timeout)
 
 
@@ -89,13 +89,13 @@ async def _over_tcp(
             finally:
                 writer.close()
     except TimeoutError:
-        raise Unanswered(f"no answer over TCP within {timeout:g} s") from None
+        raise NoAnswer(f"no answer over TCP within {timeout:g} s") from None
     except OSError as error:
-        raise Unanswered(f"over TCP: {error.strerror or error}") from None
+        raise NoAnswer(f"over TCP: {error.strerror or error}") from None
     except EOFError:
-        raise Unanswered("over TCP: the connection was closed early") from None
+        raise NoAnswer("over TCP: the connection was closed early") from None
     except (dns.exception.DNSException, ValueError) as error:
-        raise Unanswered(f"over TCP: a malformed answer ({type(error).__name__})") from None
+        raise NoAnswer(f"over TCP: a malformed answer ({type(error).__name__})") from None
     if not query.is_response(message):
-        raise Unanswered("over TCP: an answer to another question")
+        raise NoAnswer("over TCP: an answer to another question")
     return message

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.dns.answer import Service
+from lighthouse.dns.answer import SrvRecord
 from lighthouse.node import MAX_WEIGHT, Node, Refused, parse
 
 Addresses = Mapping[str, Sequence[str]]
@@ -22,7 +22,7 @@ def of_addresses(name: str, port: int, addresses: Iterable[str]) -> Reading:
 
 
 def of_services(
-    services: Iterable[Service], addresses: Addresses, reasons: Mapping[str, str]
+    services: Iterable[SrvRecord], addresses: Addresses, reasons: Mapping[str, str]
 ) -> Reading:
     """One node for each address of each record's target.
 

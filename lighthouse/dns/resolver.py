@@ -8,10 +8,10 @@ import dns.message
 import dns.rcode
 import msgspec
 
-from lighthouse.dns.answer import Alias, Answer, Type, Unanswered, read
+from lighthouse.dns.answer import Alias, DnsAnswer, NoAnswer, Type, read
 from lighthouse.dns.exchange import exchange
 from lighthouse.dns.nameserver import Nameserver, Nameservers
-from lighthouse.printable import one_line
+from lighthouse.text import one_line
 
 AT_ONCE: Final = 64
 """Queries that are under way at the same time, at most."""
@@ -21,7 +21,7 @@ _LONGEST_CHAIN: Final = 8
 _KNOWS_NO_EDNS: Final = (dns.rcode.FORMERR, dns.rcode.NOTIMP)
 
 
-class Tally:
+class ResolverCounts:
     """What was asked so far."""
 
     def __init__(self) -> None:
@@ -33,27 +33,27 @@ class Resolver:
     """Used from one event loop only."""
 
     def __init__(self, nameservers: Nameservers, timeout: float, attempts: int) -> None:
-        self.tally: Final = Tally()
+        self.tally: Final = ResolverCounts()
         self._nameservers: Final = nameservers
         self._timeout: Final = timeout
         self._attempts: Final = attempts
         self._room: Final = asyncio.Semaphore(AT_ONCE)
         self._plain: Final[set[Nameserver]] = set()  # they do not understand EDNS
 
-    async def ask(self, name: str, kind: Type) -> Answer:
-        """The answer; raises ``Unanswered`` with what each nameserver did wrong.
+    async def ask(self, name: str, kind: Type) -> DnsAnswer:
+        """The answer; raises ``NoAnswer`` with what each nameserver did wrong.
 
         That there is nothing is confirmed if a second nameserver says so too; one that knows
         records is believed in preference to one that knows none. Only silence is asked again.
         """
-        faults: dict[Nameserver, Unanswered] = {}
-        nothing: Answer | None = None
+        faults: dict[Nameserver, NoAnswer] = {}
+        nothing: DnsAnswer | None = None
         waiting = self._nameservers.order()
         for _ in range(self._attempts):
             for server in waiting:
                 try:
                     answer = await self._ask(server, name, kind)
-                except Unanswered as fault:
+                except NoAnswer as fault:
                     faults[server] = fault
                     continue
                 faults.pop(server, None)
@@ -67,20 +67,20 @@ class Resolver:
                 return nothing
             waiting = [server for server in waiting if faults[server].silent]
         told = "; ".join(f"{server}: {fault}" for server, fault in faults.items())
-        raise Unanswered(one_line(f"{kind} {name}: {told}"))
+        raise NoAnswer(one_line(f"{kind} {name}: {told}"))
 
-    async def _ask(self, server: Nameserver, name: str, kind: Type) -> Answer:
+    async def _ask(self, server: Nameserver, name: str, kind: Type) -> DnsAnswer:
         """What one nameserver says, aliases followed."""
         asked, ttl = name, 2**31
         for _ in range(_LONGEST_CHAIN):
             answer = await self._exchange(server, asked, kind)
             ttl = min(ttl, answer.ttl)
-            if isinstance(answer, Answer):
+            if isinstance(answer, DnsAnswer):
                 return msgspec.structs.replace(answer, ttl=ttl)
             asked = answer.name
-        raise Unanswered(f"more than {_LONGEST_CHAIN} aliases in a row")
+        raise NoAnswer(f"more than {_LONGEST_CHAIN} aliases in a row")
 
-    async def _exchange(self, server: Nameserver, name: str, kind: Type) -> Answer | Alias:
+    async def _exchange(self, server: Nameserver, name: str, kind: Type) -> DnsAnswer | Alias:
         async with self._room:
             self.tally.queries += 1
             try:
@@ -90,7 +90,7 @@ class Resolver:
                     if message.rcode() not in _KNOWS_NO_EDNS:
                         self._plain.add(server)
                 return read(message, name, kind)
-            except Unanswered as fault:
+            except NoAnswer as fault:
                 self.tally.failures += 1
                 if fault.silent:
                     self._nameservers.silent(server)

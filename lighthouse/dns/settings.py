@@ -6,10 +6,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from lighthouse.dns.nameserver import Nameserver, parse
-from lighthouse.problem import Problem
-from lighthouse.schema import shown
+from lighthouse.schema import Problem, shown
 
-Record = Literal["SRV", "A", "AAAA", "address"]
+RecordType = Literal["SRV", "A", "AAAA", "address"]
 Family = Literal["any", "ipv4", "ipv6", "both"]
 """``any``: the IPv4 addresses of a name if it has some, else the IPv6 ones."""
 
@@ -21,23 +20,23 @@ PLACE: Final = "{cluster}"
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _LONGEST: Final = 253
-_FAMILIES: Final[dict[Record, Family]] = {"A": "ipv4", "AAAA": "ipv6", "address": "both"}
+_FAMILIES: Final[dict[RecordType, Family]] = {"A": "ipv4", "AAAA": "ipv6", "address": "both"}
 
 
 class Override(msgspec.Struct, frozen=True):
     """What is different for one cluster."""
 
     name: str | None = None
-    record: Record | None = None
+    record: RecordType | None = None
     port: Port | None = None
     family: Family | None = None
 
 
-class Settings(msgspec.Struct, frozen=True):
+class DnsSettings(msgspec.Struct, frozen=True):
     """See docs/discovery-dns.md; times are seconds."""
 
     name: str | None = None
-    record: Record = "SRV"
+    record: RecordType = "SRV"
     port: Port | None = None
     family: Family = "any"
     nameservers: Annotated[list[str], msgspec.Meta(min_length=1, max_length=10)] | None = None
@@ -61,7 +60,7 @@ class Query(msgspec.Struct, frozen=True):
     family: Family
 
 
-def query(settings: Settings, cluster: str) -> Query:
+def query(settings: DnsSettings, cluster: str) -> Query:
     """Raises ``ValueError`` if there is nothing to ask for a cluster of this name."""
     own = settings.clusters.get(cluster, Override())
     pattern = own.name or settings.name
@@ -81,7 +80,7 @@ def is_name(text: str) -> bool:
     return len(text) <= _LONGEST and all(_LABEL.fullmatch(label) for label in text.split("."))
 
 
-def problems(settings: Settings) -> list[Problem]:
+def problems(settings: DnsSettings) -> list[Problem]:
     """What is wrong with settings whose types are right."""
     found = [*_name_problems(settings), *_server_problems(settings)]
     if settings.max_interval < settings.min_interval:
@@ -98,7 +97,7 @@ def problems(settings: Settings) -> list[Problem]:
     return found
 
 
-def _name_problems(settings: Settings) -> list[Problem]:
+def _name_problems(settings: DnsSettings) -> list[Problem]:
     found = []
     if settings.name is not None and PLACE not in settings.name:
         message = f"expected {PLACE} in it; a name for one cluster goes to clusters.NAME.name"
@@ -114,7 +113,7 @@ def _name_problems(settings: Settings) -> list[Problem]:
     return found
 
 
-def _server_problems(settings: Settings) -> list[Problem]:
+def _server_problems(settings: DnsSettings) -> list[Problem]:
     found = []
     for index, text in enumerate(settings.nameservers or ()):
         try:
@@ -125,7 +124,7 @@ def _server_problems(settings: Settings) -> list[Problem]:
 
 
 def _record_problems(
-    record: Record, own: int | None, port: int | None, place: tuple[str, ...]
+    record: RecordType, own: int | None, port: int | None, place: tuple[str, ...]
 ) -> list[Problem]:
     if record == "SRV" and own is not None:
         return [Problem((*place, "port"), "not with record: SRV, whose records say the port")]

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lighthouse.discovery import OnConnection, OnReading
-from lighthouse.dns.answer import Unanswered
+from lighthouse.dns.answer import NoAnswer
 from lighthouse.dns.background import Background
-from lighthouse.dns.lookup import Found, look_up
+from lighthouse.dns.lookup import LookupResult, look_up
 from lighthouse.dns.nameserver import RESOLV_CONF, Nameservers
 from lighthouse.dns.resolver import Resolver
-from lighthouse.dns.settings import Settings, query
-from lighthouse.dns.standing import Pace, Standing
+from lighthouse.dns.settings import DnsSettings, query
+from lighthouse.dns.standing import NameState, Pace
 from lighthouse.dns.summary import summary
 
 SCOUT: Final = 1.0
@@ -32,15 +32,15 @@ MOST_TOLD: Final = 20
 
 logger: Final = logging.getLogger(__name__)
 
-Lookup = concurrent.futures.Future[Found]
+Lookup = concurrent.futures.Future[LookupResult]
 
 
-class Source:
+class DnsSource:
     """Readings are reported from within the calls made here."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: DnsSettings,
         on_reading: OnReading,
         on_connection: OnConnection,
         resolv_conf: str = RESOLV_CONF,
@@ -53,8 +53,8 @@ class Source:
         self._pace: Final = Pace(settings.min_interval, settings.max_interval)
         self._nameservers: Final = Nameservers(settings.servers(), resolv_conf)
         self._resolver: Final = Resolver(self._nameservers, settings.timeout, settings.attempts)
-        self._background: Final[Background[Found]] = Background()
-        self._standings: Final[dict[str, Standing]] = {}
+        self._background: Final[Background[LookupResult]] = Background()
+        self._standings: Final[dict[str, NameState]] = {}
         self._lookups: Final[dict[str, Lookup]] = {}
         self._clusters: Final[dict[Lookup, str]] = {}
         self._state: str | None = None
@@ -80,7 +80,7 @@ class Source:
         """
         wanted = query(self._settings, cluster)
         if cluster not in self._standings:
-            self._standings[cluster] = Standing(wanted, self._pace, time.monotonic())
+            self._standings[cluster] = NameState(wanted, self._pace, time.monotonic())
         self._begin(cluster)
 
     def unwatch(self, cluster: str) -> None:
@@ -152,7 +152,7 @@ class Source:
             if failed or self._state == "suspended":
                 self._catch_up(now)
         self._tell(cluster, standing)
-        return None if isinstance(fault, Unanswered) else fault
+        return None if isinstance(fault, NoAnswer) else fault
 
     def _catch_up(self, now: float) -> None:
         """Somebody answers again: the others that failed need not wait any longer."""
@@ -183,7 +183,7 @@ class Source:
             self._state = state
             self._on_connection("connected" if state == "connected" else "suspended", reason)
 
-    def _tell(self, cluster: str, standing: Standing) -> None:
+    def _tell(self, cluster: str, standing: NameState) -> None:
         """Log an error when it appears and when it is over, of some clusters if many have one."""
         if not standing.error:
             if cluster in self._told:

@@ -10,7 +10,7 @@ import msgspec
 
 from lighthouse.discovery import Reading
 from lighthouse.dns import members
-from lighthouse.dns.lookup import Found, Place
+from lighthouse.dns.lookup import LookupResult, TargetAddresses
 from lighthouse.dns.settings import Query
 
 PATIENCE: Final = 3
@@ -38,7 +38,7 @@ class Pace(msgspec.Struct, frozen=True):
         return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 10), self.longest)
 
 
-class Standing:
+class NameState:
     """What is known of one cluster."""
 
     def __init__(self, query: Query, pace: Pace, due: float) -> None:
@@ -60,7 +60,7 @@ class Standing:
         self.asked = self.failing = True
         self._unsettled(reason, now, self._pace.longest, chance)
 
-    def take(self, found: Found, now: float, chance: float) -> Reading | None:
+    def take(self, found: LookupResult, now: float, chance: float) -> Reading | None:
         """A lookup's answer; the reading that it makes, None if nothing can be said yet.
 
         ``chance`` (0..1) is that of the jitter.
@@ -86,7 +86,7 @@ class Standing:
             self._settled(now, chance)
         return reading
 
-    def _nothing(self, found: Found, now: float, chance: float) -> Reading | None:
+    def _nothing(self, found: LookupResult, now: float, chance: float) -> Reading | None:
         """The name has no records: to be believed when it is said a second time."""
         if not self._believed(self.query.name, found.confirmed, now):
             self._settled(now, chance)
@@ -98,7 +98,7 @@ class Standing:
         return self.reading
 
     def _settle(
-        self, targets: Mapping[str, Place], now: float
+        self, targets: Mapping[str, TargetAddresses], now: float
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Take what is new of the targets.
 
@@ -119,7 +119,7 @@ class Standing:
                 open_ones[name] = place.error or f"{place.missing}: to be confirmed"
         return reasons, open_ones
 
-    def _may_tell(self, found: Found, open_ones: Mapping[str, str]) -> bool:
+    def _may_tell(self, found: LookupResult, open_ones: Mapping[str, str]) -> bool:
         """Whether to report a cluster though the addresses of some targets are not known.
 
         Not the first time, for an earlier process may have known them and reported them; but

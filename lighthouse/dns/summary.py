@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lighthouse.dns.standing import Standing
-from lighthouse.printable import one_line
+from lighthouse.dns.standing import NameState
+from lighthouse.text import one_line
 
 SHOWN: Final = 10
 """Clusters that are shown one by one; those with errors come first."""
@@ -13,7 +13,7 @@ _REASON: Final = 160
 _NAME: Final = 80
 
 
-def summary(standings: Mapping[str, Standing], now: float, wall: float) -> dict[str, Any]:
+def summary(standings: Mapping[str, NameState], now: float, wall: float) -> dict[str, Any]:
     """``now`` and ``wall`` are the same moment on the monotonic and on the wall clock."""
     readings = [s.reading for s in standings.values() if s.reading is not None]
     ranked = sorted(standings, key=lambda name: (not standings[name].error, name))
@@ -28,7 +28,7 @@ def summary(standings: Mapping[str, Standing], now: float, wall: float) -> dict[
     }
 
 
-def _one(standing: Standing, to_wall: float) -> dict[str, Any]:
+def _one(standing: NameState, to_wall: float) -> dict[str, Any]:
     reading, at = standing.reading, standing.answered_at
     return {
         "name": one_line(standing.query.name, _NAME),

@@ -7,14 +7,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.etcd import trouble, wire
-from lighthouse.etcd.access import Access
-from lighthouse.etcd.exchange import Exchange, Stream, connect
+from lighthouse.etcd import errors, protocol
+from lighthouse.etcd.auth import Authentication
+from lighthouse.etcd.counts import EtcdCounts
+from lighthouse.etcd.errors import EtcdAway, LeaseGone, StaleToken, TooLarge, Trouble
+from lighthouse.etcd.http import Http, WatchStream, connect
+from lighthouse.etcd.protocol import Ranged, ResponseHeader
 from lighthouse.etcd.settings import Endpoint
-from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.trouble import Away, LeaseGone, StaleToken, TooLarge, Trouble
-from lighthouse.etcd.wire import Header, Ranged
-from lighthouse.tcp.connection import Deadline
+from lighthouse.net.connection import Deadline
 
 T = TypeVar("T")
 
@@ -28,37 +28,37 @@ PAGE: Final = 2000
 """Keys of a page."""
 
 _CHECK: Final = 0.5
-_BEAT: Final = wire.encode({"progress_request": {}})
+_BEAT: Final = protocol.encode({"progress_request": {}})
 
 
-class Client:
+class EtcdClient:
     """Everything raised is a ``Trouble``; not for several threads at once."""
 
-    def __init__(self, endpoint: Endpoint, access: Access, tally: Tally) -> None:
+    def __init__(self, endpoint: Endpoint, access: Authentication, tally: EtcdCounts) -> None:
         self.endpoint: Final = endpoint
         self._access: Final = access
         self._tally: Final = tally
-        self._exchange: Final = Exchange(endpoint, access.contexts(endpoint))
+        self._exchange: Final = Http(endpoint, access.contexts(endpoint))
 
     def close(self) -> None:
         self._exchange.close()
 
-    def probe(self, key: bytes) -> Header:
+    def probe(self, key: bytes) -> ResponseHeader:
         """How far the cluster is, by a linearizable read of one key: so there is a quorum."""
         self._tally.add("probes")
         request = {"key": key, "limit": 1, "keys_only": True}
         try:
             return self._call("/v3/kv/range", request, Ranged).header
-        except Away as fault:
+        except EtcdAway as fault:
             if not isinstance(fault.__cause__, TimeoutError):
                 raise
-            raise Away(self._silence()) from fault
+            raise EtcdAway(self._silence()) from fault
 
     def pages(self, prefix: bytes, keys_only: bool = False) -> Iterator[Ranged]:
         """All keys below a prefix as they were at the first page's revision, in order."""
         key, limit, revision = prefix, PAGE, 0
         while True:
-            request = {"key": key, "range_end": wire.prefix_end(prefix), "limit": limit}
+            request = {"key": key, "range_end": protocol.prefix_end(prefix), "limit": limit}
             request |= {"revision": revision, "keys_only": keys_only}
             self._tally.add("reads")
             try:
@@ -74,39 +74,39 @@ class Client:
                 return
             key = page.kvs[-1].key + b"\0"
 
-    def put_if(self, key: bytes, seen: int, value: bytes, lease: int) -> wire.Transacted:
+    def put_if(self, key: bytes, seen: int, value: bytes, lease: int) -> protocol.Transacted:
         """Put if the key's last change is ``seen`` (0: there is none), else read it."""
         put = {"key": key, "value": value, "lease": lease}
         return self._transact(key, seen, {"request_put": put})
 
-    def delete_if(self, key: bytes, seen: int) -> wire.Transacted:
+    def delete_if(self, key: bytes, seen: int) -> protocol.Transacted:
         """Delete if the key's last change is ``seen``, else read it."""
         return self._transact(key, seen, {"request_delete_range": {"key": key}})
 
-    def grant(self, ttl: int) -> wire.Leased:
-        return self._call("/v3/lease/grant", {"TTL": ttl}, wire.Leased)
+    def grant(self, ttl: int) -> protocol.Leased:
+        return self._call("/v3/lease/grant", {"TTL": ttl}, protocol.Leased)
 
     def keep_alive(self, lease: int) -> int:
         """The seconds that the lease has from now on; raises ``LeaseGone`` if it has none."""
-        answer = self._call("/v3/lease/keepalive", {"ID": lease}, wire.KeptAlive)
+        answer = self._call("/v3/lease/keepalive", {"ID": lease}, protocol.KeptAlive)
         if answer.error is not None:
-            raise trouble.of_failure(answer.error)
+            raise errors.of_failure(answer.error)
         if answer.result is None or answer.result.ttl <= 0:
             raise LeaseGone("the lease has expired, or was revoked")
         return answer.result.ttl
 
     def revoke(self, lease: int, seconds: float) -> None:
-        self._call("/v3/lease/revoke", {"ID": lease}, wire.Leased, seconds)
+        self._call("/v3/lease/revoke", {"ID": lease}, protocol.Leased, seconds)
 
-    def watch(self, prefix: bytes, revision: int) -> Stream:
+    def watch(self, prefix: bytes, revision: int) -> WatchStream:
         """The stream of all changes below a prefix since a revision."""
-        create = {"key": prefix, "range_end": wire.prefix_end(prefix), "fragment": True}
-        first = wire.encode({"create_request": create | {"start_revision": revision}})
+        create = {"key": prefix, "range_end": protocol.prefix_end(prefix), "fragment": True}
+        first = protocol.encode({"create_request": create | {"start_revision": revision}})
         deadline = Deadline(CALL)
         with self._told():
             token = self._access.token(self, deadline)
             connection = connect(self.endpoint, self._access.contexts(self.endpoint), deadline)
-            stream = Stream(connection, _BEAT)
+            stream = WatchStream(connection, _BEAT)
             try:
                 stream.begin(self.endpoint, "/v3/watch", first, token)
                 refused = stream.refused()
@@ -115,24 +115,24 @@ class Client:
                 raise
         if refused is not None:
             stream.close()
-            raise trouble.of_answer(*refused)
+            raise errors.of_answer(*refused)
         return stream
 
     def authenticate(self, user: str, password: str, deadline: Deadline) -> str:
         """A new token; raises ``Denied`` for wrong credentials."""
-        body = wire.encode({"name": user, "password": password})
-        return self._ask("/v3/auth/authenticate", body, "", deadline, wire.Authenticated).token
+        body = protocol.encode({"name": user, "password": password})
+        return self._ask("/v3/auth/authenticate", body, "", deadline, protocol.Authenticated).token
 
-    def _transact(self, key: bytes, seen: int, action: dict[str, Any]) -> wire.Transacted:
+    def _transact(self, key: bytes, seen: int, action: dict[str, Any]) -> protocol.Transacted:
         compare = {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": seen}
         request = {"compare": [compare], "success": [action]}
         request["failure"] = [{"request_range": {"key": key}}]
         self._tally.add("writes")
-        return self._call("/v3/kv/txn", request, wire.Transacted)
+        return self._call("/v3/kv/txn", request, protocol.Transacted)
 
     def _call(self, target: str, request: dict[str, Any], kind: type[T], time: float = CALL) -> T:
         """Put the question; a token that is no good any more is replaced once."""
-        deadline, body = Deadline(time), wire.encode(request)
+        deadline, body = Deadline(time), protocol.encode(request)
         token = self._access.token(self, deadline)
         try:
             return self._ask(target, body, token, deadline, kind)
@@ -152,7 +152,7 @@ class Client:
                 raise Trouble(f"{target}: not what etcd answers ({error})") from error
         if status == 404 and b'"error"' not in answer:
             raise self._no_gateway(deadline)
-        raise trouble.of_answer(status, answer)
+        raise errors.of_answer(status, answer)
 
     def _silence(self) -> str:
         """Why a read is not answered: ask what a member can answer without the others."""
@@ -168,12 +168,12 @@ class Client:
         with self._told():
             status, answer = self._exchange.ask("GET", "/version", b"", "", deadline)
         try:
-            version = msgspec.json.decode(answer, type=wire.Version).etcdserver
+            version = msgspec.json.decode(answer, type=protocol.EtcdVersion).etcdserver
         except msgspec.DecodeError:
             version = ""
         if status != 200 or not version:
-            return trouble.Unsuited("no etcd answers there (HTTP status 404)")
-        return trouble.of_version(version) or trouble.Unsuited(
+            return errors.Unsuited("no etcd answers there (HTTP status 404)")
+        return errors.of_version(version) or errors.Unsuited(
             f"etcd {version} answers without its JSON gateway: is this the port for clients,"
             " and is enable-grpc-gateway true?"
         )
@@ -186,4 +186,4 @@ class Client:
         except Trouble:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise trouble.of_connection(error, self.endpoint) from error
+            raise errors.of_connection(error, self.endpoint) from error

@@ -8,21 +8,23 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from lighthouse.discovery import OnReading
-from lighthouse.etcd.client import Client
-from lighthouse.etcd.table import Decode, Entry, Found, Table
-from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.wire import Event, KeyValue
+from lighthouse.etcd.client import EtcdClient
+from lighthouse.etcd.counts import EtcdCounts
+from lighthouse.etcd.keyspace import Decode, Keyspace, KeyState, LastChanges
+from lighthouse.etcd.protocol import Event, KeyValue
 
 
 class Clusters:
     """All that is below the path; reports those clusters that are watched."""
 
-    def __init__(self, prefix: bytes, decode: Decode, on_reading: OnReading, tally: Tally) -> None:
+    def __init__(
+        self, prefix: bytes, decode: Decode, on_reading: OnReading, tally: EtcdCounts
+    ) -> None:
         self._prefix: Final = prefix
         self._on_reading: Final = on_reading
         self._tally: Final = tally
         self._lock: Final = threading.Lock()
-        self._table: Final = Table(prefix, decode)
+        self._table: Final = Keyspace(prefix, decode)
         self._watched: set[str] = set()
 
     @property
@@ -46,11 +48,11 @@ class Clusters:
             self._watched.discard(cluster)
             self._table.forget(cluster)
 
-    def get(self, key: bytes) -> Entry | None:
+    def get(self, key: bytes) -> KeyState | None:
         with self._lock:
             return self._table.get(key)
 
-    def load(self, client: Client) -> None:
+    def load(self, client: EtcdClient) -> None:
         """Read everything, and report what is watched."""
         kvs: list[KeyValue] = []
         revision = 0
@@ -73,7 +75,7 @@ class Clusters:
             if revision is not None:
                 self._table.revision = max(self._table.revision, revision)
 
-    def refresh(self, client: Client, cluster: str) -> None:
+    def refresh(self, client: EtcdClient, cluster: str) -> None:
         """Read one cluster past what is known, and report it."""
         with self._lock:
             journal = self._table.begin()
@@ -88,7 +90,7 @@ class Clusters:
             with self._lock:
                 self._table.end(journal)
 
-    def audit(self, client: Client, settled: float, meanwhile: Callable[[], None]) -> bool:
+    def audit(self, client: EtcdClient, settled: float, meanwhile: Callable[[], None]) -> bool:
         """Whether all that etcd holds is known, values left aside: a change shows in its key.
 
         What differs is looked at once more after ``settled`` seconds, for it may have been on
@@ -98,7 +100,7 @@ class Clusters:
         with self._lock:
             journal = self._table.begin()
         try:
-            found: Found = {}
+            found: LastChanges = {}
             revision = 0
             for page in client.pages(self._prefix, keys_only=True):
                 revision = revision or page.header.revision
@@ -116,7 +118,7 @@ class Clusters:
             with self._lock:
                 self._table.end(journal)
 
-    def _differs(self, found: Found, journal: set[bytes]) -> bool:
+    def _differs(self, found: LastChanges, journal: set[bytes]) -> bool:
         with self._lock:
             return self._table.differs(found, journal)
 

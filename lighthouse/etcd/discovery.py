@@ -9,20 +9,19 @@ from typing import Any, Final
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.etcd import settings as etcd_settings
-from lighthouse.etcd.access import Access
-from lighthouse.etcd.client import Client
+from lighthouse.etcd.auth import Authentication
+from lighthouse.etcd.client import EtcdClient
 from lighthouse.etcd.clusters import Clusters
+from lighthouse.etcd.connection_state import EtcdConnection, EtcdSession
+from lighthouse.etcd.counts import EtcdCounts
 from lighthouse.etcd.endpoints import Endpoints
-from lighthouse.etcd.follower import Follower
-from lighthouse.etcd.keeper import Keeper
-from lighthouse.etcd.link import Link, Session
-from lighthouse.etcd.registrations import Registrations
-from lighthouse.etcd.settings import Settings, endpoint
-from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.trouble import Away, LeaseGone, Trouble
+from lighthouse.etcd.errors import EtcdAway, LeaseGone, Trouble
+from lighthouse.etcd.lease import LeaseKeeper
+from lighthouse.etcd.registrations import EtcdRegistrations
+from lighthouse.etcd.settings import EtcdSettings, endpoint
+from lighthouse.etcd.watch import WatchThread
 from lighthouse.node import is_cluster_name
-from lighthouse.owner import owner
-from lighthouse.record import decode, encode
+from lighthouse.record import decode, encode, owner
 from lighthouse.service import Service
 
 FIRST: Final = 2.0
@@ -35,16 +34,16 @@ LEAVING: Final = 1.0
 class _Parts:
     """All that lives from ``connect`` to ``disconnect``."""
 
-    def __init__(self, settings: Settings, on_reading: OnReading, on_connection: OnConnection):
+    def __init__(self, settings: EtcdSettings, on_reading: OnReading, on_connection: OnConnection):
         prefix = settings.prefix
-        self.tally: Final = Tally()
-        self.access: Final = Access(settings)
-        self.link: Final = Link(on_connection)
+        self.tally: Final = EtcdCounts()
+        self.access: Final = Authentication(settings)
+        self.link: Final = EtcdConnection(on_connection)
         written, options = settings.format, settings.haproxy_server_options
         read = functools.partial(decode, written=written, options=options)
         write = functools.partial(encode, owner=owner(settings.path), written=written)
         self.clusters: Final = Clusters(prefix, read, on_reading, self.tally)
-        self.registrations: Final = Registrations(
+        self.registrations: Final = EtcdRegistrations(
             prefix,
             settings.lease_ttl,
             owner(settings.path),
@@ -53,10 +52,10 @@ class _Parts:
             self.tally,
         )
         endpoints = Endpoints([endpoint(url) for url in settings.endpoints])
-        self._follower: Final = Follower(
+        self._follower: Final = WatchThread(
             prefix, endpoints, self.access, self.clusters, self.link, self.tally
         )
-        self.keeper: Final = Keeper(
+        self.keeper: Final = LeaseKeeper(
             prefix,
             settings.audit,
             self.access,
@@ -88,10 +87,10 @@ class EtcdDiscovery(Discovery):
     """``<path>/<cluster>/<node name>``; see docs/discovery-etcd.md."""
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
+        self._settings: EtcdSettings | None = None
         self._parts: _Parts | None = None
-        self._session: Session | None = None
-        self._client: Client | None = None
+        self._session: EtcdSession | None = None
+        self._client: EtcdClient | None = None
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
@@ -159,7 +158,7 @@ class EtcdDiscovery(Discovery):
         return self._parts
 
     @contextlib.contextmanager
-    def _client_of(self, parts: _Parts) -> Iterator[Client]:
+    def _client_of(self, parts: _Parts) -> Iterator[EtcdClient]:
         """A client for a few calls; what they find out is of use to the threads too."""
         client = self._at(parts)
         try:
@@ -167,18 +166,18 @@ class EtcdDiscovery(Discovery):
         except LeaseGone:
             parts.keeper.woken()
             raise
-        except Away as fault:
+        except EtcdAway as fault:
             if self._session is not None:
                 self._session.fail(fault)
             raise
 
-    def _at(self, parts: _Parts) -> Client:
-        """A client of the worker's own thread for the session that is up; raises ``Away``."""
+    def _at(self, parts: _Parts) -> EtcdClient:
+        """A client of the worker's own thread for the session that is up; raises ``EtcdAway``."""
         session = parts.link.need(FIRST)
         if self._client is None or self._session is not session:
             self._close()
             self._session = session
-            self._client = Client(session.endpoint, parts.access, parts.tally)
+            self._client = EtcdClient(session.endpoint, parts.access, parts.tally)
         return self._client
 
     def _close(self) -> None:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lighthouse.etcd.errors import Trouble
 from lighthouse.etcd.settings import Endpoint
-from lighthouse.etcd.trouble import Trouble
 
 PROMPT: Final = 10.0
 """Seconds of an outage in which to look again at once; it is mostly over by then."""

@@ -11,31 +11,31 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.etcd.client import Client
-from lighthouse.etcd.table import Entry
-from lighthouse.etcd.tally import Tally
-from lighthouse.etcd.trouble import LeaseGone, Taken, Trouble
+from lighthouse.etcd.client import EtcdClient
+from lighthouse.etcd.counts import EtcdCounts
+from lighthouse.etcd.errors import LeaseGone, Taken, Trouble
+from lighthouse.etcd.keyspace import KeyState
 from lighthouse.node import Node, is_cluster_name
-from lighthouse.printable import one_line
 from lighthouse.record import owner_of
 from lighthouse.service import Service
+from lighthouse.text import one_line
 
 logger: Final = logging.getLogger(__name__)
 
 _TRIES: Final = 5
 _SHOWN: Final = 10
 
-Seen = tuple[int, bytes | None, int]
+SeenKey = tuple[int, bytes | None, int]
 """A key's last change, its value and its lease."""
 
-_ABSENT: Final[Seen] = (0, None, 0)
-_UNKNOWN: Final[Seen] = (-1, None, 0)
+_ABSENT: Final[SeenKey] = (0, None, 0)
+_UNKNOWN: Final[SeenKey] = (-1, None, 0)
 
-Known = Callable[[bytes], Entry | None]
+Known = Callable[[bytes], KeyState | None]
 Write = Callable[[Node], bytes]
 
 
-class Held(msgspec.Struct):
+class HeldKey(msgspec.Struct):
     """One registration, and what is wrong with it."""
 
     service: Service
@@ -44,14 +44,14 @@ class Held(msgspec.Struct):
     fault: str = ""
 
 
-class Registrations:
+class EtcdRegistrations:
     """What is registered; each call is whole, from whatever thread.
 
     ``write`` makes the value of a node's key.
     """
 
     def __init__(
-        self, prefix: bytes, ttl: int, mark: str, write: Write, known: Known, tally: Tally
+        self, prefix: bytes, ttl: int, mark: str, write: Write, known: Known, tally: EtcdCounts
     ) -> None:
         self.lease = 0
         self._prefix: Final = prefix
@@ -62,7 +62,7 @@ class Registrations:
         self._known: Final = known
         self._tally: Final = tally
         self._lock: Final = threading.Lock()
-        self._held: dict[tuple[str, int], Held] = {}
+        self._held: dict[tuple[str, int], HeldKey] = {}
         self._keys: frozenset[bytes] = frozenset()
 
     @property
@@ -75,7 +75,7 @@ class Registrations:
         """Seconds from one keep-alive to the next."""
         return self._granted / 3
 
-    def up(self, client: Client, service: Service) -> None:
+    def up(self, client: EtcdClient, service: Service) -> None:
         """Register the service's node, or renew it; nothing is written that stands already.
 
         Raises ``Taken`` for a key that carries another mark or none, ``LeaseGone`` if the
@@ -83,7 +83,7 @@ class Registrations:
         """
         with self._lock:
             key = self._key(service)
-            held = Held(service, key, self._write(service.node))
+            held = HeldKey(service, key, self._write(service.node))
             before = self._held.get(service.key)
             if not self.lease:
                 lease = client.grant(self._ttl)
@@ -94,7 +94,7 @@ class Registrations:
             if before is not None and before.key != key:
                 self._delete(client, before.key)
 
-    def down(self, client: Client, service: Service) -> None:
+    def down(self, client: EtcdClient, service: Service) -> None:
         """Remove the service's node if this host registered it, whenever that was."""
         with self._lock:
             keys = {self._key(service)}
@@ -105,12 +105,12 @@ class Registrations:
             for key in keys:
                 self._delete(client, key)
 
-    def keep_alive(self, client: Client) -> None:
+    def keep_alive(self, client: EtcdClient) -> None:
         """Renew the lease; raises ``LeaseGone`` if there is none any more."""
         if self.lease:
             client.keep_alive(self.lease)
 
-    def restore(self, client: Client, keys: set[bytes]) -> None:
+    def restore(self, client: EtcdClient, keys: set[bytes]) -> None:
         """Something happened to these keys: put back those of ours that are not as they were.
 
         One that somebody else took in the meantime is left alone, and the fault shown; so is
@@ -133,7 +133,7 @@ class Registrations:
             self._keys = frozenset()
             return bool(had)
 
-    def release(self, client: Client, seconds: float) -> None:
+    def release(self, client: EtcdClient, seconds: float) -> None:
         """Give the lease back, if nothing is registered that has to stay until it expires."""
         with self._lock:
             if self.lease and not self._held:
@@ -149,7 +149,7 @@ class Registrations:
             "unrenewed": dict(list(faults.items())[:_SHOWN]),
         }
 
-    def _restore(self, client: Client, held: Held) -> None:
+    def _restore(self, client: EtcdClient, held: HeldKey) -> None:
         fault, written = "", False
         try:
             client.keep_alive(self.lease)
@@ -167,18 +167,18 @@ class Registrations:
             logger.warning("%s was changed by someone; it was put back", _shown(held.key))
         held.fault = fault
 
-    def _hold(self, key: tuple[str, int], held: Held | None) -> None:
+    def _hold(self, key: tuple[str, int], held: HeldKey | None) -> None:
         if held is None:
             self._held.pop(key, None)
         else:
             self._held[key] = held
         self._keys = frozenset(one.key for one in self._held.values())
 
-    def _stands(self, held: Held) -> bool:
+    def _stands(self, held: HeldKey) -> bool:
         entry = self._known(held.key)
         return entry is not None and (entry.value, entry.lease) == (held.value, self.lease)
 
-    def _put(self, client: Client, held: Held, anew: bool = True) -> bool:
+    def _put(self, client: EtcdClient, held: HeldKey, anew: bool = True) -> bool:
         """Whether it had to be written; ``anew`` takes it over from another session's lease.
 
         Else nothing that the watch told is relied on: the first attempt cannot succeed.
@@ -197,7 +197,7 @@ class Registrations:
             seen, value, lease = _found(answer.responses)
         raise Trouble(f"{_shown(held.key)} changes all the time")
 
-    def _delete(self, client: Client, key: bytes) -> None:
+    def _delete(self, client: EtcdClient, key: bytes) -> None:
         seen, value, _ = self._seen(key)
         for _ in range(_TRIES):
             if not seen:
@@ -211,7 +211,7 @@ class Registrations:
             seen, value, _ = _found(answer.responses)
         raise Trouble(f"{_shown(key)} changes all the time")
 
-    def _seen(self, key: bytes) -> Seen:
+    def _seen(self, key: bytes) -> SeenKey:
         """What is known of a key; the answer tells if it has changed since."""
         entry = self._known(key)
         return _ABSENT if entry is None else (entry.revision, entry.value, entry.lease)
@@ -228,7 +228,7 @@ class Registrations:
         return self._prefix + f"{service.name}/{service.node.name}".encode()
 
 
-def _found(responses: Any) -> Seen:
+def _found(responses: Any) -> SeenKey:
     kvs = [kv for one in responses if one.response_range for kv in one.response_range.kvs]
     return (kvs[0].mod_revision, kvs[0].value, kvs[0].lease) if kvs else _ABSENT
 

@@ -7,30 +7,29 @@ from typing import Annotated, Any
 import msgspec
 
 from lighthouse import secret
-from lighthouse.problem import Problem
+from lighthouse.net import tls
+from lighthouse.net.tls import Tls
 from lighthouse.record import Format
-from lighthouse.schema import convert, require
+from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
-from lighthouse.tcp import tls
-from lighthouse.tcp.tls import Tls
 
 DEFAULT_PORT = 2379
 
 
-class Auth(msgspec.Struct, frozen=True):
+class EtcdAuth(msgspec.Struct, frozen=True):
     """A user of etcd; the password is only ever referred to."""
 
     user: str
     password: Secret
 
 
-class Settings(msgspec.Struct, frozen=True):
+class EtcdSettings(msgspec.Struct, frozen=True):
     """See docs/discovery-etcd.md; ``lease_ttl`` and ``audit`` are seconds."""
 
     endpoints: list[str]
     path: str
     tls: bool | Tls = False
-    auth: Auth | None = None
+    auth: EtcdAuth | None = None
     lease_ttl: Annotated[int, msgspec.Meta(ge=3, le=3600)] = 30
     format: Format = "lighthouse"
     haproxy_server_options: bool = False
@@ -64,9 +63,9 @@ def endpoint(url: str) -> Endpoint:
     return Endpoint(found.scheme == "https", found.hostname, found.port or DEFAULT_PORT)
 
 
-def read(config: Mapping[str, Any]) -> Settings:
+def read(config: Mapping[str, Any]) -> EtcdSettings:
     """The settings; raises ``Invalid`` with every fault."""
-    settings = convert(config, Settings)
+    settings = convert(config, EtcdSettings)
     found = [*_endpoint_faults(settings), *tls.problems(settings.tls), *_path_faults(settings)]
     if settings.auth is not None:
         found += secret.problems(settings.auth.password, "auth", "password")
@@ -79,7 +78,7 @@ def read(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _endpoint_faults(settings: Settings) -> list[Problem]:
+def _endpoint_faults(settings: EtcdSettings) -> list[Problem]:
     if not settings.endpoints:
         return [Problem(("endpoints",), "expected at least one URL")]
     found = []
@@ -94,7 +93,7 @@ def _endpoint_faults(settings: Settings) -> list[Problem]:
     return found
 
 
-def _path_faults(settings: Settings) -> list[Problem]:
+def _path_faults(settings: EtcdSettings) -> list[Problem]:
     path = settings.path
     if not path.startswith("/") or "//" in path or not path.isprintable() or len(path) > 500:
         return [Problem(("path",), "expected '/' and the beginning of the keys, as /lighthouse")]

@@ -9,15 +9,14 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.exec.command import Outcome, run
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
-from lighthouse.schema import convert, require
+from lighthouse.exec.command import CommandResult, run
+from lighthouse.schema import Problem, convert, require
+from lighthouse.text import one_line
 
 _SHOWN: Final = 150
 
 
-class Settings(msgspec.Struct, frozen=True):
+class ExecSettings(msgspec.Struct, frozen=True):
     """``command`` is a list of arguments, or text that is split as a shell would split it.
 
     ``status`` is the exit status (or several) that means healthy.
@@ -38,10 +37,10 @@ class ExecCheck(Check):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(_faults(convert(config, Settings)))
+        require(_faults(convert(config, ExecSettings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        settings = convert(config, Settings)
+        settings = convert(config, ExecSettings)
         self._arguments = _split(settings.command)
         self._statuses = frozenset(_statuses(settings))
         self._env = {name: str(value) for name, value in settings.env.items()}
@@ -56,7 +55,7 @@ class ExecCheck(Check):
         return Result(passing, one_line(f"{_ended(outcome, timeout)}{_said(outcome)}"))
 
 
-def _ended(outcome: Outcome, timeout: float) -> str:
+def _ended(outcome: CommandResult, timeout: float) -> str:
     if outcome.status is None:
         return f"killed after {timeout:g} s"
     if outcome.status < 0:
@@ -64,7 +63,7 @@ def _ended(outcome: Outcome, timeout: float) -> str:
     return f"exit status {outcome.status}"
 
 
-def _said(outcome: Outcome) -> str:
+def _said(outcome: CommandResult) -> str:
     lines = outcome.output.decode(errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
     return f": {one_line(last, _SHOWN)}" if last else ""
@@ -74,11 +73,11 @@ def _split(command: str | list[str]) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else list(command)
 
 
-def _statuses(settings: Settings) -> list[int]:
+def _statuses(settings: ExecSettings) -> list[int]:
     return settings.status if isinstance(settings.status, list) else [settings.status]
 
 
-def _faults(settings: Settings) -> list[Problem]:
+def _faults(settings: ExecSettings) -> list[Problem]:
     found = []
     try:
         arguments = _split(settings.command)

@@ -32,7 +32,7 @@ _REAPING: Final = 1.0
 _prctl: Final = ctypes.PyDLL(None).prctl
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CommandResult(msgspec.Struct, frozen=True):
     """``status`` is the exit status, negative for the signal that ended the command.
 
     None if its time was up and it was killed. ``output`` is the end of what it printed.
@@ -42,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True):
     output: bytes
 
 
-def run(command: Sequence[str], env: Mapping[str, str], timeout: float) -> Outcome:
+def run(command: Sequence[str], env: Mapping[str, str], timeout: float) -> CommandResult:
     """Run a command to its end, or kill it when ``timeout`` seconds are over.
 
     Raises ``OSError`` or ``ValueError`` if it cannot be started.
@@ -67,7 +67,7 @@ def run(command: Sequence[str], env: Mapping[str, str], timeout: float) -> Outco
         finally:
             _end(process)
         output.read(_LAST_READS)
-    return Outcome(process.returncode if exited else None, bytes(output.tail))
+    return CommandResult(process.returncode if exited else None, bytes(output.tail))
 
 
 class _Output:

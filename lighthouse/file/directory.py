@@ -14,7 +14,7 @@ from lighthouse.discovery import Reading, Refusal
 from lighthouse.file.contents import Contents, Signature, is_record_name, read, signature
 from lighthouse.file.record import Unfinished, decode
 from lighthouse.node import Node, Refused
-from lighthouse.printable import one_line
+from lighthouse.text import one_line
 
 GRACE: Final = 0.5
 """Seconds for which a half written file, or a directory that is being replaced, keeps what
@@ -24,7 +24,7 @@ SLACK: Final = 1.0
 """Seconds beyond its ttl after which a node is expired, for writers that run late."""
 
 
-class Entry(msgspec.Struct):
+class FileEntry(msgspec.Struct):
     """What is known of one file.
 
     ``fault`` is why its newest content is not in force. While ``settle_by`` (a time) is set,
@@ -70,7 +70,7 @@ class Directory:
         self.lost = False
         self.read_before = False
         self.last = Reading()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, FileEntry] = {}
         self._deadlines: dict[str, float] = {}
         self._volatile: set[str] = set()
         self._missing_since: float | None = None
@@ -127,7 +127,7 @@ class Directory:
                     return
             except OSError:
                 pass  # reading it tells more
-        self._load(name, path, entry or Entry(), now)
+        self._load(name, path, entry or FileEntry(), now)
 
     def look_volatile(self, now: float, links_only: bool = False) -> None:
         """Look at the files that change without an event in this directory."""
@@ -170,7 +170,7 @@ class Directory:
         )
         return self.last
 
-    def _load(self, name: str, path: str, entry: Entry, now: float) -> None:
+    def _load(self, name: str, path: str, entry: FileEntry, now: float) -> None:
         try:
             contents = read(path)
         except FileNotFoundError:
@@ -188,7 +188,7 @@ class Directory:
         self._entries[name] = entry
         self._index(name, entry)
 
-    def _take(self, entry: Entry, contents: Contents, now: float) -> None:
+    def _take(self, entry: FileEntry, contents: Contents, now: float) -> None:
         entry.unreadable = False
         if contents.signature != entry.signature:
             entry.changed_at = now
@@ -203,7 +203,9 @@ class Directory:
         entry.ttl, entry.settle_by, entry.expired = record.ttl, None, False
         self._set(entry, record.node, "")
 
-    def _refuse(self, entry: Entry, error: Refused, found: Signature | None, now: float) -> None:
+    def _refuse(
+        self, entry: FileEntry, error: Refused, found: Signature | None, now: float
+    ) -> None:
         """Take a fault; one that may be passing leaves the node alone for ``GRACE``."""
         entry.signature = found
         entry.expired = entry.unreadable = False
@@ -223,7 +225,7 @@ class Directory:
             self._set(entry, None, silent)
             self._index(name, entry)
 
-    def _index(self, name: str, entry: Entry) -> None:
+    def _index(self, name: str, entry: FileEntry) -> None:
         """Keep at hand which files need a look without an event."""
         self._deadlines.pop(name, None)
         self._volatile.discard(name)
@@ -232,7 +234,7 @@ class Directory:
         if entry.volatile:
             self._volatile.add(name)
 
-    def _set(self, entry: Entry, node: Node | None, fault: str) -> None:
+    def _set(self, entry: FileEntry, node: Node | None, fault: str) -> None:
         if (node, fault) != (entry.node, entry.fault):
             self.lost = self.lost or (entry.node is not None and node is None)
             entry.node, entry.fault = node, fault

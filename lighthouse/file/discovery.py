@@ -9,17 +9,16 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
-from lighthouse.file.registrations import Registrations
-from lighthouse.file.source import Source
+from lighthouse.file.registrations import FileRegistrations
+from lighthouse.file.source import FileSource
 from lighthouse.node import is_cluster_name
-from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert
+from lighthouse.schema import Invalid, Problem, convert
 from lighthouse.service import Service
 
 _AWAY: Final = "not connected"
 
 
-class Settings(msgspec.Struct, frozen=True):
+class FileSettings(msgspec.Struct, frozen=True):
     """The content of ``discovery/NAME.yaml``; ``ttl`` and ``poll`` are seconds."""
 
     path: str
@@ -35,26 +34,26 @@ class FileDiscovery(Discovery):
     """
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
-        self._source: Source | None = None
-        self._registrations: Registrations | None = None
+        self._settings: FileSettings | None = None
+        self._source: FileSource | None = None
+        self._registrations: FileRegistrations | None = None
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        path = convert(config, Settings).path
+        path = convert(config, FileSettings).path
         if not os.path.isabs(path) or "\0" in path:
             raise Invalid((Problem(("path",), "expected an absolute path"),))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, FileSettings)
 
     def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
         if self._settings is None:
             raise RuntimeError("connect comes after apply_config")
         self.disconnect()
         path = os.path.normpath(self._settings.path)
-        self._source = Source(path, self._settings.poll, on_reading, on_connection)
-        self._registrations = Registrations(path, self._settings.ttl)
+        self._source = FileSource(path, self._settings.poll, on_reading, on_connection)
+        self._registrations = FileRegistrations(path, self._settings.ttl)
         self._source.open()
 
     def disconnect(self) -> None:
@@ -103,12 +102,12 @@ class FileDiscovery(Discovery):
             return {"connection": _AWAY}
         return {**self._source.status(), **self._registrations.status()}
 
-    def _connected(self) -> Source:
+    def _connected(self) -> FileSource:
         if self._source is None:
             raise ConnectionError(_AWAY)
         return self._source
 
-    def _registered(self) -> Registrations:
+    def _registered(self) -> FileRegistrations:
         if self._registrations is None:
             raise ConnectionError(_AWAY)
         return self._registrations

@@ -14,7 +14,7 @@ class Unfinished(Refused):
     """A record that is refused as it stands, though its writer may be half way through it."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class NodeFile(msgspec.Struct, frozen=True):
     """A node with the marks of a registration.
 
     ``ttl`` is the seconds without any change after which the node is expired, None for a node
@@ -35,7 +35,7 @@ class Marks(msgspec.Struct, frozen=True):
     beat: Any = None
 
 
-def decode(data: bytes) -> Record:
+def decode(data: bytes) -> NodeFile:
     """The record that a file's content describes; raises ``Refused`` otherwise.
 
     ``Unfinished`` if it is not even JSON, as a file is that is being written in place.
@@ -49,10 +49,10 @@ def decode(data: bytes) -> Record:
     found = marks(data) or Marks()
     beat = found.beat if type(found.beat) is int else 0
     owner = found.owner if isinstance(found.owner, str) else None
-    return Record(node, _ttl(found.ttl), owner, beat)
+    return NodeFile(node, _ttl(found.ttl), owner, beat)
 
 
-def encode(record: Record) -> bytes:
+def encode(record: NodeFile) -> bytes:
     """The content of a record's file: one line of JSON."""
     fields = msgspec.to_builtins(record.node)
     fields |= {"ttl": record.ttl, "owner": record.owner, "beat": record.beat}

@@ -13,15 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.file.contents import SUFFIX, Signature, read, signature
-from lighthouse.file.record import Marks, Record, encode, marks
+from lighthouse.file.record import Marks, NodeFile, encode, marks
 from lighthouse.node import Refused, is_cluster_name
-from lighthouse.owner import owner
+from lighthouse.record import owner
 from lighthouse.service import Service
 
 logger: Final = logging.getLogger(__name__)
 
 
-class Held(msgspec.Struct):
+class HeldFile(msgspec.Struct):
     """One registration; ``due`` (monotonic) is when its next heartbeat is to be written."""
 
     service: Service
@@ -40,7 +40,7 @@ def place(root: str, service: Service) -> str:
     return f"{root}/{service.name}/{address}_{service.node.port}{SUFFIX}"
 
 
-class Registrations:
+class FileRegistrations:
     """What is registered in a source; ``restored`` counts files that someone removed."""
 
     def __init__(self, root: str, ttl: float) -> None:
@@ -48,7 +48,7 @@ class Registrations:
         self._root: Final = root
         self._ttl: Final = ttl
         self._owner: Final = owner(root)
-        self._held: dict[tuple[str, int], Held] = {}
+        self._held: dict[tuple[str, int], HeldFile] = {}
 
     def up(self, service: Service, now: float) -> None:
         """Write the service's file, unless it stands there as it should.
@@ -60,7 +60,7 @@ class Registrations:
         held = self._held.get(service.key)
         if held is not None and held.path == path and held.service == service and _stands(held):
             return
-        fresh = Held(service, path, self._last_beat(path) + 1, now)
+        fresh = HeldFile(service, path, self._last_beat(path) + 1, now)
         self._write(fresh, now, durable=True)
         self._held[service.key] = fresh
         if held is not None and held.path != path:
@@ -98,7 +98,7 @@ class Registrations:
         faults = {held.service.name: held.fault for held in self._held.values() if held.fault}
         return {"registered": len(self._held), "restored": self.restored, "unrenewed": faults}
 
-    def _renew(self, held: Held, now: float) -> None:
+    def _renew(self, held: HeldFile, now: float) -> None:
         held.due = now + self._ttl / 3
         removed = not os.path.lexists(held.path)
         try:
@@ -116,7 +116,7 @@ class Registrations:
             self.restored += 1
             logger.warning("%s had been removed; it was written again", held.path)
 
-    def _fail(self, held: Held, error: OSError) -> None:
+    def _fail(self, held: HeldFile, error: OSError) -> None:
         """A full disk must not look like a dead host: a new time stamp needs no space."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT) and _stands(held):
             try:
@@ -128,8 +128,8 @@ class Registrations:
             logger.error("%s cannot be renewed: %s", held.path, error)
         held.fault = str(error)
 
-    def _write(self, held: Held, now: float, durable: bool) -> None:
-        record = Record(held.service.node, self._ttl, self._owner, held.beat)
+    def _write(self, held: HeldFile, now: float, durable: bool) -> None:
+        record = NodeFile(held.service.node, self._ttl, self._owner, held.beat)
         directory, name = os.path.split(held.path)
         with contextlib.suppress(FileExistsError):
             os.mkdir(directory)
@@ -174,7 +174,7 @@ class Registrations:
             return Marks()
 
 
-def _stands(held: Held) -> bool:
+def _stands(held: HeldFile) -> bool:
     """Whether the file is the one that was last written."""
     try:
         return signature(held.path) == held.signature

@@ -18,7 +18,7 @@ from lighthouse.file.contents import is_record_name
 from lighthouse.file.deadlines import Deadlines
 from lighthouse.file.directory import Directory
 from lighthouse.file.watches import Changes, Watches
-from lighthouse.printable import one_line
+from lighthouse.text import one_line
 
 AUDIT: Final = 12
 """Polls within which every file of every cluster is looked at, whatever inotify told."""
@@ -32,7 +32,7 @@ _SHOWN: Final = 10
 logger: Final = logging.getLogger(__name__)
 
 
-class Source:
+class FileSource:
     """The clusters below ``path``; readings are reported from within the calls made here."""
 
     def __init__(

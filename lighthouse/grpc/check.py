@@ -10,12 +10,11 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
 from lighthouse.grpc.health import ask, named, refusal
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
-from lighthouse.schema import convert, require
-from lighthouse.tcp.authorities import bundle
-from lighthouse.tcp.connection import Deadline, resolve, said
-from lighthouse.tcp.tls import Tls, problems
+from lighthouse.net.authorities import bundle
+from lighthouse.net.connection import Deadline, resolve, said
+from lighthouse.net.tls import Tls, problems
+from lighthouse.schema import Problem, convert, require
+from lighthouse.text import one_line
 
 # One attempt on a connection of its own: no retries, no proxy, no service config from DNS.
 _OPTIONS: Final = [
@@ -28,7 +27,7 @@ _OPTIONS: Final = [
 ]
 
 
-class Settings(msgspec.Struct, frozen=True):
+class GrpcSettings(msgspec.Struct, frozen=True):
     """``service`` is the name that is asked for, empty for the server as a whole."""
 
     service: str = ""
@@ -39,11 +38,11 @@ class GrpcCheck(Check):
     """Asks ``grpc.health.v1.Health/Check`` once."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = GrpcSettings()
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        settings = convert(config, Settings)
+        settings = convert(config, GrpcSettings)
         found = problems(settings.tls)
         if isinstance(settings.tls, Tls) and not settings.tls.verify:
             text = "gRPC verifies always; give 'ca_file' and 'server_name'"
@@ -51,7 +50,7 @@ class GrpcCheck(Check):
         require(found)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, GrpcSettings)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
         deadline, service = Deadline(timeout), self._settings.service

@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 from grpc_health.v1 import health_pb2
 
-from lighthouse.printable import one_line
+from lighthouse.text import one_line
 
 METHOD: Final = "/grpc.health.v1.Health/Check"
 _SHOWN: Final = 150

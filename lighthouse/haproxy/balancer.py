@@ -6,18 +6,18 @@ from typing import Any
 from lighthouse import hookimpl
 from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import process
 from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
-from lighthouse.haproxy.section import parse_section
-from lighthouse.haproxy.settings import Settings, parse_settings
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
+from lighthouse.haproxy.schema.cluster import parse_section
 
 
 class HAProxy(Balancer):
     """Keeps an HAProxy of its own serving the clusters that have an ``haproxy:`` section."""
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
+        self._settings: HAProxySettings | None = None
         self._predecessor: int | None = None
         self._reconciler: Reconciler | None = None
         self._last: Outcome | None = None

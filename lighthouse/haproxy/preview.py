@@ -6,47 +6,48 @@ from collections.abc import Sequence
 from lighthouse.balancer import Finding, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import FileTarget
-from lighthouse.haproxy import binds, candidate, recover
-from lighthouse.haproxy.binds import Spot
-from lighthouse.haproxy.draft import Chunk
-from lighthouse.haproxy.instance import Instance
-from lighthouse.haproxy.ladder import climb
-from lighthouse.haproxy.membership import Lives, Membership
-from lighthouse.haproxy.process import Missing, find_binary
-from lighthouse.haproxy.render import Skeleton, file_of
-from lighthouse.haproxy.settings import Settings
-from lighthouse.haproxy.standing import Standing
-from lighthouse.haproxy.wish import Wish, difference
+from lighthouse.haproxy.rendering import binds, readback
+from lighthouse.haproxy.rendering.binds import Spot
+from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.render import Skeleton, file_of
+from lighthouse.haproxy.runtime.instance import Instance
+from lighthouse.haproxy.runtime.process import Missing, find_binary
+from lighthouse.haproxy.schema.balancer import HAProxySettings
+from lighthouse.haproxy.sync import candidate
+from lighthouse.haproxy.sync.diff import climb
+from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.target import Target, difference
+from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
 
 
-def examine(settings: Settings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
+def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
     """What HAProxy refuses and warns of, with the places in the YAML."""
-    members = Membership(settings)
+    members = WantedClusters(settings)
     members.take(clusters)
     try:
-        wish = Wish(settings, members, find_binary(settings.haproxy_bin))
+        wish = Target(settings, members, find_binary(settings.haproxy_bin))
         wish.choose({}, members.peers(), {}, None)
     except Missing as error:
         return (Finding((), str(error), warning=True),)
-    except candidate.Refused as error:
+    except candidate.CandidateRefused as error:
         return error.findings
     return (*wish.findings, *wish.warnings)
 
 
-def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
+def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
     """The change of the file, the commands, why a reload or a start, and what is refused.
 
     HAProxy is only asked questions. Raises ``process.Missing`` or ``OSError``.
     """
-    members = Membership(settings)
+    members = WantedClusters(settings)
     members.take(clusters)
-    wish = Wish(settings, members, find_binary(settings.haproxy_bin))
+    wish = Target(settings, members, find_binary(settings.haproxy_bin))
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
-    standing = Standing()
+    standing = ProvenConfig()
     try:
         instance = Instance.attach(settings.socket_file)
     except OSError:
-        frame, chunks, findings = _chosen(wish, members, standing, recover.lives(before))
+        frame, chunks, findings = _chosen(wish, members, standing, readback.lives(before))
         diff = _diff(before, file_of(chunks).decode(), settings)
         return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
@@ -73,9 +74,9 @@ def preview(settings: Settings, clusters: Sequence[Cluster]) -> Preview:
 
 
 def _chosen(
-    wish: Wish,
-    members: Membership,
-    standing: Standing,
+    wish: Target,
+    members: WantedClusters,
+    standing: ProvenConfig,
     live: Lives,
     held: frozenset[Spot] | None = None,
 ) -> tuple[Skeleton, tuple[Chunk, ...], tuple[Finding, ...]]:
@@ -84,13 +85,13 @@ def _chosen(
     peers = standing.peers if peers <= standing.peers else peers
     try:
         found = wish.choose(standing.proven, peers, live, held)
-    except candidate.Refused as error:
+    except candidate.CandidateRefused as error:
         frame = wish.frame(standing.proven, peers)
         return frame, members.fill(frame, live), error.findings
     return found.skeleton, found.chunks, (*wish.findings, *wish.warnings)
 
 
-def _diff(before: str, after: str, settings: Settings) -> str:
+def _diff(before: str, after: str, settings: HAProxySettings) -> str:
     rows = difflib.unified_diff(
         before.splitlines(keepends=True),
         after.splitlines(keepends=True),

@@ -11,22 +11,22 @@ from typing import Any, Final
 
 from lighthouse.balancer import Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.adoption import Stranger
-from lighthouse.haproxy.control import Control
-from lighthouse.haproxy.draft import Chunk
-from lighthouse.haproxy.instance import Instance
-from lighthouse.haproxy.ladder import climb, excuse
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.parity import Parity
-from lighthouse.haproxy.reloading import Reloading
-from lighthouse.haproxy.runtime import Lost
-from lighthouse.haproxy.settings import Settings
-from lighthouse.haproxy.standing import Standing
-from lighthouse.haproxy.starting import Starting
+from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.runtime.adoption import Stranger
+from lighthouse.haproxy.runtime.controller import Controller
+from lighthouse.haproxy.runtime.instance import Instance
+from lighthouse.haproxy.runtime.socket import Lost
+from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.status import describe
-from lighthouse.haproxy.tally import Tally
-from lighthouse.haproxy.wish import Wish
-from lighthouse.haproxy.writer import Writer
+from lighthouse.haproxy.sync.counts import SyncCounts
+from lighthouse.haproxy.sync.diff import climb, excuse
+from lighthouse.haproxy.sync.drift import Drift
+from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.reload import Reload
+from lighthouse.haproxy.sync.start import Start
+from lighthouse.haproxy.sync.target import Target
+from lighthouse.haproxy.sync.wanted import WantedClusters
+from lighthouse.haproxy.sync.writer import Writer
 from lighthouse.peer import Peer
 
 log: Final = logging.getLogger(__name__)
@@ -36,23 +36,23 @@ CONFIRM_EVERY: Final = 1.0
 
 
 class Reconciler:
-    """Everything that is known and done under one ``Settings``."""
+    """Everything that is known and done under one ``HAProxySettings``."""
 
-    def __init__(self, settings: Settings, predecessor: int | None = None) -> None:
+    def __init__(self, settings: HAProxySettings, predecessor: int | None = None) -> None:
         self.settings: Final = settings
-        self.control: Final = Control(settings, predecessor)
-        self.membership: Final = Membership(settings)
-        self.standing: Final = Standing()
-        self.wish: Final = Wish(settings, self.membership, self.control.binary)
+        self.control: Final = Controller(settings, predecessor)
+        self.membership: Final = WantedClusters(settings)
+        self.standing: Final = ProvenConfig()
+        self.wish: Final = Target(settings, self.membership, self.control.binary)
         self.writer: Final = Writer(self.control.target, self._rendered)
-        self.parity: Final = Parity(self.membership, self.standing)
-        self.reloading: Final = Reloading(
+        self.parity: Final = Drift(self.membership, self.standing)
+        self.reloading: Final = Reload(
             self.control, self.membership, self.wish, self.standing, self.writer
         )
-        self.starting: Final = Starting(
+        self.starting: Final = Start(
             self.control, self.membership, self.wish, self.standing, self.writer, self.reloading
         )
-        self.tally: Final = Tally()
+        self.tally: Final = SyncCounts()
         self._dirty: set[str] = set()
         self._adopted: Instance | None = None
         self._confirm_at = 0.0

@@ -4,24 +4,24 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from lighthouse.haproxy.control import Control
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.parity import Parity
-from lighthouse.haproxy.tally import Tally
-from lighthouse.haproxy.wish import Wish
-from lighthouse.haproxy.writer import Writer
-from lighthouse.printable import one_line
+from lighthouse.haproxy.runtime.controller import Controller
+from lighthouse.haproxy.sync.counts import SyncCounts
+from lighthouse.haproxy.sync.drift import Drift
+from lighthouse.haproxy.sync.target import Target
+from lighthouse.haproxy.sync.wanted import WantedClusters
+from lighthouse.haproxy.sync.writer import Writer
+from lighthouse.text import one_line
 
 _SHOWN: Final = 5
 
 
 def describe(
-    control: Control,
-    membership: Membership,
-    wish: Wish,
+    control: Controller,
+    membership: WantedClusters,
+    wish: Target,
     writer: Writer,
-    parity: Parity,
-    tally: Tally,
+    parity: Drift,
+    tally: SyncCounts,
 ) -> dict[str, Any]:
     """What ``lighthouse status`` shows."""
     instance = control.instance

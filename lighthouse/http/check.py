@@ -9,13 +9,12 @@ import msgspec
 
 from lighthouse import __version__, hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.http.client import Client
 from lighthouse.http.status import Statuses, parse
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
-from lighthouse.schema import convert, require
-from lighthouse.tcp.connection import Connection, Deadline, said
-from lighthouse.tcp.tls import Contexts, Tls, problems
+from lighthouse.net.connection import BoundedConnection, Deadline, said
+from lighthouse.net.http import HttpClient
+from lighthouse.net.tls import Contexts, Tls, problems
+from lighthouse.schema import Problem, convert, require
+from lighthouse.text import one_line
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a body that are searched."""
@@ -27,7 +26,7 @@ _VALUE: Final = re.compile(r"[\t -~]*")
 _CHUNK: Final = 4096
 
 
-class Settings(msgspec.Struct, frozen=True):
+class HttpSettings(msgspec.Struct, frozen=True):
     """What to ask and what to expect; see docs/checks.md.
 
     ``status`` is a code, a range such as ``"200-299"``, or a list of both. ``body`` is text
@@ -47,33 +46,33 @@ class HttpCheck(Check):
     """One request on a connection of its own; redirects are answers, and not followed."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = HttpSettings()
         self._statuses: Statuses = parse(self._settings.status)
         self._contexts = Contexts(False)
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        settings = convert(config, Settings)
+        settings = convert(config, HttpSettings)
         require([*_faults(settings), *problems(settings.tls)])
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, HttpSettings)
         self._statuses = parse(self._settings.status)
         self._contexts = Contexts(self._settings.tls)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
         try:
-            connection = Connection.open(host, port, self._contexts, Deadline(timeout))
+            connection = BoundedConnection.open(host, port, self._contexts, Deadline(timeout))
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
-            return self._judge(self._ask(Client(host, port, connection)))
+            return self._judge(self._ask(HttpClient(host, port, connection)))
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Result(False, f"no proper answer: {said(error)}")
         finally:
             connection.close()
 
-    def _ask(self, client: Client) -> http.client.HTTPResponse:
+    def _ask(self, client: HttpClient) -> http.client.HTTPResponse:
         headers = {name.lower(): str(value) for name, value in self._settings.headers.items()}
         defaults = {"user-agent": f"lighthouse/{__version__}", "accept": "*/*"}
         fixed = {"connection": "close", "accept-encoding": "identity"}
@@ -115,7 +114,7 @@ def _body(response: http.client.HTTPResponse, enough: bytes | None) -> bytes:
     return bytes(body[:MAX_BODY])
 
 
-def _faults(settings: Settings) -> list[Problem]:
+def _faults(settings: HttpSettings) -> list[Problem]:
     found = []
     if not _METHOD.fullmatch(settings.method) or settings.method == "CONNECT":
         found.append(Problem(("method",), "expected a method such as GET or HEAD"))

@@ -12,16 +12,15 @@ from psycopg import Error
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
+from lighthouse.net.connection import Deadline, resolve, said
+from lighthouse.net.tls import Tls, problems
 from lighthouse.postgresql import standing
 from lighthouse.postgresql.parameters import conninfo
-from lighthouse.postgresql.session import Row, Session
-from lighthouse.postgresql.standing import OLDEST, QUERY, Limits, Role, Standing
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
-from lighthouse.schema import convert, require
+from lighthouse.postgresql.session import PostgresqlSession, Row
+from lighthouse.postgresql.standing import OLDEST, QUERY, LagLimits, ReplicationState, ServerRole
+from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
-from lighthouse.tcp.connection import Deadline, resolve, said
-from lighthouse.tcp.tls import Tls, problems
+from lighthouse.text import one_line
 
 RENEWAL: Final = 30.0
 """Seconds after which a session is replaced, for only a new one shows that logins work."""
@@ -30,14 +29,14 @@ _SIZE: Final = re.compile(r"(\d{1,15})\s*([kKMGT]?)(?:i?B)?", re.ASCII)
 _UNITS: Final = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
-class Settings(msgspec.Struct, frozen=True):
+class PostgresqlSettings(msgspec.Struct, frozen=True):
     """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB."""
 
     user: str = "lighthouse"
     dbname: str = "postgres"
     password: Secret | None = None
     tls: bool | Tls = False
-    role: Role = "any"
+    role: ServerRole = "any"
     max_lag: Annotated[float, msgspec.Meta(ge=0)] | None = None
     max_lag_bytes: Annotated[int, msgspec.Meta(ge=0)] | str | None = None
 
@@ -46,19 +45,19 @@ class PostgresqlCheck(Check):
     """Asks a real query, in a session that it keeps for the next performance."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
-        self._limits = Limits()
-        self._session: Session | None = None
+        self._settings = PostgresqlSettings()
+        self._limits = LagLimits()
+        self._session: PostgresqlSession | None = None
         self._lag_bytes, self._lag_seconds = Peak(), Peak()
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(_faults(convert(config, Settings)))
+        require(_faults(convert(config, PostgresqlSettings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        settings = self._settings = convert(config, Settings)
+        settings = self._settings = convert(config, PostgresqlSettings)
         size = _size(settings.max_lag_bytes)
-        self._limits = Limits(settings.role, settings.max_lag, size)
+        self._limits = LagLimits(settings.role, settings.max_lag, size)
         self._end_session()
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
@@ -94,7 +93,7 @@ class PostgresqlCheck(Check):
                 "password": password,
             }
             info = conninfo(host, addresses, self._settings.tls, login)
-            session = Session.open(info, deadline)
+            session = PostgresqlSession.open(info, deadline)
         except OSError as error:
             raise OSError(f"no connection: {_advised(said(error))}") from error
         if 0 < session.version < OLDEST:
@@ -116,7 +115,7 @@ class PostgresqlCheck(Check):
         reason = wrong or standing.described(found, self._settings.user)
         return Result(not wrong, one_line(reason), self._facts(found))
 
-    def _facts(self, found: Standing) -> dict[str, Any]:
+    def _facts(self, found: ReplicationState) -> dict[str, Any]:
         now = time.monotonic()
         size, age = found.lag_bytes, found.lag_seconds
         return standing.facts(
@@ -155,7 +154,7 @@ def _size(value: int | str | None) -> int | None:
     return int(found[1]) << _UNITS[found[2]]
 
 
-def _faults(settings: Settings) -> list[Problem]:
+def _faults(settings: PostgresqlSettings) -> list[Problem]:
     found = [*problems(settings.tls), *secret.problems(settings.password, "password")]
     for key in ("user", "dbname"):
         value = getattr(settings, key)

@@ -2,9 +2,9 @@
 
 from psycopg.conninfo import make_conninfo
 
-from lighthouse.tcp.authorities import bundle
-from lighthouse.tcp.connection import Address
-from lighthouse.tcp.tls import Tls
+from lighthouse.net.authorities import bundle
+from lighthouse.net.connection import Address
+from lighthouse.net.tls import Tls
 
 _NOWHERE = "/dev/null/none"
 """No file: without it libpq would look for authorities in the home directory."""

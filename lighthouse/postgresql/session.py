@@ -12,14 +12,14 @@ from typing import Final
 from psycopg import pq
 from psycopg.errors import Error, error_from_result
 
-from lighthouse.tcp.connection import Deadline
+from lighthouse.net.connection import Deadline
 
 _WHERE: Final = re.compile(r'connection to server at "[^"]*"(?: \([^)]*\))?, port \d+ failed: ')
 
 Row = list[str | None]
 
 
-class Session:
+class PostgresqlSession:
     """An open session; it ends with this object, whoever lets go of it."""
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
@@ -27,7 +27,7 @@ class Session:
         self.opened_at: Final = time.monotonic()
 
     @classmethod
-    def open(cls, conninfo: str, deadline: Deadline) -> "Session":
+    def open(cls, conninfo: str, deadline: Deadline) -> "PostgresqlSession":
         """Connect and log in; raises ``OSError`` with what the server or libpq says."""
         session = cls(pq.PGconn.connect_start(conninfo.encode()))
         try:

@@ -9,7 +9,7 @@ import msgspec
 OLDEST: Final = 100_000
 """The first version whose functions have the names that are asked for: 10."""
 
-Role = Literal["any", "primary", "replica"]
+ServerRole = Literal["any", "primary", "replica"]
 
 # The timeline of a primary is that of the WAL file that it writes: pg_control lags behind a
 # promotion. A position of the primary that is null means that nobody knows, not 0.
@@ -24,7 +24,7 @@ from (select 1) as one left join pg_stat_wal_receiver as receiver on true
 """
 
 
-class Standing(msgspec.Struct, frozen=True):
+class ReplicationState(msgspec.Struct, frozen=True):
     """What ``QUERY`` found; all but ``role`` and ``timeline`` mean something for replicas only.
 
     ``visible`` is False if the user may not see the WAL receiver's state. Lags are None where
@@ -39,10 +39,10 @@ class Standing(msgspec.Struct, frozen=True):
     lag_seconds: float | None = None
 
 
-class Limits(msgspec.Struct, frozen=True):
+class LagLimits(msgspec.Struct, frozen=True):
     """What is asked of a server."""
 
-    role: Role = "any"
+    role: ServerRole = "any"
     seconds: float | None = None
     bytes: int | None = None
 
@@ -51,15 +51,15 @@ class Limits(msgspec.Struct, frozen=True):
         return self.seconds is not None or self.bytes is not None
 
 
-def parse(row: Sequence[str | None]) -> Standing:
+def parse(row: Sequence[str | None]) -> ReplicationState:
     """What a row of ``QUERY`` says."""
     in_recovery, wal_timeline, receiver, status, received, behind, replayed, age = row
     if in_recovery != "t":
-        return Standing("primary", None if wal_timeline is None else int(wal_timeline, 16))
+        return ReplicationState("primary", None if wal_timeline is None else int(wal_timeline, 16))
     streaming = status == "streaming"
     # On an idle primary the last transaction grows old though nothing is missing.
     idle = streaming and replayed == "t"
-    return Standing(
+    return ReplicationState(
         "replica",
         int(received) if received is not None else None,
         receiver != "t" or status is not None,
@@ -69,7 +69,7 @@ def parse(row: Sequence[str | None]) -> Standing:
     )
 
 
-def fault(found: Standing, limits: Limits, user: str) -> str:
+def fault(found: ReplicationState, limits: LagLimits, user: str) -> str:
     """Why a server is not as wanted; empty if it is."""
     if limits.role not in ("any", found.role):
         return f"is a {found.role}, expected a {limits.role}"
@@ -89,7 +89,7 @@ def fault(found: Standing, limits: Limits, user: str) -> str:
     return ""
 
 
-def described(found: Standing, user: str) -> str:
+def described(found: ReplicationState, user: str) -> str:
     """A server that is as wanted, in words that change only when it does."""
     known = "" if found.timeline is None else f" on timeline {found.timeline}"
     if found.role == "primary":
@@ -100,7 +100,7 @@ def described(found: Standing, user: str) -> str:
 
 
 def facts(
-    found: Standing, lag_bytes: int | None = None, lag_seconds: int | None = None
+    found: ReplicationState, lag_bytes: int | None = None, lag_seconds: int | None = None
 ) -> dict[str, Any]:
     """What is published of a server, with its lags as they may be published."""
     values: dict[str, Any] = {"role": found.role, "timeline": found.timeline}

@@ -9,21 +9,20 @@ import msgspec
 
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
+from lighthouse.net.connection import BoundedConnection, Deadline, said
+from lighthouse.net.tls import Contexts, Tls, problems
 from lighthouse.rabbitmq.handshake import Broker, shake
 from lighthouse.rabbitmq.management import Api, Management, Unhealthy
-from lighthouse.rabbitmq.node import Condition, facts, fault
-from lighthouse.schema import convert, require
+from lighthouse.rabbitmq.node import NodeCondition, facts, fault
+from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
-from lighthouse.tcp.connection import Connection, Deadline, said
-from lighthouse.tcp.tls import Contexts, Tls, problems
+from lighthouse.text import one_line
 
 DEFAULT_USER = "guest"
 """RabbitMQ's own, with the password of the same name; the broker takes it on loopback only."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class RabbitmqSettings(msgspec.Struct, frozen=True):
     """``fail_on`` is what the management API may say that counts as not passing."""
 
     username: str = DEFAULT_USER
@@ -31,23 +30,23 @@ class Settings(msgspec.Struct, frozen=True):
     vhost: str = "/"
     tls: bool | Tls = False
     management: Management | None = None
-    fail_on: tuple[Condition, ...] = ("alarms", "partitions")
+    fail_on: tuple[NodeCondition, ...] = ("alarms", "partitions")
 
 
 class RabbitmqCheck(Check):
     """Opens a connection as a client would, then looks at the node's own report."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = RabbitmqSettings()
         self._contexts = Contexts(False)
         self._management_contexts = Contexts(False)
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(_faults(convert(config, Settings), "fail_on" in config))
+        require(_faults(convert(config, RabbitmqSettings), "fail_on" in config))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = settings = convert(config, Settings)
+        self._settings = settings = convert(config, RabbitmqSettings)
         self._contexts = Contexts(settings.tls)
         self._management_contexts = Contexts(
             settings.management.tls if settings.management else False
@@ -60,7 +59,7 @@ class RabbitmqCheck(Check):
         except OSError as error:
             return Result(False, f"no password: {said(error)}")
         try:
-            connection = Connection.open(host, port, self._contexts, deadline)
+            connection = BoundedConnection.open(host, port, self._contexts, deadline)
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
@@ -86,7 +85,7 @@ class RabbitmqCheck(Check):
         if settings.management is None:
             return Result(True, takes, found)
         contexts = self._management_contexts
-        connect = functools.partial(Connection.open, contexts=contexts, deadline=deadline)
+        connect = functools.partial(BoundedConnection.open, contexts=contexts, deadline=deadline)
         api = Api(connect, host, settings.management, settings.username, password)
         try:
             report = api.report(settings.fail_on)
@@ -104,7 +103,7 @@ def _refusal(error: amqp.AMQPError) -> str:
     return text
 
 
-def _faults(settings: Settings, fail_on: bool) -> list[Problem]:
+def _faults(settings: RabbitmqSettings, fail_on: bool) -> list[Problem]:
     found = [*problems(settings.tls), *secret.problems(settings.password, "password")]
     if settings.username != DEFAULT_USER and settings.password is None:
         found.append(Problem(("username",), "'password' is missing beside it"))

@@ -8,8 +8,8 @@ import msgspec
 from amqp.sasl import PLAIN
 from amqp.transport import AMQP_PROTOCOL_HEADER, TCPTransport
 
-from lighthouse.tcp.connection import Connection
-from lighthouse.tcp.lent import Lent
+from lighthouse.net.adapter import Lent
+from lighthouse.net.connection import BoundedConnection
 
 # What the library raises on an answer that is no AMQP depends on where it stops making sense.
 GARBAGE: Final = (struct.error, LookupError, TypeError, ValueError, AttributeError)
@@ -23,7 +23,7 @@ class Broker(msgspec.Struct, frozen=True):
     cluster_name: str
 
 
-def shake(connection: Connection, username: str, password: str, vhost: str) -> Broker:
+def shake(connection: BoundedConnection, username: str, password: str, vhost: str) -> Broker:
     """Log in, open the virtual host and say goodbye; declares and consumes nothing.
 
     Raises ``amqp.AMQPError`` with what the broker refuses, ``OSError`` for all else.
@@ -41,7 +41,7 @@ def shake(connection: Connection, username: str, password: str, vhost: str) -> B
 class _Link(amqp.Connection):  # type: ignore[misc]
     """py-amqp on a connection that its owner opened, bounds and closes."""
 
-    def __init__(self, connection: Connection, login: PLAIN, vhost: str) -> None:
+    def __init__(self, connection: BoundedConnection, login: PLAIN, vhost: str) -> None:
         self._lent: Final = Lent(connection)
         named = {"connection_name": "lighthouse"}
         super().__init__(authentication=login, virtual_host=vhost, client_properties=named)

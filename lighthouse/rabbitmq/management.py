@@ -7,14 +7,14 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from lighthouse.http.client import Client
-from lighthouse.rabbitmq.node import Condition, HealthCheck, Member, Overview, Report
-from lighthouse.tcp.connection import Connection, said
-from lighthouse.tcp.tls import Tls
+from lighthouse.net.connection import BoundedConnection, said
+from lighthouse.net.http import HttpClient
+from lighthouse.net.tls import Tls
+from lighthouse.rabbitmq.node import HealthCheck, Member, NodeCondition, NodeReport, Overview
 
 T = TypeVar("T")
 
-Connect = Callable[[str, int], Connection]
+Connect = Callable[[str, int], BoundedConnection]
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of an answer: a cluster of 1,000 nodes needs a fifth of that."""
@@ -48,12 +48,12 @@ class Api:
         self._port: Final = settings.port
         self._prefix: Final = settings.prefix.rstrip("/")
         token = base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._headers: Final = {"Authorization": f"Basic {token}", "Connection": "close"}
+        self._headers: Final = {"Authorization": f"Basic {token}", "BoundedConnection": "close"}
         self._username: Final = username
 
-    def report(self, asked: Collection[Condition]) -> Report:
+    def report(self, asked: Collection[NodeCondition]) -> NodeReport:
         """How the node is; raises ``Unhealthy`` if that cannot be found out."""
-        return Report(
+        return NodeReport(
             self._get("/api/overview?columns=node,cluster_name", Overview),
             self._get(f"/api/nodes?columns={_COLUMNS}", tuple[Member, ...]),
             self._check("local-alarms") if "alarms" in asked else HealthCheck(),
@@ -92,7 +92,7 @@ class Api:
             text = f"no connection: {said(error)}; is the plugin rabbitmq_management enabled?"
             raise Unhealthy(text) from error
         try:
-            client = Client(self._host, self._port, connection)
+            client = HttpClient(self._host, self._port, connection)
             client.request("GET", self._prefix + path, headers=self._headers)
             response = client.getresponse()
             return response.status, response.read(MAX_BODY)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Condition = Literal["alarms", "partitions", "quorum"]
+NodeCondition = Literal["alarms", "partitions", "quorum"]
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class HealthCheck(msgspec.Struct, frozen=True):
     alarms: tuple[Alarm, ...] = ()
 
 
-class Report(msgspec.Struct, frozen=True):
+class NodeReport(msgspec.Struct, frozen=True):
     """All of it; the health checks are passed ones if nobody asked for them."""
 
     overview: Overview
@@ -55,7 +55,7 @@ class Report(msgspec.Struct, frozen=True):
         return next((one for one in self.members if one.name == self.overview.node), None)
 
 
-def fault(report: Report, fail_on: Collection[Condition]) -> str:
+def fault(report: NodeReport, fail_on: Collection[NodeCondition]) -> str:
     """Why the node is not well; empty if it is."""
     member = report.member
     if member is None or not member.running:
@@ -72,7 +72,7 @@ def fault(report: Report, fail_on: Collection[Condition]) -> str:
     return ""
 
 
-def facts(report: Report) -> dict[str, Any]:
+def facts(report: NodeReport) -> dict[str, Any]:
     """What is published of the node."""
     found: dict[str, Any] = {"erlang_node": report.overview.node}
     if report.alarms:

@@ -10,23 +10,29 @@ from redis.exceptions import NoPermissionError, RedisError
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
-from lighthouse.printable import one_line
-from lighthouse.problem import Problem
-from lighthouse.redis.link import Link
-from lighthouse.redis.replication import Replication, Role, facts, fault, parse, shown_lag
-from lighthouse.schema import convert, require
+from lighthouse.net.connection import BoundedConnection, Deadline, said
+from lighthouse.net.tls import Contexts, Tls, problems
+from lighthouse.redis.link import RedisConnection
+from lighthouse.redis.replication import (
+    Replication,
+    ReplicationRole,
+    facts,
+    fault,
+    parse,
+    shown_lag,
+)
+from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
-from lighthouse.tcp.connection import Connection, Deadline, said
-from lighthouse.tcp.tls import Contexts, Tls, problems
+from lighthouse.text import one_line
 
 
-class Settings(msgspec.Struct, frozen=True):
+class RedisSettings(msgspec.Struct, frozen=True):
     """``username`` is that of an ACL user; ``max_lag`` is in seconds. See docs/checks.md."""
 
     username: str | None = None
     password: Secret | None = None
     tls: bool | Tls = False
-    role: Role = "any"
+    role: ReplicationRole = "any"
     max_lag: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
     @property
@@ -38,16 +44,16 @@ class RedisCheck(Check):
     """Sends PING and expects PONG, as in 2016; asks for the replication, too."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = RedisSettings()
         self._contexts = Contexts(False)
         self._lag = Peak()
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(_faults(convert(config, Settings)))
+        require(_faults(convert(config, RedisSettings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, RedisSettings)
         self._contexts = Contexts(self._settings.tls)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
@@ -56,17 +62,17 @@ class RedisCheck(Check):
         except OSError as error:
             return Result(False, f"no password: {said(error)}")
         try:
-            connection = Connection.open(host, port, self._contexts, Deadline(timeout))
+            connection = BoundedConnection.open(host, port, self._contexts, Deadline(timeout))
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
-            return self._converse(Link(connection, **credentials))
+            return self._converse(RedisConnection(connection, **credentials))
         except (RedisError, OSError, ValueError) as error:
             return Result(False, one_line(_told(error)))
         finally:
             connection.close()
 
-    def _converse(self, link: Link) -> Result:
+    def _converse(self, link: RedisConnection) -> Result:
         link.connect()
         pong = link.ask("PING")
         if pong != b"PONG":
@@ -113,7 +119,7 @@ def _told(error: Exception) -> str:
     return text
 
 
-def _faults(settings: Settings) -> list[Problem]:
+def _faults(settings: RedisSettings) -> list[Problem]:
     found = [*problems(settings.tls), *secret.problems(settings.password, "password")]
     if settings.username is not None and settings.password is None:
         found.append(Problem(("username",), "'password' is missing beside it"))

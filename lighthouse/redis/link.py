@@ -5,14 +5,14 @@ from typing import Any, Final
 from redis import Connection as Base
 from redis.exceptions import InvalidResponse
 
-from lighthouse.tcp.connection import Connection
-from lighthouse.tcp.lent import Lent
+from lighthouse.net.adapter import Lent
+from lighthouse.net.connection import BoundedConnection
 
 
-class Link(Base):
+class RedisConnection(Base):
     """redis-py on a connection that its owner opened, bounds and closes."""
 
-    def __init__(self, connection: Connection, **credentials: Any) -> None:
+    def __init__(self, connection: BoundedConnection, **credentials: Any) -> None:
         self._lent: Final = Lent(connection)
         # Version 2 of the protocol is what every server speaks.
         super().__init__(protocol=2, driver_info=None, **credentials)

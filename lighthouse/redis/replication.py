@@ -9,7 +9,7 @@ HEARTBEAT: Final = 10.0
 
 _LONGEST: Final = 2**31
 
-Role = Literal["any", "master", "replica"]
+ReplicationRole = Literal["any", "master", "replica"]
 
 
 class Replication(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def parse(info: object) -> Replication:
     return Replication("replica", linked, float(seconds) if seconds >= 0 else None)
 
 
-def fault(found: Replication, role: Role, max_lag: float | None) -> str:
+def fault(found: Replication, role: ReplicationRole, max_lag: float | None) -> str:
     """Why a server is not as wanted; empty if it is."""
     if role not in ("any", found.role):
         return f"is a {found.role}, expected a {role}"

@@ -8,7 +8,7 @@ import msgspec
 KEPT: Final = 1000
 
 
-class Figures(msgspec.Struct, frozen=True):
+class LatencyFigures(msgspec.Struct, frozen=True):
     """Milliseconds over the newest changes; ``count`` is of all of them."""
 
     p50: float | None
@@ -27,11 +27,11 @@ class Latency:
         self._samples.append(seconds)
         self._count += 1
 
-    def figures(self) -> Figures:
+    def figures(self) -> LatencyFigures:
         ordered = sorted(self._samples)
         if not ordered:
-            return Figures(None, None, 0)
-        return Figures(
+            return LatencyFigures(None, None, 0)
+        return LatencyFigures(
             p50=round(ordered[len(ordered) // 2] * 1000, 3),
             p99=round(ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000, 3),
             count=self._count,

@@ -14,21 +14,21 @@ from typing import Literal
 
 import msgspec
 
-from lighthouse.supervisor.backoff import Backoff
+from lighthouse.supervisor.restart_delay import RestartDelay
 
-State = Literal["waiting", "starting", "running", "stopping", "stopped"]
+LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
 Action = Literal["spawn", "ask", "term", "kill"]
 
 KILL_AFTER = 1.0
 """Seconds between TERM and KILL, and between one KILL and the next."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class LifecycleLimits(msgspec.Struct, frozen=True):
     """A worker's deadlines, in seconds: until it is ready, and until it has stopped."""
 
     start: float = 15.0
     stop: float = 5.0
-    backoff: Backoff = Backoff()
+    backoff: RestartDelay = RestartDelay()
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     ``deadline`` is when the next step is due by itself. ``wanted`` turns false once.
     """
 
-    state: State = "waiting"
+    state: LifecycleState = "waiting"
     since: float = 0.0
     deadline: float | None = 0.0
     wanted: bool = True
@@ -91,7 +91,7 @@ Event = Due | Became | Heard | Overstepped | Unwanted | Exited
 
 
 def step(
-    life: Lifecycle, event: Event, now: float, limits: Limits, chance: float = 0.5
+    life: Lifecycle, event: Event, now: float, limits: LifecycleLimits, chance: float = 0.5
 ) -> tuple[Lifecycle, Action | None]:
     """The life after an event, and what is to be done about it."""
     match event:
@@ -110,7 +110,7 @@ def step(
     return life, None
 
 
-def _due(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action | None]:
+def _due(life: Lifecycle, now: float, limits: LifecycleLimits) -> tuple[Lifecycle, Action | None]:
     if life.deadline is None or now < life.deadline:
         return life, None
     match life.state:
@@ -127,7 +127,9 @@ def _due(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action
     return life, None
 
 
-def _unwanted(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, Action | None]:
+def _unwanted(
+    life: Lifecycle, now: float, limits: LifecycleLimits
+) -> tuple[Lifecycle, Action | None]:
     if not life.wanted or life.state == "stopped":
         return life, None
     life = msgspec.structs.replace(life, wanted=False)
@@ -142,7 +144,7 @@ def _unwanted(life: Lifecycle, now: float, limits: Limits) -> tuple[Lifecycle, A
 
 
 def _exited(
-    life: Lifecycle, event: Exited, now: float, limits: Limits, chance: float
+    life: Lifecycle, event: Exited, now: float, limits: LifecycleLimits, chance: float
 ) -> tuple[Lifecycle, Action | None]:
     if not life.wanted:
         return _moved(life, "stopped", now, None, last_exit=event.status), None
@@ -168,6 +170,6 @@ def _exited(
 
 
 def _moved(
-    life: Lifecycle, state: State, now: float, deadline: float | None, **changes: object
+    life: Lifecycle, state: LifecycleState, now: float, deadline: float | None, **changes: object
 ) -> Lifecycle:
     return msgspec.structs.replace(life, state=state, since=now, deadline=deadline, **changes)

@@ -4,13 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lighthouse.config.kinds import WorkerSettings
-from lighthouse.snapshot import (
-    BalancerSnapshot,
-    CheckSnapshot,
-    DiscoverySnapshot,
-    Snapshot,
-)
+from lighthouse.config.types import WorkerSettings
+from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, DiscoverySnapshot, Snapshot
 from lighthouse.supervisor.state import State
 
 Name = tuple[str, str]
@@ -28,16 +23,16 @@ class Wanted(msgspec.Struct, frozen=True):
 def plan(state: State) -> dict[Name, Wanted]:
     """Every worker that should run now."""
     wanted: dict[Name, Wanted] = {}
-    config, ledger = state.config, state.ledger
+    config, verdicts = state.config, state.verdicts
     for name, balancer in config.balancers.items():
-        settings = ledger.settings(("balancer", name))
+        settings = verdicts.settings(("balancer", name))
         snapshot: Snapshot = BalancerSnapshot(settings, state.parts(name))
         wanted["balancer", name] = Wanted(balancer.plugin, balancer.worker, snapshot)
     for name, discovery in config.discovery.items():
         up, down = state.report.reports(name, config)
         watch = state.memberships.watches(name)
         reporters = tuple(sorted(s for s, f in config.services.items() if name in f.discovery))
-        own = ledger.settings(("discovery", name))
+        own = verdicts.settings(("discovery", name))
         snapshot = DiscoverySnapshot(own, watch, up, down, reporters)
         wanted["discovery", name] = Wanted(discovery.plugin, discovery.worker, snapshot)
     plugins = {check.plugin for service in config.services.values() for check in service.checks}
@@ -61,8 +56,8 @@ def renew(wanted: Mapping[Name, Wanted], state: State) -> dict[Name, Wanted]:
 def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
     match snapshot:
         case BalancerSnapshot():
-            return BalancerSnapshot(state.ledger.settings(name), state.parts(name[1]))
+            return BalancerSnapshot(state.verdicts.settings(name), state.parts(name[1]))
         case DiscoverySnapshot():
-            own, watch = state.ledger.settings(name), state.memberships.watches(name[1])
+            own, watch = state.verdicts.settings(name), state.memberships.watches(name[1])
             return msgspec.structs.replace(snapshot, settings=own, watch=watch)
     return snapshot

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from lighthouse.supervisor.orphans import end_session
+from lighthouse.process.orphans import end_session
 
 
 class Sessions:

@@ -10,15 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.config.kinds import ClusterFile, Config, PluginFile
-from lighthouse.messages import Applied, encode
-from lighthouse.problem import Problem, Rejection
-from lighthouse.roll import Roll
-from lighthouse.snapshot import BalancerSnapshot, Membership, Part, Snapshot
-from lighthouse.supervisor.ledger import Key, Ledger
-from lighthouse.supervisor.membership import Memberships
-from lighthouse.supervisor.report import Host, Report
-from lighthouse.supervisor.source import Link, Source
+from lighthouse.config.types import ClusterFile, Config, PluginFile
+from lighthouse.ipc.messages import Applied, encode
+from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, Snapshot
+from lighthouse.membership.memberships import Memberships
+from lighthouse.membership.source import SourceConnection, SourceReading
+from lighthouse.process.ordered import Ordered
+from lighthouse.registration.services import HostIdentity, ProvidedServices
+from lighthouse.schema import Problem, Rejection
+from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 
 Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
 """All that a worker says of its configs: rejections, warnings, whether that is not all."""
@@ -27,21 +27,25 @@ Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
 class State:
     """Configuration, the plugins' verdicts on it, memberships and the report."""
 
-    def __init__(self, config: Config, host: Host, accepted: Mapping[Key, dict[str, Any]]) -> None:
+    def __init__(
+        self, config: Config, host: HostIdentity, accepted: Mapping[ConfigKey, dict[str, Any]]
+    ) -> None:
         self.config = config
-        self.ledger: Final = Ledger(accepted)
+        self.verdicts: Final = Verdicts(accepted)
         self.memberships: Final = Memberships()
-        self.report: Final = Report(host)
-        self._parts: Final[dict[str, Roll[Part]]] = {}
+        self.report: Final = ProvidedServices(host)
+        self._parts: Final[dict[str, Ordered[Part]]] = {}
         self._revisions: Final = itertools.count(1)
-        self._since: Final[dict[Key, int]] = {}  # the first revision with a section as it is
-        self._settled: Final[dict[Key, Statement]] = {}  # what a worker's verdicts follow from
-        self._of_services: Final[dict[Key, tuple[Rejection, ...]]] = {}  # as last said
+        self._since: Final[dict[ConfigKey, int]] = {}  # the first revision with a section as it is
+        self._settled: Final[
+            dict[ConfigKey, Statement]
+        ] = {}  # what a worker's verdicts follow from
+        self._of_services: Final[dict[ConfigKey, tuple[Rejection, ...]]] = {}  # as last said
 
     def configure(self, config: Config, now: float) -> set[str]:
         """Take a whole configuration; returns the clusters that look otherwise or are gone."""
         self.config = config
-        changed = self.ledger.update(dict(contents(config)))
+        changed = self.verdicts.update(dict(contents(config)))
         self._reopen(changed)
         for name in self._of_services:
             self._settled.pop(name, None)
@@ -52,7 +56,7 @@ class State:
         self.report.configure(config)
         for balancer in self._parts.keys() - config.balancers.keys():
             del self._parts[balancer]
-        for roll in (self._parts.setdefault(balancer, Roll()) for balancer in config.balancers):
+        for roll in (self._parts.setdefault(balancer, Ordered()) for balancer in config.balancers):
             for cluster in roll.names() - config.clusters.keys():
                 roll.drop(cluster)
             touched |= config.clusters.keys() - roll.names()
@@ -67,14 +71,14 @@ class State:
         """One cluster's place in what a balancer is to be given."""
         return self._parts[balancer].get(cluster) if balancer in self._parts else None
 
-    def observe(self, discovery: str, cluster: str, source: Source, now: float) -> bool:
+    def observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> bool:
         """Take a reading; whether balancers have to hear of it."""
         if not self.memberships.observe(discovery, cluster, source, now):
             return False
         self._compose([cluster])
         return True
 
-    def link(self, discovery: str, link: Link) -> None:
+    def link(self, discovery: str, link: SourceConnection) -> None:
         """A discovery's connection came or went."""
         self._compose(self.memberships.link(discovery, link))
 
@@ -105,7 +109,7 @@ class State:
             for name, cluster in self.config.clusters.items()
         ]
 
-    def judge(self, name: Key, sent: Snapshot, said: Applied) -> bool:
+    def judge(self, name: ConfigKey, sent: Snapshot, said: Applied) -> bool:
         """A worker says what it makes of what it was sent; whether that is news.
 
         What it says later of the same content replaces what it said before; while it holds
@@ -121,17 +125,17 @@ class State:
         clusters = sent.clusters if isinstance(sent, BalancerSnapshot) else ()
         revisions = {part.name: part.revision for part in clusters}
         news, whole = self._say_of_services(name, said.rejections), True
-        for key in self.ledger.of(name):
+        for key in self.verdicts.of(name):
             if not self._is_current(key, sent, revisions):
                 whole = False
             elif key in errors or not partial:
                 verdict = errors.get(key, ()), warnings.get(key, ())
-                news = self.ledger.judge(key, *verdict) or news
+                news = self.verdicts.judge(key, *verdict) or news
         if whole:
             self._settled[name] = statement
         return news
 
-    def _say_of_services(self, name: Key, rejections: Iterable[Rejection]) -> bool:
+    def _say_of_services(self, name: ConfigKey, rejections: Iterable[Rejection]) -> bool:
         """Whether a worker says something else of services' files than before."""
         said = tuple(rejection for rejection in rejections if rejection.service is not None)
         before = self._of_services.pop(name, ())
@@ -139,20 +143,20 @@ class State:
             self._of_services[name] = said
         return said != before
 
-    def _reopen(self, changed: Iterable[Key]) -> None:
+    def _reopen(self, changed: Iterable[ConfigKey]) -> None:
         """These contents are not what their workers have judged any more."""
         revision = next(self._revisions)
         for key in changed:
             self._settled.pop(key[:2], None)
             self._since.pop(key, None)
-            if len(key) == 3 and key in self.ledger:
+            if len(key) == 3 and key in self.verdicts:
                 self._since[key] = revision
 
-    def _is_current(self, key: Key, sent: Snapshot, revisions: Mapping[str, int]) -> bool:
+    def _is_current(self, key: ConfigKey, sent: Snapshot, revisions: Mapping[str, int]) -> bool:
         """Whether a content was sent as it is now."""
         if len(key) == 3:
             return revisions.get(key[2], 0) >= self._since[key]
-        return getattr(sent, "settings", None) == self.ledger.settings(key)
+        return getattr(sent, "settings", None) == self.verdicts.settings(key)
 
     def _compose(self, clusters: Iterable[str]) -> None:
         """Renew the parts of these clusters for every balancer."""
@@ -165,7 +169,7 @@ class State:
                 section = section_of(cluster, balancer)
                 key = ("balancer", balancer.name, name)
                 body = Membership(
-                    settings=None if section is None else self.ledger.settings(key),
+                    settings=None if section is None else self.verdicts.settings(key),
                     nodes=nodes,
                     known=view.known,
                     stale=view.stale,
@@ -176,9 +180,11 @@ class State:
                 self._parts[balancer.name].put(part)
 
 
-def _by_key(name: Key, rejections: Iterable[Rejection]) -> dict[Key, tuple[Problem, ...]]:
+def _by_key(
+    name: ConfigKey, rejections: Iterable[Rejection]
+) -> dict[ConfigKey, tuple[Problem, ...]]:
     """Problems by the plugin's own content or section of a cluster that they are about."""
-    found: dict[Key, tuple[Problem, ...]] = {}
+    found: dict[ConfigKey, tuple[Problem, ...]] = {}
     for rejection in rejections:
         if rejection.service is not None:
             continue
@@ -197,7 +203,7 @@ def section_of(cluster: ClusterFile, balancer: PluginFile) -> dict[str, Any] | N
     return cluster.sections.get(section_name(cluster, balancer))
 
 
-def contents(config: Config) -> Iterable[tuple[Key, dict[str, Any]]]:
+def contents(config: Config) -> Iterable[tuple[ConfigKey, dict[str, Any]]]:
     """Every content of a configuration that a plugin has to accept."""
     for balancer in config.balancers.values():
         yield ("balancer", balancer.name), balancer.config

@@ -20,28 +20,28 @@ from lighthouse import __version__
 from lighthouse.config.directories import create, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.watch import Watch
-from lighthouse.garbage import Garbage
-from lighthouse.messages import Message, Observed
-from lighthouse.questions import Document, GetStatus
-from lighthouse.supervisor import inbox, logs
-from lighthouse.supervisor.address import default_address
-from lighthouse.supervisor.archive import DELAY, SEEN, Archive
-from lighthouse.supervisor.cache import Cache
-from lighthouse.supervisor.child import Child
-from lighthouse.supervisor.control import Answer, Control
-from lighthouse.supervisor.crew import Crew
-from lighthouse.supervisor.departure import Departure
-from lighthouse.supervisor.desk import Desk
-from lighthouse.supervisor.faults import faults
+from lighthouse.config.watch import ConfigWatch
+from lighthouse.daemon.locate import settings
+from lighthouse.ipc.control import GetStatus, StatusAnswer
+from lighthouse.ipc.messages import Message, Observed
+from lighthouse.net.address import default_address
+from lighthouse.process.gc import GarbageCollector
+from lighthouse.process.timers import Timers
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor import dispatch, logs
+from lighthouse.supervisor.answers.faults import faults
+from lighthouse.supervisor.answers.router import Router
+from lighthouse.supervisor.answers.status import Shown, document
+from lighthouse.supervisor.listener import Answer, ControlListener
+from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
-from lighthouse.supervisor.report import Host
+from lighthouse.supervisor.pool import WorkerPool
+from lighthouse.supervisor.registrar import Registrar
+from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.status import Shown, document
-from lighthouse.supervisor.timers import Timers
-from lighthouse.supervisor.upkeep import Upkeep
-from lighthouse.supervisor.whereabouts import settings
+from lighthouse.supervisor.store import Store
+from lighthouse.supervisor.worker import Worker
 
 POLL: Final = 30.0
 """Seconds between looks at the config tree behind inotify's back."""
@@ -78,7 +78,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop."""
         self._open()
         try:
-            while not (self._departure.stopping and self._crew.gone):
+            while not (self._shutdown.stopping and self._pool.gone):
                 for key, _ in self._selector.select(self._timers.wait(time.monotonic())):
                     key.data()
                 for act in self._timers.take(time.monotonic()):
@@ -92,24 +92,24 @@ class Supervisor:
         """Make what runs match what is known."""
         self._miss(now)
         if self._unsettled:
-            self._timers.set("upkeep", self._upkeep.settle(now, time.time()), self._think)
-            self._wanted = {} if self._departure.stopping else plan(self._state)
-            self._upkeep.publish(self._wanted)
+            self._timers.set("upkeep", self._registrar.settle(now, time.time()), self._think)
+            self._wanted = {} if self._shutdown.stopping else plan(self._state)
+            self._registrar.publish(self._wanted)
         elif self._replan:
             self._wanted = renew(self._wanted, self._state)
         if self._unsettled or self._replan:
             self._unsettled = self._replan = False
-            self._crew.want(self._wanted, now, self._departure.keep)
+            self._pool.want(self._wanted, now, self._shutdown.keep)
         self._timers.set("members", self._state.memberships.next_due(now), self._age)
-        self._crew.dispatch(now)
+        self._pool.dispatch(now)
         for level, text in self._state.memberships.take_events():
             _log.log(level, "%s", text)
 
     def _miss(self, now: float) -> None:
         """A source is away too while no worker runs for its discovery."""
-        if self._departure.stopping:
+        if self._shutdown.stopping:
             return
-        lives = {child.name: child.life for child in self._crew}
+        lives = {worker.name: worker.life for worker in self._pool}
         for discovery in self._state.memberships.discoveries:
             life = lives.get(("discovery", discovery))
             if discovery not in self._state.config.discovery:
@@ -128,60 +128,62 @@ class Supervisor:
         self._tree.load()
         daemon = settings(self._root)
         directory = create(run_dir(self._root, daemon))
-        cache = Cache(state_dir(self._root, daemon))
+        cache = Store(state_dir(self._root, daemon))
         good = cache.good()
         if self._tree.faults:
             self._tree = Tree(self._root, self._installed, good.texts)
             self._tree.load()
-        self._watch = Watch(self._root)
+        self._watch = ConfigWatch(self._root)
         self._configure_logs()
         self._state = State(self._tree.config, self._host(), good.by_key())
-        self._archive = Archive(cache, self._state)
-        self._archive.restore()
-        self._upkeep = Upkeep(self._state, cache)
-        self._upkeep.restore()
+        self._persistence = Persistence(cache, self._state)
+        self._persistence.restore()
+        self._registrar = Registrar(self._state, cache)
+        self._registrar.restore()
         self._state.configure(self._tree.config, time.monotonic())
-        self._crew = Crew(self._selector, self._timers, directory, self._take)
-        self._departure = Departure(self._state, self._timers, self._think, self._crew.kill)
-        self._desk = Desk(self._state, self._crew, self._upkeep, self._departure, self._think)
-        self._control = Control(directory / "control.sock", self._selector, self._answer)
+        self._pool = WorkerPool(self._selector, self._timers, directory, self._take)
+        self._shutdown = Shutdown(self._state, self._timers, self._think, self._pool.kill)
+        self._router = Router(
+            self._state, self._pool, self._registrar, self._shutdown, self._think
+        )
+        self._control = ControlListener(directory / "control.sock", self._selector, self._answer)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
         self._every("title", 5.0, self._entitle)
-        self._every("tidy", 2.0, Garbage().tidy)
-        self._every("seen", SEEN, self._archive.see)
+        self._every("tidy", 2.0, GarbageCollector().tidy)
+        self._every("seen", SEEN, self._persistence.see)
         self._entitle()
         self._tell_faults()
         self._save_later()
         _log.info("lighthouse %s serves %s", __version__, self._root)
 
     def _close(self) -> None:
-        self._crew.kill()
-        self._archive.save(self._tree)
-        self._archive.see()
+        self._pool.kill()
+        self._persistence.save(self._tree)
+        self._persistence.see()
         self._control.close()
         self._watch.close()
         self._signals.close()
         self._selector.close()
         _log.info("stopped")
 
-    def _host(self) -> Host:
+    def _host(self) -> HostIdentity:
         address = self._tree.config.daemon.advertise or default_address()
         if address is None:
             _log.warning("no default route: services are registered as 127.0.0.1")
-        return Host(socket.gethostname(), address or "127.0.0.1")
+        return HostIdentity(socket.gethostname(), address or "127.0.0.1")
 
-    def _take(self, child: Child, message: Message, payload: memoryview, now: float) -> None:
+    def _take(self, worker: Worker, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
-        effect = inbox.take(self._state, child, message, payload, now)
+        effect = dispatch.take(self._state, worker, message, payload, now)
         self._replan |= effect.replan
         self._unsettled |= effect.services
         if effect.observed:
-            self._archive.note(effect.observed)
+            self._persistence.note(effect.observed)
             self._save_later()
         if effect.changed and isinstance(message, Observed):
-            for other in self._crew:
+            for other in self._pool:
                 if other.name[0] == "balancer":
                     other.changed(message.trace, message.observed_at)
         if effect.judged:
@@ -196,7 +198,7 @@ class Supervisor:
                 self._load()
                 self._configure_logs()
             else:
-                self._departure.begin(number.name)
+                self._shutdown.begin(number.name)
 
     def _think(self) -> None:
         """What is wanted may have changed though nothing was read."""
@@ -228,7 +230,7 @@ class Supervisor:
             return
         before = self._state.config
         for cluster in self._state.configure(self._tree.config, time.monotonic()):
-            self._archive.note(cluster)
+            self._persistence.note(cluster)
         if before.logging != self._tree.config.logging:
             self._configure_logs()
         self._unsettled = True
@@ -245,7 +247,7 @@ class Supervisor:
 
     def _tell_faults(self) -> None:
         """Log each fault of the configuration when it appears, and when all are mended."""
-        found = faults(self._state, self._tree, self._crew)
+        found = faults(self._state, self._tree, self._pool)
         for fault in found:
             if fault not in self._told:
                 _log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
@@ -263,7 +265,7 @@ class Supervisor:
             self._timers.set("save", time.monotonic() + delay, self._save)
 
     def _save(self) -> None:
-        if not self._archive.save(self._tree):
+        if not self._persistence.save(self._tree):
             self._save_later(SEEN)
 
     def _every(self, name: str, seconds: float, act: Callable[[], None]) -> None:
@@ -276,21 +278,21 @@ class Supervisor:
     def _entitle(self) -> None:
         views = self._state.memberships.views.values()
         nodes = sum(len(view.nodes) for view in views)
-        crew = f"{len(list(self._crew))} workers, {len(views)} clusters, {nodes} nodes"
-        title = f"lighthouse: supervisor ({crew})"
+        pool = f"{len(list(self._pool))} workers, {len(views)} clusters, {nodes} nodes"
+        title = f"lighthouse: supervisor ({pool})"
         if setproctitle.getproctitle() != title:
             setproctitle.setproctitle(title)
 
     def _answer(self, question: Message, uid: int) -> Answer | None:
         """What a command of this host's operators wants to know."""
         if isinstance(question, GetStatus):
-            return Document(), self._document()
-        return self._desk.answer(question, uid)
+            return StatusAnswer(), self._document()
+        return self._router.answer(question, uid)
 
     def _document(self) -> bytes:
-        found = faults(self._state, self._tree, self._crew)
-        known = (self._state, self._root, found, self._crew, self._started_at)
+        found = faults(self._state, self._tree, self._pool)
+        known = (self._state, self._root, found, self._pool, self._started_at)
         status = document(*known, self._shown)
-        status["problems"] += self._archive.problems()
+        status["problems"] += self._persistence.problems()
         status["healthy"] = not status["problems"]
         return msgspec.json.encode(status)

@@ -7,16 +7,15 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.problem import Problem
-from lighthouse.schema import convert, require
-from lighthouse.tcp.connection import Connection, Deadline, said
-from lighthouse.tcp.tls import Contexts, Tls, problems
+from lighthouse.net.connection import BoundedConnection, Deadline, said
+from lighthouse.net.tls import Contexts, Tls, problems
+from lighthouse.schema import Problem, convert, require
 
 MAX_RESPONSE: Final = 64 * 1024
 """Bytes of an answer that are searched."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class TcpSettings(msgspec.Struct, frozen=True):
     """``query`` is sent once connected; ``response`` has to occur in what comes back."""
 
     query: str = ""
@@ -28,24 +27,24 @@ class TcpCheck(Check):
     """Connects and, as in the 2016 lighthouse, sends a query and searches the answer."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = TcpSettings()
         self._contexts = Contexts(False)
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        settings = convert(config, Settings)
+        settings = convert(config, TcpSettings)
         found = problems(settings.tls)
         if len(settings.response.encode()) > MAX_RESPONSE:
             found.append(Problem(("response",), f"longer than {MAX_RESPONSE} bytes"))
         require(found)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, TcpSettings)
         self._contexts = Contexts(self._settings.tls)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
         try:
-            connection = Connection.open(host, port, self._contexts, Deadline(timeout))
+            connection = BoundedConnection.open(host, port, self._contexts, Deadline(timeout))
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
@@ -55,7 +54,7 @@ class TcpCheck(Check):
         finally:
             connection.close()
 
-    def _converse(self, connection: Connection) -> Result:
+    def _converse(self, connection: BoundedConnection) -> Result:
         if self._settings.query:
             connection.sendall(self._settings.query.encode())
         wanted = self._settings.response.encode()

@@ -7,15 +7,21 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.printable import one_line
+from lighthouse.net.connection import BoundedConnection, Deadline, said
+from lighthouse.net.tls import Contexts, Tls, problems
 from lighthouse.schema import convert, require
-from lighthouse.tcp.connection import Connection, Deadline, said
-from lighthouse.tcp.tls import Contexts, Tls, problems
-from lighthouse.zookeeper.greeting import greet
-from lighthouse.zookeeper.words import NotAllowed, NotServing, Server, parse, say
+from lighthouse.text import one_line
+from lighthouse.zookeeper.protocol.four_letter_words import (
+    NotAllowed,
+    NotServing,
+    ServerReport,
+    parse,
+    say,
+)
+from lighthouse.zookeeper.protocol.handshake import greet
 
 
-class Settings(msgspec.Struct, frozen=True):
+class ZooKeeperCheckSettings(msgspec.Struct, frozen=True):
     """``session`` opens a session with each probe; ``read_only`` lets such a server pass."""
 
     session: bool = False
@@ -27,15 +33,15 @@ class ZookeeperCheck(Check):
     """Asks ``srvr``; opens a session where that is not allowed, or if asked to."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._settings = ZooKeeperCheckSettings()
         self._contexts = Contexts(False)
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(problems(convert(config, Settings).tls))
+        require(problems(convert(config, ZooKeeperCheckSettings).tls))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, ZooKeeperCheckSettings)
         self._contexts = Contexts(self._settings.tls)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
@@ -49,7 +55,7 @@ class ZookeeperCheck(Check):
 
     def _look(self, host: str, port: int, deadline: Deadline) -> Result:
         try:
-            connection = Connection.open(host, port, self._contexts, deadline)
+            connection = BoundedConnection.open(host, port, self._contexts, deadline)
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
@@ -63,7 +69,7 @@ class ZookeeperCheck(Check):
             connection.close()
         return self._judge(server, host, port, deadline)
 
-    def _judge(self, server: Server, host: str, port: int, deadline: Deadline) -> Result:
+    def _judge(self, server: ServerReport, host: str, port: int, deadline: Deadline) -> Result:
         metadata = {"role": server.mode}
         if server.mode == "read-only" and not self._settings.read_only:
             return Result(False, "read-only: the server has lost its quorum", metadata)
@@ -73,7 +79,7 @@ class ZookeeperCheck(Check):
 
     def _greet(self, host: str, port: int, deadline: Deadline) -> bool:
         """Open a session and close it; whether the server is in read-only mode."""
-        connection = Connection.open(host, port, self._contexts, deadline)
+        connection = BoundedConnection.open(host, port, self._contexts, deadline)
         try:
             return greet(connection, self._settings.read_only)
         finally:

@@ -8,12 +8,12 @@ from kazoo.exceptions import NoAuthError, NoNodeError
 
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.node import Node, Refused
-from lighthouse.zookeeper.request import Found
+from lighthouse.zookeeper.protocol.requests import Found
 
 Decode = Callable[[bytes], Node]
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class KnownZnode(msgspec.Struct, frozen=True, gc=False):
     """A child as last read: its node or the reason for none, and the change it stems from.
 
     ``modified`` is ZooKeeper's transaction number; 0: of another session.
@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     modified: int = 0
 
 
-class Cluster:
+class KnownCluster:
     """The children of one znode.
 
     ``whole`` while there is an answer for everything that the last list named; only then is a
@@ -39,7 +39,7 @@ class Cluster:
         self.changed = False
         self.full = False
         self._decode: Final = decode
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, KnownZnode] = {}
         self._counts: tuple[int, int] | None = None
         self._listed = False  # since it was begun
         self._unread: set[str] = set()
@@ -62,7 +62,7 @@ class Cluster:
     def distrust(self) -> None:
         """The transaction numbers begin anew: whatever is read next is the newest."""
         for name, record in self._records.items():
-            self._records[name] = Record(record.node, record.reason)
+            self._records[name] = KnownZnode(record.node, record.reason)
 
     def listed(self, names: Collection[str]) -> list[str]:
         """Take a list of all children; whom to read.
@@ -107,9 +107,9 @@ class Cluster:
         if isinstance(found, NoNodeError):
             self.drop(name)
         elif isinstance(found, NoAuthError):
-            self._put(name, Record(None, "its ACL does not allow to read it"))
+            self._put(name, KnownZnode(None, "its ACL does not allow to read it"))
         elif isinstance(found, Exception):
-            self._put(name, Record(None, f"cannot be read: {type(found).__name__}"))
+            self._put(name, KnownZnode(None, f"cannot be read: {type(found).__name__}"))
         else:
             self._read(name, *found)
         self._unread.discard(name)
@@ -145,12 +145,12 @@ class Cluster:
         if known is not None and stat.mzxid == known.modified:
             return
         try:
-            record = Record(self._decode(data), "", stat.mzxid)
+            record = KnownZnode(self._decode(data), "", stat.mzxid)
         except Refused as error:
-            record = Record(None, str(error), stat.mzxid)
+            record = KnownZnode(None, str(error), stat.mzxid)
         self._put(name, record)
 
-    def _put(self, name: str, record: Record) -> None:
+    def _put(self, name: str, record: KnownZnode) -> None:
         known = self._records.get(name)
         if known is None or (known.node, known.reason) != (record.node, record.reason):
             self.changed = True

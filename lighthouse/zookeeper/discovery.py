@@ -11,23 +11,23 @@ from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.node import is_cluster_name
 from lighthouse.schema import convert, require
 from lighthouse.service import Service
-from lighthouse.zookeeper import client
-from lighthouse.zookeeper.agenda import Agenda
-from lighthouse.zookeeper.mailbox import Mailbox
-from lighthouse.zookeeper.registrations import Registrations
-from lighthouse.zookeeper.settings import Settings, problems
-from lighthouse.zookeeper.source import Source
+from lighthouse.zookeeper.loop_calls import LoopCalls
+from lighthouse.zookeeper.protocol import client
+from lighthouse.zookeeper.registrations import ZooKeeperRegistrations
+from lighthouse.zookeeper.settings import ZooKeeperSettings, problems
+from lighthouse.zookeeper.source import ZooKeeperSource
+from lighthouse.zookeeper.timers import CallTimers
 
 _AWAY: Final = "not connected"
 _MOMENT: Final = 0.1
 
 
-class Link(msgspec.Struct, frozen=True):
+class ZooKeeperLink(msgspec.Struct, frozen=True):
     """Everything that belongs to one connection, and ends with it."""
 
-    agenda: Agenda
-    source: Source
-    registrations: Registrations
+    agenda: CallTimers
+    source: ZooKeeperSource
+    registrations: ZooKeeperRegistrations
 
 
 class ZooKeeper(Discovery):
@@ -37,9 +37,9 @@ class ZooKeeper(Discovery):
     """
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
-        self._mailbox: Final = Mailbox()
-        self._link: Link | None = None
+        self._settings: ZooKeeperSettings | None = None
+        self._mailbox: Final = LoopCalls()
+        self._link: ZooKeeperLink | None = None
 
     @classmethod
     def validate_dependencies(cls) -> bool:
@@ -53,19 +53,19 @@ class ZooKeeper(Discovery):
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
-        require(problems(convert(config, Settings)))
+        require(problems(convert(config, ZooKeeperSettings)))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._settings = convert(config, Settings)
+        self._settings = convert(config, ZooKeeperSettings)
 
     def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:
         if self._settings is None:
             raise RuntimeError("connect comes after apply_config")
         self.disconnect()
-        agenda = Agenda()
-        source = Source(self._settings, self._mailbox, agenda, on_reading, on_connection)
-        registrations = Registrations(self._settings, source.session, source.feed, agenda)
-        self._link = Link(agenda, source, registrations)
+        agenda = CallTimers()
+        source = ZooKeeperSource(self._settings, self._mailbox, agenda, on_reading, on_connection)
+        registrations = ZooKeeperRegistrations(self._settings, source.session, source.feed, agenda)
+        self._link = ZooKeeperLink(agenda, source, registrations)
         source.open()
 
     def disconnect(self) -> None:
@@ -113,7 +113,7 @@ class ZooKeeper(Discovery):
             return {"connection": _AWAY}
         return {**self._link.source.status(), **self._link.registrations.status()}
 
-    def _begun(self) -> Link:
+    def _begun(self) -> ZooKeeperLink:
         """The link, once it is known whether any server answers: a start is no failure."""
         link = self._linked()
         while not link.source.session.begun():
@@ -121,7 +121,7 @@ class ZooKeeper(Discovery):
             self._mailbox.drain()
         return link
 
-    def _linked(self) -> Link:
+    def _linked(self) -> ZooKeeperLink:
         if self._link is None:
             raise ConnectionError(_AWAY)
         return self._link

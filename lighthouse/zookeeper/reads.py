@@ -6,10 +6,10 @@ from typing import Any, Final
 from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, SessionExpiredError
 from kazoo.protocol.serialization import GetChildren
 
-from lighthouse.zookeeper.cluster import Cluster
-from lighthouse.zookeeper.feed import Feed
-from lighthouse.zookeeper.request import MultiRead
-from lighthouse.zookeeper.session import Session
+from lighthouse.zookeeper.cluster import KnownCluster
+from lighthouse.zookeeper.protocol.requests import MultiRead
+from lighthouse.zookeeper.session import ZooKeeperSession
+from lighthouse.zookeeper.watch_events import WatchEvents
 
 TOGETHER: Final = 100
 """Znodes that are read with one request."""
@@ -17,7 +17,7 @@ TOGETHER: Final = 100
 GONE: Final = (ConnectionLoss, ConnectionClosedError, SessionExpiredError)
 """Errors that say nothing but that all is to be asked again, once there is a connection."""
 
-Told = Callable[[Cluster, Any, Exception | None], None]
+Told = Callable[[KnownCluster, Any, Exception | None], None]
 
 
 class Reads:
@@ -26,24 +26,24 @@ class Reads:
     ``round`` is its number. ``touched`` are the clusters of which something was heard.
     """
 
-    def __init__(self, session: Session, feed: Feed) -> None:
+    def __init__(self, session: ZooKeeperSession, feed: WatchEvents) -> None:
         self.session: Final = session
         self.feed: Final = feed
-        self.clusters: Final[dict[str, Cluster]] = {}
-        self.touched: dict[Cluster, None] = {}
+        self.clusters: Final[dict[str, KnownCluster]] = {}
+        self.touched: dict[KnownCluster, None] = {}
         self.round = 0
         self.lists = 0
 
-    def current(self, cluster: Cluster) -> bool:
+    def current(self, cluster: KnownCluster) -> bool:
         """Whether the cluster is still followed."""
         return self.clusters.get(cluster.name) is cluster
 
-    def touch(self, cluster: Cluster) -> None:
+    def touch(self, cluster: KnownCluster) -> None:
         """Something was heard of the cluster."""
         if self.current(cluster):
             self.touched[cluster] = None
 
-    def ask(self, cluster: Cluster, request: Any, told: Told) -> None:
+    def ask(self, cluster: KnownCluster, request: Any, told: Told) -> None:
         """Ask about a cluster; nobody is told if it or the connection is another by then."""
         number = self.round
 
@@ -53,21 +53,21 @@ class Reads:
 
         self.session.ask(request, answered)
 
-    def list(self, cluster: Cluster, told: Told) -> None:
+    def list(self, cluster: KnownCluster, told: Told) -> None:
         """Ask for the names of the cluster's children."""
         self.lists += 1
         self.ask(cluster, GetChildren(cluster.path, None), told)
 
-    def read(self, cluster: Cluster, names: Sequence[str], told: Told) -> None:
+    def read(self, cluster: KnownCluster, names: Sequence[str], told: Told) -> None:
         """Read these children, and tell when each hundred of them has been taken."""
         for first in range(0, len(names), TOGETHER):
             self._read(cluster, names[first : first + TOGETHER], told)
 
-    def _read(self, cluster: Cluster, names: Sequence[str], told: Told) -> None:
+    def _read(self, cluster: KnownCluster, names: Sequence[str], told: Told) -> None:
         cluster.asked(names)
         self.feed.reads += len(names)
 
-        def answered(cluster: Cluster, found: Any, error: Exception | None) -> None:
+        def answered(cluster: KnownCluster, found: Any, error: Exception | None) -> None:
             for name, one in zip(names, found or (), strict=error is None):
                 if cluster.answered(name, one):
                     self.feed.read(cluster, name)

@@ -19,16 +19,16 @@ from kazoo.exceptions import (
 from kazoo.protocol.serialization import Exists
 
 from lighthouse import record
-from lighthouse.owner import owner
-from lighthouse.printable import one_line
+from lighthouse.record import owner
 from lighthouse.service import Service
-from lighthouse.zookeeper import acl
-from lighthouse.zookeeper.agenda import Agenda
-from lighthouse.zookeeper.fault import denial
-from lighthouse.zookeeper.feed import Feed
-from lighthouse.zookeeper.request import PERSISTENT, AddWatch, RemoveWatches
-from lighthouse.zookeeper.session import Session
-from lighthouse.zookeeper.settings import Settings
+from lighthouse.text import one_line
+from lighthouse.zookeeper.protocol import acl
+from lighthouse.zookeeper.protocol.errors import denial
+from lighthouse.zookeeper.protocol.requests import PERSISTENT, AddWatch, RemoveWatches
+from lighthouse.zookeeper.session import ZooKeeperSession
+from lighthouse.zookeeper.settings import ZooKeeperSettings
+from lighthouse.zookeeper.timers import CallTimers
+from lighthouse.zookeeper.watch_events import WatchEvents
 
 RETRY: Final = 1.0
 _ATTEMPTS: Final = 5
@@ -36,7 +36,7 @@ _ATTEMPTS: Final = 5
 logger: Final = logging.getLogger(__name__)
 
 
-class Held(msgspec.Struct):
+class HeldZnode(msgspec.Struct):
     """What is to stand at one path; ``stands`` when it does, as far as anybody knows."""
 
     path: str
@@ -45,10 +45,16 @@ class Held(msgspec.Struct):
     fault: str = ""
 
 
-class Registrations:
+class ZooKeeperRegistrations:
     """Registers through a session; ``restored`` counts znodes that somebody had removed."""
 
-    def __init__(self, settings: Settings, session: Session, feed: Feed, agenda: Agenda) -> None:
+    def __init__(
+        self,
+        settings: ZooKeeperSettings,
+        session: ZooKeeperSession,
+        feed: WatchEvents,
+        agenda: CallTimers,
+    ) -> None:
         self.restored = 0
         self._settings: Final = settings
         self._session: Final = session
@@ -56,7 +62,7 @@ class Registrations:
         self._agenda: Final = agenda
         self._acl: Final = acl.entries(settings.acl)
         self._owner: Final = owner(f"zookeeper:/{'/'.join(settings.steps)}")
-        self._held: Final[dict[tuple[str, int], Held]] = {}
+        self._held: Final[dict[tuple[str, int], HeldZnode]] = {}
         session.audience.append(self)
 
     @property
@@ -73,7 +79,7 @@ class Registrations:
         data = record.encode(service.node, self._owner, self._settings.format)
         path = f"{self._settings.place(service.name)}/{service.node.name}"
         before = self._held.get(service.key)
-        held = self._held[service.key] = Held(path, data)
+        held = self._held[service.key] = HeldZnode(path, data)
         self._follow(path)
         self._stand(held)
         if before is not None and before.path != path:
@@ -119,7 +125,7 @@ class Registrations:
             if held.path == path:
                 self._restore(held)
 
-    def _restore(self, held: Held) -> None:
+    def _restore(self, held: HeldZnode) -> None:
         if self._held_at(held.path) is not held or not self._session.connected:
             return
         stood = held.stands
@@ -136,7 +142,7 @@ class Registrations:
             self.restored += 1
             logger.warning("%s had been removed; it was registered again", one_line(held.path))
 
-    def _held_at(self, path: str) -> Held | None:
+    def _held_at(self, path: str) -> HeldZnode | None:
         return next((held for held in self._held.values() if held.path == path), None)
 
     def _follow(self, path: str) -> None:
@@ -145,7 +151,7 @@ class Registrations:
         if self._session.connected:
             self._session.ask(AddWatch(path, PERSISTENT), _nothing)
 
-    def _stand(self, held: Held, anew: bool = True) -> bool:
+    def _stand(self, held: HeldZnode, anew: bool = True) -> bool:
         """Have the znode stand; whether it had to be created. Notes what is in the way.
 
         ``anew`` takes it over from another session of this host.
@@ -158,7 +164,7 @@ class Registrations:
         held.stands, held.fault = True, ""
         return created
 
-    def _converge(self, held: Held, anew: bool) -> bool:
+    def _converge(self, held: HeldZnode, anew: bool) -> bool:
         path, data = held.path, held.data
         try:
             for _ in range(_ATTEMPTS):
@@ -249,7 +255,7 @@ _TRY_AGAIN: Final = ("RolledBackError", "RuntimeInconsistency", "BadVersionError
 class _Look:
     """Takes the answer to whether a registration is still there."""
 
-    def __init__(self, registrations: Registrations, path: str) -> None:
+    def __init__(self, registrations: ZooKeeperRegistrations, path: str) -> None:
         self._registrations: Final = registrations
         self._path: Final = path
 

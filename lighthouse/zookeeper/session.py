@@ -11,15 +11,15 @@ from kazoo.exceptions import AuthFailedError, KazooException, SessionExpiredErro
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Exists
 
-from lighthouse.printable import one_line
-from lighthouse.tcp.tls import Contexts
-from lighthouse.zookeeper.agenda import Agenda
-from lighthouse.zookeeper.client import Client, Done
-from lighthouse.zookeeper.fault import refusal, refusals
-from lighthouse.zookeeper.handler import Handler
-from lighthouse.zookeeper.mailbox import Mailbox
-from lighthouse.zookeeper.request import PERSISTENT, AddWatch
-from lighthouse.zookeeper.settings import Settings
+from lighthouse.net.tls import Contexts
+from lighthouse.text import one_line
+from lighthouse.zookeeper.loop_calls import LoopCalls
+from lighthouse.zookeeper.protocol.client import Done, ZooKeeperClient
+from lighthouse.zookeeper.protocol.errors import refusal, refusals
+from lighthouse.zookeeper.protocol.kazoo_handler import KazooHandler
+from lighthouse.zookeeper.protocol.requests import PERSISTENT, AddWatch
+from lighthouse.zookeeper.settings import ZooKeeperSettings
+from lighthouse.zookeeper.timers import CallTimers
 
 PATIENCE: Final = 4.0
 """Seconds that a call of the loop may wait for an answer."""
@@ -45,7 +45,7 @@ class Audience(Protocol):
         """No server answers, for this reason; ``lost``: the session is gone as well."""
 
 
-class Session:
+class ZooKeeperSession:
     """Connects for as long as it is open, with a new session whenever the old one is lost.
 
     ``on_event`` is called in the connection's thread, ``audience`` in the loop.
@@ -53,9 +53,9 @@ class Session:
 
     def __init__(
         self,
-        settings: Settings,
-        mailbox: Mailbox,
-        agenda: Agenda,
+        settings: ZooKeeperSettings,
+        mailbox: LoopCalls,
+        agenda: CallTimers,
     ) -> None:
         self.on_event: Callable[[int, str], None] = _unheard
         self.audience: Final[list[Audience]] = []
@@ -66,7 +66,7 @@ class Session:
         self._mailbox: Final = mailbox
         self._agenda: Final = agenda
         self._contexts: Final = Contexts(settings.tls)
-        self._client: Client | None = None
+        self._client: ZooKeeperClient | None = None
         self._refusals: dict[tuple[str, int], dict[str, None]] = {}  # since the last round
         self._barred = False
         self._connected = False
@@ -81,8 +81,8 @@ class Session:
     def open(self) -> None:
         """Begin to connect, without waiting for it."""
         hosts = ",".join(self._settings.hosts)
-        handler = Handler(self._contexts, len(self._settings.hosts))
-        self._client = Client(hosts, self._settings.session_timeout, handler, self)
+        handler = KazooHandler(self._contexts, len(self._settings.hosts))
+        self._client = ZooKeeperClient(hosts, self._settings.session_timeout, handler, self)
         self._refusals, self._barred = {}, False
         self._opened = time.monotonic()
         self._client.start_async()
@@ -197,7 +197,7 @@ class Session:
             client.ask(AddWatch(self._settings.base, PERSISTENT), watched)
             client.ask(Exists(self._settings.base, None), proved)
 
-    def _proved(self, client: Client | None, server: str, rooted: bool) -> None:
+    def _proved(self, client: ZooKeeperClient | None, server: str, rooted: bool) -> None:
         self._unproven = 0
         self._refusals.clear()
         number = None if client is None else client.session
@@ -214,7 +214,9 @@ class Session:
 
     # In the loop:
 
-    def _came(self, client: Client | None, server: str, number: int | None, rooted: bool) -> None:
+    def _came(
+        self, client: ZooKeeperClient | None, server: str, number: int | None, rooted: bool
+    ) -> None:
         if client is None or client is not self._client or number is None:
             return
         renewed = number != self._number
@@ -227,7 +229,7 @@ class Session:
         for one in self.audience:
             one.connected(renewed, rooted)
 
-    def _went(self, client: Client | None, lost: bool) -> None:
+    def _went(self, client: ZooKeeperClient | None, lost: bool) -> None:
         if client is None or client is not self._client or not (lost or self._connected):
             return
         self._connected = False
@@ -237,7 +239,7 @@ class Session:
             self._reason = f"{self.server} ended the session; connecting again"
         self._tell(lost)
 
-    def _refused(self, client: Client, why: str) -> None:
+    def _refused(self, client: ZooKeeperClient, why: str) -> None:
         if client is self._client and not self._connected:
             self._reason = one_line(f"no server takes us: {why}; trying again", 500)
             self._tell(lost=False)
@@ -247,14 +249,14 @@ class Session:
         for one in self.audience:
             one.disconnected(lost, self._reason)
 
-    def _ended(self, client: Client | None) -> None:
+    def _ended(self, client: ZooKeeperClient | None) -> None:
         """kazoo has given up, as it does when credentials are refused: begin anew."""
         if client is None or client is not self._client:
             return
         self._connected = False
         self._agenda.after(_REVIVE, self._revive, client)
 
-    def _revive(self, client: Client) -> None:
+    def _revive(self, client: ZooKeeperClient) -> None:
         if client is self._client:
             self.close(keep=False)
             self.open()
@@ -264,7 +266,7 @@ def _unheard(_kind: int, _path: str) -> None:
     """Nobody follows anything yet."""
 
 
-def _finish(end: Callable[[], None], client: Client) -> None:
+def _finish(end: Callable[[], None], client: ZooKeeperClient) -> None:
     try:
         end()
         client.close()

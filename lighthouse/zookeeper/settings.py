@@ -6,12 +6,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from lighthouse import secret
-from lighthouse.problem import Problem
+from lighthouse.net import tls as tcp_tls
+from lighthouse.net.tls import Tls
 from lighthouse.record import Format
+from lighthouse.schema import Problem
 from lighthouse.secret import Secret
-from lighthouse.tcp import tls as tcp_tls
-from lighthouse.tcp.tls import Tls
-from lighthouse.zookeeper import acl
+from lighthouse.zookeeper.protocol import acl
 
 PLACEHOLDER: Final = "{cluster}"
 
@@ -19,14 +19,14 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9_.-]{0,252}
 _STEP: Final = re.compile(r"[^/\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]+")
 
 
-class Auth(msgspec.Struct, frozen=True):
+class ZooKeeperAuth(msgspec.Struct, frozen=True):
     """A user of ZooKeeper's digest scheme."""
 
     user: str
     password: Secret
 
 
-class Settings(msgspec.Struct, frozen=True):
+class ZooKeeperSettings(msgspec.Struct, frozen=True):
     """``session_timeout`` and ``audit`` are seconds; the servers have the last word on the first.
 
     Within ``audit`` each cluster is listed once though nothing is known to have changed.
@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
     hosts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     path: str
     tls: bool | Tls = False
-    auth: Auth | None = None
+    auth: ZooKeeperAuth | None = None
     acl: Literal["open", "owner"] | tuple[str, ...] = "open"
     session_timeout: Annotated[float, msgspec.Meta(ge=1, le=300)] = 10.0
     audit: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 600.0
@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True):
         return "/" + "/".join(cluster if step == PLACEHOLDER else step for step in self.steps)
 
 
-def problems(settings: Settings) -> list[Problem]:
+def problems(settings: ZooKeeperSettings) -> list[Problem]:
     """What is wrong beyond the types."""
     found = [*_host_problems(settings.hosts), *_path_problems(settings.path)]
     found += tcp_tls.problems(settings.tls)

@@ -14,17 +14,17 @@ from kazoo.protocol.serialization import Exists
 
 from lighthouse.discovery import Connection, OnConnection, OnReading
 from lighthouse.record import decode
-from lighthouse.zookeeper.agenda import Agenda
-from lighthouse.zookeeper.cluster import Cluster
-from lighthouse.zookeeper.fault import denial
-from lighthouse.zookeeper.feed import Feed
-from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.audit import Audit
+from lighthouse.zookeeper.base_znode import BaseZnode
+from lighthouse.zookeeper.cluster import KnownCluster
+from lighthouse.zookeeper.loop_calls import LoopCalls
+from lighthouse.zookeeper.protocol.errors import denial
+from lighthouse.zookeeper.protocol.requests import RECURSIVE, AddWatch, RemoveWatches
 from lighthouse.zookeeper.reads import GONE, Reads
-from lighthouse.zookeeper.request import RECURSIVE, AddWatch, RemoveWatches
-from lighthouse.zookeeper.root import Root
-from lighthouse.zookeeper.session import Session
-from lighthouse.zookeeper.settings import Settings
-from lighthouse.zookeeper.survey import Survey
+from lighthouse.zookeeper.session import ZooKeeperSession
+from lighthouse.zookeeper.settings import ZooKeeperSettings
+from lighthouse.zookeeper.timers import CallTimers
+from lighthouse.zookeeper.watch_events import WatchEvents
 
 SPREAD: Final = 0.5
 """Seconds over which clusters are listed after a reconnect; fewer than 250 take less."""
@@ -42,14 +42,14 @@ are what is found there."""
 _SHOWN: Final = 10
 
 
-class Source:
+class ZooKeeperSource:
     """Reads clusters through a session and reports them."""
 
     def __init__(
         self,
-        settings: Settings,
-        mailbox: Mailbox,
-        agenda: Agenda,
+        settings: ZooKeeperSettings,
+        mailbox: LoopCalls,
+        agenda: CallTimers,
         on_reading: OnReading,
         on_connection: OnConnection,
     ) -> None:
@@ -60,16 +60,16 @@ class Source:
         self._decode: Final = functools.partial(
             decode, written=settings.format, options=settings.haproxy_server_options
         )
-        self.session: Final = Session(settings, mailbox, agenda)
-        self.feed: Final = Feed(settings.base, mailbox, self.session.send, self)
+        self.session: Final = ZooKeeperSession(settings, mailbox, agenda)
+        self.feed: Final = WatchEvents(settings.base, mailbox, self.session.send, self)
         self.session.on_event = self.feed.on_event
         self.session.audience.append(self)
         self._reads: Final = Reads(self.session, self.feed)
-        self._root: Final = Root(settings.base, self.session, agenda, self._on_root)
-        self._survey: Final = Survey(self._reads, agenda, settings.audit, self._follow)
+        self._root: Final = BaseZnode(settings.base, self.session, agenda, self._on_root)
+        self._survey: Final = Audit(self._reads, agenda, settings.audit, self._follow)
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
-        self._leaving: list[tuple[Cluster, str]] = []
+        self._leaving: list[tuple[KnownCluster, str]] = []
         self._fenced = False  # waiting for the answer
         self._said: tuple[str, str] | None = None
 
@@ -82,7 +82,7 @@ class Source:
         """Read a cluster past everything that is known, report it, and follow it."""
         cluster = self._reads.clusters.get(name)
         if cluster is None:
-            cluster = Cluster(name, self._settings.place(name), self._decode)
+            cluster = KnownCluster(name, self._settings.place(name), self._decode)
             self._reads.clusters[name] = self.feed.followed[cluster.path] = cluster
         cluster.full = True
         if self.session.connected:
@@ -159,12 +159,12 @@ class Source:
     def appeared(self) -> None:
         self.look_up()
 
-    def deleted(self, cluster: Cluster, name: str) -> None:
+    def deleted(self, cluster: KnownCluster, name: str) -> None:
         cluster.leave(name)
         if cluster.leaving(name):
             self._leaving.append((cluster, name))
 
-    def read(self, cluster: Cluster, name: str, found: Any, error: Exception | None) -> None:
+    def read(self, cluster: KnownCluster, name: str, found: Any, error: Exception | None) -> None:
         if self._reads.current(cluster) and not isinstance(error, GONE):
             cluster.take(name, error or found)
             self._reads.touch(cluster)
@@ -190,7 +190,7 @@ class Source:
 
         self.session.ask(Exists(self._root.path, None), passed)
 
-    def _leave(self, cluster: Cluster, name: str) -> None:
+    def _leave(self, cluster: KnownCluster, name: str) -> None:
         if not cluster.leaving(name):
             return
         if self.feed.reading(f"{cluster.path}/{name}"):
@@ -201,24 +201,24 @@ class Source:
 
     # Listing:
 
-    def _relist(self, cluster: Cluster, number: int) -> None:
+    def _relist(self, cluster: KnownCluster, number: int) -> None:
         if self.session.connected and self._reads.current(cluster) and number == self._reads.round:
             self._list(cluster)
 
-    def _list(self, cluster: Cluster) -> None:
+    def _list(self, cluster: KnownCluster) -> None:
         """Follow the cluster, then list it: in this order nothing is missed in between."""
         cluster.begin()
         self._follow(cluster)
         self._reads.list(cluster, self._listed)
 
-    def _follow(self, cluster: Cluster) -> None:
+    def _follow(self, cluster: KnownCluster) -> None:
         self._reads.ask(cluster, AddWatch(cluster.path, RECURSIVE), self._followed)
 
-    def _followed(self, cluster: Cluster, _answer: Any, error: Exception | None) -> None:
+    def _followed(self, cluster: KnownCluster, _answer: Any, error: Exception | None) -> None:
         if error is not None:
             self._failed(cluster, error)
 
-    def _listed(self, cluster: Cluster, found: Any, error: Exception | None) -> None:
+    def _listed(self, cluster: KnownCluster, found: Any, error: Exception | None) -> None:
         if isinstance(error, NoNodeError):
             if self._root.missing:
                 self._orphans.add(cluster.name)
@@ -236,11 +236,11 @@ class Source:
             self._survey.look_over(cluster, sorted(known & set(cluster.names)))
         self._reads.touch(cluster)
 
-    def _done(self, cluster: Cluster, _found: Any, error: Exception | None) -> None:
+    def _done(self, cluster: KnownCluster, _found: Any, error: Exception | None) -> None:
         if error is not None:
             self._failed(cluster, error)
 
-    def _failed(self, cluster: Cluster, error: Exception) -> None:
+    def _failed(self, cluster: KnownCluster, error: Exception) -> None:
         self._errors[cluster.name] = denial(error, cluster.path, self._settings.user)
         self._agenda.after(RETRY, self._relist, cluster, self._reads.round)
         self._tell()

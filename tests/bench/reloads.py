@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from lighthouse.haproxy import process
+from lighthouse.haproxy.runtime import process
 from tests.bench.rig import Rig, Row, median, rig
 from tests.waiting import eventually
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from lighthouse.haproxy.process import find_binary
+from lighthouse.haproxy.runtime.process import find_binary
 from tests.bench.source import Files
 from tests.coordination import Record, Source
 from tests.fleet import Fleet, running

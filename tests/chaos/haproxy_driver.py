@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from lighthouse.haproxy import writer
+from lighthouse.haproxy.sync import writer
 from tests.software.haproxy_world import World, cluster, node
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import process
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.schema.balancer import parse_settings
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers
 from tests.software.haproxy_world import BINARIES, Http, Load, World, get, new_world, served

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as, pack
+from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as, pack
+from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
 from lighthouse.node import Node
-from lighthouse.snapshot import BalancerSnapshot, Settings
 from tests.critic import SOURCE
 from tests.rig import Rig, part
 from tests.waiting import eventually
@@ -21,7 +21,7 @@ NODES = """Preview(
 def snapshot(critic, **sections):
     nodes = (Node("a", "10.0.0.1", 80),)
     parts = [part(Cluster(name, nodes), 1, content) for name, content in sections.items()]
-    return BalancerSnapshot(Settings(critic.config), tuple(parts))
+    return BalancerSnapshot(PluginSettings(critic.config), tuple(parts))
 
 
 def rehearse(rig, wanted):
@@ -37,7 +37,11 @@ def rig(tmp_path):
 
 def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig, critic):
     critic.would(BUSY)
-    web, api, db = Settings({"port": 1}), Settings({"port": 0}, {"port": 2}), Settings({"port": 0})
+    web, api, db = (
+        PluginSettings({"port": 1}),
+        PluginSettings({"port": 0}, {"port": 2}),
+        PluginSettings({"port": 0}),
+    )
     found = rehearse(rig, snapshot(critic, web=web, api=api, db=db))
     assert found.commands == ("one", "two")
     assert (found.diff.count("\n"), found.reload, found.reason) == (5, "new bind", "")
@@ -58,7 +62,7 @@ def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig, critic):
 )
 def test_a_preview_that_is_none_says_why(rig, critic, would, reason):
     critic.would(would)
-    found = rehearse(rig, snapshot(critic, db=Settings({"port": 0})))
+    found = rehearse(rig, snapshot(critic, db=PluginSettings({"port": 0})))
     assert found.reason.startswith(reason)
     assert [r.cluster for r in found.rejections] == ["db"]
 
@@ -73,7 +77,7 @@ def test_a_large_preview_travels(rig, critic):
 
 
 def test_what_cannot_be_rehearsed_is_refused(rig, critic):
-    rejected = rehearse(rig, BalancerSnapshot(Settings({"bad": 1})))
+    rejected = rehearse(rig, BalancerSnapshot(PluginSettings({"bad": 1})))
     assert rejected.reason == "its config is rejected: bad is bad"
     rig.deliver(snapshot(critic))
     rig.expect(Applied)

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lighthouse.supervisor.pidfile import Held, Pidfile
-from lighthouse.supervisor.whereabouts import find, settings
+from lighthouse.daemon.locate import find, settings
+from lighthouse.daemon.pidfile import AlreadyRunning, Pidfile
 from tests.waiting import eventually
 
 INIT = Path(__file__).parents[2] / "etc/init.d/lighthouse"
@@ -342,7 +342,7 @@ def test_a_pid_file_counts_only_while_it_is_locked(tmp_path: Path):
     assert pidfile.owner() is None
     pidfile.acquire()
     assert pidfile.owner() == os.getpid()
-    with pytest.raises(Held, match=str(os.getpid())):
+    with pytest.raises(AlreadyRunning, match=str(os.getpid())):
         Pidfile(path).acquire()
     pidfile.release()
     assert not path.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.watch import Watch
+from lighthouse.config.watch import ConfigWatch
 from tests.waiting import eventually
 
 GOOD = "discovery: file\nhaproxy: {port: 1000}\n"
@@ -26,18 +26,18 @@ def write(root: Path, name: str, text: str = GOOD) -> Path:
     return path
 
 
-def readable(watch: Watch) -> bool:
+def readable(watch: ConfigWatch) -> bool:
     return bool(select.select([watch], [], [], 0)[0])
 
 
-def noticed(watch: Watch) -> bool:
+def noticed(watch: ConfigWatch) -> bool:
     """Whether the watch reports a change within a while; it is armed again afterwards."""
     eventually(lambda: readable(watch) and watch.drain(), within=5)
     watch.rearm()
     return True
 
 
-def settle(watch: Watch) -> None:
+def settle(watch: ConfigWatch) -> None:
     watch.drain()
     watch.rearm()
 
@@ -52,8 +52,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watch(root: Path) -> Iterator[Watch]:
-    watch = Watch(root)
+def watch(root: Path) -> Iterator[ConfigWatch]:
+    watch = ConfigWatch(root)
     yield watch
     watch.close()
 
@@ -111,7 +111,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_way_to_change_a_file_is_noticed_and_read(
-    root: Path, watch: Watch, operation: Callable[[Path], None]
+    root: Path, watch: ConfigWatch, operation: Callable[[Path], None]
 ) -> None:
     tree = Tree(root, INSTALLED)
     tree.load()
@@ -142,7 +142,7 @@ def test_every_way_to_change_a_file_is_noticed_and_read(
     ],
 )
 def test_whatever_concerns_the_tree_is_noticed(
-    root: Path, watch: Watch, change: Callable[[Path], object]
+    root: Path, watch: ConfigWatch, change: Callable[[Path], object]
 ) -> None:
     change(root)
     assert noticed(watch)
@@ -164,7 +164,9 @@ def test_whatever_concerns_the_tree_is_noticed(
         "more/below.yaml",
     ],
 )
-def test_temporaries_and_strangers_report_nothing(root: Path, watch: Watch, name: str) -> None:
+def test_temporaries_and_strangers_report_nothing(
+    root: Path, watch: ConfigWatch, name: str
+) -> None:
     write(root, name)
     (root / name).write_text("again")
     (root / name).unlink()
@@ -172,14 +174,16 @@ def test_temporaries_and_strangers_report_nothing(root: Path, watch: Watch, name
     assert not readable(watch)
 
 
-def test_a_directory_and_its_content_that_appear_later(root: Path, watch: Watch) -> None:
+def test_a_directory_and_its_content_that_appear_later(root: Path, watch: ConfigWatch) -> None:
     (root / "services").mkdir()
     assert noticed(watch)
     write(root, "services/webapp.yaml")
     assert noticed(watch)
 
 
-def test_content_that_is_written_before_the_directory_is_watched(root: Path, watch: Watch) -> None:
+def test_content_that_is_written_before_the_directory_is_watched(
+    root: Path, watch: ConfigWatch
+) -> None:
     write(root, "services/webapp.yaml", "port: 1\ndiscovery: file\n")
     tree = Tree(root, INSTALLED)
     assert noticed(watch)
@@ -189,7 +193,7 @@ def test_content_that_is_written_before_the_directory_is_watched(root: Path, wat
 
 def test_a_tree_that_appears_later_several_levels_deep(tmp_path: Path) -> None:
     root = tmp_path / "a" / "b" / "tree"
-    watch = Watch(root)
+    watch = ConfigWatch(root)
     tree = Tree(root, INSTALLED)
     tree.load()
     assert tree.config.clusters == {}
@@ -212,7 +216,7 @@ def test_a_tree_that_is_swapped_by_its_link(tmp_path: Path) -> None:
     write(tmp_path, "releases/2/clusters/webapp.yaml", OTHER)
     current = tmp_path / "current"
     current.symlink_to("releases/1")
-    watch, tree = Watch(current), Tree(current, INSTALLED)
+    watch, tree = ConfigWatch(current), Tree(current, INSTALLED)
     tree.load()
     (tmp_path / "current.new").symlink_to("releases/2")
     (tmp_path / "current.new").rename(current)
@@ -232,7 +236,7 @@ def test_a_directory_of_the_tree_that_is_swapped_by_its_link(root: Path) -> None
     write(root.parent, "one/webapp.yaml")
     write(root.parent, "two/webapp.yaml", OTHER)
     (root / "clusters").symlink_to("../one")
-    watch = Watch(root)
+    watch = ConfigWatch(root)
     (root / "fresh").symlink_to("../two")
     (root / "fresh").rename(root / "clusters")
     assert noticed(watch)
@@ -250,7 +254,7 @@ def test_files_that_are_links(root: Path) -> None:
     path.unlink()
     (root.parent / "hop").symlink_to("store")
     path.symlink_to("../../hop/first")
-    watch, tree = Watch(root), Tree(root, INSTALLED)
+    watch, tree = ConfigWatch(root), Tree(root, INSTALLED)
     tree.load()
     write(store, "first", OTHER)
     assert noticed(watch)
@@ -280,7 +284,7 @@ def test_a_mounted_config_map(root: Path) -> None:
     write(clusters, "..2024_01/webapp.yaml", GOOD)
     (clusters / "..data").symlink_to("..2024_01")
     (clusters / "webapp.yaml").symlink_to("..data/webapp.yaml")
-    watch, tree = Watch(root), Tree(root, INSTALLED)
+    watch, tree = ConfigWatch(root), Tree(root, INSTALLED)
     tree.load()
     write(clusters, "..2024_02/webapp.yaml", OTHER)
     (clusters / "..data_tmp").symlink_to("..2024_02")
@@ -295,7 +299,7 @@ def test_a_mounted_config_map(root: Path) -> None:
 
 def test_links_in_a_circle_are_survived(root: Path) -> None:
     (root / "clusters/round.yaml").symlink_to("round.yaml")
-    watch, tree = Watch(root), Tree(root, INSTALLED)
+    watch, tree = ConfigWatch(root), Tree(root, INSTALLED)
     tree.load()
     assert [fault.file for fault in tree.faults] == ["clusters/round.yaml"]
     (root / "clusters/round.yaml").unlink()
@@ -303,7 +307,9 @@ def test_links_in_a_circle_are_survived(root: Path) -> None:
     watch.close()
 
 
-def test_more_events_than_the_queue_holds_count_as_a_change(root: Path, watch: Watch) -> None:
+def test_more_events_than_the_queue_holds_count_as_a_change(
+    root: Path, watch: ConfigWatch
+) -> None:
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     if limit > 100_000:
         pytest.skip("this host's queue is too long to be filled in a moment")
@@ -314,7 +320,7 @@ def test_more_events_than_the_queue_holds_count_as_a_change(root: Path, watch: W
     assert watch.drain()
 
 
-def test_many_rearms_leak_no_watches(root: Path, watch: Watch) -> None:
+def test_many_rearms_leak_no_watches(root: Path, watch: ConfigWatch) -> None:
     def watches() -> int:
         text = Path(f"/proc/self/fdinfo/{watch.fileno()}").read_text()
         return text.count("inotify wd:")

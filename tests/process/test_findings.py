@@ -3,10 +3,10 @@
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Applied
-from lighthouse.problem import Problem, Rejection
-from lighthouse.snapshot import BalancerSnapshot, Settings
-from lighthouse.supervisor.cache import Cache
+from lighthouse.ipc.messages import Applied
+from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
+from lighthouse.schema import Problem, Rejection
+from lighthouse.supervisor.store import Store
 from tests.critic import SOURCE, Critic
 from tests.rig import Rig, part
 from tests.waiting import eventually
@@ -23,11 +23,11 @@ def rig(tmp_path):
 
 def snapshot(critic, revision=1, accepted=None, **ports):
     parts = [
-        part(Cluster(name), revision, Settings({"port": port}, accepted))
+        part(Cluster(name), revision, PluginSettings({"port": port}, accepted))
         for name, port in ports.items()
     ]
     bare = part(Cluster("bare"), revision)
-    return BalancerSnapshot(Settings(critic.config), (*parts, bare))
+    return BalancerSnapshot(PluginSettings(critic.config), (*parts, bare))
 
 
 def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(rig, critic):
@@ -96,7 +96,7 @@ def test_the_software_is_asked_about_what_validation_lets_pass(rig, critic):
 
 
 def test_the_software_is_not_asked_about_a_rejected_config(rig, critic):
-    wrong = BalancerSnapshot(Settings({"bad": 1}), snapshot(critic, api=0).clusters)
+    wrong = BalancerSnapshot(PluginSettings({"bad": 1}), snapshot(critic, api=0).clusters)
     answer = rig.validate(wrong)
     assert [r.cluster for r in answer.rejections] == [None, "api"]
     assert "examine" not in rig.log
@@ -117,7 +117,7 @@ def faults(fleet, kind="config_errors"):
 
 
 def accepted(fleet):
-    return Cache(fleet.root / "state").good().by_key().get(("balancer", "critic", "web"))
+    return Store(fleet.root / "state").good().by_key().get(("balancer", "critic", "web"))
 
 
 def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised, critic):

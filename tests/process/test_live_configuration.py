@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighthouse.supervisor.cache import Cache
+from lighthouse.supervisor.store import Store
 from tests.recorder import nodes, recorded
 from tests.waiting import eventually
 
@@ -12,7 +12,7 @@ def broken_at(fleet):
 
 
 def saved(fleet):
-    return Cache(fleet.root / "state").good().by_key()
+    return Store(fleet.root / "state").good().by_key()
 
 
 def rename(path, text):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from inotify_simple import INotify, flags
 
-from lighthouse.supervisor.pidfile import Pidfile
+from lighthouse.daemon.pidfile import Pidfile
 from tests.waiting import eventually
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lighthouse.supervisor.whereabouts import find
+from lighthouse.daemon.locate import find
 from tests.recorder import history, nodes, recorded, weights
 from tests.waiting import eventually
 

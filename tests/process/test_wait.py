@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lighthouse.commands.wait import wait
-from lighthouse.questions import GetServed
-from lighthouse.supervisor.daemon import Daemon
-from lighthouse.supervisor.whereabouts import settings
+from lighthouse.daemon.client import DaemonClient
+from lighthouse.daemon.locate import settings
+from lighthouse.ipc.control import GetServed
 from tests.recorder import nodes
 from tests.waiting import eventually
 
@@ -89,7 +89,7 @@ def test_a_balancer_that_lags_is_waited_for_and_named(fleet, waiting):
     assert there.ends() == (0, "")
 
 
-class Asked(Daemon):
+class Asked(DaemonClient):
     """Keeps the answers that it had."""
 
     answers = ()

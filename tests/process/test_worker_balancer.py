@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Alive, Applied, Deliver, Working, pack
+from lighthouse.ipc.messages import Alive, Applied, Deliver, Working, pack
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings
 from lighthouse.node import Node
-from lighthouse.snapshot import BalancerSnapshot, Part, Settings
 from tests.rig import Rig, part
 from tests.waiting import eventually
 
@@ -77,12 +77,12 @@ def lighthouse_balancer():
 
 
 def snapshot(*parts: Part, accepted: dict[str, Any] | None = None, **config: Any) -> Any:
-    return BalancerSnapshot(Settings(config, accepted), parts)
+    return BalancerSnapshot(PluginSettings(config, accepted), parts)
 
 
 def web(nodes: int, revision: int = 1, name: str = "web", **section: Any) -> Part:
     members = tuple(Node(f"n{i}", f"10.0.0.{i}", 80) for i in range(nodes))
-    return part(Cluster(name, members), revision, Settings(section) if section else None)
+    return part(Cluster(name, members), revision, PluginSettings(section) if section else None)
 
 
 def test_a_snapshot_is_made_true_and_only_what_changed_is_new(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_an_accepted_section_is_not_a_change(tmp_path: Path) -> None:
         rig.deliver(snapshot(web(1, 1, port=1), x=1))
         rig.expect(Applied)
         members = (Node("n0", "10.0.0.0", 80),)
-        again = part(Cluster("web", members), 2, Settings({"port": 1}, {"port": 1}))
+        again = part(Cluster("web", members), 2, PluginSettings({"port": 1}, {"port": 1}))
         rig.deliver(snapshot(again, accepted={"x": 1}, x=1))
         rig.expect(Applied)
         log = rig.printed("sync 2 kept ['web'] new []")
@@ -224,7 +224,7 @@ def test_with_no_config_in_force_nothing_is_done(tmp_path: Path) -> None:
 def test_a_rejected_section_costs_its_own_cluster_only(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         members = (Node("n", "10.0.0.1", 80),)
-        fallback = part(Cluster("old", members), 1, Settings({"port": 0}, {"port": 9}))
+        fallback = part(Cluster("old", members), 1, PluginSettings({"port": 0}, {"port": 9}))
         rig.deliver(snapshot(web(1, 1, port=1), web(1, 1, "bad", port=0), fallback))
         applied = rig.expect(Applied)
         assert applied.kind == "applied"

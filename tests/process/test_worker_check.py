@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lighthouse.messages import Alive, Applied, Failed, Verdicts
+from lighthouse.ipc.messages import Alive, Applied, Failed, Verdicts
+from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.service import Probe
-from lighthouse.snapshot import CheckSnapshot
 from tests.rig import Rig
 from tests.waiting import eventually
 

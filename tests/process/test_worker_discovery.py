@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lighthouse.messages import (
+from lighthouse.ipc.messages import (
     Applied,
     Connected,
     Observed,
@@ -16,10 +16,10 @@ from lighthouse.messages import (
     Working,
     decode_as,
 )
+from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from lighthouse.node import Node
-from lighthouse.problem import Problem, Rejection
+from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
-from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
 from tests.rig import Rig
 from tests.waiting import eventually
 
@@ -116,12 +116,12 @@ class World:
 
     def snapshot(
         self,
-        watch: tuple[Watch, ...] = (),
+        watch: tuple[WatchedCluster, ...] = (),
         up: tuple[Service, ...] = (),
         down: tuple[Service, ...] = (),
         **config: Any,
     ) -> DiscoverySnapshot:
-        settings = Settings({"path": str(self.path), **config}, {"path": str(self.path)})
+        settings = PluginSettings({"path": str(self.path), **config}, {"path": str(self.path)})
         return DiscoverySnapshot(settings, watch, up, down)
 
 
@@ -165,7 +165,7 @@ def test_what_is_lost_within_a_call_is_registered_again_at_once(tmp_path: Path) 
 def test_only_differences_are_asked_for(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        a, b = Watch("a"), Watch("b")
+        a, b = WatchedCluster("a"), WatchedCluster("b")
         assert applied(rig, world.snapshot((a, b), up=(service("s"),))).kind == "applied"
         assert calls(rig) == ["apply None", "connect", "start a", "start b", "up s 10.0.0.9 1"]
         assert rig.expect(Connected).state == "connected"
@@ -175,13 +175,13 @@ def test_only_differences_are_asked_for(tmp_path: Path) -> None:
         rig.reading("b")
         assert rig.registrations()["s", 80].registered
         before = len(calls(rig))
-        applied(rig, world.snapshot((b, Watch("c")), up=(service("s"),)))
+        applied(rig, world.snapshot((b, WatchedCluster("c")), up=(service("s"),)))
         assert sorted(calls(rig)[before:]) == ["start c", "stop a"]
         before = len(calls(rig))
-        applied(rig, world.snapshot((b, Watch("c")), up=(service("s", weight=5),)))
+        applied(rig, world.snapshot((b, WatchedCluster("c")), up=(service("s", weight=5),)))
         assert calls(rig)[before:] == ["up s 10.0.0.9 5"]
         before = len(calls(rig))
-        applied(rig, world.snapshot((b, Watch("c")), up=(service("s", "10.0.0.8", 5),)))
+        applied(rig, world.snapshot((b, WatchedCluster("c")), up=(service("s", "10.0.0.8", 5),)))
         assert calls(rig)[before:] == ["down s 10.0.0.9", "up s 10.0.0.8 5"]
         title = Path(f"/proc/{rig.pid}/cmdline")
         eventually(lambda: "discovery own (2 clusters, 1 services, v4)" in title.read_text())
@@ -223,7 +223,7 @@ def test_what_a_worker_could_not_remove_is_not_called_gone(tmp_path: Path) -> No
 def test_a_stop_that_keeps_calls_the_plugin_no_more(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),)))
         rig.send(Stop(5.0, keep=True))
         assert rig.exit_status() == 0
         assert calls(rig)[-1] == "up s 10.0.0.9 1"
@@ -247,7 +247,7 @@ def test_what_fails_is_tried_again_and_the_rest_goes_on(tmp_path: Path) -> None:
     world = World(tmp_path)
     faults = [world.fail("start a"), world.fail("up s 10.0.0.9 1")]
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        watch = (Watch("a"), Watch("b"))
+        watch = (WatchedCluster("a"), WatchedCluster("b"))
         failed = applied(rig, world.snapshot(watch, up=(service("s"), service("t"))))
         assert failed.kind == "failed"
         assert failed.reason == "start_watching a: OSError: told to fail (and 1 more)"
@@ -268,14 +268,14 @@ def test_what_fails_is_tried_again_and_the_rest_goes_on(tmp_path: Path) -> None:
 def test_a_watch_that_could_not_be_ended_is_ended_later_or_begun_anew(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a", 3), Watch("b"))))
+        applied(rig, world.snapshot((WatchedCluster("a", 3), WatchedCluster("b"))))
         faults = [world.fail("stop a"), world.fail("stop b")]
         failed = applied(rig, world.snapshot())
         assert failed.reason == "stop_watching a: OSError: told to fail (and 1 more)"
         before = len(calls(rig))
         for fault in faults:
             fault.unlink()
-        applied(rig, world.snapshot((Watch("a", 3),)))
+        applied(rig, world.snapshot((WatchedCluster("a", 3),)))
         assert sorted(calls(rig)[before:]) == ["start a", "stop b"]
 
 
@@ -283,7 +283,7 @@ def test_a_failing_connect_is_tried_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     fault = world.fail("connect")
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        failed = applied(rig, world.snapshot((Watch("a"),)))
+        failed = applied(rig, world.snapshot((WatchedCluster("a"),)))
         assert failed.reason == "connect: OSError: told to fail"
         assert calls(rig) == ["apply None", "connect"]
         fault.unlink()
@@ -295,16 +295,16 @@ def test_a_failing_connect_is_tried_again(tmp_path: Path) -> None:
 def test_a_reread_is_answered_though_nothing_changed(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),)))
         assert rig.reading("a")[0].reread == 0
         world.run("self.on_reading('a', Reading((NODE,))); print('woken')")
         rig.printed("woken")
-        applied(rig, world.snapshot((Watch("a", 1),)))
+        applied(rig, world.snapshot((WatchedCluster("a", 1),)))
         assert rig.reading("a")[0].reread == 1
         assert "refresh a" in calls(rig)
         assert not rig.received(Observed)
         fault = world.fail("refresh a")
-        assert applied(rig, world.snapshot((Watch("a", 2),))).kind == "failed"
+        assert applied(rig, world.snapshot((WatchedCluster("a", 2),))).kind == "failed"
         world.run("self.on_reading('a', Reading((NODE, Node('b', '10.0.0.2', 80))))")
         assert rig.reading("a")[0].reread == 1
         fault.unlink()
@@ -314,7 +314,7 @@ def test_a_reread_is_answered_though_nothing_changed(tmp_path: Path) -> None:
 def test_readings_are_sorted_and_each_address_counts_once(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),)))
         rig.reading("a")
         world.run(
             "self.on_reading('a', Reading((Node('z', '10.0.0.3', 80), NODE,"
@@ -334,7 +334,7 @@ def test_readings_are_sorted_and_each_address_counts_once(tmp_path: Path) -> Non
 def test_readings_from_threads_and_of_unwanted_clusters(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),)))
         rig.reading("a")
         world.run(
             "def later(report=self.on_reading):\n"
@@ -351,7 +351,7 @@ def test_readings_from_threads_and_of_unwanted_clusters(tmp_path: Path) -> None:
 def test_while_the_supervisor_does_not_read_only_the_newest_reading_waits(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"), Watch("b"))))
+        applied(rig, world.snapshot((WatchedCluster("a"), WatchedCluster("b"))))
         world.run(
             "def later(report=self.on_reading):\n"
             "    for port in range(1, 3001):\n"
@@ -368,7 +368,7 @@ def test_while_the_supervisor_does_not_read_only_the_newest_reading_waits(tmp_pa
 def test_a_lost_session_is_registered_again_when_it_is_back(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),)))
         assert rig.registrations()["s", 80].registered
         world.run("self.on_connection('suspended', 'no answer')")
         assert rig.expect(Connected, lambda m: m.state == "suspended").reason == "no answer"
@@ -386,14 +386,14 @@ def test_a_lost_session_is_registered_again_when_it_is_back(tmp_path: Path) -> N
 def test_a_changed_config_starts_over(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),)))
         rig.reading("a")
-        rejected = applied(rig, world.snapshot((Watch("a"),), up=(service("s"),), bad=1))
+        rejected = applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),), bad=1))
         assert rejected.kind == "applied"
         assert rejected.rejections[0].problems[0].message == "bad is bad"
         before = len(calls(rig))
         assert before == 4
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),), x=2))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),), x=2))
         anew = ["disconnect", "apply 2", "connect", "start a", "up s 10.0.0.9 1"]
         assert calls(rig)[before:] == anew
         rig.reading("a")
@@ -402,7 +402,7 @@ def test_a_changed_config_starts_over(tmp_path: Path) -> None:
 def test_a_raising_wake_is_told_and_tried_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),)))
         rig.reading("a")
         world.run("raise SystemExit('why not')")
         assert rig.expect(Applied).reason == "wake: SystemExit: why not"
@@ -414,7 +414,7 @@ def test_a_raising_wake_is_told_and_tried_again(tmp_path: Path) -> None:
 def test_stop_deregisters_and_disconnects(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"), service("t"))))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"), service("t"))))
         world.fail("down s 10.0.0.9")
         assert rig.stop() == 0
         assert calls(rig)[-3:] == ["down s 10.0.0.9", "down t 10.0.0.9", "disconnect"]
@@ -433,7 +433,7 @@ def test_stop_keeps_to_its_grace(tmp_path: Path) -> None:
 def test_end_of_file_leaves_everything_registered(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        applied(rig, world.snapshot((Watch("a"),), up=(service("s"),)))
+        applied(rig, world.snapshot((WatchedCluster("a"),), up=(service("s"),)))
         rig.channel.close()
         assert rig.exit_status() == 0
         assert calls(rig)[-1] == "up s 10.0.0.9 1"
@@ -442,7 +442,7 @@ def test_end_of_file_leaves_everything_registered(tmp_path: Path) -> None:
 def test_validation_only_validates(tmp_path: Path) -> None:
     world = World(tmp_path)
     with Rig(tmp_path, "discovery", SOURCE) as rig:
-        answer = rig.validate(world.snapshot((Watch("a"),), bad=1))
+        answer = rig.validate(world.snapshot((WatchedCluster("a"),), bad=1))
         assert answer.rejections[0].problems[0].message == "bad is bad"
         assert calls(rig) == []
 
@@ -451,7 +451,7 @@ def test_where_nothing_can_be_registered_the_services_files_are_rejected(tmp_pat
     world = World(tmp_path)
     source = SOURCE.replace("class Own(Discovery):", "class Own(Discovery):\n    read_only = True")
     snapshot = msgspec.structs.replace(
-        world.snapshot((Watch("web"),), up=(service("app"),), down=(service("old"),)),
+        world.snapshot((WatchedCluster("web"),), up=(service("app"),), down=(service("old"),)),
         reporters=("app-file", "old-file"),
     )
     text = "this discovery is read-only: services cannot be registered with it"
@@ -467,7 +467,7 @@ def test_where_nothing_can_be_registered_the_services_files_are_rejected(tmp_pat
             (("app", 80), False, text),
             (("old", 80), False, text),
         }
-        assert applied(rig, world.snapshot((Watch("web"),))).rejections == ()
+        assert applied(rig, world.snapshot((WatchedCluster("web"),))).rejections == ()
         assert rig.stop() == 0
         assert calls(rig) == ["apply None", "connect", "start web", "disconnect"]
 

@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.messages import Applied, Connected
+from lighthouse.ipc.messages import Applied, Connected
+from lighthouse.ipc.snapshot import (
+    BalancerSnapshot,
+    CheckSnapshot,
+    DiscoverySnapshot,
+    PluginSettings,
+    WatchedCluster,
+)
 from lighthouse.node import Node
 from lighthouse.service import Probe
-from lighthouse.snapshot import BalancerSnapshot, CheckSnapshot, DiscoverySnapshot, Settings, Watch
 from tests.rig import Rig, part
 from tests.waiting import eventually
 
@@ -42,8 +48,11 @@ def test_the_balancer(installed: Path, tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     with Rig(installed, "balancer", plugin="hosts") as rig:
         web = Cluster("web", (Node("a", "10.0.0.1", 80), Node("b", "10.0.0.2", 80)))
-        settings = Settings({"path": str(hosts)})
-        clusters = (part(web, 1, Settings({"domain": "web.test"})), part(Cluster("other"), 1))
+        settings = PluginSettings({"path": str(hosts)})
+        clusters = (
+            part(web, 1, PluginSettings({"domain": "web.test"})),
+            part(Cluster("other"), 1),
+        )
         rig.deliver(BalancerSnapshot(settings, clusters))
         assert rig.expect(Applied).kind == "applied"
         text = "# kept by lighthouse\n10.0.0.1 a.web.test\n10.0.0.2 b.web.test\n"
@@ -51,7 +60,7 @@ def test_the_balancer(installed: Path, tmp_path: Path) -> None:
         rig.deliver(BalancerSnapshot(settings, clusters))
         again = rig.expect(Applied)
         assert (again.kind, again.status) == ("unchanged", {"path": str(hosts)})
-        rig.deliver(BalancerSnapshot(Settings({"pth": "x"}, settings.config), clusters))
+        rig.deliver(BalancerSnapshot(PluginSettings({"pth": "x"}, settings.config), clusters))
         problems = rig.expect(Applied).rejections[0].problems
         assert problems[0].message == "unknown key 'pth'; did you mean 'path'?"
 
@@ -59,8 +68,8 @@ def test_the_balancer(installed: Path, tmp_path: Path) -> None:
 def test_the_discovery(installed: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.json"
     with Rig(installed, "discovery", plugin="table") as rig:
-        settings = Settings({"path": str(table), "every": 0.02})
-        rig.deliver(DiscoverySnapshot(settings, (Watch("web"),)))
+        settings = PluginSettings({"path": str(table), "every": 0.02})
+        rig.deliver(DiscoverySnapshot(settings, (WatchedCluster("web"),)))
         assert rig.expect(Applied).kind == "failed"
         assert "No such file" in rig.expect(Connected, lambda m: m.state == "suspended").reason
         table.write_text(json.dumps({"web": [{"ip": "10.0.0.1", "port": 80}, {"port": 0}]}))

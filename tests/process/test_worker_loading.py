@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.messages import Applied, Failed, Ready
-from lighthouse.snapshot import BalancerSnapshot, CheckSnapshot, Settings
+from lighthouse.ipc.messages import Applied, Failed, Ready
+from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, PluginSettings
 from tests.rig import Rig
 from tests.waiting import eventually
 
@@ -142,7 +142,7 @@ def test_it_holds_no_descriptor_but_its_own(tmp_path: Path) -> None:
     rig = Rig(tmp_path, "balancer", IDLE, inherit=[stray[0].fileno()])
     with stray[0], stray[1], rig:
         rig.ready()
-        rig.deliver(BalancerSnapshot(Settings()))
+        rig.deliver(BalancerSnapshot(PluginSettings()))
         rig.expect(Applied)
 
         def held() -> set[str]:
@@ -163,7 +163,7 @@ def test_its_title_tells_what_it_is_doing(tmp_path: Path) -> None:
             return Path(f"/proc/{rig.pid}/cmdline").read_text().rstrip("\0")
 
         assert title() == "lighthouse: balancer web"
-        rig.deliver(BalancerSnapshot(Settings()))
+        rig.deliver(BalancerSnapshot(PluginSettings()))
         eventually(lambda: title() == "lighthouse: balancer web (0 clusters, 0 nodes, v1)")
 
 
@@ -172,7 +172,7 @@ def test_the_terminal_does_not_end_it_but_sigterm_does(tmp_path: Path) -> None:
         rig.ready()
         os.kill(rig.pid, signal.SIGINT)
         os.kill(rig.pid, signal.SIGHUP)
-        rig.deliver(BalancerSnapshot(Settings()))
+        rig.deliver(BalancerSnapshot(PluginSettings()))
         rig.expect(Applied)
         os.kill(rig.pid, signal.SIGTERM)
         assert rig.exit_status() == -signal.SIGTERM
@@ -180,12 +180,12 @@ def test_the_terminal_does_not_end_it_but_sigterm_does(tmp_path: Path) -> None:
 
 def test_two_workers_of_one_name_never_work_at_once(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", IDLE) as first:
-        first.deliver(BalancerSnapshot(Settings()))
+        first.deliver(BalancerSnapshot(PluginSettings()))
         first.expect(Applied)
         with Rig(tmp_path, "balancer", IDLE) as second:
             second.ready()
-            second.deliver(BalancerSnapshot(Settings()))
-            assert second.validate(BalancerSnapshot(Settings())).rejections == ()
+            second.deliver(BalancerSnapshot(PluginSettings()))
+            assert second.validate(BalancerSnapshot(PluginSettings())).rejections == ()
             assert not second.received(Applied)
             os.kill(first.pid, signal.SIGKILL)
             assert second.expect(Applied).kind == "applied"
@@ -193,10 +193,10 @@ def test_two_workers_of_one_name_never_work_at_once(tmp_path: Path) -> None:
 
 def test_it_gives_up_when_another_process_keeps_the_lock(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", IDLE) as first:
-        first.deliver(BalancerSnapshot(Settings()))
+        first.deliver(BalancerSnapshot(PluginSettings()))
         first.expect(Applied)
         with Rig(tmp_path, "balancer", IDLE) as second:
-            second.deliver(BalancerSnapshot(Settings()))
+            second.deliver(BalancerSnapshot(PluginSettings()))
             failed = second.expect(Failed, within=30)
             holds = f"another process (pid {first.pid}) holds {second.lock}"
             assert failed.reason == holds

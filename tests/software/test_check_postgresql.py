@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lighthouse.check import Result
+from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.postgresql.check import PostgresqlCheck
 from lighthouse.service import Probe as Wanted
-from lighthouse.snapshot import CheckSnapshot
 from tests.rig import Rig
 from tests.software.postgresql_world import Pair, PostgreSQL, needs_postgresql, pair
 from tests.software.probing import Probe, probe

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lighthouse.workers.bounds import plain
+from lighthouse.workers.limits import plain
 from tests.ports import free_port
 from tests.software.dns_world import Told, world
 

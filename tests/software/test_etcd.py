@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from lighthouse.etcd import exchange
-from lighthouse.etcd.trouble import Away, Taken
-from lighthouse.messages import Applied, Connected, Registered
+from lighthouse.etcd import http
+from lighthouse.etcd.errors import EtcdAway, Taken
+from lighthouse.ipc.messages import Applied, Connected, Registered
+from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from lighthouse.node import MAX_RECORD
-from lighthouse.owner import owner
-from lighthouse.record import encode, owner_of
-from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
+from lighthouse.record import encode, owner, owner_of
 from tests import fleet as fleets
 from tests.ports import free_port
 from tests.recorder import SOURCE as RECORDER
@@ -159,7 +158,7 @@ def test_a_refresh_reads_one_cluster_afresh(etcd: Etcd, path: str) -> None:
 def test_more_than_one_answer_holds(
     etcd: Etcd, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "MAX_ANSWER", 3_000_000)
+    monkeypatch.setattr(http, "MAX_ANSWER", 3_000_000)
     filler = {"filler": "x" * 15_000}
     puts = [(f"{path}/web/{n}", record(n + 1, **filler)) for n in range(200)]
     for start in (0, 100):
@@ -307,9 +306,9 @@ def test_a_black_hole_is_noticed_and_survived(etcd: Etcd, path: str) -> None:
         relay.silent = True
         world.until_state("suspended", "no answer", within=20)
         began = time.monotonic()
-        with pytest.raises(Away, match="no answer"):
+        with pytest.raises(EtcdAway, match="no answer"):
             world.discovery.report_up(service(weight=2))
-        with pytest.raises(Away):
+        with pytest.raises(EtcdAway):
             world.discovery.refresh("web")
         assert time.monotonic() - began < 2
         etcd.put(f"{path}/web/a", record(1))
@@ -452,7 +451,7 @@ def test_the_worker_registers_again_what_its_lease_lost(
 ) -> None:
     key = f"{path}/web/here:80"
     config = {"endpoints": etcd.endpoints, "path": path}
-    snapshot = DiscoverySnapshot(Settings(config), (Watch("web"),), (service(),))
+    snapshot = DiscoverySnapshot(PluginSettings(config), (WatchedCluster("web"),), (service(),))
     with Rig(tmp_path, "discovery", plugin="etcd") as rig:
         rig.ready().deliver(snapshot)
         assert rig.expect(Applied).kind == "applied"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.etcd.trouble import Denied
+from lighthouse.etcd.errors import Denied
 from tests.software.etcd_world import Etcd, World, following, record, running, service
 
 PATH = "/secured"

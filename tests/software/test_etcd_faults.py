@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.messages import Applied, Connected
-from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
+from lighthouse.ipc.messages import Applied, Connected
+from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from tests.rig import Rig
 from tests.software.etcd_world import Etcd, Member, World, following, record, running, service
 from tests.waiting import eventually
@@ -146,7 +146,7 @@ def test_all_data_are_wiped(etcd: Etcd, path: str, tmp_path: Path) -> None:
     """The worker registers again what is gone; nothing is believed of what was before."""
     etcd.put(f"{path}/web/a", record(1))
     config = {"endpoints": etcd.endpoints, "path": path}
-    snapshot = DiscoverySnapshot(Settings(config), (Watch("web"),), (service(),))
+    snapshot = DiscoverySnapshot(PluginSettings(config), (WatchedCluster("web"),), (service(),))
     with Rig(tmp_path, "discovery", plugin="etcd") as rig:
         rig.ready().deliver(snapshot)
         assert rig.expect(Applied).kind == "applied"

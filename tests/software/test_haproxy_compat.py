@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import process
+from lighthouse.haproxy.runtime import process
 from lighthouse.node import Node, parse
 from tests.ports import free_ports
 from tests.software.haproxy_sites import ask, certificate, sites

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import pid, process
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.runtime import pid, process
+from lighthouse.haproxy.schema.balancer import parse_settings
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
 from tests.software.haproxy_world import (
@@ -31,7 +31,7 @@ from tests.waiting import eventually
 @pytest.fixture
 def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """One that need not be waited for."""
-    monkeypatch.setattr("lighthouse.haproxy.writer.QUIET", 0.05)
+    monkeypatch.setattr("lighthouse.haproxy.sync.writer.QUIET", 0.05)
     world.extra = {"reload_interval": 0.1}
     return world
 
@@ -240,8 +240,8 @@ def replace(path: Path, text: str) -> None:
 def test_a_hand_edit_is_reported_kept_and_forgotten(
     world: World, http_nodes: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lighthouse.haproxy.parity.EVERY", 0.3)
-    monkeypatch.setattr("lighthouse.haproxy.parity.SHARE", 1)
+    monkeypatch.setattr("lighthouse.haproxy.sync.drift.EVERY", 0.3)
+    monkeypatch.setattr("lighthouse.haproxy.sync.drift.SHARE", 1)
     world.extra = {"reload_interval": 0.1}
     port = settled(world, http_nodes)
     path = Path(world.config["config_file"])
@@ -281,8 +281,8 @@ def test_a_hand_edit_is_reported_kept_and_forgotten(
 def test_what_others_did_through_the_socket_is_repaired(
     world: World, http_nodes: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lighthouse.haproxy.parity.EVERY", 0.3)
-    monkeypatch.setattr("lighthouse.haproxy.parity.SHARE", 1)
+    monkeypatch.setattr("lighthouse.haproxy.sync.drift.EVERY", 0.3)
+    monkeypatch.setattr("lighthouse.haproxy.sync.drift.SHARE", 1)
     port = settled(world, http_nodes)
     worker = world.worker
     first, second, third = sorted(admin_states(world, "web"))

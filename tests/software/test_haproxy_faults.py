@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import allowance, process, reloading, render, writer
-from lighthouse.haproxy.draft import Chunk
+from lighthouse.haproxy.rendering import render
+from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.runtime import process, rate_limit
+from lighthouse.haproxy.sync import reload, writer
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
 from tests.software.haproxy_world import (
@@ -31,7 +33,7 @@ from tests.waiting import eventually
 @pytest.fixture
 def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """One that need not be waited for."""
-    monkeypatch.setattr("lighthouse.haproxy.writer.QUIET", 0.05)
+    monkeypatch.setattr("lighthouse.haproxy.sync.writer.QUIET", 0.05)
     world.extra = {"reload_interval": 0.1}
     return world
 
@@ -125,7 +127,7 @@ def test_an_address_that_only_haproxy_finds_taken(world: World, http: Http) -> N
 def test_a_binary_that_fails_is_never_reloaded_into(
     world: World, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reloading, "AGAIN", 1.0)
+    monkeypatch.setattr(reload, "AGAIN", 1.0)
     binary = world.directory / "haproxy"
     binary.symlink_to(world.binary)
     good, world.binary = world.binary, str(binary)
@@ -176,7 +178,7 @@ def test_a_binary_that_was_upgraded_is_picked_up_by_the_next_reload(http: Http) 
 def test_a_disk_that_is_full_holds_a_reload_up(
     world: World, http: Http, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reloading, "AGAIN", 1.0)
+    monkeypatch.setattr(reload, "AGAIN", 1.0)
     one, two = free_ports(2)
     world.extra["reload_interval"] = 0.1
     world.extra["reloads_per_hour"] = 3
@@ -258,7 +260,7 @@ def test_the_budget_of_an_hour(world: World, http: Http, monkeypatch: pytest.Mon
     clusters[0] = cluster("web", one, http.nodes[1:])
     assert world.sync(*clusters).kind == "degraded"
     assert served(one) == {str(n.port) for n in http.nodes[1:]}
-    monkeypatch.setattr(allowance, "_HOUR", 0.1)
+    monkeypatch.setattr(rate_limit, "_HOUR", 0.1)
     drive(world, lambda: get(ports[2])[0] == 200)
     assert world.plugin.status()["reloads"] == 3
 
@@ -266,7 +268,7 @@ def test_the_budget_of_an_hour(world: World, http: Http, monkeypatch: pytest.Mon
 def test_most_listeners_go_only_if_it_stays_so(
     world: World, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reloading, "SHRINK_HOLD", 2.0)
+    monkeypatch.setattr(reload, "SHRINK_HOLD", 2.0)
     ports = free_ports(5)
     clusters = [cluster(f"c{n}", port, http.nodes) for n, port in enumerate(ports)]
     world.sync(*clusters)
@@ -286,7 +288,7 @@ def test_most_listeners_go_only_if_it_stays_so(
 def test_replaced_workers_are_bounded(
     world: World, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reloading, "CROWDED", 4.0)
+    monkeypatch.setattr(reload, "CROWDED", 4.0)
     world.extra = {"max_old_workers": 2, "reload_interval": 0.1}
     one, two = free_ports(2)
     lines = {"frontend": ["mode tcp"], "backend": ["mode tcp"]}

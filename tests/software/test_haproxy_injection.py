@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import process
-from lighthouse.haproxy.ladder import read_states
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.nodeoption import KNOWN
-from lighthouse.haproxy.peering import standing
-from lighthouse.haproxy.render import file_of, skeleton
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.rendering.peers_section import standing
+from lighthouse.haproxy.rendering.render import file_of, skeleton
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.haproxy.schema.node_options import KNOWN
+from lighthouse.haproxy.sync.diff import read_states
+from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports
 from tests.software.haproxy_world import BINARIES, World, new_world
@@ -131,7 +131,7 @@ def test_commands_make_the_servers_of_the_nodes_and_nothing_else(
 @given(records=st.lists(RECORDS, min_size=25, max_size=60))
 def test_haproxy_takes_the_file_of_the_nodes(world: World, records: list[dict[str, Any]]) -> None:
     nodes = parsed(records)
-    members = Membership(parse_settings(world.config))
+    members = WantedClusters(parse_settings(world.config))
     members.take(clusters(world, nodes))
     frame = skeleton(members._settings, list(members.stanzas.values()), members.peers(), "here")
     text = file_of(members.fill(frame, {})).decode()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy import retirement
+from lighthouse.haproxy.sync import deletion
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports
 from tests.software.haproxy_world import (
@@ -142,7 +142,7 @@ def test_gone_servers_are_deleted_late_and_where_it_is_safe(
     reconciler.parity.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == len(states(world, "wild")) == 3
-    monkeypatch.setattr(retirement, "DELETE_AFTER", 0.0)
+    monkeypatch.setattr(deletion, "DELETE_AFTER", 0.0)
     reconciler.parity.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == 1

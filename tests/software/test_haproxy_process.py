@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.haproxy import process
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.schema.balancer import parse_settings
 from tests.ports import free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.haproxy_world import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.haproxy.runtime import Runtime
+from lighthouse.haproxy.runtime.socket import Runtime
 from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     ask,

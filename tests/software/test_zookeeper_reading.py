@@ -10,7 +10,7 @@ from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl
 
 from lighthouse.discovery import Refusal
-from lighthouse.zookeeper.request import RemoveWatches
+from lighthouse.zookeeper.protocol.requests import RemoveWatches
 from tests.software.zookeeper_plugin import Driver, driving, fill, record, service
 from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
 

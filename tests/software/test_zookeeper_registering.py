@@ -14,9 +14,9 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoAuthError
 
-from lighthouse.messages import Applied, Connected
+from lighthouse.ipc.messages import Applied, Connected
+from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from lighthouse.peer import Peer
-from lighthouse.snapshot import DiscoverySnapshot, Settings, Watch
 from tests.rig import Rig
 from tests.software.zookeeper_plugin import Driver, driving, fill, record, service
 from tests.software.zookeeper_world import (
@@ -58,8 +58,8 @@ def driver(server: Ensemble, path: str) -> Iterator[Driver]:
 
 def snapshot(server: Ensemble, path: str, *up: Any, watch: str = "", **config: Any) -> Any:
     config = {"hosts": server.hosts, "path": path, "session_timeout": 2, **config}
-    watched = (Watch(watch),) if watch else ()
-    return DiscoverySnapshot(Settings(config, config), watched, up)
+    watched = (WatchedCluster(watch),) if watch else ()
+    return DiscoverySnapshot(PluginSettings(config, config), watched, up)
 
 
 def test_a_node_is_registered_as_the_2016_lighthouse_reads_it(

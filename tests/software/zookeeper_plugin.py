@@ -13,7 +13,7 @@ from lighthouse.discovery import Reading
 from lighthouse.node import Node
 from lighthouse.service import Service
 from lighthouse.zookeeper.discovery import ZooKeeper
-from lighthouse.zookeeper.source import Source
+from lighthouse.zookeeper.source import ZooKeeperSource
 
 LONGEST: Final = 0.05
 
@@ -34,7 +34,7 @@ class Driver:
         )
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ZooKeeperSource:
         assert self.plugin._link is not None
         return self.plugin._link.source
 

@@ -16,10 +16,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse import messages
-from lighthouse.channel import INLINE, Channel, Closed, Listener, Memory
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.messages import (
+from lighthouse.ipc import messages
+from lighthouse.ipc.channel import INLINE, Channel, Closed, Listener, Memory
+from lighthouse.ipc.control import (
+    BeginMaintenance,
+    EndMaintenance,
+    Explanation,
+    GetExplanation,
+    GetMembers,
+    GetRemoved,
+    GetServed,
+    GetStatus,
+    Leave,
+    Leaving,
+    Maintained,
+    MembersAnswer,
+    Removed,
+    Served,
+    StatusAnswer,
+)
+from lighthouse.ipc.messages import (
     MAX_FRAME,
     Alive,
     Applied,
@@ -45,36 +62,19 @@ from lighthouse.messages import (
     pack,
     unpack,
 )
-from lighthouse.node import Node
-from lighthouse.problem import Problem, Rejection
-from lighthouse.questions import (
-    BeginMaintenance,
-    Document,
-    EndMaintenance,
-    Explanation,
-    GetExplanation,
-    GetMembers,
-    GetRemoved,
-    GetServed,
-    GetStatus,
-    Leave,
-    Leaving,
-    Maintained,
-    Members,
-    Removed,
-    Served,
-)
-from lighthouse.service import Probe, Service, Verdict
-from lighthouse.snapshot import (
+from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     CheckSnapshot,
     DiscoverySnapshot,
     Membership,
     Part,
-    Settings,
+    PluginSettings,
     Snapshot,
-    Watch,
+    WatchedCluster,
 )
+from lighthouse.node import Node
+from lighthouse.schema import Problem, Rejection
+from lighthouse.service import Probe, Service, Verdict
 
 REJECTION = Rejection((Problem(("global", 3), "is wrong"),), cluster="webapp")
 MESSAGES: list[Message] = [
@@ -94,9 +94,9 @@ MESSAGES: list[Message] = [
     Verdicts(),
     Failed("cannot be imported", "Traceback"),
     GetStatus(),
-    Document(),
+    StatusAnswer(),
     GetMembers(),
-    Members(),
+    MembersAnswer(),
     GetExplanation("web", "a:1"),
     Explanation("no such cluster"),
     BeginMaintenance("web", 80, "upgrade", 12.5, "alice"),
@@ -307,8 +307,8 @@ def test_one_can_wait_for_a_message(pair: tuple[Channel, Channel]) -> None:
 
 CHILD = """
 import os, sys, socket, select
-from lighthouse.channel import Channel, Closed
-from lighthouse.messages import Failed
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.messages import Failed
 channel = Channel(socket.socket(fileno=int(sys.argv[1])))
 while True:
     select.select([channel], [], [])
@@ -348,8 +348,8 @@ def test_a_named_socket_however_deep_it_lies(tmp_path: Path) -> None:
     assert server is not None
     client.send(GetStatus())
     assert received(server)[0] == GetStatus()
-    server.send(Document(), [b"{}"])
-    assert received(client) == (Document(), b"{}")
+    server.send(StatusAnswer(), [b"{}"])
+    assert received(client) == (StatusAnswer(), b"{}")
     client.close()
     server.close()
     listener.close()
@@ -370,7 +370,7 @@ def test_a_socket_that_a_dead_daemon_left_is_replaced(tmp_path: Path) -> None:
     listener.close()
 
 
-SETTINGS = Settings({"port": 1, "list": ["a", None, 1.5]}, {"port": 2})
+SETTINGS = PluginSettings({"port": 1, "list": ["a", None, 1.5]}, {"port": 2})
 MEMBERSHIP = Membership(
     settings=SETTINGS,
     nodes=msgspec.Raw(encode((NODE,))),
@@ -380,10 +380,10 @@ MEMBERSHIP = Membership(
     meta_cluster=None,
 )
 SNAPSHOTS: list[Snapshot] = [
-    BalancerSnapshot(Settings()),
+    BalancerSnapshot(PluginSettings()),
     BalancerSnapshot(SETTINGS, (Part("a", 1, b"one"), Part("b", 2, b""), Part("c", 3, b"three"))),
     BalancerSnapshot(SETTINGS, (Part("a", 1, encode(MEMBERSHIP)),)),
-    DiscoverySnapshot(SETTINGS, (Watch("a", 3),), (Service("a", 80, NODE),), ()),
+    DiscoverySnapshot(SETTINGS, (WatchedCluster("a", 3),), (Service("a", 80, NODE),), ()),
     CheckSnapshot((Probe("a", "localhost", 80, {"uri": "/"}, passing=None),)),
 ]
 
@@ -410,7 +410,7 @@ def test_what_a_reader_knows_is_not_read_again() -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.integers(0, 9), st.binary(max_size=50))))
 def test_any_clusters_cross_whole(parts: list[tuple[str, int, bytes]]) -> None:
-    snapshot = BalancerSnapshot(Settings(), tuple(Part(*part) for part in parts))
+    snapshot = BalancerSnapshot(PluginSettings(), tuple(Part(*part) for part in parts))
     assert unpack(memoryview(b"".join(pack(snapshot)))) == snapshot
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.exec.check import ExecCheck
-from lighthouse.printable import one_line
 from lighthouse.schema import Invalid
 from lighthouse.tcp.check import TcpCheck
+from lighthouse.text import one_line
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,17 @@ from typing import Any
 import pytest
 
 from lighthouse.postgresql import standing
-from lighthouse.postgresql.standing import Limits, Standing
+from lighthouse.postgresql.standing import LagLimits, ReplicationState
 from lighthouse.rabbitmq import node
-from lighthouse.rabbitmq.node import Alarm, HealthCheck, Member, Overview, Report
+from lighthouse.rabbitmq.node import Alarm, HealthCheck, Member, NodeReport, Overview
 from lighthouse.redis import replication
 from lighthouse.redis.replication import Replication
-from lighthouse.zookeeper.words import NotAllowed, NotServing, Server, parse
+from lighthouse.zookeeper.protocol.four_letter_words import (
+    NotAllowed,
+    NotServing,
+    ServerReport,
+    parse,
+)
 
 MASTER = b"# Replication\r\nrole:master\r\nconnected_slaves:1\r\n"
 REPLICA = (
@@ -71,65 +76,73 @@ def test_redis_silence_within_the_heartbeat_is_no_lag() -> None:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (["f", "0000000B", "f", None, None, None, None, None], Standing("primary", 11)),
-        (["f", None, "f", None, None, None, None, None], Standing("primary", None)),
+        (["f", "0000000B", "f", None, None, None, None, None], ReplicationState("primary", 11)),
+        (["f", None, "f", None, None, None, None, None], ReplicationState("primary", None)),
         (
             ["t", None, "t", "streaming", "3", "1024", "f", "4.25"],
-            Standing("replica", 3, True, True, 1024, 4.25),
+            ReplicationState("replica", 3, True, True, 1024, 4.25),
         ),
         (
             ["t", None, "t", "streaming", "3", "-8", "t", "4000.1"],
-            Standing("replica", 3, True, True, 0, 0.0),
+            ReplicationState("replica", 3, True, True, 0, 0.0),
         ),
         (
             ["t", None, "t", "waiting", "3", "0", "t", "9"],
-            Standing("replica", 3, True, False, 0, 9.0),
+            ReplicationState("replica", 3, True, False, 0, 9.0),
         ),
         (
             ["t", None, "f", None, None, None, "t", "9"],
-            Standing("replica", None, True, False, None, 9.0),
+            ReplicationState("replica", None, True, False, None, 9.0),
         ),
         (
             ["t", None, "t", None, None, None, "t", "9"],
-            Standing("replica", None, False, False, None, 9.0),
+            ReplicationState("replica", None, False, False, None, 9.0),
         ),
     ],
 )
-def test_postgresql_rows(row: list[str | None], expected: Standing) -> None:
+def test_postgresql_rows(row: list[str | None], expected: ReplicationState) -> None:
     assert standing.parse(row) == expected
 
 
-GOOD = Standing("replica", 3, True, True, 1024, 4.25)
+GOOD = ReplicationState("replica", 3, True, True, 1024, 4.25)
 
 
 @pytest.mark.parametrize(
     ("found", "limits", "fault"),
     [
-        (Standing("primary", 3), Limits("any", 1, 1), ""),
-        (Standing("primary", 3), Limits("replica"), "is a primary, expected a replica"),
-        (GOOD, Limits("primary"), "is a replica, expected a primary"),
-        (GOOD, Limits("replica", 5, 1024), ""),
-        (GOOD, Limits("any", 4), "a lag of 5 s, at most 4 s are allowed"),
-        (GOOD, Limits("any", None, 1023), "a lag of 1024 bytes, at most 1023 bytes"),
-        (Standing("replica", 3, True, False, 0, 0), Limits(), ""),
-        (Standing("replica", 3, True, False, 0, 0), Limits("any", 9), "does not stream"),
-        (Standing("replica", 3, True, True, None, 0), Limits("any", 9), ""),
-        (Standing("replica", 3, True, True, None, 0), Limits("any", 9, 9), "an unknown lag"),
-        (Standing("replica", None, False), Limits("any", 9), "grant pg_monitor to me"),
+        (ReplicationState("primary", 3), LagLimits("any", 1, 1), ""),
+        (ReplicationState("primary", 3), LagLimits("replica"), "is a primary, expected a replica"),
+        (GOOD, LagLimits("primary"), "is a replica, expected a primary"),
+        (GOOD, LagLimits("replica", 5, 1024), ""),
+        (GOOD, LagLimits("any", 4), "a lag of 5 s, at most 4 s are allowed"),
+        (GOOD, LagLimits("any", None, 1023), "a lag of 1024 bytes, at most 1023 bytes"),
+        (ReplicationState("replica", 3, True, False, 0, 0), LagLimits(), ""),
+        (
+            ReplicationState("replica", 3, True, False, 0, 0),
+            LagLimits("any", 9),
+            "does not stream",
+        ),
+        (ReplicationState("replica", 3, True, True, None, 0), LagLimits("any", 9), ""),
+        (
+            ReplicationState("replica", 3, True, True, None, 0),
+            LagLimits("any", 9, 9),
+            "an unknown lag",
+        ),
+        (ReplicationState("replica", None, False), LagLimits("any", 9), "grant pg_monitor to me"),
     ],
 )
-def test_postgresql_faults(found: Standing, limits: Limits, fault: str) -> None:
+def test_postgresql_faults(found: ReplicationState, limits: LagLimits, fault: str) -> None:
     told = standing.fault(found, limits, "me")
     assert bool(told) == bool(fault)
     assert fault in told
 
 
-def report(member: Member | None, others: int = 0, lost: int = 0, **checks: Any) -> Report:
+def report(member: Member | None, others: int = 0, lost: int = 0, **checks: Any) -> NodeReport:
     """A node called a, so many others that run, and so many that are lost."""
     rest = [Member(f"b{index}", running=True) for index in range(others)]
     gone = [Member(f"c{index}") for index in range(lost)]
     members = tuple(one for one in (member, *rest, *gone) if one is not None)
-    return Report(Overview("a", "shop"), members, **checks)
+    return NodeReport(Overview("a", "shop"), members, **checks)
 
 
 RUNS = Member("a", running=True)
@@ -152,7 +165,7 @@ SHORT = HealthCheck("There are alarms", (Alarm("memory"), Alarm("disk"), Alarm("
         (report(Member("a", True, False, ["c0"]), 0, 2), ["alarms"], ""),
     ],
 )
-def test_rabbitmq_faults(found: Report, fail_on: Any, fault: str) -> None:
+def test_rabbitmq_faults(found: NodeReport, fail_on: Any, fault: str) -> None:
     told = node.fault(found, fail_on)
     assert bool(told) == bool(fault)
     assert fault in told
@@ -169,8 +182,8 @@ def test_zookeeper_answers() -> None:
     answer = (
         "Zookeeper version: 3.8.0-5a02a05, built on 2022-02-25\nMode: follower\nNode count: 5\n"
     )
-    assert parse(answer) == Server("follower", "3.8.0")
-    assert parse("Mode: observer\n") == Server("observer")
+    assert parse(answer) == ServerReport("follower", "3.8.0")
+    assert parse("Mode: observer\n") == ServerReport("observer")
     with pytest.raises(NotAllowed):
         parse("srvr is not executed because it is not in the whitelist.\n")
     with pytest.raises(NotServing):

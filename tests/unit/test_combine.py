@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.config.policy import Failover
-from lighthouse.node import MAX_WEIGHT, Node
-from lighthouse.supervisor.combine import (
-    Candidate,
+from lighthouse.membership.combine import (
     Choice,
+    FailoverSource,
     Offer,
     choose,
     lessen,
@@ -16,6 +15,7 @@ from lighthouse.supervisor.combine import (
     share_out,
     union,
 )
+from lighthouse.node import MAX_WEIGHT, Node
 
 RULE = Failover(after=10.0, back_after=20.0)
 
@@ -61,7 +61,7 @@ def walk(steps, rule=RULE):
     choice, chosen, due = Choice(), [], None
     for now, *states in steps:
         candidates = [
-            Candidate(name, state == "empty", state if isinstance(state, float) else None)
+            FailoverSource(name, state == "empty", state if isinstance(state, float) else None)
             for name, state in zip("abc", states, strict=False)
             if state != "silent"
         ]
@@ -124,7 +124,7 @@ def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(states
     for now, row in enumerate(states):
         moment = now * 7.0
         candidates = [
-            Candidate(name, state == "empty", moment - 50 if state == 0.0 else None)
+            FailoverSource(name, state == "empty", moment - 50 if state == 0.0 else None)
             for name, state in zip("abc", row, strict=True)
             if state != "silent"
         ]

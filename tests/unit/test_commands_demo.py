@@ -3,7 +3,7 @@
 import pytest
 
 from lighthouse.demo.losses import Kill, culprit
-from lighthouse.demo.traffic import Failure
+from lighthouse.demo.traffic import FailedRequest
 
 KILL = Kill("web on port 1", frozenset({"s1"}), at=10.0, dropped=10.5)
 
@@ -24,10 +24,10 @@ KILL = Kill("web on port 1", frozenset({"s1"}), at=10.0, dropped=10.5)
 def test_only_requests_to_the_killed_are_excused(
     sent: float, ended: float, server: str, excused: bool
 ):
-    failure = Failure(sent, ended, server, "status 502")
+    failure = FailedRequest(sent, ended, server, "status 502")
     assert (culprit(failure, [KILL]) is KILL) is excused
 
 
 def test_each_of_several_kills_counts():
     later = Kill("web on port 1", frozenset({"s1"}), at=20.0, dropped=20.5)
-    assert culprit(Failure(19.99, 20.01, "s1", "status 502"), [KILL, later]) is later
+    assert culprit(FailedRequest(19.99, 20.01, "s1", "status 502"), [KILL, later]) is later

@@ -6,18 +6,18 @@ import click
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.commands.inquiry import NOBODY
-from lighthouse.commands.members import Members, unknown
-from lighthouse.commands.outlook import Outlook, document, lines
+from lighthouse.commands.offline.last_members import LastMembers, unknown
+from lighthouse.commands.offline.trial import NOBODY
+from lighthouse.commands.output.preview import Outlook, document, lines
 from lighthouse.config.fault import Fault
-from lighthouse.config.kinds import ClusterFile, Config
 from lighthouse.config.policy import Policy
+from lighthouse.config.types import ClusterFile, Config
 from lighthouse.discovery import Reading
-from lighthouse.messages import Rehearsal
+from lighthouse.ipc.messages import Rehearsal
+from lighthouse.membership.memberships import View
 from lighthouse.node import Node
-from lighthouse.supervisor.cache import Remembered
-from lighthouse.supervisor.membership import View
 from lighthouse.supervisor.state import State
+from lighthouse.supervisor.store import SavedCluster
 
 A, B, C = (Node(name, f"10.0.0.{n}", 80) for n, name in enumerate("abc", 1))
 
@@ -52,7 +52,7 @@ def test_a_diff_is_coloured_and_cannot_move_the_cursor():
 def test_the_document_has_all_of_it():
     fault = Fault("balancers/web.yaml", 2, 3, "odd", warning=True)
     outlooks = [Outlook("web", "haproxy", Rehearsal("+x\n", ("set",), "new bind"), (fault,))]
-    assert json.loads(document(outlooks, [fault], Members(()), ["api"], 0.0)) == {
+    assert json.loads(document(outlooks, [fault], LastMembers(()), ["api"], 0.0)) == {
         "version": 1,
         "members": {"source": "daemon", "age_seconds": None, "unknown": ["api"]},
         "faults": [
@@ -78,14 +78,16 @@ def test_the_document_has_all_of_it():
 
 
 TOLD = [
-    (Members(None), View()),
-    (Members(()), View()),
-    (Members((Cluster("web", (A, B), observed_at=5.0),)), View((A, B), True, False)),
-    (Members((Cluster("web", (A,), stale=True),)), View((A,), True, True)),
-    (Members((Cluster("web", (), known=True),)), View((), True, False)),
-    (Members((Cluster("web", known=False), Cluster("elsewhere", (A,)))), View()),
+    (LastMembers(None), View()),
+    (LastMembers(()), View()),
+    (LastMembers((Cluster("web", (A, B), observed_at=5.0),)), View((A, B), True, False)),
+    (LastMembers((Cluster("web", (A,), stale=True),)), View((A,), True, True)),
+    (LastMembers((Cluster("web", (), known=True),)), View((), True, False)),
+    (LastMembers((Cluster("web", known=False), Cluster("elsewhere", (A,)))), View()),
     (
-        Members(None, {"web": Remembered({"files": Reading((A,)), "more": Reading((C,))}, 7.0)}),
+        LastMembers(
+            None, {"web": SavedCluster({"files": Reading((A,)), "more": Reading((C,))}, 7.0)}
+        ),
         View((A, C), True, True),
     ),
 ]
@@ -103,8 +105,8 @@ def test_a_state_is_told_what_is_known_of_the_nodes(members, view):
 
 
 def test_what_is_remembered_has_an_age():
-    assert Members(()).age(9.0) is None
-    assert Members(None).age(9.0) is None
-    old = Members(None, {"a": Remembered({}, 10.0), "b": Remembered({}, 30.0)})
+    assert LastMembers(()).age(9.0) is None
+    assert LastMembers(None).age(9.0) is None
+    old = LastMembers(None, {"a": SavedCluster({}, 10.0), "b": SavedCluster({}, 30.0)})
     assert (old.origin, old.age(100.0)) == ("state", 70.0)
     assert old.age(5.0) == 0.0

@@ -6,60 +6,63 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.directories import create, run_dir, state_dir
-from lighthouse.config.kinds import Daemon
+from lighthouse.config.types import DaemonSettings
 
 DEFAULT = Path("/etc/lighthouse")
 
 
 def test_the_default_tree() -> None:
-    assert run_dir(DEFAULT, Daemon()) == Path("/run/lighthouse")
-    assert run_dir(Path("/etc/../etc/lighthouse/"), Daemon()) == Path("/run/lighthouse")
-    assert state_dir(DEFAULT, Daemon()) == Path("/var/lib/lighthouse")
+    assert run_dir(DEFAULT, DaemonSettings()) == Path("/run/lighthouse")
+    assert run_dir(Path("/etc/../etc/lighthouse/"), DaemonSettings()) == Path("/run/lighthouse")
+    assert state_dir(DEFAULT, DaemonSettings()) == Path("/var/lib/lighthouse")
 
 
 def test_what_the_file_says_counts(tmp_path: Path) -> None:
-    daemon = Daemon(run_dir=Path("/x/run"), state_dir=Path("var/../state"))
+    daemon = DaemonSettings(run_dir=Path("/x/run"), state_dir=Path("var/../state"))
     for root in (DEFAULT, tmp_path):
         assert run_dir(root, daemon) == Path("/x/run")
         assert state_dir(root, daemon) == root / "state"
-        assert state_dir(root, Daemon(run_dir=Path("/x/run"))) == Path("/x/run/state")
+        assert state_dir(root, DaemonSettings(run_dir=Path("/x/run"))) == Path("/x/run/state")
 
 
 def test_other_trees_have_directories_of_their_own(tmp_path: Path) -> None:
-    one, two = run_dir(tmp_path / "one", Daemon()), run_dir(tmp_path / "two", Daemon())
+    one, two = (
+        run_dir(tmp_path / "one", DaemonSettings()),
+        run_dir(tmp_path / "two", DaemonSettings()),
+    )
     assert one != two
     assert one.name.startswith("lighthouse-")
     assert len(one.name) == len("lighthouse-") + 8
-    assert state_dir(tmp_path / "one", Daemon()) == one / "state"
-    assert run_dir(tmp_path / "x" / ".." / "one", Daemon()) == one
+    assert state_dir(tmp_path / "one", DaemonSettings()) == one / "state"
+    assert run_dir(tmp_path / "x" / ".." / "one", DaemonSettings()) == one
 
 
 def test_a_relative_tree_is_the_same_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_dir(Path("one"), Daemon()) == run_dir(tmp_path / "one", Daemon())
+    assert run_dir(Path("one"), DaemonSettings()) == run_dir(tmp_path / "one", DaemonSettings())
 
 
 def test_a_tree_keeps_its_directory_when_its_link_is_swapped(tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to("releases/1")
-    before = run_dir(tmp_path / "current", Daemon())
+    before = run_dir(tmp_path / "current", DaemonSettings())
     (tmp_path / "current").unlink()
     (tmp_path / "current").symlink_to("releases/2")
-    assert run_dir(tmp_path / "current", Daemon()) == before
+    assert run_dir(tmp_path / "current", DaemonSettings()) == before
     (tmp_path / "alias").symlink_to(tmp_path)
-    assert run_dir(tmp_path / "alias" / "current", Daemon()) == before
+    assert run_dir(tmp_path / "alias" / "current", DaemonSettings()) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become someone else")
 def test_where_a_users_directories_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/somewhere")
-    assert run_dir(tmp_path, Daemon()).parent == Path("/run")
+    assert run_dir(tmp_path, DaemonSettings()).parent == Path("/run")
     try:
         os.seteuid(54321)
-        assert run_dir(tmp_path, Daemon()).parent == Path("/run/somewhere")
+        assert run_dir(tmp_path, DaemonSettings()).parent == Path("/run/somewhere")
         monkeypatch.setenv("XDG_RUNTIME_DIR", "relative")
-        assert run_dir(tmp_path, Daemon()).parent == Path("/tmp/lighthouse-54321")
+        assert run_dir(tmp_path, DaemonSettings()).parent == Path("/tmp/lighthouse-54321")
         monkeypatch.delenv("XDG_RUNTIME_DIR")
-        assert run_dir(tmp_path, Daemon()).parent == Path("/tmp/lighthouse-54321")
+        assert run_dir(tmp_path, DaemonSettings()).parent == Path("/tmp/lighthouse-54321")
     finally:
         os.seteuid(0)
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.document import MAX_DEPTH, Broken, Document, parse
+from lighthouse.config.document import MAX_DEPTH, Broken, YamlDocument, parse
 
 
 def faults(text: str | bytes) -> list[str]:
@@ -162,7 +162,7 @@ def test_no_text_raises_anything_else(text: str) -> None:
         assert str(found).isprintable()
 
 
-def outcome(text: bytes) -> Document | Broken:
+def outcome(text: bytes) -> YamlDocument | Broken:
     try:
         return parse("x.yaml", text)
     except Broken as error:

@@ -4,10 +4,10 @@ import pytest
 
 from lighthouse.config.installed import Installed
 from lighthouse.config.policy import (
-    Condition,
     Failover,
-    Guard,
+    GuardPolicy,
     Loss,
+    MetadataCondition,
     Percent,
     Policy,
     Preference,
@@ -47,7 +47,7 @@ GOOD = [
     ("shrink_guard: true", Policy()),
     (
         "shrink_guard: {max_loss: 30%, confirm_after: 500ms, obey_after: 1m}",
-        Policy(guard=Guard(0.3, 0.5, 60.0)),
+        Policy(guard=GuardPolicy(0.3, 0.5, 60.0)),
     ),
     (
         "default_nodes: ['10.0.0.2:80', {ip: 10.0.0.1, port: 80, host: x}, '[::1]:8080']",
@@ -64,10 +64,10 @@ GOOD = [
         Policy(
             selection=Selection(
                 (
-                    Condition("role", ("primary",)),
-                    Condition("n", (1,)),
-                    Condition("canary", (True,), True),
-                    Condition("zone", ("a", "b")),
+                    MetadataCondition("role", ("primary",)),
+                    MetadataCondition("n", (1,)),
+                    MetadataCondition("canary", (True,), True),
+                    MetadataCondition("zone", ("a", "b")),
                 )
             )
         ),

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.kinds import (
+from lighthouse.config.policy import GuardPolicy, Policy
+from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.types import (
     CheckFile,
     ClusterFile,
     Config,
-    Daemon,
-    Damping,
+    DaemonSettings,
+    DampingPolicy,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.config.policy import Guard, Policy
-from lighthouse.config.tree import Installed, Tree
 
 INSTALLED = Installed(
     frozenset({"haproxy", "hosts"}), frozenset({"file"}), frozenset({"http", "tcp"})
@@ -49,7 +49,7 @@ log_file: ../log
 log_level: debug
 worker: {user: root, memory: 1G, sync_timeout: 1m, stop_timeout: 500ms, start_timeout: 3}
 """
-    assert read(tmp_path, "lighthouse.yaml", text).daemon == Daemon(
+    assert read(tmp_path, "lighthouse.yaml", text).daemon == DaemonSettings(
         run_dir=tmp_path / "run",
         state_dir=Path("/var/lib/x"),
         advertise="2001:db8::1",
@@ -64,7 +64,7 @@ worker: {user: root, memory: 1G, sync_timeout: 1m, stop_timeout: 500ms, start_ti
 @pytest.mark.parametrize("file", ["lighthouse.yaml", "balancers/hosts.yaml"])
 def test_empty_files_where_all_is_optional(tmp_path: Path, file: str, text: str) -> None:
     config = read(tmp_path, file, text)
-    assert config.daemon == Daemon()
+    assert config.daemon == DaemonSettings()
     for plugin in config.balancers.values():
         assert plugin == PluginFile("hosts", "hosts", WorkerSettings(), {}, file)
 
@@ -99,7 +99,7 @@ hosts:
             name="web.app",
             discovery=("file",),
             meta_cluster="api",
-            policy=Policy(guard=Guard(0.3, 0.5)),
+            policy=Policy(guard=GuardPolicy(0.3, 0.5)),
             sections={"haproxy": {"port": 80}, "hosts": {}},
             file="clusters/web.app.yml",
         )
@@ -150,7 +150,7 @@ def test_a_service_with_little(tmp_path: Path) -> None:
 def test_damping_and_draining(tmp_path: Path) -> None:
     text = "port: 80\ndiscovery: file\nflap_damping: {every: 1m}\ndrain_delay: 5\n"
     service = read(tmp_path, "services/webapp.yaml", text).services["webapp"]
-    assert (service.flap_damping, service.drain_delay) == (Damping(5, 60.0), 5.0)
+    assert (service.flap_damping, service.drain_delay) == (DampingPolicy(5, 60.0), 5.0)
     text = "port: 80\ndiscovery: file\nflap_damping: false\n"
     service = read(tmp_path, "services/other.yaml", text).services["other"]
     assert (service.flap_damping, service.drain_delay) == (None, None)

@@ -8,15 +8,15 @@ import pytest
 import yaml
 
 from lighthouse.config import members
-from lighthouse.config.kinds import (
+from lighthouse.config.policy import Failover, GuardPolicy
+from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.types import (
     CheckFile,
     ClusterFile,
-    Daemon,
+    DaemonSettings,
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.config.policy import Failover, Guard
-from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -74,7 +74,15 @@ def test_the_examples_of_the_manual_load(tmp_path: Path, manual: Path) -> None:
 
 def test_the_manual_names_every_key() -> None:
     manual = MANUAL.read_text()
-    for kind in (Daemon, WorkerSettings, Guard, Failover, ServiceFile, ClusterFile, CheckFile):
+    for kind in (
+        DaemonSettings,
+        WorkerSettings,
+        GuardPolicy,
+        Failover,
+        ServiceFile,
+        ClusterFile,
+        CheckFile,
+    ):
         for key in kind.__struct_fields__:
             if key not in ("file", "sections", "config", "policy"):
                 assert f"`{key}`" in manual, f"{kind.__name__}.{key}"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lighthouse.config.document import MAX_BYTES
-from lighthouse.config.kinds import Config, Daemon
 from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.types import Config, DaemonSettings
 
 INSTALLED = Installed(
     frozenset({"haproxy", "hosts"}), frozenset({"file"}), frozenset({"http", "tcp"})
@@ -483,7 +483,7 @@ def test_worker_settings_follow_the_daemons(root: Path, tree: Tree) -> None:
     assert tree.config.discovery["file"].worker.memory == 1 << 30
     write(root, "lighthouse.yaml", "")
     assert tree.load()
-    assert tree.config.daemon == Daemon()
+    assert tree.config.daemon == DaemonSettings()
     assert tree.config.balancers["haproxy"].worker.sync_timeout == 10.0
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.kinds import Damping
+from lighthouse.config.types import DampingPolicy
 from lighthouse.node import Node
+from lighthouse.registration.damping import CHANGES, Bucket, DampingState, judge
 from lighthouse.service import Service
-from lighthouse.supervisor.damping import CHANGES, Bucket, Standing, judge
 
-LIMIT = Damping(burst=2, every=10.0)
+LIMIT = DampingPolicy(burst=2, every=10.0)
 
 
 def service(weight=1, ip="10.0.0.1", **metadata):
@@ -22,7 +22,7 @@ def service(weight=1, ip="10.0.0.1", **metadata):
 
 def story(*moments, limit=LIMIT):
     """The standing after each (time, passing)."""
-    standing, found = Standing(), []
+    standing, found = DampingState(), []
     for now, passing in moments:
         standing = judge(standing, passing, service(), limit, now)
         found.append(standing)
@@ -90,7 +90,7 @@ def test_damping_that_is_switched_off_lets_go_at_once():
 
 
 def test_another_pace_counts_at_once():
-    slow, fast = Damping(1, 3600.0), Damping(1, 5.0)
+    slow, fast = DampingPolicy(1, 3600.0), DampingPolicy(1, 5.0)
     *_, held = story((0, True), (1, False), (2, True), (3, False), (4, True), limit=slow)
     assert held.due(slow) == pytest.approx(3602.0)
     assert held.due(fast) == pytest.approx(7.0)
@@ -98,7 +98,7 @@ def test_another_pace_counts_at_once():
 
 
 def test_changes_are_made_at_once_until_the_budget_is_spent_and_then_the_newest_wins():
-    standing = judge(Standing(), True, service(lag=0), LIMIT, 0.0)
+    standing = judge(DampingState(), True, service(lag=0), LIMIT, 0.0)
     for lag in range(1, CHANGES.burst + 1):
         standing = judge(standing, True, service(lag=lag), LIMIT, 0.1)
         assert standing.published == service(lag=lag)
@@ -112,7 +112,7 @@ def test_changes_are_made_at_once_until_the_budget_is_spent_and_then_the_newest_
 
 
 def test_a_change_that_is_taken_back_waits_no_more():
-    standing = judge(Standing(), True, service(), LIMIT, 0.0)
+    standing = judge(DampingState(), True, service(), LIMIT, 0.0)
     spent = msgspec.structs.replace(standing, changes=Bucket(CHANGES.burst))
     waiting = judge(spent, True, service(5), LIMIT, 0.5)
     assert waiting.waiting == service(5)
@@ -124,7 +124,7 @@ def test_a_change_that_is_taken_back_waits_no_more():
 
 
 def test_another_node_is_no_change_that_could_wait():
-    standing = judge(Standing(), True, service(), LIMIT, 0.0)
+    standing = judge(DampingState(), True, service(), LIMIT, 0.0)
     spent = msgspec.structs.replace(standing, changes=Bucket(1e6, 0.0))
     assert judge(spent, True, service(ip="10.0.0.2"), LIMIT, 1.0).published.node.ip == "10.0.0.2"
 
@@ -137,12 +137,12 @@ def test_a_return_publishes_what_is_true_by_then():
 CHECKS = st.lists(
     st.tuples(st.floats(0.01, 30), st.sampled_from([True, False, None])), max_size=80
 )
-LIMITS = st.builds(Damping, st.integers(1, 5), st.floats(0.1, 60))
+LIMITS = st.builds(DampingPolicy, st.integers(1, 5), st.floats(0.1, 60))
 
 
 @given(CHECKS, LIMITS)
 def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit):
-    standing, now, returns = Standing(), 0.0, []
+    standing, now, returns = DampingState(), 0.0, []
     for wait, passing in checks:
         now += wait
         before, standing = standing, judge(standing, passing, service(), limit, now)
@@ -160,7 +160,7 @@ def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit):
 
 @given(CHECKS, LIMITS)
 def test_what_is_held_is_let_go_when_it_says_so(checks, limit):
-    standing, now = Standing(), 0.0
+    standing, now = DampingState(), 0.0
     for wait, passing in checks:
         now += wait
         standing = judge(standing, passing, service(), limit, now)

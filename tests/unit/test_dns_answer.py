@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighthouse.dns.answer import Alias, Answer, Service, Unanswered, read
+from lighthouse.dns.answer import Alias, DnsAnswer, NoAnswer, SrvRecord, read
 from lighthouse.dns.nameserver import PENALTY, Nameserver, Nameservers, of_system, parse
 
 SOA = "ns.x. root.x. 1 3600 600 86400 30"
@@ -39,8 +39,8 @@ def test_srv_records_with_addresses_beside() -> None:
     beside = (("b.x.", "A", "10.0.0.1"), ("b.x.", "TXT", "no"))
     response = message("web.x. 30 SRV 1 2 80 B.x.", beside=beside)
     found = read(response, "web.x", "SRV")
-    assert isinstance(found, Answer)
-    assert (found.ttl, found.services, found.missing) == (30, (Service(1, 2, 80, "b.x"),), "")
+    assert isinstance(found, DnsAnswer)
+    assert (found.ttl, found.services, found.missing) == (30, (SrvRecord(1, 2, 80, "b.x"),), "")
     assert {key: answer.addresses for key, answer in found.beside.items()} == {
         ("b.x", "A"): ("10.0.0.1",)
     }
@@ -49,10 +49,10 @@ def test_srv_records_with_addresses_beside() -> None:
 def test_an_alias_is_followed_within_the_message_or_handed_back() -> None:
     alias = "web.x. 9 CNAME c.x."
     found = read(message(alias, "c.x. 30 A 10.0.0.1", kind="A"), "web.x", "A")
-    assert found == Answer(9, addresses=("10.0.0.1",))
+    assert found == DnsAnswer(9, addresses=("10.0.0.1",))
     assert read(message(alias, kind="A"), "web.x", "A") == Alias("c.x", 9)
     nothing = read(message(alias, kind="A", authority=(f"x. 60 SOA {SOA}",)), "web.x", "A")
-    assert isinstance(nothing, Answer)
+    assert isinstance(nothing, DnsAnswer)
     assert nothing.missing
 
 
@@ -69,12 +69,12 @@ def test_nothing_is_said_with_its_time(
     code: str, authority: tuple[str, ...], ttl: int, missing: str
 ) -> None:
     found = read(message(code=code, authority=authority), "web.x", "SRV")
-    assert found == Answer(ttl, missing=missing)
+    assert found == DnsAnswer(ttl, missing=missing)
 
 
 def test_a_service_that_is_declared_not_available_is_nothing() -> None:
     found = read(message("web.x. 30 SRV 0 0 0 ."), "web.x", "SRV")
-    assert isinstance(found, Answer)
+    assert isinstance(found, DnsAnswer)
     assert "not available" in found.missing
 
 
@@ -90,7 +90,7 @@ ERRORS = {
 @pytest.mark.parametrize("case", ERRORS)
 def test_what_is_an_error_is_never_nothing(case: str) -> None:
     response, reason = ERRORS[case]
-    with pytest.raises(Unanswered, match=reason):
+    with pytest.raises(NoAnswer, match=reason):
         read(response, "web.x", "SRV")
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_message_is_an_answer_or_an_expected_error(
         query = dns.message.make_query("web.x.", "SRV", id=damaged.id)
         if query.is_response(damaged):
             read(damaged, "web.x", "SRV")
-    except (dns.exception.DNSException, Unanswered):
+    except (dns.exception.DNSException, NoAnswer):
         pass
 
 

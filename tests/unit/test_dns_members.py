@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.dns.answer import Service
+from lighthouse.dns.answer import SrvRecord
 from lighthouse.dns.members import of_addresses, of_services, scaled
-from lighthouse.dns.settings import Override, Settings, problems, query
+from lighthouse.dns.settings import DnsSettings, Override, problems, query
 from lighthouse.schema import convert
 
 MANUAL = Path(__file__).parents[2] / "docs" / "discovery-dns.md"
@@ -49,8 +49,8 @@ def test_weights_are_never_none_and_keep_their_order_and_proportion(shares: list
             assert abs(weight - share * max(weights) / top) <= 1
 
 
-def services(*records: tuple[int, int, int, str]) -> list[Service]:
-    return [Service(*record) for record in records]
+def services(*records: tuple[int, int, int, str]) -> list[SrvRecord]:
+    return [SrvRecord(*record) for record in records]
 
 
 def test_the_lowest_priority_is_primary_and_weights_are_scaled_within_each() -> None:
@@ -126,18 +126,18 @@ QUERIES: list[tuple[dict[str, Any], tuple[str, bool, int, str]]] = [
 def test_what_is_asked_for_a_cluster(
     config: dict[str, Any], expected: tuple[str, bool, int, str]
 ) -> None:
-    settings = convert(config, Settings)
+    settings = convert(config, DnsSettings)
     assert problems(settings) == []
     found = query(settings, "web")
     assert (found.name, found.service, found.port, found.family) == expected
 
 
 def test_a_cluster_without_a_name_is_told_where_to_set_one() -> None:
-    settings = convert({"clusters": {"web": {"name": "_web._tcp.x"}}}, Settings)
+    settings = convert({"clusters": {"web": {"name": "_web._tcp.x"}}}, DnsSettings)
     with pytest.raises(ValueError, match=r"set name, or clusters\.api\.name"):
         query(settings, "api")
     with pytest.raises(ValueError, match="no name that DNS can hold"):
-        query(convert(PATTERN, Settings), "a" * 63)
+        query(convert(PATTERN, DnsSettings), "a" * 63)
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -159,7 +159,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("config", "path", "message"), WRONG)
 def test_what_is_wrong_with_settings(config: dict[str, Any], path: str, message: str) -> None:
-    (problem,) = problems(convert(config, Settings))
+    (problem,) = problems(convert(config, DnsSettings))
     assert ".".join(map(str, problem.path)) == path
     assert message in problem.message
 
@@ -168,9 +168,9 @@ def test_the_manual_names_every_key_and_its_example_is_right() -> None:
     text = MANUAL.read_text()
     example = re.search(r"```yaml\n# \S+/discovery/dns.yaml\n(.*?)```", text, re.DOTALL)
     assert example is not None
-    found = convert(yaml.safe_load(example[1]), Settings)
+    found = convert(yaml.safe_load(example[1]), DnsSettings)
     assert problems(found) == []
     assert query(found, "legacy").port == 8080
     assert [str(server) for server in found.servers()] == ["10.0.0.53:53", "10.0.1.53:5353"]
-    for key in (*Settings.__struct_fields__, *Override.__struct_fields__):
+    for key in (*DnsSettings.__struct_fields__, *Override.__struct_fields__):
         assert f"`{key}`" in text

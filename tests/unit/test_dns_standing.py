@@ -4,30 +4,30 @@ from typing import Any
 
 import pytest
 
-from lighthouse.dns.answer import Service
-from lighthouse.dns.lookup import Found, Place
+from lighthouse.dns.answer import SrvRecord
+from lighthouse.dns.lookup import LookupResult, TargetAddresses
 from lighthouse.dns.settings import Query
-from lighthouse.dns.standing import Pace, Standing
+from lighthouse.dns.standing import NameState, Pace
 
 QUERY = Query("_web._tcp.x", True, 0, "any")
-A, B = Service(0, 1, 80, "a"), Service(0, 1, 80, "b")
-NOTHING = Found(10, missing="NXDOMAIN for _web._tcp.x")
-FAILED = Place(error="SERVFAIL")
-GONE = Place(ttl=10, missing="NXDOMAIN for b")
+A, B = SrvRecord(0, 1, 80, "a"), SrvRecord(0, 1, 80, "b")
+NOTHING = LookupResult(10, missing="NXDOMAIN for _web._tcp.x")
+FAILED = TargetAddresses(error="SERVFAIL")
+GONE = TargetAddresses(ttl=10, missing="NXDOMAIN for b")
 
 
-def found(ttl: int = 10, **targets: Place) -> Found:
+def found(ttl: int = 10, **targets: TargetAddresses) -> LookupResult:
     chosen = tuple(service for service in (A, B) if service.target in targets)
-    return Found(ttl, services=chosen, targets=targets)
+    return LookupResult(ttl, services=chosen, targets=targets)
 
 
-def at(address: str) -> Place:
-    return Place((address,), 10)
+def at(address: str) -> TargetAddresses:
+    return TargetAddresses((address,), 10)
 
 
 @pytest.fixture
-def standing() -> Standing:
-    return Standing(QUERY, Pace(5, 60), 0.0)
+def standing() -> NameState:
+    return NameState(QUERY, Pace(5, 60), 0.0)
 
 
 def nodes(reading: Any) -> list[str] | None:
@@ -38,14 +38,14 @@ def nodes(reading: Any) -> list[str] | None:
     ("ttl", "due"), [(0, (5, 5.5)), (10, (10, 11)), (60, (60, 66)), (86400, (60, 66))]
 )
 def test_the_next_query_comes_when_the_ttl_ends(
-    standing: Standing, ttl: int, due: tuple[float, float]
+    standing: NameState, ttl: int, due: tuple[float, float]
 ) -> None:
     for chance, expected in zip((0.0, 1.0), due, strict=True):
         standing.take(found(ttl, a=at("10.0.0.1")), 100.0, chance)
         assert standing.due == pytest.approx(100 + expected)
 
 
-def test_failures_are_retried_ever_more_slowly_for_ever(standing: Standing) -> None:
+def test_failures_are_retried_ever_more_slowly_for_ever(standing: NameState) -> None:
     standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)
     waits = []
     for _ in range(2000):
@@ -59,26 +59,26 @@ def test_failures_are_retried_ever_more_slowly_for_ever(standing: Standing) -> N
     assert (standing.failing, standing.error, standing.due) == (False, "", 10)
 
 
-def test_nothing_is_believed_when_it_is_confirmed_or_said_again_later(standing: Standing) -> None:
+def test_nothing_is_believed_when_it_is_confirmed_or_said_again_later(standing: NameState) -> None:
     assert nodes(standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)) == ["10.0.0.1"]
     assert standing.take(NOTHING, 10.0, 0.0) is None
     assert standing.take(NOTHING, 14.9, 0.0) is None  # asked for too early to count
     assert standing.due == pytest.approx(24.9)
     assert nodes(standing.take(NOTHING, 15.0, 0.0)) == []
     assert nodes(standing.take(NOTHING, 16.0, 0.0)) == []
-    fresh = Standing(QUERY, Pace(5, 60), 0.0)
+    fresh = NameState(QUERY, Pace(5, 60), 0.0)
     assert fresh.take(NOTHING, 0.0, 0.0) is None
-    confirmed = Found(10, missing="NXDOMAIN", confirmed=True)
+    confirmed = LookupResult(10, missing="NXDOMAIN", confirmed=True)
     assert nodes(fresh.take(confirmed, 0.1, 0.0)) == []
 
 
-def test_a_doubt_ends_with_the_next_records(standing: Standing) -> None:
+def test_a_doubt_ends_with_the_next_records(standing: NameState) -> None:
     for moment in (0.0, 20.0, 40.0):
         assert nodes(standing.take(found(a=at("10.0.0.1")), moment, 0.0)) == ["10.0.0.1"]
         assert standing.take(NOTHING, moment + 10, 0.0) is None
 
 
-def test_an_error_between_two_negative_answers_ends_no_doubt(standing: Standing) -> None:
+def test_an_error_between_two_negative_answers_ends_no_doubt(standing: NameState) -> None:
     standing.take(found(a=at("10.0.0.1")), 0.0, 0.0)
     standing.take(NOTHING, 10.0, 0.0)
     standing.fail("silent", 15.0, 0.0)
@@ -86,7 +86,7 @@ def test_an_error_between_two_negative_answers_ends_no_doubt(standing: Standing)
 
 
 def test_a_target_that_fails_keeps_its_addresses_and_one_that_is_gone_loses_them(
-    standing: Standing,
+    standing: NameState,
 ) -> None:
     standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
     reading = standing.take(found(a=at("10.0.0.9"), b=FAILED), 10.0, 0.0)
@@ -102,14 +102,14 @@ def test_a_target_that_fails_keeps_its_addresses_and_one_that_is_gone_loses_them
     assert [(r.record, r.reason) for r in reading.refused] == [("b:80", "NXDOMAIN for b")]
 
 
-def test_a_failing_target_never_makes_the_cluster_slower_than_its_ttl(standing: Standing) -> None:
+def test_a_failing_target_never_makes_the_cluster_slower_than_its_ttl(standing: NameState) -> None:
     standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
     for _ in range(10):
         standing.take(found(a=at("10.0.0.1"), b=FAILED), 0.0, 1.0)
     assert standing.due == 10
 
 
-def test_a_first_reading_waits_for_open_targets_three_times(standing: Standing) -> None:
+def test_a_first_reading_waits_for_open_targets_three_times(standing: NameState) -> None:
     answer = found(a=at("10.0.0.1"), b=FAILED)
     assert standing.take(answer, 0.0, 0.0) is None
     assert standing.take(answer, 1.0, 0.0) is None
@@ -119,15 +119,15 @@ def test_a_first_reading_waits_for_open_targets_three_times(standing: Standing) 
     assert [refusal.record for refusal in reading.refused] == ["b:80"]
 
 
-def test_that_all_targets_fail_is_never_an_empty_cluster(standing: Standing) -> None:
+def test_that_all_targets_fail_is_never_an_empty_cluster(standing: NameState) -> None:
     for moment in range(10):
         assert standing.take(found(a=FAILED, b=FAILED), moment * 10.0, 0.0) is None
-    gone = Place(ttl=10, missing="NXDOMAIN for a", confirmed=True)
+    gone = TargetAddresses(ttl=10, missing="NXDOMAIN for a", confirmed=True)
     assert standing.take(found(a=gone, b=FAILED), 100.0, 0.0) is None
     assert nodes(standing.take(found(a=gone, b=gone), 110.0, 0.0)) == []
 
 
-def test_what_was_known_of_a_target_is_forgotten_with_its_record(standing: Standing) -> None:
+def test_what_was_known_of_a_target_is_forgotten_with_its_record(standing: NameState) -> None:
     standing.take(found(a=at("10.0.0.1"), b=at("10.0.0.2")), 0.0, 0.0)
     standing.take(found(a=at("10.0.0.1")), 10.0, 0.0)
     assert nodes(standing.take(found(a=at("10.0.0.1"), b=FAILED), 20.0, 0.0)) == ["10.0.0.1"]

@@ -2,24 +2,24 @@
 
 import pytest
 
-from lighthouse.config.kinds import ClusterFile, Config, ServiceFile
 from lighthouse.config.policy import (
-    Condition,
     Failover,
     Loss,
+    MetadataCondition,
     Percent,
     Policy,
     Preference,
     Selection,
 )
+from lighthouse.config.types import ClusterFile, Config, ServiceFile
 from lighthouse.discovery import Reading, Refusal
+from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
-from lighthouse.supervisor.explanation import Unknown, document
-from lighthouse.supervisor.membership import Link, Source
-from lighthouse.supervisor.report import Host
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor.answers.explanation import Unknown, document
 from lighthouse.supervisor.state import State
 
-HOST = Host("here", "10.0.0.7")
+HOST = HostIdentity("here", "10.0.0.7")
 SPARE = Node("spare", "10.9.9.9", 80)
 ONE = Node("one", "10.0.0.1", 80, 1, {"zone": "a"})
 TWO = Node("two", "10.0.0.2", 80, 2, {"zone": "b"})
@@ -33,9 +33,9 @@ def explained(readings, node="", lost=(), passes=0.0, remembered=None, services=
     file = ClusterFile("web", ("a", "b"), None, Policy(**policy), {}, "clusters/web.yaml")
     state.configure(Config(clusters={"web": file}, services=services or {}), 0.0)
     for source, found in readings:
-        state.observe(source, "web", Source(Reading(tuple(found)), 1.0), 0.0)
+        state.observe(source, "web", SourceReading(Reading(tuple(found)), 1.0), 0.0)
     for source in lost:
-        state.link(source, Link("suspended", "gone", 0.0))
+        state.link(source, SourceConnection("suspended", "gone", 0.0))
     now = 0.0
     while (due := state.memberships.next_due(now)) is not None and due <= passes:
         now = due
@@ -43,8 +43,8 @@ def explained(readings, node="", lost=(), passes=0.0, remembered=None, services=
     return document(state, [], "web", node, passes, 1000.0)
 
 
-PRIMARY = Selection((Condition("zone", ("a",)),))
-NOT_B = Selection((Condition("zone", ("b",), True),))
+PRIMARY = Selection((MetadataCondition("zone", ("a",)),))
+NOT_B = Selection((MetadataCondition("zone", ("b",), True),))
 STEPS = [
     # what is asked with, the node, whether it is in and with which weight, its last step
     ({"readings": [("a", [ONE])]}, "one", 1, "a names it, with weight 1"),
@@ -167,7 +167,7 @@ def test_what_is_not_there_is_unknown():
     file = ClusterFile("web", ("a",), None, Policy(), {}, "clusters/web.yaml")
     state.configure(Config(clusters={"web": file}), 0.0)
     reading = Reading((ONE,), (Refusal("bad.json", "no ip"),))
-    state.observe("a", "web", Source(reading, 1.0), 0.0)
+    state.observe("a", "web", SourceReading(reading, 1.0), 0.0)
     with pytest.raises(Unknown, match="no cluster 'wep'; there are: web"):
         document(state, [], "wep", "", 0.0, 0.0)
     with pytest.raises(Unknown, match="no node 'two'"):

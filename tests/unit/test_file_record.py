@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lighthouse.file.attention import Attention
 from lighthouse.file.contents import is_record_name
-from lighthouse.file.record import Record, Unfinished, decode, encode
+from lighthouse.file.record import NodeFile, Unfinished, decode, encode
 from lighthouse.node import Node, Refused
 from lighthouse.peer import Peer
 
@@ -24,12 +24,12 @@ def content(**keys: Any) -> bytes:
 @pytest.mark.parametrize(
     "record",
     [
-        Record(NODE, 30.0, "web-1:abc", 7),
-        Record(Node("2001-db8--1", "2001:db8::1", 443), 3.0, "h:1", 0),
-        Record(NODE),
+        NodeFile(NODE, 30.0, "web-1:abc", 7),
+        NodeFile(Node("2001-db8--1", "2001:db8::1", 443), 3.0, "h:1", 0),
+        NodeFile(NODE),
     ],
 )
-def test_a_record_comes_back_as_it_was(record: Record) -> None:
+def test_a_record_comes_back_as_it_was(record: NodeFile) -> None:
     assert decode(encode(record)) == record
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lighthouse.file.registrations import Registrations, owner, place
+from lighthouse.file.registrations import FileRegistrations, place
 from lighthouse.node import Node
+from lighthouse.record import owner
 from lighthouse.service import Service
 
 TTL = 30.0
@@ -25,8 +26,8 @@ def content(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Registrations:
-    return Registrations(str(tmp_path), TTL)
+def kept(tmp_path: Path) -> FileRegistrations:
+    return FileRegistrations(str(tmp_path), TTL)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_registration_says_who_and_for_how_long(
-    kept: Registrations, tmp_path: Path, file: Path
+    kept: FileRegistrations, tmp_path: Path, file: Path
 ) -> None:
     kept.up(service(), 0.0)
     assert content(file) == {
@@ -57,12 +58,12 @@ def test_ipv6_addresses_make_file_names() -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "a\0b"])
-def test_no_name_leads_out_of_the_directory(kept: Registrations, name: str) -> None:
+def test_no_name_leads_out_of_the_directory(kept: FileRegistrations, name: str) -> None:
     with pytest.raises(ValueError, match="name of a directory"):
         kept.up(service(name=name), 0.0)
 
 
-def test_an_equal_report_writes_nothing(kept: Registrations, file: Path) -> None:
+def test_an_equal_report_writes_nothing(kept: FileRegistrations, file: Path) -> None:
     kept.up(service(), 0.0)
     before = file.stat()
     kept.up(service(), 5.0)
@@ -71,7 +72,7 @@ def test_an_equal_report_writes_nothing(kept: Registrations, file: Path) -> None
     assert (content(file)["weight"], content(file)["beat"]) == (7, 2)
 
 
-def test_heartbeats(kept: Registrations, file: Path) -> None:
+def test_heartbeats(kept: FileRegistrations, file: Path) -> None:
     assert kept.next_beat() is None
     kept.up(service(), 0.0)
     assert kept.next_beat() == TTL / 3
@@ -82,7 +83,7 @@ def test_heartbeats(kept: Registrations, file: Path) -> None:
     assert kept.next_beat() == 20.0
 
 
-def test_a_removed_file_is_written_again(kept: Registrations, file: Path) -> None:
+def test_a_removed_file_is_written_again(kept: FileRegistrations, file: Path) -> None:
     kept.up(service(), 0.0)
     file.unlink()
     kept.removed("web", {"other.json"}, 1.0)
@@ -96,7 +97,7 @@ def test_a_removed_file_is_written_again(kept: Registrations, file: Path) -> Non
     assert kept.restored == 2
 
 
-def test_what_someone_wrote_over_it_is_set_right(kept: Registrations, file: Path) -> None:
+def test_what_someone_wrote_over_it_is_set_right(kept: FileRegistrations, file: Path) -> None:
     kept.up(service(), 0.0)
     changed = content(file) | {"weight": 99, "beat": 50}
     file.write_text(json.dumps(changed))
@@ -105,20 +106,20 @@ def test_what_someone_wrote_over_it_is_set_right(kept: Registrations, file: Path
 
 
 def test_a_new_process_goes_on_with_the_beat(
-    kept: Registrations, tmp_path: Path, file: Path
+    kept: FileRegistrations, tmp_path: Path, file: Path
 ) -> None:
     kept.up(service(), 0.0)
     kept.beat(10.0)
-    Registrations(str(tmp_path), TTL).up(service(), 0.0)
+    FileRegistrations(str(tmp_path), TTL).up(service(), 0.0)
     assert content(file)["beat"] == 3
 
 
 def test_down_removes_what_is_ours_and_nothing_else(
-    kept: Registrations, tmp_path: Path, file: Path
+    kept: FileRegistrations, tmp_path: Path, file: Path
 ) -> None:
     kept.down(service())
     kept.up(service(), 0.0)
-    Registrations(str(tmp_path), TTL).down(service())
+    FileRegistrations(str(tmp_path), TTL).down(service())
     assert not file.exists()
     kept.down(service())
     assert kept.next_beat() is None
@@ -128,7 +129,9 @@ def test_down_removes_what_is_ours_and_nothing_else(
         assert file.exists()
 
 
-def test_a_file_of_configuration_management_is_left_alone(kept: Registrations, file: Path) -> None:
+def test_a_file_of_configuration_management_is_left_alone(
+    kept: FileRegistrations, file: Path
+) -> None:
     file.parent.mkdir()
     file.write_text('{"ip": "10.0.0.1", "port": 80}')
     with pytest.raises(FileExistsError, match="left alone"):
@@ -143,7 +146,7 @@ def test_a_file_of_configuration_management_is_left_alone(kept: Registrations, f
     assert "ttl" not in content(file)
 
 
-def test_a_new_address_takes_the_old_file_with_it(kept: Registrations, file: Path) -> None:
+def test_a_new_address_takes_the_old_file_with_it(kept: FileRegistrations, file: Path) -> None:
     kept.up(service(), 0.0)
     kept.up(service(ip="10.0.0.2"), 1.0)
     assert os.listdir(file.parent) == ["10.0.0.2_80.json"]
@@ -152,7 +155,7 @@ def test_a_new_address_takes_the_old_file_with_it(kept: Registrations, file: Pat
 
 
 def test_without_the_source_nothing_is_made(tmp_path: Path) -> None:
-    kept = Registrations(str(tmp_path / "away"), TTL)
+    kept = FileRegistrations(str(tmp_path / "away"), TTL)
     with pytest.raises(FileNotFoundError):
         kept.up(service(), 0.0)
     assert not (tmp_path / "away").exists()
@@ -160,7 +163,7 @@ def test_without_the_source_nothing_is_made(tmp_path: Path) -> None:
 
 
 def test_a_beat_that_fails_is_shown_and_tried_again(
-    kept: Registrations, tmp_path: Path, file: Path
+    kept: FileRegistrations, tmp_path: Path, file: Path
 ) -> None:
     kept.up(service(), 0.0)
     file.parent.rename(tmp_path / "aside")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lighthouse.balancer import Finding
-from lighthouse.messages import encode
-from lighthouse.problem import Problem, Rejection
+from lighthouse.ipc.messages import encode
+from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.findings import admit, merge
 
 

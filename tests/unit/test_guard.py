@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.policy import Guard
+from lighthouse.config.policy import GuardPolicy
+from lighthouse.membership.guard import GuardedNodes, due, is_let_go, judge
 from lighthouse.node import Node
-from lighthouse.supervisor.guard import Members, due, is_let_go, judge
 
-GUARD = Guard(max_loss=0.5, confirm_after=2.0, obey_after=5.0)
+GUARD = GuardPolicy(max_loss=0.5, confirm_after=2.0, obey_after=5.0)
 STEP = st.tuples(st.sets(st.integers(1, 30)), st.floats(0.0, 3.0), st.booleans())
 
 
@@ -16,20 +16,20 @@ def nodes(*numbers):
 
 
 def test_small_losses_and_all_gains_pass_at_once():
-    members = Members(nodes(1, 2, 3, 4))
+    members = GuardedNodes(nodes(1, 2, 3, 4))
     assert judge(members, nodes(1, 2), 0.0, GUARD).nodes == nodes(1, 2)
     assert judge(members, nodes(1, 2, 3, 4, 5), 0.0, GUARD).nodes == nodes(1, 2, 3, 4, 5)
 
 
 def test_half_of_two_is_no_more_than_half_and_the_only_one_is():
-    assert judge(Members(nodes(1, 2)), nodes(1), 0.0, GUARD).held is None
-    assert judge(Members(nodes(1)), (), 0.0, GUARD).held is not None
-    exact = Guard(max_loss=0.29)
-    assert judge(Members(nodes(*range(100))), nodes(*range(29, 100)), 0.0, exact).held is None
+    assert judge(GuardedNodes(nodes(1, 2)), nodes(1), 0.0, GUARD).held is None
+    assert judge(GuardedNodes(nodes(1)), (), 0.0, GUARD).held is not None
+    exact = GuardPolicy(max_loss=0.29)
+    assert judge(GuardedNodes(nodes(*range(100))), nodes(*range(29, 100)), 0.0, exact).held is None
 
 
 def test_a_large_loss_is_held_while_gains_pass():
-    held = judge(Members(nodes(1, 2, 3, 4)), nodes(4, 9), 10.0, GUARD)
+    held = judge(GuardedNodes(nodes(1, 2, 3, 4)), nodes(4, 9), 10.0, GUARD)
     assert held.nodes == nodes(1, 2, 3, 4, 9)
     assert held.held_back == ("n1:80", "n2:80", "n3:80")
     assert held.held.asked is False
@@ -37,40 +37,40 @@ def test_a_large_loss_is_held_while_gains_pass():
 
 
 def test_it_asks_after_a_while_and_obeys_when_the_hold_is_over():
-    held = judge(Members(nodes(1, 2, 3)), (), 10.0, GUARD)
+    held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
     asking = judge(held, (), 12.0, GUARD)
     assert asking.held.asked
     assert due(asking, GUARD) == 15.0
     assert judge(asking, (), 14.9, GUARD).nodes == nodes(1, 2, 3)
     assert not is_let_go(asking, 14.9, GUARD)
-    assert judge(asking, (), 15.0, GUARD) == Members(())
+    assert judge(asking, (), 15.0, GUARD) == GuardedNodes(())
     assert is_let_go(asking, 15.0, GUARD)
 
 
 def test_a_refuted_loss_is_forgotten():
-    held = judge(Members(nodes(1, 2, 3)), (), 10.0, GUARD)
-    assert judge(held, nodes(1, 2, 3), 10.1, GUARD) == Members(nodes(1, 2, 3))
+    held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
+    assert judge(held, nodes(1, 2, 3), 10.1, GUARD) == GuardedNodes(nodes(1, 2, 3))
 
 
 def test_nodes_that_vanish_one_by_one_vanish_at_once():
-    members = Members(nodes(*range(10)))
+    members = GuardedNodes(nodes(*range(10)))
     for n in range(10):
         members = judge(members, nodes(*range(n + 1, 10)), 1.0 + n / 100, GUARD)
         assert len(members.nodes) == (9 - n if n < 5 else 10)
     assert members.held_back == tuple(f"n{n}:80" for n in range(10))
-    assert judge(members, (), 1.05 + GUARD.obey_after, GUARD) == Members(())
-    mixed = Members(nodes(*range(10)))
+    assert judge(members, (), 1.05 + GUARD.obey_after, GUARD) == GuardedNodes(())
+    mixed = GuardedNodes(nodes(*range(10)))
     for n, at in enumerate((1.0, 1.0, 4.0, 4.0, 4.0, 4.0)):
         mixed = judge(mixed, nodes(*range(n + 1, 10)), at, GUARD)
     assert mixed.nodes == nodes(*range(2, 10))  # the first two are gone for too long
-    slow = Members(nodes(*range(10)))
+    slow = GuardedNodes(nodes(*range(10)))
     for n in range(9):
         slow = judge(slow, nodes(*range(n + 1, 10)), 10.0 * n, GUARD)
     assert slow.nodes == nodes(9)
 
 
 def test_a_node_that_returns_is_not_counted_as_lost():
-    members = Members(nodes(1, 2, 3))
+    members = GuardedNodes(nodes(1, 2, 3))
     for n in range(9):
         gone = 1 + n % 3
         members = judge(members, nodes(*{1, 2, 3} - {gone}), n / 10, GUARD)
@@ -80,7 +80,7 @@ def test_a_node_that_returns_is_not_counted_as_lost():
 
 
 def test_it_stands_still_while_nobody_can_be_asked():
-    held = judge(Members(nodes(1, 2, 3)), (), 10.0, GUARD)
+    held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
     away = judge(held, (), 11.0, GUARD, paused=True)
     assert due(away, GUARD) is None
     later = judge(away, (), 500.0, GUARD, paused=True)
@@ -88,12 +88,12 @@ def test_it_stands_still_while_nobody_can_be_asked():
     back = judge(later, (), 600.0, GUARD)
     assert back.nodes == nodes(1, 2, 3)
     assert due(back, GUARD) == 601.0
-    assert judge(back, (), 604.0, GUARD) == Members(())
+    assert judge(back, (), 604.0, GUARD) == GuardedNodes(())
 
 
 def test_no_guard_holds_nothing():
-    assert judge(Members(nodes(1, 2, 3)), (), 0.0, None) == Members(())
-    assert judge(Members(nodes(1, 2, 3)), (), 0.0, Guard(max_loss=1.0)).nodes == ()
+    assert judge(GuardedNodes(nodes(1, 2, 3)), (), 0.0, None) == GuardedNodes(())
+    assert judge(GuardedNodes(nodes(1, 2, 3)), (), 0.0, GuardPolicy(max_loss=1.0)).nodes == ()
 
 
 @given(
@@ -105,8 +105,8 @@ def test_no_guard_holds_nothing():
     st.floats(0.0, 5.0),
 )
 def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, more):
-    guard = Guard(share, confirm_after, confirm_after + more)
-    members, now, seen = Members(), 0.0, set()
+    guard = GuardPolicy(share, confirm_after, confirm_after + more)
+    members, now, seen = GuardedNodes(), 0.0, set()
     for reading, pause, paused in readings:
         now += pause
         seen |= reading
@@ -122,7 +122,7 @@ def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, mor
 
 @given(st.sets(st.integers(1, 40), min_size=1), st.data())
 def test_no_more_than_the_share_is_lost_within_the_time(whole, data):
-    members = Members(nodes(*whole))
+    members = GuardedNodes(nodes(*whole))
     left = set(whole)
     for _ in range(data.draw(st.integers(1, 6))):
         left -= data.draw(st.sets(st.sampled_from(sorted(whole))))

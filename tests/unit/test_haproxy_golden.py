@@ -11,17 +11,17 @@ import pytest
 import yaml
 
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.recover import lives, recover
-from lighthouse.haproxy.render import file_of, is_intact, skeleton
-from lighthouse.haproxy.settings import parse_settings
+from lighthouse.haproxy.rendering.readback import lives, recover
+from lighthouse.haproxy.rendering.render import file_of, is_intact, skeleton
+from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import parse
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.stem for path in GOLDEN.glob("*.yaml"))
 
 
-def rendered(wanted: dict[str, Any], reverse: bool = False) -> tuple[bytes, Membership]:
+def rendered(wanted: dict[str, Any], reverse: bool = False) -> tuple[bytes, WantedClusters]:
     settings = parse_settings(wanted["balancer"])
     clusters = []
     for name, content in sorted(wanted.get("clusters", {}).items(), reverse=reverse):
@@ -29,7 +29,7 @@ def rendered(wanted: dict[str, Any], reverse: bool = False) -> tuple[bytes, Memb
         nodes = tuple(sorted(found, key=lambda node: node.key, reverse=reverse))
         config = content.get("haproxy", {})
         clusters.append(Cluster(name, nodes, config, meta_cluster=content.get("meta_cluster")))
-    members = Membership(settings)
+    members = WantedClusters(settings)
     members.take(clusters)
     assert members.faults == {}
     frame = skeleton(settings, list(members.stanzas.values()), members.peers(), "this-host")

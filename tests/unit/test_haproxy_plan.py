@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
-from lighthouse.haproxy.binds import Claims, Spot, spots
-from lighthouse.haproxy.candidate import Refused, allot, blame, confine
-from lighthouse.haproxy.draft import Chunk, origin, text_of
-from lighthouse.haproxy.ladder import Live, climb, deletable, excuse, read_states, succeeded
-from lighthouse.haproxy.membership import Membership
-from lighthouse.haproxy.process import Verdict
-from lighthouse.haproxy.recover import lives, recover
-from lighthouse.haproxy.render import Skeleton, file_of, is_intact, skeleton
-from lighthouse.haproxy.runtime import Forbidden, line
-from lighthouse.haproxy.section import parse_section
-from lighthouse.haproxy.server import Need, Server
-from lighthouse.haproxy.server import roster as needed
-from lighthouse.haproxy.settings import Settings, parse_settings
-from lighthouse.haproxy.stanza import Stanza, build
+from lighthouse.haproxy.rendering.binds import Claims, Spot, spots
+from lighthouse.haproxy.rendering.chunks import Chunk, origin, text_of
+from lighthouse.haproxy.rendering.readback import lives, recover
+from lighthouse.haproxy.rendering.render import Skeleton, file_of, is_intact, skeleton
+from lighthouse.haproxy.rendering.server import Need, ServerLine
+from lighthouse.haproxy.rendering.server import roster as needed
+from lighthouse.haproxy.rendering.stanza import Stanza, build
+from lighthouse.haproxy.runtime.process import FileVerdict
+from lighthouse.haproxy.runtime.socket import Forbidden, line
+from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
+from lighthouse.haproxy.schema.cluster import parse_section
+from lighthouse.haproxy.sync.candidate import CandidateRefused, allot, blame, confine
+from lighthouse.haproxy.sync.diff import Live, climb, deletable, excuse, read_states, succeeded
+from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, parse
 from lighthouse.node import Refused as NodeRefused
 
@@ -50,17 +50,17 @@ FULL: dict[str, Any] = {
 }
 
 
-def settings(**extra: Any) -> Settings:
+def settings(**extra: Any) -> HAProxySettings:
     return parse_settings({**MINIMAL, **extra})
 
 
-def make(given: Settings, name: str, meta: str | None = None, **section: Any) -> Stanza:
+def make(given: HAProxySettings, name: str, meta: str | None = None, **section: Any) -> Stanza:
     return build(given, name, parse_section(section), meta).stanza
 
 
 def roster(
     nodes: Iterable[Node], options: tuple[str, ...], live: dict[str, int]
-) -> dict[str, Server]:
+) -> dict[str, ServerLine]:
     return needed([Need(node) for node in nodes], options, False, live)
 
 
@@ -71,9 +71,9 @@ def web(options: str = "", **section: Any) -> Stanza:
 NODES = (Node("a", "10.0.0.1", 80), Node("b", "10.0.0.2", 80, weight=0))
 
 
-def full_tree() -> tuple[Settings, Membership]:
+def full_tree() -> tuple[HAProxySettings, WantedClusters]:
     given = parse_settings(FULL)
-    members = Membership(given)
+    members = WantedClusters(given)
     section = {
         "port": 8000,
         "frontend": ["option httplog"],
@@ -232,7 +232,7 @@ def test_blame(alert: str, finding: Finding) -> None:
 def judged(*bad: str) -> Any:
     """A judge that refuses stanzas with any of these words, at their place."""
 
-    def judge(chunks: tuple[Chunk, ...]) -> tuple[Verdict, tuple[Finding, ...]]:
+    def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
         lines = text_of(chunks).splitlines()
         alerts = tuple(
             f"[ALERT] (1) : config : parsing [/dev/stdin:{number}] : {word}"
@@ -240,12 +240,12 @@ def judged(*bad: str) -> Any:
             for word in bad
             if word in text
         )
-        return Verdict(not alerts, alerts), ()
+        return FileVerdict(not alerts, alerts), ()
 
     return judge
 
 
-def framed(given: Settings) -> Any:
+def framed(given: HAProxySettings) -> Any:
     return lambda stanzas: skeleton(given, list(stanzas.values()))
 
 
@@ -278,7 +278,7 @@ def test_nothing_that_serves_is_given_up_for_what_has_gone_wrong_with_it() -> No
     before = {"b": make(given, "b", backend=["zonk"])}
     for wanted in (before["b"], make(given, "b", backend=["zork"])):
         use = {"b": wanted, "c": make(given, "c")}
-        with pytest.raises(Refused, match="zonk") as caught:
+        with pytest.raises(CandidateRefused, match="zonk") as caught:
             confine(use, before, framed(given), fill, judged("zork", "zonk"), {"b"})
         assert {finding.cluster for finding in caught.value.findings} == {"b"}
 
@@ -301,7 +301,7 @@ def test_who_listens_already_goes_before_who_would_like_to() -> None:
 
 def test_a_fault_of_the_settings_is_nobody_elses() -> None:
     given = settings(defaults=["zork"])
-    with pytest.raises(Refused, match="zork"):
+    with pytest.raises(CandidateRefused, match="zork"):
         confine({"a": make(given, "a")}, {}, framed(given), fill, judged("zork"))
 
 
@@ -368,7 +368,7 @@ def test_a_backend_that_only_a_reload_grows_needs_it_for_nothing_else() -> None:
 )
 def test_coarse_weights(there: Live, weight: int, expected: str) -> None:
     stanza = web(backend=["balance static-rr"])
-    way = climb(stanza, {"s": Server("s", 1, "10.0.0.1", 80, weight)}, {"s": there})
+    way = climb(stanza, {"s": ServerLine("s", 1, "10.0.0.1", 80, weight)}, {"s": there})
     commands = [" ".join(c) for step in way.gain for c in step.commands]
     assert bool(way.reload) == (expected == "reload")
     if expected.endswith("%"):
@@ -506,7 +506,7 @@ def test_hostile_records_leave_only_plain_server_lines(record: dict[str, Any]) -
 
 def test_membership_is_made_anew_only_where_it_changed() -> None:
     given = settings()
-    members = Membership(given)
+    members = WantedClusters(given)
     clusters = [Cluster(n, NODES, {"port": p}) for n, p in (("a", 1), ("b", 2), ("c", 3))]
     assert members.take(clusters) == ({"a", "b", "c"}, True)
     assert members.take(clusters) == (set(), False)
@@ -517,7 +517,7 @@ def test_membership_is_made_anew_only_where_it_changed() -> None:
 
 
 def test_unknown_members_are_those_that_run() -> None:
-    members = Membership(settings())
+    members = WantedClusters(settings())
     members.take([Cluster("web", (), {"port": 1}, known=False)])
     live = {"web": {A: READY, "gone": Live(2, "10.0.0.5", 80, 1, "maint")}}
     assert set(members.servers(members.stanzas["web"], live)) == {A}

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.haproxy.directive import fault, words
-from lighthouse.haproxy.section import Section, parse_section
-from lighthouse.haproxy.server import MAX_ID, Need, Server, id_of, name_of
-from lighthouse.haproxy.server import roster as needed
-from lighthouse.haproxy.settings import parse_settings
-from lighthouse.haproxy.stanza import Stanza, build
+from lighthouse.haproxy.rendering.server import MAX_ID, Need, ServerLine, id_of, name_of
+from lighthouse.haproxy.rendering.server import roster as needed
+from lighthouse.haproxy.rendering.stanza import Stanza, build
+from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.haproxy.schema.cluster import ClusterSection, parse_section
+from lighthouse.haproxy.schema.directive import fault, words
 from lighthouse.node import Node
 from lighthouse.schema import Invalid
 
@@ -28,7 +28,9 @@ def stanza(settings: dict[str, Any] | None = None, **section: Any) -> Stanza:
     return build(parsed, "web", parse_section(section), None).stanza
 
 
-def roster(nodes: list[Node], options: tuple[str, ...], live: dict[str, int]) -> dict[str, Server]:
+def roster(
+    nodes: list[Node], options: tuple[str, ...], live: dict[str, int]
+) -> dict[str, ServerLine]:
     return needed([Need(node) for node in nodes], options, False, live)
 
 
@@ -167,7 +169,7 @@ def test_a_collision_moves_on_and_the_live_id_wins() -> None:
 
 
 def test_one_record_gives_line_and_command() -> None:
-    server = Server("n", 5, "::1", 80, 3, ("check", "inter", "2s"))
+    server = ServerLine("n", 5, "::1", 80, 3, ("check", "inter", "2s"))
     expected = "[::1]:80 id 5 weight 3 pool-purge-delay 5s pool-max-conn -1 check inter 2s"
     assert " ".join(server.words()) == expected
     assert server.line() == f"    server n {expected}\n"
@@ -236,6 +238,6 @@ def test_the_operators_own_servers_are_known() -> None:
 
 
 def test_a_backend_without_a_port_has_no_frontend() -> None:
-    assert "frontend" not in build(SETTINGS, "b", Section(), None).stanza.text
-    own = Section(frontend=("bind :443 ssl crt /x.pem",))
+    assert "frontend" not in build(SETTINGS, "b", ClusterSection(), None).stanza.text
+    own = ClusterSection(frontend=("bind :443 ssl crt /x.pem",))
     assert "frontend b\n    bind :443" in build(SETTINGS, "b", own, None).stanza.text

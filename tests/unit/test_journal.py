@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from lighthouse.supervisor.journal import RATE, Journal
+from lighthouse.supervisor.worker_log import RATE, WorkerLog
 
 
 @pytest.fixture
 def pipe():
     reading, writing = os.pipe()
-    journal = Journal("balancer x", reading)
+    journal = WorkerLog("balancer x", reading)
     yield journal, writing
     journal.close()
 

@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from lighthouse.config.kinds import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.config.policy import Policy
+from lighthouse.config.types import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.discovery import Reading
-from lighthouse.messages import Applied
+from lighthouse.ipc.messages import Applied
+from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
-from lighthouse.problem import Problem, Rejection
-from lighthouse.supervisor.membership import Source
+from lighthouse.registration.services import HostIdentity
+from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.plan import plan
-from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.state import State
 
 OWN = ("balancer", "haproxy")
@@ -33,7 +33,7 @@ def configured(**sections):
 
 @pytest.fixture
 def state():
-    state = State(Config(), Host("here", "10.0.0.1"), {})
+    state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
     state.configure(configured(web={"port": 1}, api={"port": 2}), 0.0)
     return state
 
@@ -51,11 +51,11 @@ def of(cluster, *problems):
 
 
 def rejected(state):
-    return {key: entry.problems for key, entry in state.ledger if entry.passed is False}
+    return {key: entry.problems for key, entry in state.verdicts if entry.passed is False}
 
 
 def accepted(state):
-    return {key[-1]: content for key, content in state.ledger.accepted().items()}
+    return {key[-1]: content for key, content in state.verdicts.accepted().items()}
 
 
 JUDGED = [
@@ -103,7 +103,9 @@ def test_a_worker_that_repeats_itself_is_no_news(state):
     for message in (says(), says(of("web")), says(warnings=(of("web", ODD),)), says(left_out=1)):
         state.judge(OWN, sent(state), message)
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=Applied)
-        state.observe("files", "web", Source(Reading((Node("a", "10.0.0.1", 1),)), 0.0), 0.0)
+        state.observe(
+            "files", "web", SourceReading(Reading((Node("a", "10.0.0.1", 1),)), 0.0), 0.0
+        )
         assert not state.judge(OWN, sent(state), again)
 
 
@@ -133,7 +135,7 @@ def test_a_verdict_is_about_what_was_sent(state):
 
 def test_a_node_that_came_meanwhile_makes_a_verdict_no_older(state):
     before = sent(state)
-    state.observe("files", "web", Source(Reading((Node("a", "10.0.0.1", 1),)), 0.0), 0.0)
+    state.observe("files", "web", SourceReading(Reading((Node("a", "10.0.0.1", 1),)), 0.0), 0.0)
     assert state.judge(OWN, before, says(of("web")))
     assert rejected(state) == {WEB: (TAKEN,)}
 
@@ -149,7 +151,7 @@ def test_a_content_that_comes_back_is_judged_anew(state):
 
 def test_errors_and_warnings_of_one_content_are_kept_apart(state):
     state.judge(OWN, sent(state), says(of("web"), warnings=(of("web", ODD), of(None, ODD))))
-    entries = dict(state.ledger)
+    entries = dict(state.verdicts)
     assert (entries[WEB].problems, entries[WEB].warnings) == ((TAKEN,), (ODD,))
     assert (entries[OWN].passed, entries[OWN].warnings) == (True, (ODD,))
 

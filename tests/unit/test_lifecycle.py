@@ -2,7 +2,6 @@
 
 import pytest
 
-from lighthouse.supervisor.backoff import Backoff
 from lighthouse.supervisor.lifecycle import (
     KILL_AFTER,
     Became,
@@ -10,13 +9,14 @@ from lighthouse.supervisor.lifecycle import (
     Exited,
     Heard,
     Lifecycle,
-    Limits,
+    LifecycleLimits,
     Overstepped,
     Unwanted,
     step,
 )
+from lighthouse.supervisor.restart_delay import RestartDelay
 
-LIMITS = Limits(start=15.0, stop=5.0, backoff=Backoff())
+LIMITS = LifecycleLimits(start=15.0, stop=5.0, backoff=RestartDelay())
 
 WAITING = Lifecycle()
 STARTING = Lifecycle(state="starting", since=0.0, deadline=15.0, starts=1)
@@ -80,6 +80,6 @@ def test_a_quiet_time_heals():
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_jitter_stays_within_its_share(chance):
-    backoff = Backoff()
+    backoff = RestartDelay()
     assert 54.0 <= backoff.delay(100, chance) <= 66.0
     assert backoff.delay(1, chance) == 0.0

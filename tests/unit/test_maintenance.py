@@ -2,13 +2,13 @@
 
 import pytest
 
-from lighthouse.config.kinds import Config, ServiceFile
-from lighthouse.questions import BeginMaintenance
-from lighthouse.supervisor.cache import Cache
-from lighthouse.supervisor.maintenance import KEPT, Logbook, Maintenance, unknown
-from lighthouse.supervisor.report import Host
+from lighthouse.config.types import Config, ServiceFile
+from lighthouse.ipc.control import BeginMaintenance
+from lighthouse.registration.maintenance import KEPT, Logbook, Maintenance, unknown
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.upkeep import Upkeep
+from lighthouse.supervisor.store import Store
 
 WEB = {"web": {80, 81}, "db": {5432}}
 
@@ -94,7 +94,7 @@ def test_a_mistake_is_told_with_what_there_is(service, port, words):
 @pytest.mark.parametrize("until", [float("nan"), float("inf")])
 def test_a_time_that_is_none_is_refused(tmp_path, until):
     service = ServiceFile("web", "::1", (1,), (), None, 1, {}, (), "services/web.yaml")
-    state = State(Config(services={"web": service}), Host("here", "10.0.0.1"), {})
-    upkeep = Upkeep(state, Cache(tmp_path))
+    state = State(Config(services={"web": service}), HostIdentity("here", "10.0.0.1"), {})
+    upkeep = Registrar(state, Store(tmp_path))
     answer = upkeep.maintain(BeginMaintenance("web", until=until), 0, 0.0)
     assert (answer.error, state.report.maintenance.all()) == (f"{until} is no time", ())

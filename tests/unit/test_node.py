@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lighthouse.messages import decode_as, encode
+from lighthouse.ipc.messages import decode_as, encode
 from lighthouse.node import MAX_METADATA, MAX_RECORD, Node, Refused, is_cluster_name, parse
 from lighthouse.peer import Peer
 

@@ -3,29 +3,29 @@
 import msgspec
 import pytest
 
-from lighthouse.config.kinds import (
+from lighthouse.config.policy import Policy
+from lighthouse.config.types import (
     CheckFile,
     ClusterFile,
     Config,
-    Daemon,
+    DaemonSettings,
     PluginFile,
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.config.policy import Policy
 from lighthouse.discovery import Reading
-from lighthouse.messages import Registration, decode_as, pack, unpack
+from lighthouse.ipc.messages import Registration, decode_as, pack, unpack
+from lighthouse.ipc.snapshot import Membership, WatchedCluster
+from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.node import Node
+from lighthouse.registration.maintenance import Maintenance
+from lighthouse.registration.published import Published, PublishedNode
+from lighthouse.registration.services import HostIdentity
 from lighthouse.service import Service, Verdict
-from lighthouse.snapshot import Membership, Watch
-from lighthouse.supervisor.maintenance import Maintenance
-from lighthouse.supervisor.membership import STALE_AFTER, Link, Source
 from lighthouse.supervisor.plan import plan, renew
-from lighthouse.supervisor.published import Entry, Published
-from lighthouse.supervisor.report import Host
 from lighthouse.supervisor.state import State
 
-HOST = Host("here", "10.0.0.1")
+HOST = HostIdentity("here", "10.0.0.1")
 DEFAULT = WorkerSettings()
 HAPROXY = PluginFile("haproxy", "haproxy", DEFAULT, {"x": 1}, "balancers/haproxy.yaml")
 FILES = PluginFile("files", "file", DEFAULT, {"path": "/n"}, "discovery/files.yaml")
@@ -56,7 +56,7 @@ def node(n):
 
 
 def reading(*numbers):
-    return Source(Reading(tuple(node(n) for n in numbers)), 100.0)
+    return SourceReading(Reading(tuple(node(n) for n in numbers)), 100.0)
 
 
 def membership(state, name=("balancer", "haproxy")):
@@ -125,7 +125,7 @@ def test_a_vanished_cluster_is_held_and_read_again(state):
     assert len(members(state)) == 3
     assert state.memberships.next_due(1.0) == 3.0
     state.pass_time(3.0)
-    assert plan(state)["discovery", "files"].snapshot.watch == (Watch("web", 1),)
+    assert plan(state)["discovery", "files"].snapshot.watch == (WatchedCluster("web", 1),)
     assert state.memberships.next_due(3.0) == 6.0
     state.pass_time(6.0)
     assert members(state) == []
@@ -134,12 +134,12 @@ def test_a_vanished_cluster_is_held_and_read_again(state):
 
 def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
     state.observe("files", "web", reading(1), 0.0)
-    state.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", SourceConnection("suspended", "gone", 10.0))
     assert state.memberships.next_due(10.0) == 10.0 + STALE_AFTER
     assert state.pass_time(10.0 + STALE_AFTER) == {"web"}
     assert membership(state).stale is True
     assert members(state) == ["n1:80"]
-    state.link("files", Link("connected", "", 20.0))
+    state.link("files", SourceConnection("connected", "", 20.0))
     assert membership(state).stale is False
 
 
@@ -147,9 +147,9 @@ def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
     state = State(Config(), HOST, {})
     state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
-    state.link("files", Link("suspended", "gone", 10.0))
+    state.link("files", SourceConnection("suspended", "gone", 10.0))
     state.observe("files", "web", reading(1), 10.0 + STALE_AFTER)
-    state.link("files", Link("connected", "", 10.0 + STALE_AFTER))
+    state.link("files", SourceConnection("connected", "", 10.0 + STALE_AFTER))
     assert state.memberships.next_due(10.0 + STALE_AFTER) is None
     assert membership(state).stale is False
 
@@ -183,7 +183,7 @@ def test_verdicts_decide_registrations(state, verdicts, up, down):
 
 
 def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state):
-    daemon = Daemon(metadata={"zone": "z", "a": 0})
+    daemon = DaemonSettings(metadata={"zone": "z", "a": 0})
     state.configure(configured(daemon=daemon), 0.0)
     state.report.verdict("http", Verdict("app", 80, True))
     (service,) = plan(state)["discovery", "files"].snapshot.up
@@ -289,7 +289,7 @@ def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state):
 
 def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state):
     slow = msgspec.structs.replace(APP, drain_delay=7.0, name="slow")
-    daemon = Daemon(drain_delay=3.0)
+    daemon = DaemonSettings(drain_delay=3.0)
     state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
     assert state.report.drain_delay(state.config) == 0.0
     state.report.verdict("http", Verdict("app", 80, True))
@@ -304,7 +304,7 @@ def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state):
 
 def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state):
     old = Service("web", 80, Node("here", "10.0.0.9", 80))
-    state.report.published = Published([Entry("files", old)])
+    state.report.published = Published([PublishedNode("files", old)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
     state.report.verdict("http", Verdict("app", 80, True))
     snapshot = plan(state)["discovery", "files"].snapshot
@@ -313,7 +313,7 @@ def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state
 
 
 def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(state, monkeypatch):
-    state.link("files", Link("connected", "", 0.0))
+    state.link("files", SourceConnection("connected", "", 0.0))
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.report.verdict("http", Verdict("app", 80, True))
     before = plan(state)

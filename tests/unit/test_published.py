@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.messages import Registration, decode_as, encode
+from lighthouse.ipc.messages import Registration, decode_as, encode
 from lighthouse.node import Node
+from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.service import Service
-from lighthouse.supervisor.published import Entry, Published
 
 
 def service(name="web", ip="10.0.0.1", port=80, **metadata):
@@ -36,7 +36,7 @@ def test_what_is_not_provided_any_more_is_superfluous_until_it_is_gone():
 
 
 def test_an_older_node_of_a_service_waits_until_its_checks_have_decided():
-    published = Published([Entry("files", service(ip="10.0.0.9"))])
+    published = Published([PublishedNode("files", service(ip="10.0.0.9"))])
     assert published.superfluous("files", [], [service()]) == []
     assert len(published.superfluous("files", [service()], [])) == 1
 
@@ -54,7 +54,7 @@ def test_metadata_is_no_reason_to_write_anything():
     before = published.all()
     published.want("files", [service(lag=2)])
     assert published.all() == before
-    again = Published(decode_as(tuple[Entry, ...], encode(before)))
+    again = Published(decode_as(tuple[PublishedNode, ...], encode(before)))
     assert again.all() == before
 
 

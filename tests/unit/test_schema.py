@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from lighthouse.problem import Problem
-from lighthouse.schema import Invalid, convert, shown, unknown
+from lighthouse.schema import Invalid, Problem, convert, shown, unknown
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.policy import Condition, Preference, Selection
+from lighthouse.config.policy import MetadataCondition, Preference, Selection
+from lighthouse.membership.selection import has, select
 from lighthouse.node import Node
-from lighthouse.supervisor.selection import has, select
 
 
 def node(n, weight=1, **metadata):
@@ -46,14 +46,14 @@ A, B, C, D = (
     node(4),
 )
 ALL = (A, B, C, D)
-REPLICAS = Condition("role", ("replica",))
-NO_REPLICAS = Condition("role", ("replica",), negated=True)
+REPLICAS = MetadataCondition("role", ("replica",))
+NO_REPLICAS = MetadataCondition("role", ("replica",), negated=True)
 SELECTIONS = [
     (Selection(), ALL),
     (Selection((REPLICAS,)), (B, C)),
     (Selection((NO_REPLICAS,)), (A, D)),
-    (Selection((Condition("zone", ("b", "c")),)), (C,)),
-    (Selection((REPLICAS, Condition("zone", ("a",)))), (B,)),
+    (Selection((MetadataCondition("zone", ("b", "c")),)), (C,)),
+    (Selection((REPLICAS, MetadataCondition("zone", ("a",)))), (B,)),
     (Selection(prefer=Preference("zone", ("a",))), (A, B)),
     (Selection(prefer=Preference("zone", ("a",), 2)), (A, B)),
     (Selection(prefer=Preference("zone", ("a",), 3)), ALL),

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from lighthouse.config.kinds import ClusterFile, Config
 from lighthouse.config.policy import Policy
+from lighthouse.config.types import ClusterFile, Config
 from lighthouse.discovery import Reading
+from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
-from lighthouse.supervisor.membership import Source
-from lighthouse.supervisor.report import Host
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor.answers.status import Shown, document
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.status import Shown, document
 
 NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80, n, {"zone": "a"}) for n in range(3))
 
@@ -28,9 +28,9 @@ def shown_nodes(state, shown):
 
 
 def test_the_nodes_are_those_of_the_moment():
-    state, shown = State(Config(), Host("here", "10.0.0.1"), {}), Shown()
+    state, shown = State(Config(), HostIdentity("here", "10.0.0.1"), {}), Shown()
     state.configure(Config(clusters={name: cluster(name) for name in ("a", "b")}), 0.0)
-    state.observe("files", "a", Source(Reading(NODES), 1.0), 0.0)
+    state.observe("files", "a", SourceReading(Reading(NODES), 1.0), 0.0)
     first = shown_nodes(state, shown)
     assert first["b"] == []
     assert first["a"][1] == {
@@ -41,7 +41,7 @@ def test_the_nodes_are_those_of_the_moment():
         "weight": 1,
         "metadata": {"zone": "a"},
     }
-    state.observe("files", "b", Source(Reading(NODES[:1]), 2.0), 0.0)
+    state.observe("files", "b", SourceReading(Reading(NODES[:1]), 2.0), 0.0)
     second = shown_nodes(state, shown)
     assert second["a"] == first["a"]
     assert [node["name"] for node in second["b"]] == ["n0:80"]

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.workers.hysteresis import Standing, step
+from lighthouse.workers.hysteresis import Streak, step
 
 
 def run(start: bool | None, results: str, rise: int, fall: int) -> str:
     """The verdict after each result: ``+`` passing, ``-`` not, ``?`` undecided."""
-    standing = Standing(start)
+    standing = Streak(start)
     said = ""
     for result in results:
         standing = step(standing, result == "+", rise, fall)

@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.messages import MAX_FRAME, Applied, Frame, decode, encode
+from lighthouse.ipc.messages import MAX_FRAME, Applied, Frame, decode, encode
+from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
-from lighthouse.problem import Problem, Rejection
-from lighthouse.schema import Invalid
-from lighthouse.snapshot import Settings
-from lighthouse.workers.backoff import Backoff
-from lighthouse.workers.bounds import WARNINGS, bounded, counted, one_line, plain, tail
+from lighthouse.process.backoff import Backoff
+from lighthouse.schema import Invalid, Problem, Rejection
+from lighthouse.workers.limits import WARNINGS, bounded, counted, one_line, plain, tail
 from lighthouse.workers.reading import admit
-from lighthouse.workers.validation import Verdict, judge, rejudge, tidy
+from lighthouse.workers.validation import ConfigVerdict, judge, rejudge, tidy
 
 
 def test_backoff_doubles_up_to_its_cap_for_ever() -> None:
@@ -56,23 +55,30 @@ REJECTED = {
 @pytest.mark.parametrize("case", REJECTED)
 @pytest.mark.parametrize("accepted", [None, {"is": "old"}])
 def test_a_rejected_config_falls_back(case: str, accepted: dict[str, Any] | None) -> None:
-    verdict = judge(validate, Settings({"is": case}, accepted), "web")
+    verdict = judge(validate, PluginSettings({"is": case}, accepted), "web")
     assert verdict.config == accepted
     assert verdict.rejection == Rejection(REJECTED[case], cluster="web")
     assert verdict.reason
 
 
 def test_an_accepted_config_is_in_force() -> None:
-    assert judge(validate, Settings({"is": "good"}, {"is": "old"})) == Verdict({"is": "good"})
+    assert judge(validate, PluginSettings({"is": "good"}, {"is": "old"})) == ConfigVerdict(
+        {"is": "good"}
+    )
 
 
 def test_a_verdict_holds_while_the_content_is_the_same() -> None:
-    good = Verdict({"x": 1})
-    assert rejudge(Settings({"x": 1}), good, Settings({"x": 1}, {"x": 1})) is good
-    assert rejudge(Settings({"x": 1}), good, Settings({"x": 2})) is None
-    bad = Verdict({"y": 1}, Rejection((Problem((), "no"),)))
-    assert rejudge(Settings({"x": 1}, {"y": 1}), bad, Settings({"x": 1}, {"y": 1})) is bad
-    assert rejudge(Settings({"x": 1}, {"y": 1}), bad, Settings({"x": 1}, {"y": 2})) is None
+    good = ConfigVerdict({"x": 1})
+    assert rejudge(PluginSettings({"x": 1}), good, PluginSettings({"x": 1}, {"x": 1})) is good
+    assert rejudge(PluginSettings({"x": 1}), good, PluginSettings({"x": 2})) is None
+    bad = ConfigVerdict({"y": 1}, Rejection((Problem((), "no"),)))
+    assert (
+        rejudge(PluginSettings({"x": 1}, {"y": 1}), bad, PluginSettings({"x": 1}, {"y": 1})) is bad
+    )
+    assert (
+        rejudge(PluginSettings({"x": 1}, {"y": 1}), bad, PluginSettings({"x": 1}, {"y": 2}))
+        is None
+    )
 
 
 def test_a_reading_is_sorted_and_known_nodes_are_kept() -> None:

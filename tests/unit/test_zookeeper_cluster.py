@@ -10,9 +10,9 @@ from kazoo.protocol.connection import CHANGED_EVENT, CREATED_EVENT, DELETED_EVEN
 from kazoo.protocol.states import ZnodeStat
 
 from lighthouse.record import decode
-from lighthouse.zookeeper.cluster import Cluster
-from lighthouse.zookeeper.feed import Feed
-from lighthouse.zookeeper.mailbox import Mailbox
+from lighthouse.zookeeper.cluster import KnownCluster
+from lighthouse.zookeeper.loop_calls import LoopCalls
+from lighthouse.zookeeper.watch_events import WatchEvents
 
 NAMES = ("a", "b", "c")
 
@@ -37,9 +37,9 @@ class World:
         self.children = {name: (port, 1) for name, port in children.items()}  # port, modified
         self.unread: deque[Any] = deque()  # requests that the server has not come to
         self.stream: deque[Any] = deque()
-        self.mailbox = Mailbox()
-        self.feed = Feed("/s", self.mailbox, self.send, self)
-        self.cluster = Cluster("webapp", "/s/webapp", decode)
+        self.mailbox = LoopCalls()
+        self.feed = WatchEvents("/s", self.mailbox, self.send, self)
+        self.cluster = KnownCluster("webapp", "/s/webapp", decode)
         self.feed.followed["/s/webapp"] = self.cluster
         self.leaving: list[str] = []
         self.relist()
@@ -56,11 +56,11 @@ class World:
 
     def appeared(self) -> None: ...
 
-    def deleted(self, cluster: Cluster, name: str) -> None:
+    def deleted(self, cluster: KnownCluster, name: str) -> None:
         cluster.leave(name)
         self.leaving.append(name)
 
-    def read(self, cluster: Cluster, name: str, found: Any, error: Any) -> None:
+    def read(self, cluster: KnownCluster, name: str, found: Any, error: Any) -> None:
         cluster.take(name, error or found)
 
     def _listed(self, found: Any, error: None) -> None:
@@ -186,7 +186,7 @@ def test_in_the_end_a_cluster_is_what_the_server_holds(
 
 
 def test_a_session_that_counts_anew_is_believed() -> None:
-    cluster = Cluster("webapp", "/s/webapp", decode)
+    cluster = KnownCluster("webapp", "/s/webapp", decode)
     cluster.begin()
     cluster.listed({"a"})
     cluster.take("a", (data(1), stat(100)))
@@ -198,7 +198,7 @@ def test_a_session_that_counts_anew_is_believed() -> None:
 
 
 def test_nothing_is_a_reading_until_all_of_it_is_known() -> None:
-    cluster = Cluster("webapp", "/s/webapp", decode)
+    cluster = KnownCluster("webapp", "/s/webapp", decode)
     cluster.begin()
     cluster.take("a", (data(1), stat(1)))
     assert not cluster.whole

@@ -6,9 +6,9 @@ import pytest
 from kazoo.security import Permissions
 
 from lighthouse.schema import Invalid, convert
-from lighthouse.zookeeper import acl
 from lighthouse.zookeeper.discovery import ZooKeeper
-from lighthouse.zookeeper.settings import Settings
+from lighthouse.zookeeper.protocol import acl
+from lighthouse.zookeeper.settings import ZooKeeperSettings
 
 GOOD: dict[str, Any] = {"hosts": ["zk01:2181"], "path": "/lighthouse/services"}
 AUTH = {"user": "fleet", "password": {"env": "ZK_PASSWORD"}}
@@ -24,7 +24,7 @@ PLACES = {
 
 @pytest.mark.parametrize("path", PLACES)
 def test_where_a_cluster_lies(path: str) -> None:
-    settings = convert({**GOOD, "path": path}, Settings)
+    settings = convert({**GOOD, "path": path}, ZooKeeperSettings)
     assert (settings.base, settings.place("webapp")) == PLACES[path]
     ZooKeeper.validate_config({**GOOD, "path": path})
 

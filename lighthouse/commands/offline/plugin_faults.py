@@ -1,0 +1,52 @@
+"""What plugins say of a configuration, as faults of its files."""
+
+from collections.abc import Iterable, Iterator
+
+from lighthouse.config.fault import Fault
+from lighthouse.config.tree import Tree
+from lighthouse.config.types import Config
+from lighthouse.schema import Rejection
+from lighthouse.supervisor.answers.faults import in_service, located
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.state import section_name
+
+FilePath = tuple[str, tuple[str | int, ...]]
+"""A file, and the keys that lead to the place in it."""
+
+
+def placed(
+    tree: Tree, name: Name, rejections: Iterable[Rejection], warnings: Iterable[Rejection]
+) -> Iterator[Fault]:
+    """What one worker's plugin rejects, and what it only warns of."""
+    for kind, warning in ((rejections, False), (warnings, True)):
+        for said in kind:
+            yield from located(tree, *_section(tree.config, name, said), said.problems, warning)
+
+
+def failed(tree: Tree, name: Name, what: str) -> Fault:
+    """One worker's plugin could not do what it was asked."""
+    file, prefix = _origin(tree.config, name)
+    return Fault(file, *tree.locate(file, prefix), f"{name[0]} {name[1]} {what}")
+
+
+def _origin(config: Config, name: Name) -> FilePath:
+    """The file that is the reason for a worker."""
+    kind, own = name
+    match kind:
+        case "balancer":
+            return config.balancers[own].file, ()
+        case "discovery":
+            return config.discovery[own].file, ()
+    users = (s for s in config.services.values() if any(c.plugin == own for c in s.checks))
+    return next(users).file, ("checks", own)
+
+
+def _section(config: Config, name: Name, rejection: Rejection) -> FilePath:
+    """The file and the section that a rejection is about."""
+    if rejection.cluster in config.clusters:
+        cluster = config.clusters[rejection.cluster]
+        return cluster.file, (section_name(cluster, config.balancers[name[1]]),)
+    if rejection.service in config.services:
+        service = config.services[rejection.service]
+        return service.file, in_service(service, *name) or ()
+    return _origin(config, name)

@@ -1,0 +1,134 @@
+"""Asks plugins about their own part of a configuration, each in a worker of its own.
+
+All workers run at once, and one that hangs is killed at the deadline: a plugin that cannot
+answer costs no other's answer.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated, pack
+from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor.plan import Name, plan
+from lighthouse.supervisor.state import State
+
+NOBODY: Final = HostIdentity("localhost", "127.0.0.1")
+"""Stands in for this host where nothing is registered."""
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What one worker is asked: ``within`` seconds, started and loaded included."""
+
+    plugin: str
+    snapshot: Snapshot
+    within: float
+
+
+Answer = Validated | Rehearsed | Failed
+"""``Failed`` says why a plugin could not be asked."""
+
+
+def tasks(state: State) -> dict[Name, Task]:
+    """One task for each worker that the daemon would run, about what it would be sent."""
+    return {
+        name: Task(
+            wanted.plugin,
+            wanted.snapshot,
+            wanted.settings.start_timeout + wanted.settings.sync_timeout,
+        )
+        for name, wanted in plan(state).items()
+    }
+
+
+def ask(
+    tasks: Mapping[Name, Task], question: Validate | Rehearse
+) -> dict[Name, tuple[Answer, bytes]]:
+    """The answer to each task and its payload, once the last is in or its time is up."""
+    answers: dict[Name, tuple[Answer, bytes]] = {}
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+        for name, task in tasks.items():
+            worker = _Worker(name, task, question)
+            stack.callback(worker.end)
+            selector.register(worker.channel, selectors.EVENT_READ, worker)
+        while selector.get_map():
+            now = time.monotonic()
+            workers: list[_Worker] = [key.data for key in selector.get_map().values()]
+            due = min(worker.deadline for worker in workers)
+            ready = {key.data for key, _ in selector.select(max(0.0, due - now))}
+            for worker in workers:
+                answer = worker.step() if worker in ready else worker.late()
+                if answer is not None:
+                    answers[worker.name] = answer
+                    selector.unregister(worker.channel)
+                    worker.end()
+    return answers
+
+
+class _Worker:
+    """One worker process and the only question that it is asked."""
+
+    def __init__(self, name: Name, task: Task, question: Validate | Rehearse) -> None:
+        self.name: Final = name
+        self._task: Final = task
+        self._question: Final = question
+        self.channel, theirs = Channel.pair()
+        self.deadline: Final = time.monotonic() + task.within
+        self._process: Final = _spawn(name, task.plugin, theirs)
+        theirs.close()
+
+    def step(self) -> tuple[Answer, bytes] | None:
+        """Take what it says; the answer once it is there."""
+        try:
+            while (received := self.channel.receive()) is not None:
+                match received:
+                    case Ready(), _:
+                        self.channel.send(self._question, pack(self._task.snapshot))
+                    case (Validated() | Rehearsed() | Failed()) as answer, payload:
+                        return answer, bytes(payload)
+        except Closed:
+            return Failed(f"its worker ended: {self._exit()}"), b""
+        return self.late()
+
+    def late(self) -> tuple[Answer, bytes] | None:
+        if time.monotonic() < self.deadline:
+            return None
+        return Failed(f"no answer within {self._task.within:g} s: killed"), b""
+
+    def end(self) -> None:
+        """Kill it with all that it started; nothing if that is done."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self.channel.close()
+
+    def _exit(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(1.0)
+            return f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+        return "it closed its channel"
+
+
+def _spawn(name: Name, plugin: str, channel: Channel) -> subprocess.Popen[bytes]:
+    kind, own = name
+    fd = channel.fileno()
+    command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", own, plugin]
+    return subprocess.Popen(
+        [*command, str(fd), os.devnull, str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[fd],
+        start_new_session=True,
+    )

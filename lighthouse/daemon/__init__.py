@@ -1,0 +1,1 @@
+"""The daemon as other processes see it: found, locked, asked, and its status document."""

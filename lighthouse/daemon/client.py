@@ -1,0 +1,215 @@
+"""The daemon of one configuration, as other processes see it: found, asked and signalled."""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from lighthouse.cluster import Cluster
+from lighthouse.config import types
+from lighthouse.config.directories import run_dir
+from lighthouse.daemon.pidfile import Pidfile
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.control import (
+    Explanation,
+    GetExplanation,
+    GetMembers,
+    GetStatus,
+    Leave,
+    Leaving,
+    MembersAnswer,
+    StatusAnswer,
+)
+from lighthouse.ipc.messages import Message, decode_as
+
+SYSTEM_ROOT: Final = Path("/etc/lighthouse")
+SYSTEM_LOG: Final = Path("/var/log/lighthouse.log")
+
+PIDFILE: Final = "lighthouse.pid"
+
+MARGIN: Final = 5.0
+"""Seconds that a daemon gets beyond its own stop timeout before it is killed."""
+
+_PAUSE: Final = 0.02
+
+_PATIENCE: Final = 5.0
+"""Seconds that a daemon gets to say how long its end will take, until it is signalled."""
+
+M = TypeVar("M")
+
+Ending = Literal["not running", "stopped", "killed"]
+
+
+class _Self(msgspec.Struct):
+    config_dir: str = ""
+
+
+class _Head(msgspec.Struct):
+    supervisor: _Self
+
+
+class DaemonSilent(Exception):
+    """The daemon runs but does not say how it is; the text tells why."""
+
+
+class DaemonClient:
+    """Finds its process by the locked pid file in its run directory; holds nothing open.
+
+    ``directory`` is that directory, where the settings do not tell.
+    """
+
+    def __init__(
+        self, root: Path, settings: types.DaemonSettings, directory: Path | None = None
+    ) -> None:
+        directory = directory or run_dir(root, settings)
+        default_log = SYSTEM_LOG if root == SYSTEM_ROOT else directory / "lighthouse.log"
+        self.root: Final = root
+        self.pidfile: Final = Pidfile(directory / PIDFILE)
+        self.socket: Final = directory / "control.sock"
+        self.log_file: Final = settings.log_file or default_log
+        self.stop_timeout: Final = settings.stop_timeout
+        self.drain_delay: Final = settings.drain_delay
+        self.start_timeout: Final = settings.worker.start_timeout
+
+    def pid(self) -> int | None:
+        """The running daemon's pid, or None. Raises ``OSError`` if that cannot be told."""
+        return self.pidfile.owner()
+
+    def status(self, within: float) -> bytes | None:
+        """Its status document, or None if it does not run; raises like ``members``."""
+        answer = self._answer(GetStatus(), StatusAnswer, within)
+        return None if answer is None else answer[1]
+
+    def members(self, within: float) -> list[Cluster] | None:
+        """Its clusters with their nodes, without sections, or None if it does not run.
+
+        Raises ``DaemonSilent`` if ``within`` seconds pass without an answer that can be read,
+        or if it may not be asked.
+        """
+        answer = self._answer(GetMembers(), MembersAnswer, within)
+        try:
+            return None if answer is None else decode_as(list[Cluster], answer[1])
+        except msgspec.MsgspecError as error:
+            raise DaemonSilent(f"the daemon's answer cannot be read: {error}") from error
+
+    def explanation(self, cluster: str, node: str, within: float) -> bytes | None:
+        """Why a cluster or a node of it is as it is, or None if the daemon does not run.
+
+        Raises ``LookupError`` if it knows no such cluster or node, else like ``members``.
+        """
+        answer = self._answer(GetExplanation(cluster, node), Explanation, within)
+        if answer is None:
+            return None
+        if answer[0].unknown:
+            raise LookupError(answer[0].unknown)
+        return answer[1]
+
+    def ask(self, question: Message, kind: type[M], within: float) -> M | None:
+        """Its answer to a question that has a short one; as for ``status``."""
+        answer = self._answer(question, kind, within)
+        return None if answer is None else answer[0]
+
+    def _answer(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
+        deadline = time.monotonic() + within
+        reason = "it has no control socket yet"
+        while (pid := self.pid()) is not None:
+            try:
+                return self._ask(question, kind, deadline)
+            except PermissionError as error:
+                raise DaemonSilent(f"not allowed to ask the daemon (pid {pid})") from error
+            except TimeoutError:
+                reason = f"no answer within {within:g} s"
+            except (OSError, Closed) as error:
+                reason = str(error)
+            if time.monotonic() > deadline:
+                raise DaemonSilent(f"the daemon (pid {pid}) runs but does not answer: {reason}")
+            time.sleep(_PAUSE)
+        return None
+
+    def serves(self, within: float) -> str | None:
+        """The configuration that it names as its own; raises like ``status``."""
+        text = self.status(within)
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=_Head).supervisor.config_dir
+        except msgspec.DecodeError:
+            return None
+
+    def stop(self, keep: bool = False) -> Ending:
+        """Ask it to stop, wait as long as it is allowed to take, then kill it.
+
+        ``keep``: its registrations stay, for another one takes over at once.
+        """
+        with contextlib.ExitStack() as stack:
+            handle = self._handle(stack)
+            if handle is None:
+                return "not running"
+            within = self._leave(keep)
+            if within is None:
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+                within = self.drain_delay + self.stop_timeout
+            if _ended(handle, within + MARGIN):
+                return "stopped"
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            _ended(handle, MARGIN)
+            return "killed"
+
+    def _leave(self, keep: bool) -> float | None:
+        """Within how many seconds it says it will be gone, None if it does not."""
+        try:
+            answer = self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
+        except (OSError, Closed):
+            return None
+        return answer.within
+
+    def reload(self) -> bool:
+        """Have it read its configuration again; False if it does not run."""
+        with contextlib.ExitStack() as stack:
+            handle = self._handle(stack)
+            if handle is None:
+                return False
+            signal.pidfd_send_signal(handle, signal.SIGHUP)
+            return True
+
+    def _handle(self, stack: contextlib.ExitStack) -> int | None:
+        """A descriptor of the process that is the daemon now, and of no later one."""
+        pid = self.pid()
+        if pid is None:
+            return None
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+        stack.callback(os.close, handle)
+        return handle if self.pid() == pid else None
+
+    def _ask(self, question: Message, kind: type[M], deadline: float) -> tuple[M, bytes]:
+        channel = Channel.connect(self.socket)
+        with contextlib.closing(channel):
+            channel.send(question)
+            while True:
+                received = channel.receive()
+                if received is not None and isinstance(received[0], kind):
+                    return received[0], bytes(received[1])
+                _readable(channel.fileno(), deadline - time.monotonic())
+
+
+def _readable(fd: int, within: float) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if within <= 0 or not poll.poll(within * 1000):
+        raise TimeoutError
+
+
+def _ended(handle: int, within: float) -> bool:
+    try:
+        _readable(handle, within)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,194 @@
+"""What one cluster adds to the configuration, apart from its servers: a pure function."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from lighthouse.haproxy.rendering import binds
+from lighthouse.haproxy.rendering.binds import Spot
+from lighthouse.haproxy.rendering.chunks import Draft
+from lighthouse.haproxy.rendering.dynamic import Growth, growth
+from lighthouse.haproxy.rendering.peers_section import share
+from lighthouse.haproxy.rendering.routes import ConfigPath, Route, routes
+from lighthouse.haproxy.rendering.server import address
+from lighthouse.haproxy.schema.balancer import HAProxySettings, Upstream
+from lighthouse.haproxy.schema.cluster import ClusterSection
+from lighthouse.haproxy.schema.directive import as_lines, begins, last, words
+from lighthouse.haproxy.schema.node_options import most
+
+_DROPPED: Final = {"enabled": 1, "weight": 2, "init-addr": 2}
+"""Options never spelled out, with their number of words: ``add server ... enabled`` makes a
+server that is up and gets nothing, the weight is the node's, and addresses are literal."""
+
+
+_MOST_WORDS: Final = 50
+"""Of options; the other words of a server's line or command, a cookie's too, make up 14."""
+
+
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has to be known of a cluster's text beside the text itself.
+
+    ``own`` are the names (with a ``*``: the beginnings of names) of servers that stand in the
+    text, which are none of our business. ``cookie``: each server is given one. ``tcp``: HAProxy
+    does not look into what servers answer.
+    """
+
+    options: tuple[str, ...] = ()
+    growth: Growth = Growth()
+    own: tuple[str, ...] = ()
+    spots: tuple[Spot, ...] = ()
+    meta: str | None = None
+    routes: tuple[Route, ...] = ()
+    cookie: bool = False
+    slots: int | None = None
+    node_options: tuple[str, ...] = ()
+    tcp: bool = False
+
+
+class Stanza(msgspec.Struct, frozen=True):
+    """A cluster's sections. ``text`` is all of them but the server lines, which follow it."""
+
+    cluster: str
+    text: str
+    facts: Facts = Facts()
+
+    @property
+    def agent(self) -> bool:
+        """Whether an agent may change weights and states behind our back."""
+        return "agent-check" in self.facts.options
+
+    def owns(self, server: str) -> bool:
+        """Whether this server stands in the text itself."""
+        own = self.facts.own
+        return server in own or any(n.endswith("*") and server.startswith(n[:-1]) for n in own)
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A stanza, and where in the section each line of its text came from."""
+
+    stanza: Stanza
+    places: tuple[ConfigPath, ...]
+
+
+def build(
+    settings: HAProxySettings, name: str, section: ClusterSection, meta: str | None
+) -> Built:
+    """The stanza of a cluster with this section.
+
+    The options of servers stand there once for all of them, behind the fixed ones: a cluster
+    that has no member yet is checked with them, and the authorities that they name are
+    loaded, without which HAProxy takes no server that names them at run time.
+
+    A frontend without a mode takes its backend's: options that keep reloads from breaking
+    connections are ignored by a TCP frontend, even before an HTTP backend.
+    """
+    draft = Draft()
+    draft.head(f"# cluster {name}")
+    if section.listens:
+        _frontend(draft, settings, name, section)
+    draft.head(f"backend {name}")
+    for index, line in enumerate(section.backend):
+        draft.line(share(line, settings), "backend", index)
+    for index, server in enumerate(section.default_servers):
+        draft.line(_default_server(server, index), "default_servers", index)
+    if given := tuple(_kept(section.options)):
+        draft.line(f"default-server {' '.join(given)}", "server_options")
+    options = tuple(_options(settings, section))
+    cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
+    mode = last(section.backend, "mode") or last(settings.defaults, "mode")
+    allowed = tuple(dict.fromkeys((*settings.node_options, *section.node_options)))
+    if allowed and len(options) + most(allowed) > _MOST_WORDS:
+        text = "'server_options' and 'node_options' may come to more than the 64 words of a line"
+        raise ValueError(text)
+    facts = Facts(
+        options,
+        growth(section.backend, settings.defaults, options, section.slots is not None),
+        (*_own_servers(section), *_default_names(section)),
+        tuple(binds.spots(draft.text)),
+        meta,
+        tuple(routes(name, section)) if meta is not None else (),
+        bool(cookie) and "dynamic" not in cookie and "cookie" not in options,
+        section.slots,
+        allowed,
+        mode[1:2] != ("http",),
+    )
+    draft.line(f"{FACTS}{msgspec.json.encode(facts).decode()}")
+    return Built(Stanza(name, draft.text, facts), draft.places)
+
+
+FACTS: Final = "# lighthouse: "
+"""Begins the comment that holds a stanza's facts, for whoever reads the file after us."""
+
+
+def bind_address(host: str, port: int) -> str:
+    """An address and a port as ``bind`` takes them; ``*`` is every address."""
+    return f":{port}" if host == "*" else address(host, port)
+
+
+def upstream(server: Upstream, name: str) -> str:
+    """A fixed server's line; one by name may be unknown while HAProxy starts."""
+    line = f"server {name} {address(server.host, server.port)}"
+    if not server.host.replace(".", "").isdigit() and ":" not in server.host:
+        line += " init-addr last,libc,none"
+    if server.max_conn is not None:
+        line += f" maxconn {server.max_conn}"
+    return f"{line} {server.options}".rstrip()
+
+
+def _frontend(draft: Draft, settings: HAProxySettings, name: str, section: ClusterSection) -> None:
+    draft.head(f"frontend {name}")
+    if section.port is not None:
+        draft.bind(bind_address(settings.bind_address, section.port), section.bind_options)
+    for index, line in enumerate(as_lines(section.bind)):
+        draft.line(f"bind {line}", "bind", *([] if isinstance(section.bind, str) else [index]))
+    for index, line in enumerate(section.frontend):
+        draft.line(share(line, settings), "frontend", index)
+    if (mode := last(section.backend, "mode")) and not begins(section.frontend, "mode"):
+        draft.line(" ".join(mode), "backend")
+    if not begins(section.frontend, "default_backend"):
+        draft.line(f"default_backend {name}")
+    draft.blank()
+
+
+def _default_server(server: Upstream, index: int) -> str:
+    return f"{upstream(server, _default_name(server, index))} backup"
+
+
+def _default_names(section: ClusterSection) -> Iterator[str]:
+    for index, server in enumerate(section.default_servers):
+        yield _default_name(server, index)
+
+
+def _default_name(server: Upstream, index: int) -> str:
+    return server.name or f"default{index + 1}"
+
+
+def _options(settings: HAProxySettings, section: ClusterSection) -> Iterator[str]:
+    """Every word that applies to each server: of ``default-server`` lines, then its own."""
+    given: list[str] = []
+    for line in (*settings.defaults, *section.backend):
+        found = words(line)
+        if found[:1] == ("default-server",):
+            given += found[1:]
+    yield from _kept((*given, *section.options))
+
+
+def _kept(given: Sequence[str]) -> Iterator[str]:
+    """The words of server options without those that are never spelled out."""
+    place = 0
+    while place < len(given):
+        dropped = _DROPPED.get(given[place], 0)
+        if not dropped:
+            yield given[place]
+        place += dropped or 1
+
+
+def _own_servers(section: ClusterSection) -> Iterator[str]:
+    """The names of servers among a section's own lines; a template's with a ``*``."""
+    for line in section.backend:
+        found = words(line)
+        if found[:1] == ("server",) and len(found) > 1:
+            yield found[1]
+        elif found[:1] == ("server-template",) and len(found) > 1:
+            yield f"{found[1]}*"

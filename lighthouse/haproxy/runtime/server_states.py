@@ -1,0 +1,66 @@
+"""Health and admin states that the next worker of HAProxy starts with.
+
+HAProxy matches rows by backend and name, and lets a row's port win over the configuration. So
+only rows are handed over whose server the new file has at the same address and port.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from lighthouse.haproxy.schema.directive import words
+from lighthouse.haproxy.sync.diff import state_of, state_rows
+
+NOTHING: Final = "1\n"
+"""A file of states without any; HAProxy 2.6 warns of one that is missing or empty."""
+
+_PROXIES: Final = ("backend", "listen")
+
+
+def carried(states: str, text: str, ours: Iterable[str]) -> str:
+    """The file of states; ``states`` is the reply to ``show servers state``.
+
+    ``ours`` are the backends whose servers' admin states lighthouse decides: there only rows
+    of servers that are ready go along. Elsewhere a state that somebody set is kept.
+    """
+    managed = frozenset(ours)
+    places = {(backend, name): place for backend, name, place in _servers(text)}
+    lines = states.splitlines()
+    header = next((line for line in lines if line.startswith("# ")), "")
+    rows = []
+    for fields in state_rows(states):
+        key = (fields["be_name"], fields["srv_name"])
+        admin = int(fields["srv_admin_state"])
+        if places.get(key) != (_bare(fields["srv_addr"]), fields["srv_port"]):
+            continue
+        if key[0] in managed and state_of(admin) != "ready":
+            continue
+        if state_of(admin) == "ready":
+            fields["srv_admin_state"] = "0"
+        rows.append(" ".join(fields.values()))
+    return "\n".join(("1", header, *rows)) + "\n" if rows else NOTHING
+
+
+def hand_on(path: str, states: str) -> None:
+    """Write the file of states where the next worker finds it; raises ``OSError``."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+        file.write(states)
+
+
+def _servers(text: str) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """(backend, name, (ip, port)) of each server in a file."""
+    proxy = ""
+    for line in text.splitlines():
+        if line.startswith("    server "):
+            found = words(line) if '"' in line or "'" in line else tuple(line.split(None, 3))
+            if proxy and len(found) > 2:
+                host, _, port = found[2].rpartition(":")
+                yield proxy, found[1], (_bare(host), port)
+        elif line[:1] not in (" ", "#", ""):
+            section, _, name = line.partition(" ")
+            proxy = name.strip() if section in _PROXIES else ""
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]")

@@ -1,0 +1,1 @@
+"""What operators write for HAProxy: the balancer's file, the clusters' sections, their grammar."""

@@ -1,0 +1,100 @@
+"""A cluster's ``haproxy:`` section."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from lighthouse.haproxy.schema import grammar
+from lighthouse.haproxy.schema.balancer import Upstream, faults_of, faults_of_options
+from lighthouse.haproxy.schema.directive import as_lines, words
+from lighthouse.haproxy.schema.grammar import Port
+from lighthouse.node import Node
+from lighthouse.schema import Problem, convert, require
+
+Lines = str | tuple[str, ...]
+
+_ROUTE_HOST: Final = re.compile(r"(\*\.)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+_ROUTE_PATH: Final = re.compile(r"/[A-Za-z0-9_./~%+:@=-]*")
+_NOT_FOR_ALL: Final = ("disabled", "enabled", "id", "track")
+
+
+class ClusterSection(msgspec.Struct, frozen=True):
+    """What a cluster's file says for HAProxy; ``acl`` and on is for members of a meta cluster."""
+
+    port: Port | None = None
+    bind: Lines = ()
+    bind_options: str = ""
+    frontend: tuple[str, ...] = ()
+    backend: tuple[str, ...] = ()
+    server_options: Lines = ()
+    node_options: tuple[str, ...] = ()
+    default_servers: tuple[Upstream, ...] = ()
+    slots: Annotated[int, msgspec.Meta(ge=1, le=10000)] | None = None
+    drain: tuple[str, ...] = ()
+    maintenance: tuple[str, ...] = ()
+    acl: Lines = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    default: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words that follow each server's address."""
+        return tuple(word for line in as_lines(self.server_options) for word in words(line))
+
+    @property
+    def listens(self) -> bool:
+        """Whether it has a frontend of its own."""
+        own = any(words(line)[:1] == ("bind",) for line in self.frontend)
+        return self.port is not None or bool(as_lines(self.bind)) or own
+
+    def take(self, node: Node) -> Node | None:
+        """The node as this host may use it: drained, or not at all, if its operator says so."""
+        names = (node.host, node.ip, node.name, f"{node.ip}:{node.port}")
+        if any(name in self.maintenance for name in names):
+            return None
+        if any(name in self.drain for name in names):
+            return msgspec.structs.replace(node, weight=0)
+        return node
+
+
+def parse_section(config: Mapping[str, Any]) -> ClusterSection:
+    """The typed content; raises ``Invalid`` with every fault of it."""
+    section = convert(config, ClusterSection)
+    require((*_lines(section), *_servers(section), *_routing(section)))
+    return section
+
+
+def _lines(section: ClusterSection) -> Iterator[Problem]:
+    yield from grammar.lines(section.frontend, ("frontend",))
+    yield from grammar.lines(section.backend, ("backend",))
+    for key in ("server_options", "acl", "bind"):
+        yield from grammar.either(getattr(section, key), (key,))
+    yield from grammar.line(section.bind_options, ("bind_options",))
+    for index, line in enumerate(as_lines(section.bind)):
+        if not words(line):
+            place = ("bind",) if isinstance(section.bind, str) else ("bind", index)
+            yield Problem(place, "expected an address, such as 127.0.0.1:8080 or /run/web.sock")
+    if section.bind_options and section.port is None:
+        yield Problem(("bind_options",), "there is no 'port' that they could be for")
+
+
+def _servers(section: ClusterSection) -> Iterator[Problem]:
+    for word in _NOT_FOR_ALL:
+        if word in section.options:
+            text = f"'{word}' cannot be given for all servers of a cluster"
+            yield Problem(("server_options",), text)
+    yield from faults_of_options(section.node_options)
+    for index, server in enumerate(section.default_servers):
+        yield from faults_of(server, ("default_servers", index))
+
+
+def _routing(section: ClusterSection) -> Iterator[Problem]:
+    for index, host in enumerate(section.hosts):
+        if not _ROUTE_HOST.fullmatch(host):
+            yield Problem(("hosts", index), "expected a host name, or *.example.com")
+    for index, path in enumerate(section.paths):
+        if not _ROUTE_PATH.fullmatch(path):
+            yield Problem(("paths", index), "expected the beginning of a path, such as /api")

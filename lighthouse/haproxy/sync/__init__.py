@@ -1,0 +1,1 @@
+"""From what runs to what is wanted: what differs, and what is sent, written or reloaded."""

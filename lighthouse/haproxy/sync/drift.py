@@ -1,0 +1,108 @@
+"""The periodic comparison of what runs with what should, a slice of the backends at a time."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final
+
+from lighthouse.haproxy.runtime.instance import Instance
+from lighthouse.haproxy.runtime.stats import ServerStats
+from lighthouse.haproxy.sync.deletion import Retirement
+from lighthouse.haproxy.sync.diff import excuse
+from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.wanted import WantedClusters
+
+log: Final = logging.getLogger(__name__)
+
+EVERY: Final = 10.0
+"""Seconds between full comparisons of the running servers with the wanted ones."""
+
+SHARE: Final = 400
+"""At least so many times the last comparison's duration, to cost next to nothing when idle."""
+
+COST: Final = 5e-6
+"""Seconds that a server takes to compare, as measured: the first time has to go by it."""
+
+SLICE: Final = 100
+"""Servers that are compared in one go, so that a change in between waits for milliseconds."""
+
+PAUSE: Final = 0.02
+"""Seconds between the slices of one comparison."""
+
+Repair = Callable[[Instance, Collection[str]], int]
+
+
+class Drift:
+    """Finds what others did to the servers, and has it repaired; ``drift`` counts it.
+
+    ``summary`` are HAProxy's own figures, as of the last whole comparison.
+    """
+
+    def __init__(self, membership: WantedClusters, standing: ProvenConfig) -> None:
+        self._membership: Final = membership
+        self._standing: Final = standing
+        self._ahead: list[str] = []
+        self._took = 0.0
+        self._since = float("-inf")
+        self.due = 0.0
+        self.drift = 0
+        self.summary: dict[str, Any] = {}
+        self._figures: Final = ServerStats()
+        self.retirement: Final = Retirement()
+
+    def postpone(self, took: float) -> None:
+        """Another worker, all of whose servers have just been read, in ``took`` seconds."""
+        self._since = time.monotonic()
+        self.due = self._since + max(EVERY, SHARE * took)
+        self._ahead = []
+        self.retirement.forget()
+
+    def is_at_end(self) -> bool:
+        """Whether the last slice was the last of its comparison."""
+        return not self._ahead
+
+    def step(self, instance: Instance, repair: Repair) -> int:
+        """Read the next slice afresh and repair what others changed there; the repairs."""
+        began = time.monotonic()
+        if not self._ahead:
+            pause = SHARE * COST * sum(map(len, instance.live.values()))
+            if pause > EVERY and began < self._since + pause:
+                self.due = self._since + pause
+                return 0
+            self._ahead = sorted(self._both(instance), reverse=True)
+            self._figures.keep(self._ahead)
+            self._took = 0.0
+        names = self._slice(instance)
+        for name, text in zip(names, instance.refresh(names), strict=True):
+            self._figures.take(name, text)
+        backends = []
+        for name in names:
+            if name in self._membership.stanzas:
+                stanza = self._standing.proven[name]
+                wanted = self._membership.servers(stanza, instance.live)
+                instance.live[name] = excuse(stanza, wanted, instance.live[name])
+                backends.append((stanza, wanted))
+        steps = repair(instance, names)
+        if steps:
+            self.drift += steps
+            log.warning("HAProxy was not as it should be; %d repairs", steps)
+        self.retirement.step(instance, backends)
+        if not self._ahead:
+            self.summary = self._figures.summary()
+        now = time.monotonic()
+        self._took += now - began
+        self.due = now + (PAUSE if self._ahead else max(EVERY, SHARE * self._took))
+        return steps
+
+    def _both(self, instance: Instance) -> Iterable[str]:
+        return self._standing.proven.keys() & instance.live.keys()
+
+    def _slice(self, instance: Instance) -> Sequence[str]:
+        names, servers = list[str](), 0
+        both = self._both(instance)
+        while self._ahead and servers < SLICE:
+            name = self._ahead.pop()
+            if name in both:
+                names.append(name)
+                servers += 1 + len(instance.live[name])
+        return names

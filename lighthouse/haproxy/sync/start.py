@@ -1,0 +1,136 @@
+"""How HAProxy is started: on what is wanted, or else on the last good configuration."""
+
+import contextlib
+import logging
+from typing import Final
+
+import msgspec
+
+from lighthouse.balancer import Finding, Outcome
+from lighthouse.haproxy.rendering import binds, readback
+from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.render import file_of, generation_in, is_intact
+from lighthouse.haproxy.runtime.controller import Controller
+from lighthouse.haproxy.runtime.instance import Instance
+from lighthouse.haproxy.runtime.process import NotStarted
+from lighthouse.haproxy.sync import candidate
+from lighthouse.haproxy.sync.candidate import blame
+from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.reload import Reload
+from lighthouse.haproxy.sync.target import Target
+from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
+from lighthouse.haproxy.sync.writer import Writer
+
+log: Final = logging.getLogger(__name__)
+
+_FORMER: Final = 3
+"""So many kept versions are tried, if HAProxy does not start with any newer one."""
+
+
+class Start:
+    """Decides on what HAProxy is started. Any good configuration is better than none."""
+
+    def __init__(
+        self,
+        control: Controller,
+        membership: WantedClusters,
+        wish: Target,
+        standing: ProvenConfig,
+        writer: Writer,
+        reloading: Reload,
+    ) -> None:
+        self._control: Final = control
+        self._membership: Final = membership
+        self._wish: Final = wish
+        self._standing: Final = standing
+        self._writer: Final = writer
+        self._reloading: Final = reloading
+
+    def step(self) -> Instance | Outcome:
+        """HAProxy does not run: start it, and say why not if that fails."""
+        target = self._control.target
+        self._writer.wait()
+        there = target.read()
+        text = (there or b"").decode("utf-8", "replace")
+        if there is not None and is_intact(there):
+            self._standing.recall(text, generation_in(text))
+        findings: tuple[Finding, ...] = ()
+        chunks: tuple[Chunk, ...] = ()
+        try:
+            chunks = self._chunks(readback.lives(text))
+            if not any(True for chunk in chunks for _ in binds.spots(chunk.text)):
+                return self._idle()
+            content = file_of(chunks)
+            other = generation_in(text) != generation_in(content.decode())
+            target.write(content, keep=there is not None and (other or not is_intact(there)))
+        except candidate.CandidateRefused as error:
+            if there is None:
+                return Outcome("failed", f"HAProxy is not started: {error}", error.findings)
+            findings = error.findings
+            log.warning("the last good configuration is started, for: %s", error)
+        except OSError as error:
+            if there is None:
+                return Outcome("failed", f"{target.path} cannot be written: {error.strerror}")
+            self._writer.failed(error)
+        try:
+            return self._control.start()
+        except NotStarted as error:
+            findings = findings or blame(str(error).splitlines(), chunks)
+            words = "; ".join(f.message for f in findings[:2]) or str(error)
+            return self._fall_back(there, Outcome("failed", words, findings))
+
+    def _idle(self) -> Outcome:
+        """Nothing asks for an HAProxy; or what does is at fault, all of it."""
+        reason = "nothing to listen on, so HAProxy is not started"
+        errors, warnings = self._wish.findings, self._wish.warnings
+        if not errors:
+            return Outcome("applied", reason, warnings)
+        return Outcome("degraded", "; ".join((*self._wish.lines, reason)), (*errors, *warnings))
+
+    def _chunks(self, live: Lives) -> tuple[Chunk, ...]:
+        """What to start: what ran, if that is wanted and its addresses are free; else a choice."""
+        held = self._control.held()
+        frame = self._standing.frame
+        if frame is not None:
+            wanted = self._wish.frame(self._standing.proven, self._standing.peers)
+            chunks = self._membership.fill(frame, live)
+            spots = (spot for chunk in chunks for spot in binds.spots(chunk.text))
+            free = held is None or not binds.unbindable(spots, binds.Claims(held))
+            if wanted.generation == frame.generation and free:
+                return chunks
+        peers = self._membership.peers()
+        proven = self._standing.proven
+        return self._wish.choose(proven, peers, live, held, running=False).chunks
+
+    def _fall_back(self, there: bytes | None, failed: Outcome) -> Instance | Outcome:
+        """HAProxy let it pass and does not run with it: start what ran before."""
+        target = self._control.target
+        tried = target.read() or b""
+        for former in self._former(there, tried):
+            try:
+                target.write(former)
+                instance = self._control.start()
+            except (OSError, NotStarted):
+                continue
+            reason = f"HAProxy does not start with it: {failed.reason}"
+            log.warning("the last good configuration is started: %s", reason)
+            text = former.decode("utf-8", "replace")
+            self._standing.forget()
+            self._standing.recall(text, instance.generation)
+            outcome = msgspec.structs.replace(
+                failed, reason=f"{reason}; the last good configuration is started"
+            )
+            generation = generation_in(tried.decode("utf-8", "replace"))
+            self._reloading.refuse(generation, outcome)
+            return instance
+        with contextlib.suppress(OSError):
+            target.write(tried)
+        return msgspec.structs.replace(failed, reason=f"HAProxy does not start: {failed.reason}")
+
+    def _former(self, there: bytes | None, tried: bytes) -> list[bytes]:
+        """What may have run before, the newest first; read now, for trying makes versions."""
+        found = [there or b""]
+        for number in range(1, _FORMER + 1):
+            with contextlib.suppress(OSError):
+                found.append(self._control.target.version(number).read_bytes())
+        return [content for content in dict.fromkeys(found) if content and content != tried]

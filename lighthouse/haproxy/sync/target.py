@@ -1,0 +1,161 @@
+"""What is to run: the wanted stanzas, less those that are at fault."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from lighthouse.balancer import Finding
+from lighthouse.haproxy.rendering import binds
+from lighthouse.haproxy.rendering.binds import Spot
+from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.render import Skeleton, file_of, skeleton
+from lighthouse.haproxy.rendering.stanza import Stanza
+from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.runtime.process import FileVerdict
+from lighthouse.haproxy.schema.balancer import HAProxySettings
+from lighthouse.haproxy.sync.candidate import Candidate, Stanzas, allot, confine, faulty_binds
+from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
+from lighthouse.peer import Peer
+
+_OURS: Final = ("'option idle-close-on-response' ignored", "state file")
+"""Of our own defaults: they mean nothing to a TCP frontend, or at the very first start."""
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    stanza: Stanza
+    findings: tuple[Finding, ...]
+
+
+class Target:
+    """The skeleton that should run, and why it is not all that the clusters ask for."""
+
+    def __init__(self, settings: HAProxySettings, membership: WantedClusters, binary: str) -> None:
+        self._settings: Final = settings
+        self._membership: Final = membership
+        self._binary: Final = binary
+        self._host: Final = socket.gethostname()
+        self._refusals: dict[str, _Refusal] = {}
+        self._conflicts: dict[str, Finding] = {}
+        self._frame: Skeleton | None = None
+        self._use: dict[str, Stanza] = {}
+        self._peers: frozenset[Peer] = frozenset()
+        self._proven: Mapping[str, Stanza] = {}
+        self.settings_faults: tuple[Finding, ...] = ()
+        self.warnings: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the settings and with which cluster."""
+        found: dict[str, tuple[Finding, ...]] = {
+            name: (Finding((), reason, name),) for name, reason in self._membership.faults.items()
+        }
+        found |= {name: (finding,) for name, finding in self._conflicts.items()}
+        found |= {name: refusal.findings for name, refusal in self._refusals.items()}
+        return (*self.settings_faults, *(f for name in sorted(found) for f in found[name]))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The findings in words, each behind its cluster's name."""
+        found = self.findings
+        return tuple(f"{f.cluster}: {f.message}" if f.cluster else f.message for f in found)
+
+    def reconsider(self, afresh: bool) -> None:
+        """The stanzas have changed; ``afresh``: give the refused ones another chance."""
+        self._frame = None
+        if afresh:
+            self._refusals = {}
+
+    @property
+    def has_refusals(self) -> bool:
+        return bool(self._refusals)
+
+    def frame(self, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> Skeleton:
+        """The wanted skeleton; a refused cluster keeps its ``proven`` stanza, if it has one."""
+        if self._frame is None or peers != self._peers:
+            self._peers, self._proven = peers, proven
+            use = {}
+            refusals = {}
+            for name, stanza in self._membership.stanzas.items():
+                refusal = self._refusals.get(name)
+                if refusal is None or refusal.stanza != stanza:
+                    use[name] = stanza
+                    continue
+                refusals[name] = refusal
+                if name in proven:
+                    use[name] = proven[name]
+            self._refusals, self._use = refusals, use
+            self._frame = self._drawn(use)
+        return self._frame
+
+    def choose(
+        self,
+        proven: Mapping[str, Stanza],
+        peers: frozenset[Peer],
+        live: Lives,
+        held: frozenset[Spot] | None,
+        running: bool = True,
+    ) -> Candidate:
+        """What of the wanted HAProxy accepts; nothing that it serves while ``running`` is lost.
+
+        ``held`` is what HAProxy listens at; addresses beyond it are bound on trial, if it is
+        not None. Raises ``candidate.Refused`` if nothing passes whatever cluster is left out.
+        """
+
+        def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
+            verdict = process.check(self._binary, file_of(chunks).decode())
+            if not verdict.valid or held is None:
+                return verdict, ()
+            spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
+            wrong = binds.unbindable(spots, binds.Claims(held))
+            return verdict, tuple(faulty_binds(chunks, wrong))
+
+        self.frame(proven, peers)
+        self._proven = proven
+        serving = proven.keys() & live.keys() if running else ()
+        known = {name: stanza for name, stanza in proven.items() if name in self._use}
+        found = confine(
+            self._use,
+            known,
+            self._drawn,
+            lambda frame: self._membership.fill(frame, live),
+            judge,
+            serving,
+        )
+        stanzas = self._membership.stanzas
+        for name, findings in found.refused.items():
+            self._refusals[name] = _Refusal(stanzas[name], findings)
+        self._frame = found.skeleton
+        self.warnings = tuple(_wanted_warnings(found.warnings))
+        return found
+
+    def _drawn(self, stanzas: Stanzas) -> Skeleton:
+        """The skeleton of those that may have their addresses."""
+        bare = skeleton(self._settings, (), (), self._host)
+        kept, self._conflicts = allot(self._settings, bare.head, stanzas, self._proven)
+        return skeleton(self._settings, tuple(kept.values()), self._peers, self._host)
+
+
+def _wanted_warnings(warnings: tuple[Finding, ...]) -> Iterator[Finding]:
+    for warning in warnings:
+        if not any(text in warning.message for text in _OURS):
+            yield warning
+
+
+def difference(wanted: Skeleton, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> str:
+    """What a reload to a skeleton would be for, in words; ``proven`` and ``peers`` run now."""
+    if not proven:
+        return "HAProxy runs another configuration"
+    new = {stanza.cluster: stanza for stanza in wanted.stanzas}
+    changed = [
+        *(f"+{name}" for name in sorted(new.keys() - proven.keys())),
+        *(f"-{name}" for name in sorted(proven.keys() - new.keys())),
+        *(name for name in sorted(new.keys() & proven.keys()) if new[name] != proven[name]),
+    ]
+    if changed:
+        return "clusters: " + ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+    came = sorted(peer.name for peer in wanted.peers - peers)
+    if came:
+        return "peers: " + ", ".join(f"+{name}" for name in came)
+    return "the balancer's settings"

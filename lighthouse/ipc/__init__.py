@@ -1,0 +1,1 @@
+"""How processes talk: the channel, its typed messages, and snapshots that travel beside them."""

@@ -1,0 +1,123 @@
+"""What operators ask of a running daemon, and its short answers.
+
+They go over the control socket as all messages do, and are part of ``lighthouse.ipc.messages``.
+"""
+
+import msgspec
+
+
+class GetStatus(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``StatusAnswer``."""
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the status document, as JSON."""
+
+
+class GetMembers(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``MembersAnswer``."""
+
+
+class MembersAnswer(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload lists a ``Cluster`` for each that is configured.
+
+    They are as balancers are given them, but without anybody's section.
+    """
+
+
+class GetExplanation(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: why is a cluster as it is, or the node of it that is named?
+
+    Answered by ``Explanation``.
+    """
+
+    cluster: str
+    node: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the explanation, as JSON.
+
+    ``unknown`` says that there is no such cluster or node; then there is no payload.
+    """
+
+    unknown: str = ""
+
+
+class BeginMaintenance(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Maintained``.
+
+    About one port of a service of this host, or all of them; ``until`` is wall-clock seconds.
+    """
+
+    service: str
+    port: int | None = None
+    reason: str = ""
+    until: float | None = None
+    by: str = ""
+
+
+class EndMaintenance(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Maintained``."""
+
+    service: str
+    port: int | None = None
+    by: str = ""
+
+
+class Maintained(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: ``error`` says why nothing was changed.
+
+    ``changed`` is false if all was so already, ``warning`` is what is wrong nevertheless.
+    """
+
+    error: str = ""
+    changed: bool = False
+    warning: str = ""
+
+
+class GetRemoved(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket; answered by ``Removed``."""
+
+    service: str
+    port: int | None = None
+
+
+class Removed(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: which discoveries have not confirmed it yet, and why."""
+
+    waiting: tuple[str, ...] = ()
+
+
+class GetServed(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: does every balancer serve a node of a cluster, or not any more?
+
+    Without a ``node``: the cluster as it is known by now, or that it is empty. Answered by
+    ``Served``.
+    """
+
+    cluster: str
+    node: str | None = None
+    absent: bool = False
+
+
+class Served(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: why not yet, nothing if so; ``error``: it never may be."""
+
+    error: str = ""
+    waiting: tuple[str, ...] = ()
+
+
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: stop as SIGTERM does; ``keep``: leave what is registered.
+
+    Answered by ``Leaving``.
+    """
+
+    keep: bool = False
+
+
+class Leaving(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the daemon will be gone within so many seconds."""
+
+    within: float

@@ -1,0 +1,291 @@
+"""Everything that crosses a process boundary, and its encoding.
+
+Each message is a small frozen struct and fits one frame of the channel. What may be large
+(snapshots, readings, verdicts, the status document) is a payload that goes with it. Workers,
+the control socket and tests speak the same messages.
+"""
+
+import struct
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from lighthouse.balancer import Kind
+from lighthouse.discovery import Connection
+from lighthouse.ipc.control import (
+    BeginMaintenance,
+    EndMaintenance,
+    Explanation,
+    GetExplanation,
+    GetMembers,
+    GetRemoved,
+    GetServed,
+    GetStatus,
+    Leave,
+    Leaving,
+    Maintained,
+    MembersAnswer,
+    Removed,
+    Served,
+    StatusAnswer,
+)
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
+from lighthouse.schema import Rejection
+from lighthouse.service import Place
+
+T = TypeVar("T")
+
+
+class Deliver(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: make a snapshot true. Answered by ``Applied``.
+
+    The snapshot is the one in the payload, but with the clusters in ``fresh`` in place of its
+    own. A payload that has a number (``base``, not 0) goes with several deliveries, so that a
+    worker which has read it once needs to look at ``fresh`` only; each delivery is a complete
+    statement all the same.
+    """
+
+    version: int
+    base: int = 0
+    fresh: tuple[Part, ...] = ()
+
+
+class Validate(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: check the configs of the snapshot in the payload, and nothing else.
+
+    Answered by ``Validated``; needs no lock and touches nothing.
+    """
+
+
+class Rehearse(msgspec.Struct, frozen=True, tag=True):
+    """To a balancer's worker that was sent nothing else: what would the snapshot change?
+
+    Answered by ``Rehearsed``; needs no lock and touches nothing.
+    """
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: deregister, close and exit, within ``grace`` seconds.
+
+    ``keep``: leave registrations as a kill would, for somebody takes over at once.
+    """
+
+    grace: float
+    keep: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: its plugin is loaded."""
+
+
+class Alive(msgspec.Struct, frozen=True, tag=True):
+    """From a worker's loop, every few seconds: it turns; ``status`` is the plugin's."""
+
+    status: dict[str, Any] = {}
+
+
+class Working(msgspec.Struct, frozen=True, tag=True):
+    """From a worker, before it goes to work without having been sent anything; names the work.
+
+    Ends with ``Applied``.
+    """
+
+    what: str
+
+
+class Applied(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: what became of a snapshot; sent again when a retry changes it.
+
+    ``applied_at`` is ``time.monotonic()``, which all processes of a host share.
+    ``rejections`` and ``warnings`` are complete each time, but for ``left_out`` problems that
+    the frame had no room for: then a config that they do not name may be rejected too.
+    """
+
+    version: int
+    kind: Kind
+    applied_at: float
+    reason: str = ""
+    traceback: str = ""
+    rejections: tuple[Rejection, ...] = ()
+    status: dict[str, Any] = {}
+    warnings: tuple[Rejection, ...] = ()
+    left_out: int = 0
+
+
+class Validated(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the answer to ``Validate``; ``reason`` if not all of it could be tried."""
+
+    rejections: tuple[Rejection, ...] = ()
+    reason: str = ""
+    warnings: tuple[Rejection, ...] = ()
+
+
+class Rehearsed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the answer to ``Rehearse``; the payload is a ``Rehearsal``."""
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """What a balancer would do; ``reason`` says why that cannot be told.
+
+    See ``lighthouse.balancer.Preview``; ``reload`` is empty if there would be none.
+    """
+
+    diff: str = ""
+    commands: tuple[str, ...] = ()
+    reload: str = ""
+    rejections: tuple[Rejection, ...] = ()
+    warnings: tuple[Rejection, ...] = ()
+    reason: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: a cluster as just read; the payload is a ``Reading``.
+
+    ``observed_at`` is ``time.monotonic()``; ``reread`` echoes the watch's.
+    """
+
+    cluster: str
+    trace: str
+    observed_at: float
+    reread: int = 0
+
+
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: what became of its source."""
+
+    state: Connection
+    reason: str = ""
+
+
+class Registered(msgspec.Struct, frozen=True, tag=True):
+    """From a discovery worker: the payload lists a ``Registration`` for each service.
+
+    The list is complete each time.
+    """
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """Whether a service's node stands in the source, and why not if it should.
+
+    ``gone``: the source has confirmed that it does not; neither is true of a node whose
+    removal failed, and of one that another worker registered.
+    """
+
+    place: Place
+    registered: bool
+    reason: str = ""
+    gone: bool = False
+
+
+class Verdicts(msgspec.Struct, frozen=True, tag=True):
+    """From a check worker: the payload lists a ``Verdict`` for each of its probes."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker that cannot go on and exits: why, in words."""
+
+    reason: str
+    traceback: str = ""
+
+
+ToWorker = Deliver | Validate | Rehearse | Stop
+FromWorker = (
+    Ready
+    | Alive
+    | Working
+    | Applied
+    | Validated
+    | Rehearsed
+    | Observed
+    | Connected
+    | Registered
+    | Verdicts
+    | Failed
+)
+Control = (
+    GetStatus
+    | StatusAnswer
+    | GetMembers
+    | MembersAnswer
+    | GetExplanation
+    | Explanation
+    | BeginMaintenance
+    | EndMaintenance
+    | Maintained
+    | GetRemoved
+    | Removed
+    | GetServed
+    | Served
+    | Leave
+    | Leaving
+)
+Message = ToWorker | FromWorker | Control
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """One packet of the channel: a message, and its payload if that is short."""
+
+    message: Message
+    payload: bytes = b""
+
+
+MAX_FRAME: Final = 64 * 1024
+_encoder: Final = msgspec.msgpack.Encoder()
+_frames: Final = msgspec.msgpack.Decoder(Frame)
+_length: Final = struct.Struct("!I")
+
+
+def encode(value: object) -> bytes:
+    """Any struct of the domain, as bytes for a frame or a payload."""
+    return _encoder.encode(value)
+
+
+def decode(packet: bytes) -> Frame:
+    """The frame in a packet; raises ``msgspec.DecodeError`` or ``ValidationError``."""
+    return _frames.decode(packet)
+
+
+def decode_as(kind: type[T], data: bytes | memoryview) -> T:
+    """A payload of a known kind; raises like ``decode``."""
+    return msgspec.msgpack.decode(data, type=kind)
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str
+    revision: int
+    length: int
+
+
+class _Head(msgspec.Struct, frozen=True):
+    snapshot: Snapshot
+    places: tuple[_Place, ...] = ()
+
+
+def pack(snapshot: Snapshot) -> Iterable[bytes]:
+    """A snapshot as the pieces of a payload; clusters' bodies are passed on untouched."""
+    if not isinstance(snapshot, BalancerSnapshot):
+        head = _encoder.encode(_Head(snapshot))
+        return [_length.pack(len(head)), head]
+    places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
+    head = _encoder.encode(_Head(BalancerSnapshot(snapshot.settings), places))
+    return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
+
+
+def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot:
+    """The snapshot in a payload; the inverse of ``pack``.
+
+    Bodies of clusters whose revision is ``known`` are left empty, for the reader has them.
+    """
+    (length,) = _length.unpack_from(payload)
+    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_Head)
+    if not isinstance(head.snapshot, BalancerSnapshot):
+        return head.snapshot
+    parts = []
+    offset = 4 + length
+    for place in head.places:
+        held = known is not None and known.get(place.name) == place.revision
+        body = b"" if held else bytes(payload[offset : offset + place.length])
+        parts.append(Part(place.name, place.revision, body))
+        offset += place.length
+    return BalancerSnapshot(head.snapshot.settings, tuple(parts))

@@ -1,0 +1,293 @@
+"""One cluster: what its sources say, and the view that balancers are given of it.
+
+On the way from the one to the other lie, in this order: the shrink guard, the combination of
+several sources, what the loss of a source means, the selection by metadata, and the default
+nodes. The guard comes first, so that it judges what sources say and never what an operator
+has changed. Nothing here reads a clock.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lighthouse.config.policy import Failover, Percent
+from lighthouse.config.types import ClusterFile
+from lighthouse.membership import combine, guard, loss
+from lighthouse.membership.combine import Choice, FailoverSource, Offer
+from lighthouse.membership.guard import GuardedNodes, HeldLoss
+from lighthouse.membership.guard_history import GuardHistory, How
+from lighthouse.membership.loss import Away, Stage
+from lighthouse.membership.selection import select
+from lighthouse.membership.source import STALE_AFTER, SourceReading
+from lighthouse.membership.view import View
+from lighthouse.node import Node
+
+ALL: Final = ""
+"""The guard's name for all sources together."""
+
+
+class ClusterSources:
+    """The sources of one cluster and its view.
+
+    ``sources`` are the readings, ``rereads`` the numbers of the fresh reads asked for,
+    ``due`` is when ``update`` has something to do by itself; ``events`` are for the log.
+    ``waits``: no source has ever answered, though they had the time. ``stands_in``: the
+    default nodes are served.
+    """
+
+    def __init__(self, file: ClusterFile, now: float) -> None:
+        self.file = file
+        self.view = View()
+        self.sources: Final[dict[str, SourceReading]] = {}
+        self.rereads: Final[dict[str, int]] = {}
+        self.stages: dict[str, Stage] = {}
+        self.choice = Choice()
+        self.stands_in = False
+        self.waits = False
+        self.trips: Final = GuardHistory()
+        self.due: float | None = now
+        self.events: Final[list[tuple[int, str]]] = []
+        self.combined: tuple[Node, ...] = ()
+        self._members: Final[dict[str, GuardedNodes]] = {}
+        self._asked: Final[dict[str, float]] = {}
+        self._lost: Final[dict[str, float]] = {}
+        self._confirming: Final[dict[str, int]] = {}
+        self._moments: list[float | None] = []
+        self.configure(file, now)
+
+    def configure(self, file: ClusterFile, now: float) -> None:
+        """Take a new version of the cluster's file."""
+        if file.policy.combine != self.file.policy.combine:
+            self.choice = Choice()
+            self._forget(self._members.keys(), now)
+        self.file = file
+        for discovery in self._asked.keys() - file.discovery:
+            for table in (self.sources, self.rereads, self._asked, self._lost, self._confirming):
+                table.pop(discovery, None)
+            self._forget([discovery], now)
+        for discovery in file.discovery:
+            self._asked.setdefault(discovery, now)
+
+    def remember(self, discovery: str, source: SourceReading, age: float) -> None:
+        """What an earlier run knew of a source that was last there ``age`` seconds ago."""
+        if discovery in self._asked and discovery not in self.sources:
+            self.sources[discovery] = source
+            self._lost[discovery] = self._asked[discovery] - age
+
+    def observe(
+        self, discovery: str, source: SourceReading, away_since: float | None, now: float
+    ) -> None:
+        """Take a reading; ``away_since`` if the source is said to be away all the same.
+
+        What ends a drain or a fence has been read afresh for that: it is not for the guard.
+        """
+        self.sources[discovery] = source
+        self.waits = False
+        if away_since is not None:
+            self._lost[discovery] = max(away_since, self._lost.get(discovery, away_since))
+        elif source.answer >= self._confirming.get(discovery, 0):
+            self._confirming.pop(discovery, None)
+            self._lost.pop(discovery, None)
+            if self.stages.get(discovery, "keep") != "keep":
+                self._forget([ALL, discovery], now)
+
+    def lost(self, discovery: str, now: float) -> None:
+        """A source cannot be asked any more."""
+        self._confirming.pop(discovery, None)
+        if discovery in self.sources:
+            self._lost.setdefault(discovery, now)
+
+    def found(self, discovery: str, anew: bool) -> None:
+        """A source can be asked again; ``anew``: by a process that will read everything anew.
+
+        Where its loss has had an effect, that ends only when it has said who the members are.
+        """
+        source = self.sources.get(discovery)
+        if discovery not in self._lost or source is None or not source.live:
+            return
+        if anew:
+            self._confirming[discovery] = 0
+        elif self.stages.get(discovery, "keep") == "keep":
+            del self._lost[discovery]
+        else:
+            self._confirming[discovery] = self._ask(discovery)
+
+    def update(self, now: float) -> bool:
+        """Make the view anew; whether it is another one."""
+        self._moments = []
+        offers = self._offers(now)
+        self._tell_stages(offers)
+        nodes = combine.lessen(self.combined, offers)
+        nodes = select(nodes, self.file.policy.selection)
+        if isinstance(self.file.policy.combine, Percent):
+            owner = {key: offer.discovery for key, offer in combine.owners(offers).items()}
+            nodes = combine.share_out(nodes, owner, self.file.policy.combine.shares)
+        stages = [offer.stage for offer in offers]
+        known = bool(self.sources) or "fence" in stages
+        known = known and (bool(nodes) or "withhold" not in stages)
+        nodes = self._or_default(nodes, stages, now)
+        view = View(nodes, known, self._is_stale(offers, now))
+        self.due = min((m for m in self._moments if m is not None and m > now), default=None)
+        if self.view == view:
+            return False
+        self.view = view
+        return True
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        """The nodes that the shrink guard keeps although they were not in the last reading."""
+        found = [name for members in self._members.values() for name in members.held_back]
+        return tuple(sorted(set(found)))
+
+    def holds(self) -> dict[str, HeldLoss]:
+        """What the guard holds, by the source that it judges (``ALL``: the union)."""
+        return {s: m.held for s, m in self._members.items() if m.held is not None}
+
+    def away(self, discovery: str) -> Away | None:
+        """Since when a source that has said something is away."""
+        since = self._lost.get(discovery)
+        return None if since is None else Away(since, self._asked[discovery])
+
+    def asked(self, discovery: str) -> float:
+        return self._asked[discovery]
+
+    def is_used(self, discovery: str) -> bool:
+        """Whether the source's nodes count now."""
+        if isinstance(self.file.policy.combine, Failover):
+            return self.choice.discovery == discovery
+        return discovery in self.sources
+
+    def _offers(self, now: float) -> list[Offer]:
+        """What each source that counts has to give; sets ``combined``."""
+        rule = self.file.policy.combine
+        names = [d for d in self.file.discovery if d in self.sources]
+        if not names:
+            return self._nobody(now)
+        if rule is None:
+            offers = [self._offer(d, self.sources[d].reading.nodes, now) for d in names]
+            merged = combine.union(offer.nodes for offer in offers)
+            self.combined = self._guarded(ALL, names, merged, now)
+            return offers
+        offers = [
+            self._offer(d, self._guarded(d, [d], self.sources[d].reading.nodes, now), now)
+            for d in names
+        ]
+        if isinstance(rule, Failover):
+            offers = self._chosen(offers, rule, now)
+        self.combined = combine.union(offer.nodes for offer in offers)
+        return offers
+
+    def _nobody(self, now: float) -> list[Offer]:
+        """While no source has ever answered, the nodes of those asked formerly stay."""
+        asked = min(self._asked.values(), default=now)
+        away = Away(asked, asked)
+        policy = self.file.policy.loss
+        self._moments += [loss.due(policy, away, now), asked + STALE_AFTER]
+        if now >= asked + STALE_AFTER and not self.waits:
+            self.waits = True
+            left = "those of its former sources stay" if self.combined else "it waits"
+            self._tell(
+                logging.WARNING, f"no source has answered yet, and none is remembered; {left}"
+            )
+        return [Offer("", self.combined, loss.stage(policy, away, now))]
+
+    def _offer(self, discovery: str, nodes: tuple[Node, ...], now: float) -> Offer:
+        away, policy = self.away(discovery), self.file.policy.loss
+        self._moments.append(loss.due(policy, away, now))
+        return Offer(discovery, nodes, loss.stage(policy, away, now))
+
+    def _guarded(
+        self, scope: str, names: Sequence[str], observed: tuple[Node, ...], now: float
+    ) -> tuple[Node, ...]:
+        """The nodes, with what the guard holds back."""
+        rule = self.file.policy.guard
+        before = self._members.get(scope, GuardedNodes())
+        paused = all(name in self._lost for name in names)
+        members = self._members[scope] = guard.judge(before, observed, now, rule, paused)
+        self._moments.append(guard.due(members, rule))
+        if members.held is not None:
+            if before.held is None:
+                self._tell(logging.WARNING, self.trips.began(scope, members, now))
+            self.trips.grew(scope, members)
+            if members.held.asked and not (before.held and before.held.asked):
+                for name in names:
+                    self.trips.await_answer(scope, name, self._ask(name))
+        elif before.held is not None:
+            answers = {name: self.sources[name].answer for name in names}
+            how: How = "obeyed" if guard.is_let_go(before, now, rule) else "refuted"
+            self._tell(logging.WARNING, self.trips.ended(scope, how, answers, now))
+        return members.nodes
+
+    def _chosen(self, offers: list[Offer], rule: Failover, now: float) -> list[Offer]:
+        """The offer of the source that failover believes."""
+        candidates = []
+        for offer in offers:
+            away = self.away(offer.discovery)
+            since = None if away is None else max(away.since, away.asked)
+            candidates.append(FailoverSource(offer.discovery, not offer.nodes, since))
+        before = self.choice.discovery
+        self.choice, due = combine.choose(self.choice, candidates, rule, now)
+        self._moments.append(due)
+        chosen = self.choice.discovery
+        if chosen != before and before is not None:
+            self._tell(logging.WARNING, f"{chosen} takes over from {before}")
+        return [offer for offer in offers if offer.discovery == chosen] or offers[:1]
+
+    def _or_default(
+        self, nodes: tuple[Node, ...], stages: Sequence[Stage], now: float
+    ) -> tuple[Node, ...]:
+        """The nodes, or the default ones where there would be none and that is no fence."""
+        default = self.file.policy.default_nodes
+        waits = "withhold" in stages
+        if not self.sources:
+            waits = now < min(self._asked.values(), default=now) + STALE_AFTER
+        stands_in = not nodes and bool(default) and not waits and "fence" not in stages
+        if stands_in is not self.stands_in:
+            self.stands_in = stands_in
+            text = "no node is left: the default nodes are served"
+            self._tell(logging.WARNING, text if stands_in else "it has nodes of its own again")
+        return default if stands_in else nodes
+
+    def _is_stale(self, offers: Sequence[Offer], now: float) -> bool:
+        if not self.sources:
+            return bool(self.combined)
+        stale = False
+        for offer in offers:
+            since = self._lost.get(offer.discovery)
+            if since is not None:
+                self._moments.append(since + STALE_AFTER)
+                stale |= now >= since + STALE_AFTER or not self.sources[offer.discovery].live
+        return stale
+
+    def _tell_stages(self, offers: Sequence[Offer]) -> None:
+        before, self.stages = self.stages, {offer.discovery: offer.stage for offer in offers}
+        for name, stage in self.stages.items():
+            was = before.get(name, "keep")
+            if stage != was:
+                who = f"{name} is away: its" if name else "no source has answered: the"
+                self._tell(logging.WARNING, _DEEDS[stage].format(who=who, name=name))
+
+    def _forget(self, scopes: Iterable[str], now: float) -> None:
+        """The guard does not judge these any more."""
+        for scope in list(scopes):
+            members = self._members.pop(scope, GuardedNodes())
+            if members.held is not None:
+                self._tell(logging.INFO, self.trips.ended(scope, "dropped", {}, now))
+
+    def _ask(self, discovery: str) -> int:
+        """Ask for a fresh read; its number."""
+        source = self.sources.get(discovery)
+        known = max(self.rereads.get(discovery, 0), source.answer if source else 0)
+        self.rereads[discovery] = known + 1
+        return known + 1
+
+    def _tell(self, level: int, text: str) -> None:
+        self.events.append((level, f"cluster {self.file.name}: {text}"))
+
+
+_DEEDS: Final[dict[Stage, str]] = {
+    "keep": "{name} has confirmed its nodes",
+    "drain": "{who} nodes take no new sessions",
+    "fence": "{who} nodes are not served",
+    "withhold": "what was known of {name} is too old: it is not served",
+}

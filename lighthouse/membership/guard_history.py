@@ -1,0 +1,86 @@
+"""What the shrink guard of one cluster has done: how often, when, and how it ended."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from lighthouse.membership.guard import GuardedNodes
+
+How = Literal["refuted", "obeyed", "dropped"]
+"""The nodes came back, the hold has lasted, or there is another beginning: other sources in
+the configuration, or a source that was drained or fenced and is back."""
+
+
+class Trip(msgspec.Struct, frozen=True):
+    """One loss that was held back: when (monotonic), ``lost`` of ``whole`` nodes.
+
+    ``scope`` is the source that the guard judged, empty for all together; ``ended_at`` is
+    None while it lasts. ``outcome`` is refuted, confirmed, unconfirmed or dropped.
+    """
+
+    at: float
+    lost: int
+    whole: int
+    scope: str = ""
+    ended_at: float | None = None
+    outcome: str = ""
+
+
+class GuardHistory:
+    """The number of trips, and the last of each scope."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last: Final[dict[str, Trip]] = {}
+        self._awaited: Final[dict[str, dict[str, int]]] = {}
+
+    @property
+    def last(self) -> Trip | None:
+        """The trip that began last."""
+        return max(self._last.values(), key=lambda trip: trip.at, default=None)
+
+    def began(self, scope: str, members: GuardedNodes, now: float) -> str:
+        """A loss is held back; returns the line for the log."""
+        self.count += 1
+        self._last[scope] = Trip(now, 0, 0, scope)
+        self._awaited[scope] = {}
+        trip = self.grew(scope, members)
+        where = f" from {scope}" if scope else ""
+        return (
+            f"{trip.lost} of {trip.whole} nodes vanished at once{where}; "
+            "held back until that is confirmed"
+        )
+
+    def grew(self, scope: str, members: GuardedNodes) -> Trip:
+        """More may be held back by now; what was let pass just before counts along."""
+        gone = len(members.gone)
+        lost, whole = len(members.held_back) + gone, len(members.nodes) + gone
+        trip = self._last[scope]
+        if lost > trip.lost:
+            trip = self._last[scope] = msgspec.structs.replace(trip, lost=lost, whole=whole)
+        return trip
+
+    def await_answer(self, scope: str, discovery: str, number: int) -> None:
+        """A fresh read of this number was asked for."""
+        self._awaited[scope][discovery] = number
+
+    def ended(self, scope: str, how: How, answers: Mapping[str, int], now: float) -> str:
+        """A hold is over; returns the line for the log."""
+        awaited = self._awaited.pop(scope, {})
+        confirmed = bool(awaited) and all(
+            answers.get(discovery, 0) >= number for discovery, number in awaited.items()
+        )
+        outcome = ("confirmed" if confirmed else "unconfirmed") if how == "obeyed" else how
+        trip = self._last[scope] = msgspec.structs.replace(
+            self._last[scope], ended_at=now, outcome=outcome
+        )
+        return _TOLD[outcome].format(lost=trip.lost)
+
+
+_TOLD: Final = {
+    "refuted": "the vanished nodes are back, or enough of them; nothing is held back",
+    "confirmed": "the loss of {lost} nodes was confirmed by a fresh read and is obeyed",
+    "unconfirmed": "the loss of {lost} nodes is obeyed; no fresh read has come",
+    "dropped": "its sources are other ones now, or were lost; nothing is held back any more",
+}

@@ -1,0 +1,221 @@
+"""Who the members of each cluster are, as far as anybody knows.
+
+Readings come in from discovery workers; out comes one view of each cluster, which changes
+only when a balancer should care. A source that goes away takes nothing with it: what it last
+said stays, until the cluster's file says otherwise. Nothing here reads a clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lighthouse.config.types import ClusterFile
+from lighthouse.discovery import Reading, Refusal
+from lighthouse.ipc.snapshot import WatchedCluster
+from lighthouse.membership.cluster_sources import ClusterSources
+from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
+from lighthouse.membership.view import View
+
+__all__ = ["STALE_AFTER", "Memberships", "SourceConnection", "SourceReading", "View"]
+
+RememberedSource = tuple[SourceReading, float]
+"""A source of an earlier run, and its age in seconds."""
+
+
+class Memberships:
+    """The clusters of a configuration and their views."""
+
+    def __init__(self) -> None:
+        self.clusters: Mapping[str, ClusterFile] = {}
+        self.discoveries: frozenset[str] = frozenset()
+        self.views: Final[dict[str, View]] = {}
+        self.rosters: Final[dict[str, ClusterSources]] = {}
+        self._remembered: Final[dict[tuple[str, str], RememberedSource]] = {}
+        self._links: Final[dict[str, SourceConnection]] = {}
+        self._idle: Final[dict[str, SourceConnection]] = {}
+        self._due: Final[dict[str, float]] = {}
+        self._watches: Final[dict[str, tuple[WatchedCluster, ...]]] = {}
+        self._dictated: Final[dict[str, View]] = {}
+        self._events: Final[list[tuple[int, str]]] = []
+        self._began: float | None = None
+        self._past_trips = 0
+
+    def configure(self, clusters: Mapping[str, ClusterFile], now: float) -> set[str]:
+        """Take the clusters of a new configuration; returns those whose view changed."""
+        gone = self.clusters.keys() - clusters.keys()
+        self._began = now if self._began is None else self._began
+        for name in gone:
+            self._past_trips += self.rosters[name].trips.count
+            for table in (self.views, self.rosters, self._due):
+                table.pop(name, None)
+        changed = {n for n, c in clusters.items() if self.clusters.get(n) != c}
+        self.clusters = clusters
+        self.discoveries = frozenset(d for file in clusters.values() for d in file.discovery)
+        self._watches.clear()
+        for name in changed:
+            file = clusters[name]
+            if name in self.rosters:
+                self.rosters[name].configure(file, now)
+            else:
+                self.rosters[name] = ClusterSources(file, now)
+            for discovery in file.discovery:
+                remembered = self._remembered.pop((discovery, name), None)
+                if remembered is not None:
+                    source, age = remembered
+                    self.rosters[name].remember(discovery, source, age + now - self._began)
+        return {name for name in changed if self._update(name, now)} | gone
+
+    def remember(
+        self,
+        cluster: str,
+        sources: Mapping[str, Reading],
+        read_at: float,
+        ages: Mapping[str, float],
+    ) -> None:
+        """Start from an earlier run's readings, until a source answers.
+
+        ``ages`` are how many seconds ago each source was last there, at the first ``configure``.
+        """
+        for discovery, reading in sources.items():
+            source = SourceReading(reading, read_at, live=False)
+            self._remembered[discovery, cluster] = source, ages.get(discovery, 0.0)
+
+    def dictate(self, views: Mapping[str, View]) -> None:
+        """Let these clusters be seen so, whatever their sources say; before ``configure``."""
+        self._dictated.update(views)
+
+    def observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> bool:
+        """Take a reading; whether the cluster's view changed."""
+        file = self.clusters.get(cluster)
+        if file is None or discovery not in file.discovery:
+            return False
+        link = self.link_of(discovery)
+        away_since = None if link is None or _is_there(link) else link.since
+        self.rosters[cluster].observe(discovery, source, away_since, now)
+        return self._update(cluster, now)
+
+    def link(self, discovery: str, link: SourceConnection) -> set[str]:
+        """A discovery's connection came or went; returns the clusters whose view changed."""
+        before = self.link_of(discovery)
+        known = self._links.get(discovery)
+        same = known is not None and known.state == link.state
+        since = known.since if known is not None and same else link.since
+        self._links[discovery] = SourceConnection(link.state, link.reason, since)
+        return self._relink(discovery, before, link.since, anew=False)
+
+    def work(self, discovery: str, reason: str, now: float) -> set[str]:
+        """A discovery's worker runs, or ``reason`` says why it does not; returns as ``link``."""
+        before = self.link_of(discovery)
+        if not reason:
+            self._idle.pop(discovery, None)
+        elif discovery not in self._idle:
+            self._idle[discovery] = SourceConnection(
+                "suspended", f"its worker does not run: {reason}", now
+            )
+        return self._relink(discovery, before, now, anew=True)
+
+    def pass_time(self, now: float) -> set[str]:
+        """Holds end and sources grow stale; returns the clusters whose view changed."""
+        touched = [name for name, due in self._due.items() if due <= now]
+        return {name for name in touched if self._update(name, now)}
+
+    def next_due(self, now: float) -> float | None:
+        """When ``pass_time`` has something to do, None if never."""
+        return max(now, min(self._due.values())) if self._due else None
+
+    def watches(self, discovery: str) -> tuple[WatchedCluster, ...]:
+        """What a discovery has to watch; worked out anew only when that has changed."""
+        found = self._watches.get(discovery)
+        if found is None:
+            found = self._watches[discovery] = tuple(
+                WatchedCluster(name, self.rosters[name].rereads.get(discovery, 0))
+                for name in sorted(self.clusters)
+                if discovery in self.clusters[name].discovery
+            )
+        return found
+
+    def take_events(self) -> list[tuple[int, str]]:
+        """What has happened since the last call: lines for the log, with their levels."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    @property
+    def trips(self) -> int:
+        """How often the guard of any cluster has held something back."""
+        return self._past_trips + sum(roster.trips.count for roster in self.rosters.values())
+
+    def held_back(self, cluster: str) -> tuple[str, ...]:
+        """The nodes that the shrink guard keeps although they were not in the last reading."""
+        roster = self.rosters.get(cluster)
+        return roster.held_back if roster else ()
+
+    def refused(self, cluster: str) -> list[Refusal]:
+        """Records that were not taken as nodes."""
+        return [r for source in self._of(cluster) for r in source.reading.refused]
+
+    def read_at(self, cluster: str) -> float | None:
+        """When the least recently read of the cluster's sources was read (wall clock)."""
+        return min((source.read_at for source in self._of(cluster)), default=None)
+
+    def readings(self, cluster: str) -> dict[str, Reading]:
+        """The newest reading of each of the cluster's sources, by discovery."""
+        return {d: source.reading for d, source in self.rosters[cluster].sources.items()}
+
+    def away(self, discovery: str) -> SourceConnection | None:
+        """The link of a discovery whose worker says that it does not answer."""
+        link = self._links.get(discovery)
+        return link if link is not None and link.state != "connected" else None
+
+    def present(self) -> list[str]:
+        """The discoveries that can be asked."""
+        return [
+            d
+            for d, link in self._links.items()
+            if link.state == "connected" and d not in self._idle
+        ]
+
+    def link_of(self, discovery: str) -> SourceConnection | None:
+        """What is known of a discovery's connection; one whose worker does not run has none."""
+        return self._idle.get(discovery) or self._links.get(discovery)
+
+    def _relink(
+        self, discovery: str, before: SourceConnection | None, now: float, anew: bool
+    ) -> set[str]:
+        there = _is_there(self.link_of(discovery))
+        if there is _is_there(before):
+            return set()
+        touched = [n for n, c in self.clusters.items() if discovery in c.discovery]
+        self._watches.pop(discovery, None)
+        for name in touched:
+            if there:
+                self.rosters[name].found(discovery, anew)
+            else:
+                self.rosters[name].lost(discovery, now)
+        return {name for name in touched if self._update(name, now)}
+
+    def _update(self, name: str, now: float) -> bool:
+        roster = self.rosters[name]
+        asked = sum(roster.rereads.values())
+        roster.update(now)
+        if roster.due is None:
+            self._due.pop(name, None)
+        else:
+            self._due[name] = roster.due
+        if roster.events:
+            self._events.extend(roster.events)
+            roster.events.clear()
+        if sum(roster.rereads.values()) != asked:
+            self._watches.clear()
+        view = self._dictated.get(name, roster.view)
+        if self.views.get(name) == view:
+            return False
+        self.views[name] = view
+        return True
+
+    def _of(self, name: str) -> Iterable[SourceReading]:
+        return self.rosters[name].sources.values() if name in self.rosters else ()
+
+
+def _is_there(link: SourceConnection | None) -> bool:
+    """Whether a discovery can be asked; one that has not said anything yet may be."""
+    return link is None or link.state == "connected"

@@ -1,0 +1,70 @@
+"""Which of a cluster's nodes are served: conditions on their metadata, and a preference."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lighthouse.config.policy import MetadataCondition, Preference, Scalar, Selection
+from lighthouse.node import Node
+
+
+def select(nodes: tuple[Node, ...], selection: Selection) -> tuple[Node, ...]:
+    """The nodes to serve, in their order."""
+    if not selection.conditions and selection.prefer is None:
+        return nodes
+    met = tuple(node for node in nodes if unmet(node, selection.conditions) is None)
+    value = preferred(met, selection.prefer)
+    if value is None or selection.prefer is None:
+        return met
+    return tuple(node for node in met if has(node, selection.prefer.key, value))
+
+
+def unmet(node: Node, conditions: Iterable[MetadataCondition]) -> MetadataCondition | None:
+    """The first condition that a node does not meet."""
+    for condition in conditions:
+        found = any(has(node, condition.key, value) for value in condition.values)
+        if found is condition.negated:
+            return condition
+    return None
+
+
+def preferred(nodes: Iterable[Node], prefer: Preference | None) -> Scalar | None:
+    """The value that only nodes with it are served for, None if all are.
+
+    Nodes of weight 0 take no new traffic, and so do not count.
+    """
+    if prefer is None:
+        return None
+    usable = [node for node in nodes if node.weight]
+    for value in prefer.values:
+        if sum(has(node, prefer.key, value) for node in usable) >= prefer.least:
+            return value
+    return None
+
+
+def has(node: Node, key: str, value: Scalar) -> bool:
+    """Whether a node's metadata has this value under that key.
+
+    Compared as text, since sources differ in what they make of ``1`` and ``true``. A dot leads
+    into a map, unless a key of that very name is there; of a list one item suffices.
+    """
+    found = _find(node.metadata, key)
+    items = found if isinstance(found, list) else [found]
+    wanted = text(value)
+    return any(isinstance(item, str | int | float) and text(item) == wanted for item in items)
+
+
+def text(value: Scalar) -> str:
+    """A value as people write it in YAML and JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _find(metadata: Mapping[str, Any], key: str) -> Any:
+    if key in metadata:
+        return metadata[key]
+    head, dot, rest = key.partition(".")
+    inside = metadata.get(head)
+    return _find(inside, rest) if dot and isinstance(inside, dict) else None

@@ -1,0 +1,1 @@
+"""What this host provides: which services are up, damped, in maintenance or published."""

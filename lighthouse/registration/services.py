@@ -1,0 +1,199 @@
+"""What this host provides: which services are up, and what became of their registration."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse.config.types import Config, ServiceFile
+from lighthouse.ipc.messages import Registration
+from lighthouse.node import Node
+from lighthouse.peer import Peer
+from lighthouse.registration import damping
+from lighthouse.registration.damping import DampingState
+from lighthouse.registration.maintenance import Logbook
+from lighthouse.registration.published import Published
+from lighthouse.service import Place, Probe, Service, Verdict
+
+
+class HostIdentity(msgspec.Struct, frozen=True):
+    """This host, as its nodes tell others of it."""
+
+    name: str
+    address: str
+
+
+class ProvidedServices:
+    """Verdicts and registrations, by what they are about.
+
+    A verdict is known by (plugin, service file's stem, port), a standing by (stem, port), a
+    registration by its discovery and place. Once ``leaving`` is true, nothing is up.
+    """
+
+    def __init__(self, host: HostIdentity) -> None:
+        self.host: Final = host
+        self.verdicts: Final[dict[tuple[str, str, int], Verdict]] = {}
+        self.registrations: Final[dict[str, dict[Place, Registration]]] = {}
+        self.standings: Final[dict[tuple[str, int], DampingState]] = {}
+        self.published = Published()
+        self.maintenance = Logbook()
+        self.leaving = False
+        self._metadata: dict[str, Any] = {}
+
+    def configure(self, config: Config) -> None:
+        """Take what this host is, and forget the verdicts of checks that are no more."""
+        self._metadata = config.daemon.metadata
+        wanted = {
+            (check.plugin, stem, port)
+            for stem, service in config.services.items()
+            for port in service.ports
+            for check in service.checks
+        }
+        for key in self.verdicts.keys() - wanted:
+            del self.verdicts[key]
+        there = {(stem, port) for stem, _, port in ports(config.services)}
+        for standing in self.standings.keys() - there:
+            del self.standings[standing]
+
+    def verdict(self, plugin: str, verdict: Verdict) -> None:
+        """A check's verdict; an undecided one leaves an earlier decision in force."""
+        key = (plugin, verdict.service, verdict.port)
+        known = self.verdicts.get(key)
+        if verdict.passing is None and known is not None:
+            verdict = msgspec.structs.replace(verdict, passing=known.passing)
+        self.verdicts[key] = verdict
+
+    def registered(self, discovery: str, registrations: Iterable[Registration]) -> None:
+        """A discovery says of every node it was told of whether it stands."""
+        found = {registration.place: registration for registration in registrations}
+        self.registrations[discovery] = found
+        self.published.told(discovery, found.values())
+
+    def settle(self, config: Config, now: float) -> list[tuple[str, ServiceFile, int]]:
+        """Look at all checks; returns the ports for which a row of flaps began or ended."""
+        news = []
+        for stem, file, port in ports(config.services):
+            before = self.standings.get((stem, port), DampingState())
+            service = self.service(stem, file, port)
+            passing = self.passing(stem, file, port)
+            after = damping.judge(before, passing, service, file.flap_damping, now)
+            self.standings[stem, port] = after
+            if (before.held_since is None) != (after.held_since is None):
+                news.append((stem, file, port))
+        return news
+
+    def next_due(self, config: Config) -> float | None:
+        """When ``settle`` may decide otherwise though nothing has happened."""
+        found = (
+            self.standings[stem, port].due(file.flap_damping)
+            for stem, file, port in ports(config.services)
+            if (stem, port) in self.standings
+        )
+        return min((due for due in found if due is not None), default=None)
+
+    def drain_delay(self, config: Config) -> float:
+        """Seconds that the traffic of what is reported up wants to go elsewhere."""
+        return max(
+            (
+                config.daemon.drain_delay if file.drain_delay is None else file.drain_delay
+                for stem, file, port in ports(config.services)
+                if self.up(stem, file, port) and not self.maintenance.of(file.name, port)
+            ),
+            default=0.0,
+        )
+
+    def up(self, stem: str, service: ServiceFile, port: int) -> bool | None:
+        """Whether a port is well and may be reported so; None while nobody knows.
+
+        What has not been settled yet is as its checks say.
+        """
+        passing = self.passing(stem, service, port)
+        standing = self.standings.get((stem, port))
+        return standing.up if passing and standing is not None else passing
+
+    def passing(self, stem: str, service: ServiceFile, port: int) -> bool | None:
+        """Whether all checks of a port pass; None while any is undecided and none fails."""
+        results = [
+            verdict.passing if (verdict := self.verdicts.get((check.plugin, stem, port))) else None
+            for check in service.checks
+        ]
+        if False in results:
+            return False
+        return None if None in results else True
+
+    def service(self, stem: str, service: ServiceFile, port: int) -> Service:
+        """The node to register, with what its checks found out about it."""
+        metadata: dict[str, Any] = self._metadata | service.metadata
+        for check in service.checks:
+            verdict = self.verdicts.get((check.plugin, stem, port))
+            metadata |= verdict.metadata if verdict else {}
+        address = service.advertise or self.host.address
+        node = Node(
+            host=self.host.name,
+            ip=address,
+            port=port,
+            weight=service.weight,
+            metadata=metadata,
+            peer=Peer(self.host.name, address),
+        )
+        return Service(service.name, port, node)
+
+    def reports(
+        self, discovery: str, config: Config
+    ) -> tuple[tuple[Service, ...], tuple[Service, ...]]:
+        """The services that a discovery has to keep registered, and those it has to remove.
+
+        What this host does not provide any more is to be removed until that is confirmed.
+        """
+        up: dict[tuple[str, int], Service] = {}
+        down: list[Service] = []
+        undecided = []
+        for stem, file, port in ports(config.services):
+            if discovery in file.discovery:
+                service = self.service(stem, file, port)
+                is_out = self.leaving or self.maintenance.of(file.name, port) is not None
+                match False if is_out else self.up(stem, file, port):
+                    case True:
+                        standing = self.standings.get((stem, port))
+                        told = standing.published if standing is not None else None
+                        up[service.key] = told or service
+                    case False:
+                        down.append(service)
+                    case None:
+                        undecided.append(service)
+        down += self.published.superfluous(discovery, (*up.values(), *down), undecided)
+        return tuple(up[key] for key in sorted(up)), tuple(sorted(down, key=_place))
+
+    def probes(self, plugin: str, config: Config) -> tuple[Probe, ...]:
+        """The checks that a check worker has to run."""
+        return tuple(
+            Probe(
+                service=stem,
+                host=file.host,
+                port=port,
+                config=check.config,
+                interval=check.interval,
+                timeout=check.timeout,
+                rise=check.rise,
+                fall=check.fall,
+                passing=self._decision(plugin, stem, port),
+            )
+            for stem, file, port in ports(config.services)
+            for check in file.checks
+            if check.plugin == plugin
+        )
+
+    def _decision(self, plugin: str, stem: str, port: int) -> bool | None:
+        verdict = self.verdicts.get((plugin, stem, port))
+        return verdict.passing if verdict else None
+
+
+def _place(service: Service) -> Place:
+    return service.place
+
+
+def ports(services: Mapping[str, ServiceFile]) -> Iterator[tuple[str, ServiceFile, int]]:
+    """Every port of every service: the file's stem, its content, the port."""
+    for stem in sorted(services):
+        for port in services[stem].ports:
+            yield stem, services[stem], port

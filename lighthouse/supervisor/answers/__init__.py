@@ -1,0 +1,1 @@
+"""What operators ask of the daemon, and the documents that answer them."""

@@ -1,0 +1,250 @@
+"""Why each node of a cluster is in or out: every step between its source and the balancers.
+
+Version 1, documented in docs/operations.md. A pure function of what is known; ``now`` is
+monotonic, ``clock`` what has to be added to it for the wall clock's time.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse.config.policy import Failover, MetadataCondition, Percent
+from lighthouse.ipc.control import GetServed
+from lighthouse.membership import combine, selection
+from lighthouse.membership.cluster_sources import ClusterSources
+from lighthouse.membership.combine import NodeKey, Offer
+from lighthouse.node import Node
+from lighthouse.supervisor.answers import cluster_status
+from lighthouse.supervisor.answers.served import lacks
+from lighthouse.supervisor.answers.status import provided
+from lighthouse.supervisor.state import State, section_of
+from lighthouse.supervisor.worker import Worker
+
+VERSION: Final = 1
+
+
+class Unknown(LookupError):
+    """There is no such cluster or node; the text says so."""
+
+
+def document(
+    state: State, pool: Iterable[Worker], name: str, node: str, now: float, clock: float
+) -> dict[str, Any]:
+    """All about a cluster, or about those of its nodes that ``node`` names.
+
+    A node is named by its name, host, ip or ``ip:port``, a refused record by its own name.
+    Raises ``Unknown``.
+    """
+    roster = state.memberships.rosters.get(name)
+    if roster is None:
+        known = ", ".join(sorted(state.config.clusters)) or "none"
+        raise Unknown(f"there is no cluster {name!r}; there are: {known}")
+    local = {
+        (entry["node"].ip, entry["node"].port): entry["service"] for entry in _local(state, name)
+    }
+    found = [each for each in _Nodes(roster, now).all(local) if _is_meant(each, node)]
+    refused = [
+        {"discovery": discovery, **msgspec.structs.asdict(refusal)}
+        for discovery, source in roster.sources.items()
+        for refusal in source.reading.refused
+        if not node or refusal.record.startswith(node)
+    ]
+    if node and not found and not refused:
+        raise Unknown(f"cluster {name!r} has no node {node!r}, and no source or service names it")
+    return {
+        "version": VERSION,
+        "cluster": name,
+        "known": roster.view.known,
+        "stale": roster.view.stale,
+        "held_back": list(roster.held_back),
+        **cluster_status.describe(roster, now, clock),
+        "links": {d: _link(state, d, clock) for d in roster.file.discovery},
+        "balancers": [_balancer(state, worker, name) for worker in _balancers(pool)],
+        "nodes": found,
+        "refused": refused,
+    }
+
+
+class _Nodes:
+    """Every node that anything knows of for one cluster, with the steps that it took."""
+
+    def __init__(self, roster: ClusterSources, now: float) -> None:
+        self._roster: Final = roster
+        self._now: Final = now
+        self._policy: Final = roster.file.policy
+        self._served: Final = {node.key: node for node in roster.view.nodes}
+        self._combined: Final = {node.key: node for node in roster.combined}
+        self._offers: Final = [
+            Offer(d, roster.sources[d].reading.nodes, roster.stages.get(d, "keep"))
+            for d in roster.file.discovery
+            if d in roster.sources
+        ]
+        self._records: Final = {
+            offer.discovery: {node.key: node for node in offer.nodes} for offer in self._offers
+        }
+        used = [offer for offer in self._offers if roster.is_used(offer.discovery)]
+        self._owner: Final = combine.owners(used)
+        left = combine.lessen(roster.combined, used) if used else roster.combined
+        self._left: Final = {node.key: node for node in left}
+        met = [node for node in left if self._unmet(node) is None]
+        self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
+        self._held_back: Final = frozenset(roster.held_back)
+
+    def all(self, local: dict[NodeKey, Any]) -> Iterator[dict[str, Any]]:
+        known: dict[NodeKey, Node] = {}
+        for offer in self._offers:
+            for node in offer.nodes:
+                known.setdefault(node.key, node)
+        known = self._combined | known
+        known |= {node.key: node for node in self._policy.default_nodes if node.key not in known}
+        for key in sorted(known.keys() | local.keys()):
+            yield self._node(key, known.get(key), local.get(key))
+
+    def _node(self, key: NodeKey, node: Node | None, local: Any) -> dict[str, Any]:
+        served = self._served.get(key)
+        shown = served or node
+        steps = [*self._steps(key, node, served)]
+        if node is None:
+            steps = ["no source names it: it is a service of this host that is not registered"]
+        return {
+            "name": shown.name if shown else f"{key[0]}:{key[1]}",
+            "host": shown.host if shown else None,
+            "ip": key[0],
+            "port": key[1],
+            "in": served is not None,
+            "weight": served.weight if served else None,
+            "metadata": shown.metadata if shown else {},
+            "sources": self._naming(key),
+            "steps": steps,
+            "local": local,
+        }
+
+    def _steps(self, key: NodeKey, node: Node | None, served: Node | None) -> Iterator[str]:
+        if node is None:
+            return
+        for offer in self._offers:
+            record = self._records[offer.discovery].get(key)
+            if record is not None:
+                yield self._named(offer, record)
+        if node.name in self._held_back and key not in self._owner:
+            yield "the source names it no more; the shrink guard holds its loss back"
+        left = self._left.get(key)
+        if key not in self._combined:
+            yield from self._left_out(key)
+        elif left is not None:
+            yield from self._chosen(key, left, served)
+        if served is not None and key not in self._combined:
+            yield "it is a default node, and the cluster has no other node to serve"
+
+    def _named(self, offer: Offer, record: Node) -> str:
+        source = self._roster.sources[offer.discovery]
+        what = f"{offer.discovery} names it, with weight {record.weight}"
+        away = self._roster.away(offer.discovery)
+        if away is None:
+            return what
+        seconds = max(0.0, self._now - away.since)
+        told = f"has been away for {seconds:.0f} s" if source.live else "has not answered yet"
+        text = f"{what}; {offer.discovery} {told}"
+        match offer.stage:
+            case "drain":
+                return f"{text}, so its nodes take no new sessions"
+            case "fence":
+                return f"{text}, so its nodes are not served"
+            case "withhold":
+                return f"{text}; what it said {seconds:.0f} s ago is too old to be served"
+        return f"{text}, and its last known nodes stay"
+
+    def _left_out(self, key: NodeKey) -> Iterator[str]:
+        named = self._naming(key)
+        if named and isinstance(self._policy.combine, Failover):
+            yield f"only {self._roster.choice.discovery} is believed now, by order of failover"
+        if not named and key not in self._served:
+            yield "it is a default node, and not needed now"
+
+    def _chosen(self, key: NodeKey, node: Node, served: Node | None) -> Iterator[str]:
+        unmet = self._unmet(node)
+        prefer = self._policy.selection.prefer
+        if unmet is not None:
+            yield _told(unmet)
+        elif self._preferred is not None and prefer is not None:
+            has = selection.has(node, prefer.key, self._preferred)
+            value = selection.text(self._preferred)
+            only = f"only nodes with {prefer.key} {value} are served"
+            yield f"{only}, and it {'is' if has else 'is not'} one"
+        elif prefer is not None:
+            wanted = ", ".join(map(selection.text, prefer.values)) or "any value"
+            yield (
+                f"fewer than {prefer.least} usable nodes have {prefer.key} {wanted}, "
+                "so that all are served"
+            )
+        if served is not None and served.weight != node.weight:
+            yield from self._weighed(key, node, served)
+        if served is not None and served.weight == 0:
+            yield "with weight 0 it takes no new sessions"
+
+    def _weighed(self, key: NodeKey, node: Node, served: Node) -> Iterator[str]:
+        owner, rule = self._owner.get(key), self._policy.combine
+        if isinstance(rule, Percent) and owner is not None:
+            share = rule.shares.get(owner.discovery, 0)
+            yield (
+                f"its weight {node.weight} became {served.weight}, so that all nodes of "
+                f"{owner.discovery} have {share} % of the total"
+            )
+
+    def _naming(self, key: NodeKey) -> list[str]:
+        """The sources that name a node now."""
+        return [discovery for discovery, records in self._records.items() if key in records]
+
+    def _unmet(self, node: Node) -> MetadataCondition | None:
+        return selection.unmet(node, self._policy.selection.conditions)
+
+
+def _told(condition: MetadataCondition) -> str:
+    values = ", ".join(map(selection.text, condition.values))
+    if condition.negated:
+        return f"not selected: its metadata {condition.key} must not be {values}"
+    return f"not selected: its metadata {condition.key} is none of: {values}"
+
+
+def _is_meant(found: dict[str, Any], node: str) -> bool:
+    ip, port = found["ip"], found["port"]
+    names = ("", found["name"], found["host"], ip, f"{ip}:{port}", f"[{ip}]:{port}")
+    return node in names
+
+
+def _local(state: State, cluster: str) -> Iterator[dict[str, Any]]:
+    """This host's services that join the cluster, with the node that each would register."""
+    services = {
+        (s.file, port): (stem, s) for stem, s in state.config.services.items() for port in s.ports
+    }
+    for entry in provided(state):
+        if entry["name"] == cluster:
+            stem, service = services[entry["file"], entry["port"]]
+            node = state.report.service(stem, service, entry["port"]).node
+            yield {"node": node, "service": entry}
+
+
+def _link(state: State, discovery: str, clock: float) -> dict[str, Any]:
+    link = state.memberships.link_of(discovery)
+    if link is None:
+        return {"state": None, "reason": "it has not said anything yet", "since": None}
+    return {"state": link.state, "reason": link.reason, "since": link.since + clock}
+
+
+def _balancers(pool: Iterable[Worker]) -> list[Worker]:
+    return sorted((c for c in pool if c.name[0] == "balancer"), key=lambda worker: worker.name)
+
+
+def _balancer(state: State, worker: Worker, cluster: str) -> dict[str, Any]:
+    """Whether a balancer has made the cluster's present nodes true."""
+    name = worker.name[1]
+    file = state.config.balancers.get(name)
+    if file is not None and section_of(state.config.clusters[cluster], file) is None:
+        reason = "the cluster's file has no section for it"
+    elif not state.memberships.views[cluster].known:
+        reason = "nobody has said yet who the nodes are: it leaves what runs as it is"
+    else:
+        reason = lacks(state, worker, name, GetServed(cluster))
+    at = worker.applied_at if not reason else None
+    return {"name": name, "applied": not reason, "applied_at": at, "reason": reason}

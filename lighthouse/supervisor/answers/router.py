@@ -1,0 +1,71 @@
+"""Answers what operators ask of the daemon, but for its status."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from lighthouse.ipc.control import (
+    BeginMaintenance,
+    EndMaintenance,
+    Explanation,
+    GetExplanation,
+    GetMembers,
+    GetRemoved,
+    GetServed,
+    Leave,
+    MembersAnswer,
+)
+from lighthouse.ipc.messages import Message, encode
+from lighthouse.supervisor.answers import explanation
+from lighthouse.supervisor.answers.served import served
+from lighthouse.supervisor.listener import Answer
+from lighthouse.supervisor.registrar import Registrar
+from lighthouse.supervisor.shutdown import Shutdown
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.worker import Worker
+
+
+class Router:
+    """``changed`` is called when an order may change what is wanted."""
+
+    def __init__(
+        self,
+        state: State,
+        pool: Iterable[Worker],
+        upkeep: Registrar,
+        departure: Shutdown,
+        changed: Callable[[], None],
+    ) -> None:
+        self._state: Final = state
+        self._pool: Final = pool
+        self._registrar: Final = upkeep
+        self._shutdown: Final = departure
+        self._changed: Final = changed
+
+    def answer(self, question: Message, uid: int) -> Answer | None:
+        """The answer to a user of that number; None to what is no question."""
+        match question:
+            case GetMembers():
+                return MembersAnswer(), encode(self._state.clusters())
+            case GetExplanation(cluster, node):
+                return self._explain(cluster, node)
+            case BeginMaintenance() | EndMaintenance():
+                self._changed()
+                return self._registrar.maintain(question, uid, time.time()), b""
+            case GetRemoved(service, port):
+                return self._registrar.removed(service, port, self._pool), b""
+            case GetServed():
+                return served(self._state, self._pool, question), b""
+            case Leave(keep):
+                return self._shutdown.asked(keep), b""
+        return None
+
+    def _explain(self, cluster: str, node: str) -> Answer:
+        now = time.monotonic()
+        known = (self._state, self._pool, cluster, node, now, time.time() - now)
+        try:
+            return Explanation(), msgspec.json.encode(explanation.document(*known))
+        except explanation.Unknown as unknown:
+            return Explanation(str(unknown)), b""

@@ -1,0 +1,64 @@
+"""What a worker's deliveries build upon, so that a change costs what changed.
+
+A delivery is a complete snapshot: an older one in sealed memory, the base, which is passed
+along each time, and beside it the clusters that are others by now. The base is made anew only
+when too much has changed since for that to be worth while.
+"""
+
+from itertools import compress
+from operator import is_not
+from typing import Final
+
+from lighthouse.ipc.channel import Memory
+from lighthouse.ipc.messages import Deliver, pack
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
+
+FEW: Final = 8
+SHARE: Final = 8
+"""So many clusters may have changed before a new base is made, or one of so many of all."""
+
+ROOM: Final = 32 * 1024
+"""Bytes of the clusters beside a base, which have to fit into one frame."""
+
+
+class Base:
+    """The newest base of one worker; owns its memory."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._snapshot: Snapshot | None = None
+        self._memory: Memory | None = None
+
+    def deliver(self, snapshot: Snapshot, version: int) -> tuple[Deliver, Memory]:
+        """The message that delivers a snapshot, and the payload that belongs to it."""
+        fresh = None if self._snapshot is None else since(self._snapshot, snapshot)
+        if self._memory is None or fresh is None or not _is_little(fresh, snapshot):
+            memory = Memory(pack(snapshot))
+            self.close()
+            self._snapshot, self._memory, fresh = snapshot, memory, ()
+            self._number += 1
+        return Deliver(version, self._number, fresh), self._memory
+
+    def close(self) -> None:
+        """Let go of the memory; what has been sent of it stays with the receiver."""
+        if self._memory is not None:
+            self._memory.close()
+        self._snapshot = self._memory = None
+
+
+def since(base: Snapshot, now: Snapshot) -> tuple[Part, ...] | None:
+    """The clusters that a snapshot has in place of a base's; None if it differs otherwise."""
+    if not isinstance(base, BalancerSnapshot) or not isinstance(now, BalancerSnapshot):
+        return None
+    if len(base.clusters) != len(now.clusters) or base.settings != now.settings:
+        return None
+    differ = list(map(is_not, now.clusters, base.clusters))
+    fresh = tuple(compress(now.clusters, differ))
+    same = [part.name for part in fresh] == [part.name for part in compress(base.clusters, differ)]
+    return fresh if same else None
+
+
+def _is_little(fresh: tuple[Part, ...], snapshot: Snapshot) -> bool:
+    clusters = snapshot.clusters if isinstance(snapshot, BalancerSnapshot) else ()
+    few = max(FEW, len(clusters) // SHARE)
+    return len(fresh) <= few and sum(len(part.body) for part in fresh) <= ROOM

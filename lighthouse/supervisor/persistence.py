@@ -1,0 +1,93 @@
+"""When and what of the state goes to disk, and what comes back at the next start."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from lighthouse.config.tree import Tree
+from lighthouse.membership.memberships import Memberships
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.store import SavedCluster, Store
+
+DELAY: Final = 0.2
+"""Seconds that changes are collected before they are saved."""
+
+
+SEEN: Final = 10.0
+"""Seconds between two notes of which discoveries are there."""
+
+
+class Persistence:
+    """Keeps a cache true to a state; remembers which clusters changed since."""
+
+    def __init__(self, cache: Store, state: State) -> None:
+        self._cache: Final = cache
+        self._state: Final = state
+        self._dirty: Final[set[str]] = set()
+        self._good = (dict[str, bytes](), dict[tuple[str, ...], object]())
+        self._seen: Final[dict[str, float]] = {}
+
+    def problems(self) -> list[str]:
+        """Why nothing can be saved, and what could not be used and was not yet replaced."""
+        found = [self._cache.error] if self._cache.error else []
+        for path, reason in sorted(self._cache.problems.items()):
+            found.append(f"{path} is not used until it is written anew: {reason}")
+        return found
+
+    def restore(self) -> None:
+        """Start the clusters from what an earlier run last knew of them.
+
+        What it knew of clusters that are no more is forgotten: their source may have been there
+        ever since, and would make a reading look fresh that nobody has renewed.
+        """
+        self._seen.update(self._cache.seen())
+        clusters = self._cache.clusters()
+        self._dirty.update(clusters.keys() - self._state.config.clusters.keys())
+        recall(self._state.memberships, clusters, self._seen, time.time())
+
+    def see(self) -> None:
+        """Write down which discoveries are there now, for the age of what is remembered."""
+        present = self._state.memberships.present()
+        if present:
+            self._seen.update(dict.fromkeys(present, time.time()))
+            self._cache.save_seen(self._seen)
+
+    def note(self, cluster: str) -> None:
+        """A cluster was read, and differs from what is saved."""
+        self._dirty.add(cluster)
+
+    def save(self, tree: Tree) -> bool:
+        """Write what has changed; false if it is to be tried again, for not all could be."""
+        memberships = self._state.memberships
+        for name in list(self._dirty):
+            read_at = memberships.read_at(name) if name in memberships.clusters else None
+            if read_at is None:
+                self._cache.forget_cluster(name)
+            elif not self._cache.save_cluster(
+                name, SavedCluster(memberships.readings(name), read_at)
+            ):
+                return False
+            self._dirty.discard(name)
+        good = (dict(tree.texts), dict[tuple[str, ...], object](self._state.verdicts.accepted()))
+        if good != self._good:
+            if not self._cache.save_good(*good):
+                return False
+            self._good = good
+        return True
+
+
+def recall(
+    memberships: Memberships,
+    clusters: Mapping[str, SavedCluster],
+    seen: Mapping[str, float],
+    now: float,
+) -> None:
+    """Let memberships start from what is remembered; ``now`` is wall-clock seconds.
+
+    A reading is as old as its source's absence: one that has not changed for days is fresh
+    if the source was there a moment ago.
+    """
+    for name, remembered in clusters.items():
+        read_at = remembered.read_at
+        ages = {d: max(0.0, now - max(read_at, seen.get(d, 0.0))) for d in remembered.readings}
+        memberships.remember(name, remembered.readings, read_at, ages)

@@ -1,0 +1,178 @@
+"""Keeps this host's registrations in order: damping, maintenance, and what was published.
+
+The effects around the pure parts: what is on disk, in the log, and said to operators.
+"""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lighthouse.config.types import ServiceFile
+from lighthouse.ipc.control import BeginMaintenance, EndMaintenance, Maintained, Removed
+from lighthouse.ipc.snapshot import DiscoverySnapshot
+from lighthouse.registration import maintenance
+from lighthouse.registration.maintenance import Logbook, Maintenance
+from lighthouse.registration.published import Published, PublishedNode
+from lighthouse.registration.services import ports
+from lighthouse.supervisor.plan import Name, Wanted
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.store import Store
+from lighthouse.supervisor.worker import Worker
+from lighthouse.text import one_line
+
+LOOK: Final = 30.0
+"""Seconds after which an expiry is looked at again, for the wall clock may have been set."""
+
+_SHOWN: Final = 20
+"""At most so many reasons are told at once."""
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+
+class Registrar:
+    """Lets a state know what time it is, and a cache what must outlive the daemon."""
+
+    def __init__(self, state: State, cache: Store) -> None:
+        self._state: Final = state
+        self._cache: Final = cache
+        self._saved: dict[str, object] = {}
+
+    def restore(self) -> None:
+        """Start from what an earlier run left."""
+        report = self._state.report
+        entries = self._cache.load("published", tuple[PublishedNode, ...]) or ()
+        statements = self._cache.load("maintenance", tuple[Maintenance, ...]) or ()
+        report.published, report.maintenance = Published(entries), Logbook(statements)
+        self._saved = {"published": entries, "maintenance": statements}
+
+    def settle(self, now: float, wall: float) -> float | None:
+        """Decide what may be reported by now; returns when to be asked again at the latest."""
+        config, report = self._state.config, self._state.report
+        for stem, file, port in report.settle(config, now):
+            self._tell_flaps(stem, file, port, now)
+        for over in report.maintenance.pass_time(self._provided(), wall):
+            _log.info("%s: maintenance is over", _named(over))
+        self._save("maintenance", report.maintenance.all())
+        due, end = report.next_due(config), report.maintenance.next_end()
+        ends = None if end is None else now + min(max(0.0, end - wall), LOOK)
+        return min((when for when in (due, ends) if when is not None), default=None)
+
+    def publish(self, wanted: Mapping[Name, Wanted]) -> None:
+        """Have it on disk before anybody is told to register anything."""
+        published = self._state.report.published
+        for (_, name), worker in wanted.items():
+            if isinstance(worker.snapshot, DiscoverySnapshot):
+                published.want(name, worker.snapshot.up)
+        self._save("published", published.all())
+
+    def maintain(
+        self, question: BeginMaintenance | EndMaintenance, uid: int, wall: float
+    ) -> Maintained:
+        """Take a service out, or let it be reported again as soon as it is well."""
+        if isinstance(question, BeginMaintenance):
+            return self._begin(question, uid, wall)
+        return self._end(question, uid)
+
+    def removed(self, service: str, port: int | None, pool: Iterable[Worker]) -> Removed:
+        """What of a service may still stand, by discovery."""
+        workers = {worker.name: worker for worker in pool}
+        waiting = [
+            f"discovery {discovery}: {reason}"
+            for stem, file, each in ports(self._state.config.services)
+            if file.name == service and port in (None, each)
+            for discovery in file.discovery
+            if discovery in self._state.config.discovery
+            if (reason := self._remains(workers.get(("discovery", discovery)), stem, file, each))
+        ]
+        return Removed(tuple(waiting[:_SHOWN]))
+
+    def _begin(self, question: BeginMaintenance, uid: int, wall: float) -> Maintained:
+        provided = self._provided()
+        error = maintenance.unknown(question.service, question.port, provided)
+        if question.until is not None and not math.isfinite(question.until):
+            error = f"{question.until} is no time"
+        if error:
+            return Maintained(error)
+        by = _person(question.by, uid)
+        statement = Maintenance(
+            question.service,
+            question.port,
+            wall,
+            one_line(question.reason),
+            question.until,
+            by,
+        )
+        logbook = self._state.report.maintenance
+        before = logbook.all()
+        logbook.begin(statement)
+        changed = logbook.all() != before
+        if changed:
+            why = f": {statement.reason}" if statement.reason else ""
+            _log.warning("%s: in maintenance by %s%s", _named(statement), by, why)
+        return self._maintained(changed)
+
+    def _end(self, question: EndMaintenance, uid: int) -> Maintained:
+        logbook, provided = self._state.report.maintenance, self._provided()
+        service, port = question.service, question.port
+        changed = logbook.end(service, port, provided.get(service, ()))
+        if changed:
+            where = service if port is None else f"{service}:{port}"
+            by = _person(question.by, uid)
+            _log.warning("service %s: maintenance was ended by %s", where, by)
+            return self._maintained(True)
+        return Maintained(maintenance.unknown(service, port, provided))
+
+    def _remains(self, worker: Worker | None, stem: str, file: ServiceFile, port: int) -> str:
+        """Why a node may still stand, empty if it does not."""
+        if worker is None or worker.life.state != "running":
+            return "its worker does not run" + (f": {worker.life.reason}" if worker else "")
+        place = self._state.report.service(stem, file, port).place
+        sent, applied = worker.snapshot, worker.applied
+        told = isinstance(sent, DiscoverySnapshot) and place in {s.place for s in sent.down}
+        if not told or applied is None or applied.version != worker.version:
+            return f"has not deregistered {place[0]}:{port} yet"
+        found = self._state.report.registrations.get(worker.name[1], {}).get(place)
+        if found is not None and found.gone:
+            return ""
+        said = found.reason if found is not None and found.reason else applied.reason
+        return f"cannot deregister {place[0]}:{port}: {said or 'not connected'}"[:300]
+
+    def _maintained(self, changed: bool) -> Maintained:
+        if self._save("maintenance", self._state.report.maintenance.all()):
+            return Maintained(changed=changed)
+        return Maintained(changed=changed, warning=f"{self._cache.error}; a restart forgets it")
+
+    def _provided(self) -> dict[str, set[int]]:
+        provided: dict[str, set[int]] = {}
+        for service in self._state.config.services.values():
+            provided.setdefault(service.name, set()).update(service.ports)
+        return provided
+
+    def _save(self, name: str, value: object) -> bool:
+        """Whether it is on disk; tried again with the next change if it is not."""
+        if self._saved.get(name) == value:
+            return True
+        if not self._cache.save(name, value):
+            return False
+        self._saved[name] = value
+        return True
+
+    def _tell_flaps(self, stem: str, file: ServiceFile, port: int, now: float) -> None:
+        standing = self._state.report.standings[stem, port]
+        name = f"service {file.name}: port {port}"
+        due = standing.due(file.flap_damping)
+        if standing.held_since is None:
+            _log.info("%s: up again; %d returns were held back so far", name, standing.held)
+        elif due is not None:
+            _log.warning("%s: flaps; it stays down for another %.0f s", name, max(0.0, due - now))
+
+
+def _named(statement: Maintenance) -> str:
+    if statement.port is None:
+        return f"service {statement.service}"
+    return f"service {statement.service}: port {statement.port}"
+
+
+def _person(by: str, uid: int) -> str:
+    return f"{one_line(by)} (uid {uid})" if by else f"uid {uid}"

@@ -1,0 +1,164 @@
+"""What outlives the supervisor: the last good configuration and the last known nodes.
+
+Each cluster is a small file of its own, so that saving costs as much as changed. Every file
+carries the format's number and a checksum; one of another format, or that is damaged, is not
+used, and said. Nothing here is ever needed for a start: it only makes one better while
+discovery is away or a file is broken.
+
+A file is renamed into place whole, but not synced: that would cost the supervisor's only thread
+many milliseconds for each change, and save a few seconds of knowledge where power and
+discovery are lost together. What a power loss damages is found by the checksum.
+"""
+
+import logging
+import os
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from lighthouse.discovery import Reading
+from lighthouse.ipc.messages import decode_as, encode
+from lighthouse.node import is_cluster_name
+from lighthouse.supervisor.verdicts import ConfigKey
+
+_NAME: Final = b"lighthouse"
+_FORMAT: Final = b"lighthouse 1\n"
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+T = TypeVar("T")
+
+
+class SavedCluster(msgspec.Struct, frozen=True):
+    """A cluster's readings by discovery, and when they were read (wall clock)."""
+
+    readings: dict[str, Reading]
+    read_at: float
+
+
+class Good(msgspec.Struct, frozen=True):
+    """The configuration in force: the text of each file, the content each plugin accepted."""
+
+    texts: dict[str, bytes] = {}
+    accepted: list[tuple[list[str], dict[str, Any]]] = []
+
+    def by_key(self) -> dict[ConfigKey, dict[str, Any]]:
+        return {tuple(key): content for key, content in self.accepted}
+
+
+class LastSeen(msgspec.Struct, frozen=True):
+    """When each discovery was last there (wall clock)."""
+
+    times: dict[str, float] = {}
+
+
+class Unusable(ValueError):
+    """A file's content cannot be used; the text says why."""
+
+
+class Store:
+    """The files below a state directory; errors are logged once and never raised.
+
+    ``problems`` says of each file that could not be used why, until it is written anew.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory: Final = directory
+        self._clusters: Final = directory / "clusters"
+        self.error = ""
+        self.problems: Final[dict[Path, str]] = {}
+
+    def good(self) -> Good:
+        return self._read(self._directory / "config", Good) or Good()
+
+    def save_good(self, texts: Mapping[str, bytes], accepted: Mapping[ConfigKey, Any]) -> bool:
+        contents = [(list(key), content) for key, content in accepted.items()]
+        return self._write(self._directory / "config", Good(dict(texts), contents))
+
+    def clusters(self) -> dict[str, SavedCluster]:
+        """All remembered clusters by name."""
+        found = {}
+        with suppress(OSError):
+            for path in self._clusters.iterdir():
+                if is_cluster_name(path.name):
+                    remembered = self._read(path, SavedCluster)
+                    if remembered is not None:
+                        found[path.name] = remembered
+        return found
+
+    def load(self, name: str, kind: type[T]) -> T | None:
+        """A record of its own, None if it is not there or cannot be used."""
+        return self._read(self._directory / name, kind)
+
+    def save(self, name: str, value: object) -> bool:
+        """Whether a record of its own is on disk now."""
+        return self._write(self._directory / name, value)
+
+    def seen(self) -> dict[str, float]:
+        """When each discovery was last there."""
+        return (self.load("seen", LastSeen) or LastSeen()).times
+
+    def save_seen(self, times: Mapping[str, float]) -> None:
+        self.save("seen", LastSeen(dict(times)))
+
+    def save_cluster(self, name: str, remembered: SavedCluster) -> bool:
+        return self._write(self._clusters / name, remembered)
+
+    def forget_cluster(self, name: str) -> None:
+        self.problems.pop(self._clusters / name, None)
+        with suppress(OSError):
+            (self._clusters / name).unlink(missing_ok=True)
+
+    def _write(self, path: Path, value: object) -> bool:
+        body = encode(value)
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_FORMAT + zlib.crc32(body).to_bytes(4) + body)
+            beside.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            if not self.error:
+                _log.warning("the state directory cannot be written: %s", error)
+            self.error = f"the state directory cannot be written: {error}"
+            return False
+        self.error = ""
+        self.problems.pop(path, None)
+        return True
+
+    def _read(self, path: Path, kind: type[T]) -> T | None:
+        """What a file holds; None if there is none, or with a problem if it cannot be used."""
+        try:
+            return _parse(path.read_bytes(), kind)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except Unusable as error:
+            reason = str(error)
+        _log.warning("%s is not used: %s", path, reason)
+        self.problems[path] = reason
+        return None
+
+
+def _parse(data: bytes, kind: type[T]) -> T:
+    start = len(_FORMAT) + 4
+    body = data[start:]
+    if not data.startswith(_FORMAT):
+        head, _, _ = data[:40].partition(b"\n")
+        if head.startswith(_NAME + b" ") and head.isascii():
+            number = head.removeprefix(_NAME).decode("ascii").strip()
+            raise Unusable(f"it has format {number!r} of another release, expected 1")
+        raise Unusable("it is damaged, or no file of lighthouse")
+    if data[:start] != _FORMAT + zlib.crc32(body).to_bytes(4):
+        raise Unusable("it is damaged: its checksum does not match")
+    try:
+        return decode_as(kind, body)
+    except msgspec.MsgspecError as error:
+        raise Unusable(f"its content is not what was expected: {error}") from error

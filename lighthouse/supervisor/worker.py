@@ -1,0 +1,266 @@
+"""One worker process: the effects around its ``Lifecycle``."""
+
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from lighthouse.config.types import WorkerSettings
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.messages import Applied, FromWorker, Stop
+from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.process.orphans import end_session
+from lighthouse.supervisor.delivery import Base
+from lighthouse.supervisor.latency import Latency
+from lighthouse.supervisor.lifecycle import (
+    Action,
+    Became,
+    Due,
+    Event,
+    Exited,
+    Heard,
+    Lifecycle,
+    LifecycleLimits,
+    Overstepped,
+    Unwanted,
+    step,
+)
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.worker_log import WorkerLog
+
+SILENCE: Final = 10.0
+"""Seconds without a sign of life after which an idle worker is ended, if its sync may not
+take longer."""
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+
+class Process:
+    """A running worker's process and the three descriptors that lead to it."""
+
+    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
+        self.channel, theirs = Channel.pair()
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        arguments = [*name[1:], plugin, str(theirs.fileno()), str(lock), str(os.getpid())]
+        try:
+            self._popen: Final = subprocess.Popen(
+                [sys.executable, "-P", "-m", f"lighthouse.workers.{name[0]}", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+                **_identity(settings),
+            )
+        except BaseException:
+            self.channel.close()
+            os.close(reading)
+            raise
+        finally:
+            theirs.close()
+            os.close(writing)
+        self.pid: Final = self._popen.pid
+        self.pidfd: Final = os.pidfd_open(self.pid)
+        self.journal: Final = WorkerLog(" ".join(name), reading)
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def rss(self) -> int:
+        """Bytes of memory that it occupies, 0 if it is just ending."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        except OSError:
+            return 0
+        return int(pages) * _PAGE
+
+    def reap(self) -> str:
+        """How it ended, in words; to be called when its pidfd is readable."""
+        end_session(self.pid)
+        status = self._popen.wait()
+        self.journal.close()
+        self.channel.close()
+        os.close(self.pidfd)
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exited with status {status}"
+
+
+class Worker:
+    """A worker that should run: its life, its snapshots and its figures."""
+
+    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
+        self.name: Final = name
+        self.plugin: Final = plugin
+        self.settings: Final = settings
+        self.life = Lifecycle()
+        self.process: Process | None = None
+        self.latency: Final = Latency()
+        self.snapshot: Snapshot | None = None
+        self.version = 0
+        self.applied: Applied | None = None
+        self.applied_at: float | None = None
+        self.made: Snapshot | None = None  # the newest that it made true
+        self.unmade: frozenset[str] = frozenset()  # but for these clusters
+        self.status: dict[str, Any] = {}
+        self.said = ""
+        self.last_error = ""
+        self._lock: Final = lock
+        self._silence: Final = max(SILENCE, settings.sync_timeout)
+        self._limits: Final = LifecycleLimits(settings.start_timeout, settings.stop_timeout)
+        self._waiting: list[tuple[str, float]] = []
+        self._travelling: list[tuple[str, float]] = []
+        self._acknowledged = True
+        self._keep = False
+        self._base: Final = Base()
+
+    def take(self, event: Event, now: float) -> bool:
+        """Let an event change the life; whether the process changed (it started or is gone)."""
+        before = self.life
+        self.life, action = step(before, event, now, self._limits, random.random())
+        if self.life.state != before.state:
+            self._tell(before)
+        return self._act(action, now)
+
+    def heard(self, message: FromWorker, now: float, what: str = "") -> None:
+        """The worker spoke; it now has until its next deadline."""
+        busy = bool(what) or not self._acknowledged
+        allowed = self.settings.sync_timeout if busy else self._silence
+        if isinstance(message, Applied) and message.version == self.version:
+            allowed = self._silence
+        self._expect(what or ("its sync" if busy else "its loop"), allowed, now)
+
+    def _expect(self, what: str, allowed: float, now: float) -> None:
+        """The next sign of life is due within ``allowed`` seconds."""
+        overdue = f"{what} did not return within {allowed:g} s: killed"
+        self.take(Heard(now + allowed, overdue), now)
+
+    def ready(self, now: float) -> None:
+        """The worker is ready for its first snapshot."""
+        self._acknowledged = True
+        self.take(Became(now + self._silence), now)
+        self._expect("its loop", self._silence, now)
+
+    def changed(self, trace: str, observed_at: float) -> None:
+        """An observed change will be part of the next snapshot; its latency is measured."""
+        if len(self._waiting) < 1000:
+            self._waiting.append((trace, observed_at))
+
+    @property
+    def takes_snapshots(self) -> bool:
+        """Whether it is ready and has answered what it was sent before."""
+        return self.life.state == "running" and self._acknowledged
+
+    def deliver(self, snapshot: Snapshot, version: int, now: float) -> None:
+        """Send a snapshot; if the pipe is full, the next pass tries again."""
+        if self.process is None:
+            return
+        try:
+            if not self.process.channel.send(*self._base.deliver(snapshot, version)):
+                return
+        except Closed:
+            return
+        self.snapshot, self.version = snapshot, version
+        self._acknowledged = False
+        self._travelling, self._waiting = self._waiting, []
+        self._expect("its sync", self.settings.sync_timeout, now)
+
+    def acknowledge(self, message: Applied, wall: float) -> None:
+        """A snapshot was made true, or not."""
+        if message.version == self.version:
+            self._acknowledged = True
+            self._make(message)
+            if message.kind != "failed":
+                for _, observed_at in self._travelling:
+                    self.latency.add(message.applied_at - observed_at)
+                self._travelling = []
+        self.applied, self.applied_at, self.status = message, wall, message.status
+        if message.kind in ("failed", "degraded"):
+            self.last_error = message.reason
+
+    def _make(self, message: Applied) -> None:
+        """Note what is true by now; one that is degraded serves what it does not name."""
+        named = frozenset(r.cluster for r in message.rejections if r.cluster is not None)
+        whole = any(r.cluster is None for r in message.rejections)
+        if message.kind in ("applied", "unchanged"):
+            self.made, self.unmade = self.snapshot, frozenset()
+        elif message.kind == "degraded" and named and not whole:
+            self.made, self.unmade = self.snapshot, named
+
+    def oversteps(self, reason: str, now: float) -> None:
+        """End it for breaking a rule; it is started again."""
+        self.last_error = reason
+        self.take(Overstepped(reason), now)
+
+    def exited(self, now: float) -> None:
+        """Its process has ended: reap it, and end what it left behind."""
+        assert self.process is not None
+        status = self.process.reap()
+        said, self.said = self.said, ""
+        self.process = None
+        self.snapshot = self.made = None
+        self._base.close()
+        self._waiting, self._travelling = self._travelling + self._waiting, []
+        self.take(Exited(status, said), now)
+        if self.life.wanted:
+            self.last_error = self.life.last_exit
+
+    def due(self, now: float) -> bool:
+        """The deadline may have passed; whether the process changed."""
+        return self.take(Due(), now)
+
+    def unwanted(self, now: float, keep: bool = False) -> None:
+        """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
+        self._keep = keep
+        self.take(Unwanted(), now)
+
+    def _act(self, action: Action | None, now: float) -> bool:
+        match action:
+            case "spawn":
+                return self._spawn(now)
+            case "ask" if self.process is not None:
+                with suppress(Closed):
+                    self.process.channel.send(Stop(self._limits.stop, self._keep))
+            case "term" if self.process is not None:
+                self.process.signal(signal.SIGTERM)
+            case "kill" if self.process is not None:
+                self.process.signal(signal.SIGKILL)
+        return False
+
+    def _spawn(self, now: float) -> bool:
+        try:
+            self.process = Process(self.name, self.plugin, self.settings, self._lock)
+        except (OSError, LookupError) as error:
+            self.take(Exited(f"cannot be started: {error}"), now)
+            self.last_error = self.life.last_exit
+            return False
+        return True
+
+    def _tell(self, before: Lifecycle) -> None:
+        """Say in the log what an operator should know of a new state."""
+        name, life = " ".join(self.name), self.life
+        match life.state:
+            case "running":
+                _log.info("%s: runs (pid %d)", name, self.process.pid if self.process else 0)
+            case "stopping" if life.wanted:
+                _log.error("%s: %s", name, life.reason)
+            case "waiting":
+                delay = max(0.0, (life.deadline or 0.0) - life.since)
+                _log.error("%s: %s; starts again in %.1f s", name, life.last_exit, delay)
+            case "stopped":
+                _log.info("%s: stopped (%s)", name, life.last_exit or before.state)
+
+
+def _identity(settings: WorkerSettings) -> dict[str, Any]:
+    """The user that a worker runs as."""
+    if settings.user is None:
+        return {}
+    return {"user": settings.user, "group": settings.user, "extra_groups": []}

@@ -1,0 +1,30 @@
+"""Foreign text made fit for a log line, a status page or a terminal."""
+
+from typing import Final
+
+LIMIT: Final = 200
+
+
+def one_line(text: object, limit: int = LIMIT) -> str:
+    """Return one printable line of at most ``limit`` characters.
+
+    White space is collapsed, whatever else is unprintable becomes an escape, and what is too
+    long ends in ``...``.
+    """
+    line = plain(" ".join(str(text)[: 4 * limit].split()))
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def plain(value: object) -> str:
+    """Return text in which every unprintable character, line ends included, is an escape.
+
+    Nothing in it can move a terminal's cursor or pass for something else. None is no text.
+    """
+    text = "" if value is None else str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

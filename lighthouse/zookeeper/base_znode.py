@@ -1,0 +1,65 @@
+"""The znode above all clusters, without which nothing that an ensemble says is believed."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from kazoo.protocol.serialization import Exists
+
+from lighthouse.zookeeper.reads import GONE
+from lighthouse.zookeeper.session import ZooKeeperSession
+from lighthouse.zookeeper.timers import CallTimers
+
+SEEK: Final = 1.0
+
+
+class BaseZnode:
+    """Whether the znode is there, which is looked up for each connection, and till it is.
+
+    Where it is missing, the path is wrong or the ensemble was emptied: no cluster is empty
+    for that.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        session: ZooKeeperSession,
+        agenda: CallTimers,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.path: Final = path
+        self.missing = False
+        self.sought = False  # and there is no answer yet
+        self._session: Final = session
+        self._agenda: Final = agenda
+        self._on_change: Final = on_change
+        self._round = 0
+
+    def connected(self, there: bool) -> None:
+        """What was found out before anything else was asked through this connection."""
+        self._round += 1
+        self.missing = self.sought = False
+        self._found(there)
+
+    def seek(self) -> None:
+        """Look whether it is there by now."""
+        number = self._round
+
+        def found(stat: Any, error: Exception | None) -> None:
+            if number == self._round and not isinstance(error, GONE):
+                self.sought = False
+                self._found(error is not None or stat is not None)
+
+        if self._session.connected:
+            self.sought = True
+            self._session.ask(Exists(self.path, None), found)
+
+    def _found(self, there: bool) -> None:
+        before, self.missing = self.missing, not there
+        if self.missing:
+            self._agenda.after(SEEK, self._seek_again, self._round)
+        if before != self.missing:
+            self._on_change()
+
+    def _seek_again(self, number: int) -> None:
+        if number == self._round and self.missing:
+            self.seek()

@@ -1,0 +1,1 @@
+"""What is spoken with ZooKeeper: kazoo's client and what is added to it, errors, ACLs."""

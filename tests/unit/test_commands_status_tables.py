@@ -1,0 +1,169 @@
+"""The status document as a person sees it."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from lighthouse.commands.output import status_tables, worker_detail
+from lighthouse.daemon import status_document
+from lighthouse.text import plain
+
+NOW = 1_000_000.0
+
+
+def shown(**content: object) -> str:
+    return printed(status_tables.render(status_document.parse(json.dumps(content).encode()), NOW))
+
+
+def printed(view: RenderableType) -> str:
+    console = Console(width=200, markup=False, highlight=False, emoji=False, no_color=True)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()
+
+
+def detailed(**changes: object) -> str:
+    content = {"workers": [worker(**changes)]}
+    return printed(
+        worker_detail.render(status_document.parse(json.dumps(content).encode()).workers[0])
+    )
+
+
+def worker(**changes: object) -> dict[str, object]:
+    return {"kind": "balancer", "name": "haproxy", "state": "running", "pid": 7, **changes}
+
+
+def test_an_empty_document_is_shown():
+    assert "degraded" in shown()
+
+
+def test_healthy_is_said():
+    headline = shown(healthy=True, supervisor={"pid": 12, "started_at": NOW - 3700})
+    assert "healthy" in headline
+    assert "pid 12" in headline
+    assert "up 1 h 1 min" in headline
+
+
+def test_a_config_error_is_shown_once_with_its_place():
+    error = {"file": "clusters/a.yaml", "line": 3, "column": 5, "message": "unknown key 'x'"}
+    text = "clusters/a.yaml:3:5: unknown key 'x'"
+    view = shown(supervisor={"config_errors": [error]}, problems=[text, "cluster b: stale"])
+    assert view.count(text) == 1
+    assert "cluster b: stale" in view
+
+
+def test_a_worker_that_waits_tells_why():
+    view = shown(workers=[worker(state="waiting", pid=None, restarts=3, reason="SIGKILL")])
+    assert "waits to be started again" in view
+    assert "SIGKILL" in view
+
+
+def test_a_snapshot_that_is_not_applied_is_told_from_one_that_is():
+    assert "v3 of v4" in shown(workers=[worker(snapshot={"sent": 4, "applied": 3})])
+    assert "v4" in shown(workers=[worker(snapshot={"sent": 4, "applied": 4})])
+
+
+def test_latency_and_memory_have_units():
+    figures = {"latency_ms": {"p50": 1.25, "p99": 130.4, "count": 9}, "rss_bytes": 30 * 2**20}
+    view = shown(workers=[worker(**figures)])
+    assert "1.2 ms" in view
+    assert "130 ms" in view
+    assert "30 MB" in view
+
+
+def test_a_cluster_tells_stale_held_back_and_refused():
+    view = shown(
+        clusters=[
+            {
+                "name": "web",
+                "discovery": ["nodes"],
+                "stale": True,
+                "age_seconds": 90.0,
+                "held_back": ["a:1", "b:2"],
+                "refused": [{"record": "x.json", "reason": "ip: not an address"}],
+                "nodes": [{"name": "a:1"}],
+            }
+        ]
+    )
+    assert "stale, 1 min 30 s ago" in view
+    assert "held back: 2 nodes" in view
+    assert "refused x.json: ip: not an address" in view
+
+
+MAINTENANCE = {"reason": "upgrade", "since": NOW - 60, "until": NOW + 540, "by": "alice (uid 0)"}
+DAMPING = {
+    "reason": "flaps: up and down too often",
+    "since": NOW - 1,
+    "until": NOW + 12,
+    "held": 3,
+}
+
+
+def test_a_service_tells_its_state_and_its_checks():
+    checks = [{"plugin": "http", "passing": False, "reason": "status 500", "checked_at": NOW - 2}]
+    view = shown(
+        services=[
+            {"name": "web", "port": 80, "up": False, "registered": False, "checks": checks},
+            {"name": "api", "port": 81, "up": None, "checks": []},
+            {"name": "db", "port": 82, "up": True, "maintenance": MAINTENANCE, "registered": True},
+            {"name": "old", "port": 83, "up": False, "damping": DAMPING, "checks": []},
+        ]
+    )
+    assert "http failing: status 500 (2 s ago)" in view
+    assert "not known yet" in view
+    assert "maintenance: upgrade, for 1 min 0 s, ends in 9 min 0 s, by alice (uid 0)" in view
+    assert "held down, for 12 s more" in view
+    assert "flaps" in view
+
+
+def test_maintenance_of_what_is_no_service_is_told_of():
+    services = [{"name": "db", "port": 80}, {"name": "db", "port": 81}]
+    there = [{"service": "db", "port": 80}, {"service": "db"}]
+    gone = [{"service": "db", "port": 82, "reason": "moved"}, {"service": "gone"}]
+    assert "no service here" not in shown(services=services, maintenance=there)
+    view = shown(services=services, maintenance=[*there, *gone])
+    assert view.count("no service here") == 2
+    assert "moved" in view
+
+
+def test_a_warning_is_no_fault():
+    warning = {"file": "balancers/a.yaml", "line": 3, "column": 5, "message": "deprecated"}
+    view = shown(healthy=True, supervisor={"config_warnings": [warning]})
+    assert "healthy" in view
+    assert "warning: balancers/a.yaml:3:5: deprecated" in view
+
+
+def test_one_worker_is_shown_with_all_that_its_plugin_says():
+    status = {"generation": "ab", "binds": [{"port": 80}, {"port": 81}], "drift": {"found": 2}}
+    view = detailed(status=status, last_error="disk full", traceback="Traceback\n  line 1")
+    assert "balancer haproxy" in view
+    for lines in (
+        "Last error\n  disk full\n",
+        "Traceback\n  Traceback\n    line 1\n",
+        "says\n  generation: ab\n  binds:\n  - port: 80\n  - port: 81\n  drift:\n    found: 2\n",
+    ):
+        assert lines in "\n".join(line.rstrip() for line in view.split("\n"))
+    assert "Traceback" not in detailed()
+    assert "nothing" in detailed()
+
+
+def test_foreign_text_cannot_style_or_move():
+    hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
+    view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])
+    assert "[red]x[/red]" in view
+    assert not set("\x1b\r\u202e") & set(view)
+    view = detailed(last_error=hostile, traceback=hostile, status={hostile: [hostile]})
+    assert "[red]x[/red]" in view
+    assert not set("\x1b\r\u202e") & set(view)
+
+
+@given(st.text())
+def test_plain_text_is_printable(text: str):
+    assert plain(text).isprintable()
+
+
+@given(st.text(alphabet=st.characters(categories=("L", "N", "P"))))
+def test_printable_text_is_unchanged(text: str):
+    assert plain(text) == text

@@ -1,0 +1,111 @@
+"""What is sent of a snapshot, and that it is the whole snapshot each time."""
+
+import os
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lighthouse.ipc.channel import Channel
+from lighthouse.ipc.messages import Deliver, unpack
+from lighthouse.ipc.snapshot import (
+    BalancerSnapshot,
+    DiscoverySnapshot,
+    Part,
+    PluginSettings,
+    WatchedCluster,
+)
+from lighthouse.supervisor.delivery import FEW, ROOM, Base, since
+
+SETTINGS = PluginSettings({"x": 1})
+
+
+def parts(*bodies):
+    return tuple(Part(f"c{n:03}", n, body) for n, body in enumerate(bodies))
+
+
+def replaced(snapshot, place, body, revision=1000):
+    clusters = list(snapshot.clusters)
+    clusters[place] = Part(clusters[place].name, revision, body)
+    return BalancerSnapshot(snapshot.settings, tuple(clusters))
+
+
+MANY = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 100))
+
+
+def test_the_clusters_that_differ_are_known_by_identity():
+    now = replaced(MANY, 7, b"new")
+    assert since(MANY, now) == (now.clusters[7],)
+    assert since(MANY, MANY) == ()
+
+
+def test_whatever_else_differs_needs_a_new_base():
+    assert since(MANY, BalancerSnapshot(PluginSettings(), MANY.clusters)) is None
+    assert since(MANY, BalancerSnapshot(SETTINGS, MANY.clusters[1:])) is None
+    renamed = (Part("b", 0, b"body"), *MANY.clusters[1:])
+    assert since(MANY, BalancerSnapshot(SETTINGS, renamed)) is None
+    watching = DiscoverySnapshot(SETTINGS, (WatchedCluster("web"),))
+    assert since(watching, watching) is None
+
+
+def test_a_base_goes_with_every_delivery_until_too_much_has_changed():
+    base = Base()
+    first, memory = base.deliver(MANY, 1)
+    assert (first.version, first.fresh) == (1, ())
+    snapshot, bases = MANY, []
+    for place in range(20):
+        snapshot = replaced(snapshot, place, b"new")
+        message, memory = base.deliver(snapshot, place + 2)
+        bases.append(message.base)
+    assert bases == [first.base] * 12 + [first.base + 1] * 8
+    message, again = base.deliver(replaced(snapshot, 99, b"x" * (ROOM + 1)), 99)
+    assert (message.base, message.fresh) == (first.base + 2, ())
+    assert again is not memory
+    base.close()
+
+
+def test_a_few_of_few_clusters_may_change():
+    base = Base()
+    snapshot = BalancerSnapshot(SETTINGS, parts(*[b""] * 10))
+    first, _ = base.deliver(snapshot, 1)
+    for place in range(FEW):
+        snapshot = replaced(snapshot, place, b"new")
+        assert base.deliver(snapshot, 2)[0].base == first.base
+    assert base.deliver(replaced(snapshot, 9, b"new"), 3)[0].base != first.base
+    base.close()
+
+
+def test_no_memory_is_left_open():
+    before = len(os.listdir("/proc/self/fd"))
+    base = Base()
+    for body in range(30):
+        base.deliver(BalancerSnapshot(PluginSettings({"x": body}), MANY.clusters), 1)
+    base.close()
+    base.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@given(st.randoms(use_true_random=False))
+def test_every_delivery_is_the_whole_snapshot(chance: random.Random):
+    left, right = Channel.pair()
+    base, held, taken = Base(), 0, {}
+    snapshot = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 30))
+    for version in range(1, 30):
+        if chance.random() < 0.8:
+            place = chance.randrange(len(snapshot.clusters))
+            body = bytes(chance.choice([1, 100, 5000]))
+            snapshot = replaced(snapshot, place, body, 1000 + version)
+        else:
+            snapshot = BalancerSnapshot(SETTINGS, snapshot.clusters[1:])
+        assert left.send(*base.deliver(snapshot, version))
+        message, payload = right.receive(held)
+        assert isinstance(message, Deliver)
+        if message.base != held:
+            held, taken = message.base, {p.name: p for p in unpack(payload).clusters}
+        else:
+            assert payload == b""
+        found = {**taken, **{part.name: part for part in message.fresh}}
+        assert tuple(found.values()) == snapshot.clusters
+    base.close()
+    left.close()
+    right.close()

@@ -1,0 +1,106 @@
+"""What comes back at a start, and how old it is."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lighthouse.config.policy import Loss, Policy
+from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.types import ClusterFile, Config
+from lighthouse.discovery import Reading
+from lighthouse.membership.memberships import Memberships
+from lighthouse.membership.source import SourceConnection, SourceReading
+from lighthouse.node import Node
+from lighthouse.registration.services import HostIdentity
+from lighthouse.supervisor.persistence import Persistence, recall
+from lighthouse.supervisor.state import State
+from lighthouse.supervisor.store import SavedCluster, Store
+
+NODES = (Node("a", "10.0.0.1", 80),)
+WEB = ClusterFile("web", ("a",), None, Policy(loss=Loss("fence", 60.0)), {}, "clusters/web.yaml")
+
+AGES = [
+    # when it was read, when the source was last there; whether it is served at 1000
+    (900.0, {}, False),
+    (950.0, {}, True),
+    (100.0, {"a": 995.0}, True),
+    (100.0, {"a": 900.0}, False),
+    (100.0, {"b": 995.0}, False),
+    (2000.0, {}, True),
+]
+
+
+@pytest.mark.parametrize(("read_at", "seen", "served"), AGES)
+def test_a_reading_is_as_old_as_the_absence_of_its_source(read_at, seen, served):
+    memberships = Memberships()
+    recall(memberships, {"web": SavedCluster({"a": Reading(NODES)}, read_at)}, seen, 1000.0)
+    memberships.configure({"web": WEB}, 0.0)
+    assert memberships.views["web"].nodes == (NODES if served else ())
+
+
+def test_only_sources_that_are_there_are_noted(tmp_path):
+    state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
+    archive = Persistence(Store(tmp_path), state)
+    archive.see()
+    assert Store(tmp_path).seen() == {}
+    state.link("a", SourceConnection("connected", "", 0.0))
+    state.link("b", SourceConnection("suspended", "gone", 0.0))
+    archive.see()
+    assert Store(tmp_path).seen().keys() == {"a"}
+    assert Store(tmp_path).seen()["a"] == pytest.approx(time.time(), abs=30)
+
+
+def test_what_is_saved_is_restored(tmp_path):
+    before = State(Config(), HostIdentity("here", "10.0.0.1"), {})
+    before.configure(Config(clusters={"web": WEB}), 0.0)
+    before.observe("a", "web", SourceReading(Reading(NODES), time.time()), 0.0)
+    archive = Persistence(Store(tmp_path), before)
+    archive.note("web")
+    archive.save(Tree(tmp_path, Installed(frozenset(), frozenset(), frozenset())))
+    after = State(Config(), HostIdentity("here", "10.0.0.1"), {})
+    Persistence(Store(tmp_path), after).restore()
+    after.configure(Config(clusters={"web": WEB}), 0.0)
+    view = after.memberships.views["web"]
+    assert (view.nodes, view.stale) == (NODES, True)
+
+
+TREE = Tree(Path("/nowhere"), Installed(frozenset(), frozenset(), frozenset()))
+
+
+def test_what_could_not_be_written_is_written_later(tmp_path):
+    state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
+    state.configure(Config(clusters={"web": WEB}), 0.0)
+    state.observe("a", "web", SourceReading(Reading(NODES), time.time()), 0.0)
+    archive = Persistence(Store(tmp_path / "state"), state)
+    archive.note("web")
+    (tmp_path / "state").write_text("in the way")
+    assert not archive.save(TREE)
+    (tmp_path / "state").unlink()
+    assert archive.save(TREE)
+    assert Store(tmp_path / "state").clusters()["web"].readings["a"].nodes == NODES
+
+
+def test_a_cluster_that_is_no_more_is_forgotten(tmp_path):
+    cache = Store(tmp_path)
+    cache.save_cluster("web", SavedCluster({"a": Reading(NODES)}, 1.0))
+    cache.save_cluster("api", SavedCluster({"a": Reading(NODES)}, 1.0))
+    state = State(Config(clusters={"web": WEB}), HostIdentity("here", "10.0.0.1"), {})
+    archive = Persistence(cache, state)
+    archive.restore()
+    for cluster in state.configure(Config(clusters={"web": WEB}), 0.0):
+        archive.note(cluster)
+    archive.save(TREE)
+    assert cache.clusters().keys() == {"web"}
+    for cluster in state.configure(Config(), 0.0):
+        archive.note(cluster)
+    archive.save(TREE)
+    assert cache.clusters() == {}
+
+
+def test_what_is_remembered_of_a_cluster_grows_old_until_it_is_configured():
+    memberships = Memberships()
+    recall(memberships, {"web": SavedCluster({"a": Reading(NODES)}, 995.0)}, {}, 1000.0)
+    memberships.configure({}, 0.0)
+    memberships.configure({"web": WEB}, 86400.0)
+    assert memberships.views["web"].nodes == ()

@@ -1,0 +1,84 @@
+"""What outlives the supervisor, also when the disk does not behave."""
+
+import os
+
+import pytest
+
+from lighthouse.discovery import Reading
+from lighthouse.node import Node
+from lighthouse.supervisor.store import SavedCluster, Store
+
+REMEMBERED = SavedCluster(
+    {"files": Reading((Node("a", "10.0.0.1", 80, metadata={"x": [1]}),))}, 5.0
+)
+
+
+def test_what_is_saved_comes_back(tmp_path):
+    cache = Store(tmp_path / "state")
+    cache.save_cluster("web", REMEMBERED)
+    cache.save_good({"clusters/web.yaml": b"x: 1"}, {("balancer", "haproxy", "web"): {"a": 1}})
+    again = Store(tmp_path / "state")
+    assert again.clusters() == {"web": REMEMBERED}
+    assert again.good().texts == {"clusters/web.yaml": b"x: 1"}
+    assert again.good().by_key() == {("balancer", "haproxy", "web"): {"a": 1}}
+    again.forget_cluster("web")
+    assert again.clusters() == {}
+
+
+DAMAGES = [
+    (b"", "it is damaged, or no file of lighthouse"),
+    (b"lighthouse 1\n", "it is damaged: its checksum does not match"),
+    (b"garbage" * 100, "it is damaged, or no file of lighthouse"),
+    (b"lighthouse 2\nabcd....", "it has format '2' of another release, expected 1"),
+    (b"lighthouse \xff\n", "it is damaged, or no file of lighthouse"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(tmp_path, damage, reason):
+    cache = Store(tmp_path)
+    cache.save_cluster("web", REMEMBERED)
+    cache.save_cluster("other", REMEMBERED)
+    path = tmp_path / "clusters" / "web"
+    path.write_bytes(damage)
+    assert cache.clusters() == {"other": REMEMBERED}
+    assert cache.problems == {path: reason}
+    cache.save_cluster("web", REMEMBERED)
+    assert cache.problems == {}
+
+
+def test_what_is_no_file_of_a_cluster_is_left_alone(tmp_path):
+    cache = Store(tmp_path)
+    cache.save_cluster("web", REMEMBERED)
+    (tmp_path / "clusters" / ".web.new").write_bytes(b"half")
+    (tmp_path / "clusters" / "dir").mkdir()
+    assert cache.clusters() == {"web": REMEMBERED}
+    assert list(cache.problems.values()) == ["Is a directory"]
+
+
+def test_when_sources_were_there_comes_back(tmp_path):
+    Store(tmp_path).save_seen({"files": 7.5})
+    assert Store(tmp_path).seen() == {"files": 7.5}
+    assert Store(tmp_path / "none").seen() == {}
+
+
+def test_a_flipped_bit_is_seen(tmp_path):
+    cache = Store(tmp_path)
+    cache.save_cluster("web", REMEMBERED)
+    path = tmp_path / "clusters" / "web"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    assert cache.clusters() == {}
+
+
+def test_a_directory_that_cannot_be_written_is_told_and_forgiven(tmp_path):
+    blocker = tmp_path / "state"
+    blocker.write_text("a file where a directory should be")
+    cache = Store(blocker)
+    cache.save_cluster("web", REMEMBERED)
+    assert "cannot be written" in cache.error
+    blocker.unlink()
+    cache.save_cluster("web", REMEMBERED)
+    assert cache.error == ""
+    assert os.listdir(tmp_path / "state" / "clusters") == ["web"]

@@ -1,0 +1,82 @@
+"""What a balancer's worker holds of each cluster, so that one that changed costs only itself."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from lighthouse.cluster import Cluster
+from lighthouse.ipc.snapshot import PluginSettings
+from lighthouse.process.ordered import Ordered
+from lighthouse.schema import Rejection
+
+
+class DecodedCluster(msgspec.Struct, frozen=True):
+    """A cluster as it was last decoded; None if the plugin takes no section of it."""
+
+    name: str
+    revision: int
+    cluster: Cluster | None
+    settings: PluginSettings | None
+    rejection: Rejection | None
+
+
+class DecodedClusters:
+    """The clusters of a base, with fresh ones in place of some of them."""
+
+    def __init__(self) -> None:
+        self._base: Mapping[str, DecodedCluster] = {}
+        self._fresh: Mapping[str, DecodedCluster] = {}
+        self._clusters: Ordered[Cluster] = Ordered()
+        self._rejections: dict[str, Rejection] = {}
+        self.nodes = 0
+
+    def get(self, name: str) -> DecodedCluster | None:
+        return self._fresh.get(name) or self._base.get(name)
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Which revision of each cluster needs no second look."""
+        return {name: held.revision for name, held in {**self._base, **self._fresh}.items()}
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """What the plugin is to be given, sorted by name."""
+        return self._clusters.whole()
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """What is wrong with the plugin's sections."""
+        return tuple([self._rejections[name] for name in sorted(self._rejections)])
+
+    def lay(self, base: Iterable[DecodedCluster]) -> None:
+        """Hold these clusters and no others."""
+        self._base = {held.name: held for held in base}
+        self._fresh = {}
+        self._clusters = Ordered()
+        self._rejections = {}
+        self.nodes = 0
+        for held in self._base.values():
+            self._replace(None, held)
+
+    def overlay(self, fresh: Iterable[DecodedCluster]) -> None:
+        """Hold these in place of the base's; what an earlier overlay replaced is back."""
+        now = {held.name: held for held in fresh}
+        before = {name: self.get(name) for name in self._fresh.keys() | now.keys()}
+        self._fresh = now
+        for name, former in before.items():
+            self._replace(former, self.get(name))
+
+    def _replace(self, former: DecodedCluster | None, held: DecodedCluster | None) -> None:
+        if held is former:
+            return
+        if former is not None:
+            self._rejections.pop(former.name, None)
+            if former.cluster is not None:
+                self.nodes -= len(former.cluster.nodes)
+                if held is None or held.cluster is None:
+                    self._clusters.drop(former.name)
+        if held is not None and held.cluster is not None:
+            self.nodes += len(held.cluster.nodes)
+            self._clusters.put(held.cluster)
+        if held is not None and held.rejection is not None:
+            self._rejections[held.name] = held.rejection

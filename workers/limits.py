@@ -1,0 +1,97 @@
+"""What a plugin says, made fit for a frame: valid text of bounded length, plain JSON values.
+
+A frame holds 64 KiB. A plugin's reason, traceback or status may be anything, and must neither
+break the encoding nor outgrow the frame that carries it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse import text as foreign
+from lighthouse.ipc.messages import encode
+from lighthouse.schema import Problem, Rejection
+
+REASON: Final = 500
+"""Characters of a reason, on one line."""
+
+TRACEBACK: Final = 6000
+"""Characters of a traceback; its end, where the cause stands, is what is kept."""
+
+REJECTIONS: Final = 20 * 1024
+"""Bytes of all rejections of one message, encoded."""
+
+WARNINGS: Final = 6 * 1024
+"""Bytes of all warnings of one message, encoded."""
+
+STATUS: Final = 8 * 1024
+"""Bytes of a plugin's status, encoded."""
+
+
+def one_line(text: str, limit: int = REASON) -> str:
+    """The text as one printable line, at most ``limit`` characters of it."""
+    return foreign.one_line(text, limit)
+
+
+def tail(text: str, limit: int = TRACEBACK) -> str:
+    """The last lines of the text that ``limit`` characters hold; overlong ones are cut."""
+    kept: list[str] = []
+    for line in reversed(valid(text).rstrip().splitlines()):
+        short = line if len(line) <= REASON else line[: REASON - 3] + "..."
+        limit -= len(short) + 1
+        if limit < 0:
+            return "\n".join(["...", *reversed(kept)])
+        kept.append(short)
+    return "\n".join(reversed(kept))
+
+
+def valid(text: object) -> str:
+    """As text that can be encoded."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def plain(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A status as JSON values; raises ``ValueError`` if it is none or too long."""
+    if not status:
+        return {}
+    try:
+        values = msgspec.json.decode(msgspec.json.encode(dict(status)), type=dict[str, Any])
+        size = len(encode(values))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"not JSON values: {error}") from error
+    if size > STATUS:
+        raise ValueError(f"{size} bytes, at most {STATUS} are shown")
+    return values
+
+
+def bounded(
+    rejections: Iterable[Rejection], room: int = REJECTIONS
+) -> tuple[tuple[Rejection, ...], int]:
+    """As much of the rejections as fits ``room``, and the number of problems that does not.
+
+    A rejection that has to be cut keeps its first problems; one with none left is dropped.
+    """
+    kept: list[Rejection] = []
+    left_out = 0
+    for rejection in rejections:
+        room -= len(encode(msgspec.structs.replace(rejection, problems=())))
+        fitting: list[Problem] = []
+        for problem in rejection.problems:
+            room -= len(encode(problem))
+            if room >= 0:
+                fitting.append(problem)
+        left_out += len(rejection.problems) - len(fitting)
+        if len(fitting) == len(rejection.problems):
+            kept.append(rejection)
+        elif fitting:
+            kept.append(msgspec.structs.replace(rejection, problems=tuple(fitting)))
+    return tuple(kept), left_out
+
+
+def counted(rejections: Iterable[Rejection], room: int = REJECTIONS) -> tuple[Rejection, ...]:
+    """As much of the rejections as fits; what is left out is counted in the last."""
+    kept, left_out = bounded(rejections, room)
+    if not left_out:
+        return kept
+    return (*kept, Rejection((Problem((), f"{left_out} more are not shown"),)))

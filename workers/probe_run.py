@@ -1,0 +1,85 @@
+"""One performance of a check, in a thread of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from lighthouse.check import Check, Result
+from lighthouse.node import Refused, parse
+from lighthouse.service import Probe
+from lighthouse.workers.limits import one_line
+from lighthouse.workers.plugin_call import PluginError, call
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    """What came of a performance; ``error`` is set if the plugin raised."""
+
+    result: Result
+    took: float
+    error: PluginError | None = None
+
+
+class Performance:
+    """Runs once; nobody waits for it, and whoever started it may stop caring."""
+
+    def __init__(
+        self,
+        plugin: type[Check],
+        instance: Check | None,
+        probe: Probe,
+        finished: Callable[["Performance"], None],
+    ) -> None:
+        self._plugin: Final = plugin
+        self._probe: Final = probe
+        self._finished: Final = finished
+        self._thread: Final = threading.Thread(
+            target=self._run, name=f"{probe.service}:{probe.port}", daemon=True
+        )
+        self.started_at: Final = time.monotonic()
+        self.instance = instance
+        self.finding: ProbeResult | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        error = None
+        try:
+            if self.instance is None:
+                self.instance = call("cannot be created", self._plugin)
+                call("apply_config", self.instance.apply_config, self._probe.config)
+            perform = self.instance.perform
+            found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
+            result = _checked(found)
+        except PluginError as failure:
+            error = failure
+            result = Result(False, failure.what)
+        self.finding = ProbeResult(result, time.monotonic() - self.started_at, error)
+        self._finished(self)
+
+    @property
+    def _timeout(self) -> float:
+        return self._probe.timeout
+
+
+def _checked(found: object) -> Result:
+    """A plugin's result as it may be published."""
+    if not isinstance(found, Result):
+        return Result(False, f"perform returned {type(found).__name__}, expected a Result")
+    reason = one_line(str(found.reason))
+    if not found.metadata:
+        return Result(bool(found.passing), reason)
+    try:
+        record = {"ip": "127.0.0.1", "port": 1, "metadata": found.metadata}
+        metadata = parse(record).metadata
+    except (Refused, TypeError, ValueError, RecursionError) as error:
+        reason = one_line(f"{reason}; its metadata is not published: {error}".lstrip("; "))
+        metadata = {}
+    return Result(bool(found.passing), reason, metadata)

@@ -1,0 +1,56 @@
+"""What a balancer finds wrong with a config that nobody uses yet."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from lighthouse.balancer import Balancer, Finding
+from lighthouse.cluster import Cluster
+from lighthouse.ipc.messages import Validated
+from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
+from lighthouse.schema import Rejection
+from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.validation import problems
+
+
+def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
+    """The plugin's own validation first, then what the software says of all that passed it.
+
+    The software is not asked if the plugin's own file did not pass.
+    """
+    faults = problems(plugin.validate_config, snapshot.settings.config)
+    rejections = [Rejection(faults)] if faults else []
+    sections = set()
+    clusters = []
+    for part in snapshot.clusters:
+        body = msgspec.msgpack.decode(part.body, type=Membership)
+        config = None if body.settings is None else body.settings.config
+        if config is not None:
+            sections.add(part.name)
+            wrong = problems(plugin.validate_cluster_config, config)
+            if wrong:
+                rejections.append(Rejection(wrong, cluster=part.name))
+                continue
+        clusters.append(
+            Cluster(part.name, config=config, known=False, meta_cluster=body.meta_cluster)
+        )
+    if faults:
+        return Validated(tuple(rejections))
+    clusters.sort(key=lambda cluster: cluster.name)
+    try:
+        findings = admit(_ask(plugin, snapshot, clusters), sections.__contains__)
+    except PluginError as failure:
+        return Validated(tuple(rejections), failure.reason)
+    except TypeError as error:
+        return Validated(tuple(rejections), f"examine: {error}")
+    return Validated(merge(rejections, findings, False), "", merge((), findings, True))
+
+
+def _ask(
+    plugin: type[Balancer], snapshot: BalancerSnapshot, clusters: Sequence[Cluster]
+) -> Sequence[Finding]:
+    """Of an instance of its own, which is never closed: that might end what others use."""
+    instance = call("cannot be created", plugin)
+    call("apply_config", instance.apply_config, snapshot.settings.config)
+    return call("examine", instance.examine, clusters)
