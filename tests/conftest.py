@@ -7,7 +7,7 @@ import pytest
 from tests.fleet import Fleet
 
 
-def pytest_configure():
+def pytest_configure() -> None:
     """Whoever starts the suite in the background has its children ignore SIGINT; ours must not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

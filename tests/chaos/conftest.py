@@ -1,5 +1,7 @@
 """A whole host with a real HAProxy, three real services behind it, and traffic."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.fleet import Backend, running
@@ -16,7 +18,7 @@ def backends():
 
 
 @pytest.fixture
-def fleet(tmp_path, backends):
+def fleet(tmp_path: Path, backends):
     """A running daemon whose cluster ``web`` has the three services as nodes."""
     with running(tmp_path) as fleet:
         fleet.cluster("web")

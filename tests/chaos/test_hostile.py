@@ -5,6 +5,7 @@ import os
 import random
 import re
 
+from tests.fleet import Fleet
 from tests.waiting import eventually
 
 NASTY = [
@@ -64,7 +65,7 @@ def hostile(chance):
     return json.dumps(record).encode()
 
 
-def test_none_of_a_thousand_reaches_haproxy(fleet, backends):
+def test_none_of_a_thousand_reaches_haproxy(fleet: Fleet, backends) -> None:
     served = fleet.serving("web")
     before = re.sub(r"\s+server .*|# written by .*", "", fleet.cfg.read_text())
     chance = random.Random(2016)

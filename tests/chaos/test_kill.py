@@ -6,13 +6,13 @@ import signal
 
 import pytest
 
-from tests.fleet import Traffic
+from tests.fleet import Fleet, Traffic
 from tests.waiting import eventually
 
 ROLES = ("supervisor", "balancer", "discovery")
 
 
-def pid_of(fleet, role):
+def pid_of(fleet: Fleet, role):
     if role == "supervisor":
         return fleet.daemon.pid
     name = {"balancer": "haproxy", "discovery": "files"}[role]
@@ -20,7 +20,7 @@ def pid_of(fleet, role):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(ROLES)), ids="-".join)
-def test_no_request_fails_and_the_same_state_comes_back(fleet, backends, order):
+def test_no_request_fails_and_the_same_state_comes_back(fleet: Fleet, backends, order) -> None:
     pids, served = fleet.haproxy_pids(), fleet.serving("web")
     with Traffic(fleet.ports["web"]) as traffic:
         for role in order:
@@ -43,7 +43,7 @@ def test_no_request_fails_and_the_same_state_comes_back(fleet, backends, order):
     assert fleet.kill(signal.SIGTERM) == 0
 
 
-def test_a_killed_haproxy_comes_back_with_all_its_servers(fleet):
+def test_a_killed_haproxy_comes_back_with_all_its_servers(fleet: Fleet) -> None:
     served = fleet.serving("web")
     master, worker = fleet.haproxy_pids()
     for pid in (master, worker):
@@ -51,7 +51,7 @@ def test_a_killed_haproxy_comes_back_with_all_its_servers(fleet):
     eventually(lambda: fleet.haproxy_pids()[0] != master and fleet.serving("web") == served, 30)
 
 
-def test_a_touched_haproxy_is_repaired(fleet):
+def test_a_touched_haproxy_is_repaired(fleet: Fleet) -> None:
     eventually(lambda: fleet.worker("haproxy")["snapshot"]["outcome"] == "applied")
     served = fleet.serving("web")
     name = fleet.command("show servers state web").splitlines()[2].split()[3]

@@ -1,15 +1,17 @@
 """A fleet whose only balancer is the recorder, or the critic."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.critic import SOURCE as CRITIC
 from tests.critic import Critic
-from tests.fleet import running
+from tests.fleet import Fleet, running
 from tests.recorder import SOURCE
 
 
 @pytest.fixture
-def fleet(tmp_path):
+def fleet(tmp_path: Path):
     """A daemon that is not started yet, with one cluster ``web``; ``record`` is the output."""
     with running(tmp_path) as fleet:
         (fleet.config / "balancers/haproxy.yaml").unlink()
@@ -24,12 +26,12 @@ def fleet(tmp_path):
 
 
 @pytest.fixture
-def critic(tmp_path):
+def critic(tmp_path: Path):
     return Critic(tmp_path / "says")
 
 
 @pytest.fixture
-def criticised(fleet, critic):
+def criticised(fleet: Fleet, critic):
     """The fleet with the critic instead; its cluster ``web`` has a section for it."""
     fleet.plugin("critic", CRITIC)
     (fleet.config / "balancers/recorder.yaml").unlink()

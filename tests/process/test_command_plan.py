@@ -1,6 +1,7 @@
 """``lighthouse plan``: what each balancer would do, with a daemon, without, and in trouble."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, dec
 from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
 from lighthouse.node import Node
 from tests.critic import SOURCE
+from tests.fleet import Fleet
 from tests.rig import Rig, part
 from tests.waiting import eventually
 
@@ -24,18 +26,18 @@ def snapshot(critic, **sections):
     return BalancerSnapshot(PluginSettings(critic.config), tuple(parts))
 
 
-def rehearse(rig, wanted):
+def rehearse(rig: Rig, wanted):
     rig.send(Rehearse(), list(pack(wanted)))
     return decode_as(Rehearsal, rig.expect_payload(Rehearsed)[1])
 
 
 @pytest.fixture
-def rig(tmp_path):
+def rig(tmp_path: Path):
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         yield rig
 
 
-def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig, critic):
+def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig: Rig, critic) -> None:
     critic.would(BUSY)
     web, api, db = (
         PluginSettings({"port": 1}),
@@ -60,14 +62,14 @@ def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig, critic):
         ("Preview(findings=(7,))", "preview: a finding is a int"),
     ],
 )
-def test_a_preview_that_is_none_says_why(rig, critic, would, reason):
+def test_a_preview_that_is_none_says_why(rig: Rig, critic, would, reason) -> None:
     critic.would(would)
     found = rehearse(rig, snapshot(critic, db=PluginSettings({"port": 0})))
     assert found.reason.startswith(reason)
     assert [r.cluster for r in found.rejections] == ["db"]
 
 
-def test_a_large_preview_travels(rig, critic):
+def test_a_large_preview_travels(rig: Rig, critic) -> None:
     critic.would(
         "Preview('+line\\n' * 10**6, ('set server',) * 10**5, 'x', (Finding((), 'odd'),))"
     )
@@ -76,7 +78,7 @@ def test_a_large_preview_travels(rig, critic):
     assert found.rejections[0].problems[0].message == "odd"
 
 
-def test_what_cannot_be_rehearsed_is_refused(rig, critic):
+def test_what_cannot_be_rehearsed_is_refused(rig: Rig, critic) -> None:
     rejected = rehearse(rig, BalancerSnapshot(PluginSettings({"bad": 1})))
     assert rejected.reason == "its config is rejected: bad is bad"
     rig.deliver(snapshot(critic))
@@ -84,13 +86,13 @@ def test_what_cannot_be_rehearsed_is_refused(rig, critic):
     assert "serves" in rehearse(rig, snapshot(critic)).reason
 
 
-def plan(fleet, *words):
+def plan(fleet: Fleet, *words):
     result = fleet.lighthouse("plan", "--json", *words)
     assert result.stdout, result.stderr
     return result.returncode, json.loads(result.stdout)
 
 
-def test_plan_for_people_shows_all(criticised, critic):
+def test_plan_for_people_shows_all(criticised, critic) -> None:
     critic.would(BUSY)
     result = criticised.lighthouse("plan")
     assert result.returncode == 2
@@ -112,7 +114,9 @@ def test_plan_for_people_shows_all(criticised, critic):
     assert not criticised.run_dir.exists()
 
 
-def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(criticised, critic):
+def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(
+    criticised, critic
+) -> None:
     fleet = criticised
     critic.would(NODES)
     fleet.node("web", "a", 1)
@@ -130,7 +134,7 @@ def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(criticis
     assert "no daemon runs: nodes as it last read them, " in fleet.lighthouse("plan").stderr
 
 
-def test_plan_knows_what_the_daemon_holds_back(criticised, critic):
+def test_plan_knows_what_the_daemon_holds_back(criticised, critic) -> None:
     fleet = criticised
     critic.would(NODES)
     fleet.write("clusters/web.yaml", {"discovery": "files", "shrink_guard": {"obey_after": 600}})
@@ -143,7 +147,7 @@ def test_plan_knows_what_the_daemon_holds_back(criticised, critic):
     assert plan(fleet)[1]["balancers"][0]["commands"] == [f"web {n} True False" for n in held]
 
 
-def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, critic):
+def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, critic) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: (fleet.root / "state" / "config").exists(), 20)
@@ -168,7 +172,7 @@ def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, criti
     assert found["balancers"][0]["commands"] == ["{'port': 1}"]
 
 
-def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic):
+def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic) -> None:
     fleet = criticised
     fleet.write("lighthouse.yaml", {"worker": {"start_timeout": 3, "sync_timeout": 1}})
     fleet.write("balancers/asleep.yaml", {"plugin": "critic", "says": f"{critic.path}.asleep"})
@@ -184,7 +188,7 @@ def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic):
 
 
 @pytest.mark.parametrize("words", [("--balancer", "nix"), ("--nix",), ("now",)])
-def test_a_mistake_is_never_something_to_do(criticised, words):
+def test_a_mistake_is_never_something_to_do(criticised, words) -> None:
     result = criticised.lighthouse("plan", *words)
     assert result.returncode == 1
     assert result.stderr

@@ -101,7 +101,7 @@ def lives(pid: int | None) -> bool:
         return False
 
 
-def test_start_status_reload_stop(tree: Tree):
+def test_start_status_reload_stop(tree: Tree) -> None:
     started = tree.call("start")
     assert started.returncode == 0, started.stderr
     pid = tree.pid()
@@ -120,14 +120,14 @@ def test_start_status_reload_stop(tree: Tree):
     assert not (tree.root / "run/lighthouse.pid").exists()
 
 
-def test_exit_codes_without_a_daemon(tree: Tree):
+def test_exit_codes_without_a_daemon(tree: Tree) -> None:
     assert tree.call("stop").returncode == 0
     assert tree.call("reload").returncode == 7
     assert tree.call("status").returncode == 3
     assert tree.call("status", "--json").returncode == 3
 
 
-def test_start_and_run_of_a_running_daemon(tree: Tree):
+def test_start_and_run_of_a_running_daemon(tree: Tree) -> None:
     tree.call("start")
     pid = tree.pid()
     again = tree.call("start")
@@ -137,7 +137,7 @@ def test_start_and_run_of_a_running_daemon(tree: Tree):
     assert tree.pid() == pid
 
 
-def test_restart_makes_a_new_daemon(tree: Tree):
+def test_restart_makes_a_new_daemon(tree: Tree) -> None:
     tree.call("start")
     before = tree.pid()
     assert tree.call("restart").returncode == 0
@@ -145,14 +145,14 @@ def test_restart_makes_a_new_daemon(tree: Tree):
 
 
 @pytest.mark.parametrize("name", ["run", "start", "restart", "check", "plan"])
-def test_without_a_configuration_there_is_nothing_to_start(tree: Tree, name: str):
+def test_without_a_configuration_there_is_nothing_to_start(tree: Tree, name: str) -> None:
     shutil.rmtree(tree.root)
     result = tree.call(name)
     assert result.returncode == 1
     assert "no such directory" in result.stderr
 
 
-def test_start_shows_why_it_failed(tree: Tree):
+def test_start_shows_why_it_failed(tree: Tree) -> None:
     (tree.root / "run").mkdir()
     (tree.root / "run/control.sock").mkdir()
     result = tree.call("start")
@@ -162,7 +162,7 @@ def test_start_shows_why_it_failed(tree: Tree):
     assert tree.pid() is None
 
 
-def test_a_daemon_with_broken_files_starts_and_is_degraded(tree: Tree):
+def test_a_daemon_with_broken_files_starts_and_is_degraded(tree: Tree) -> None:
     tree.write("clusters/web.yaml", "discovery: [\n")
     assert tree.call("start").returncode == 0
     status = tree.call("status")
@@ -171,7 +171,7 @@ def test_a_daemon_with_broken_files_starts_and_is_degraded(tree: Tree):
 
 
 @pytest.mark.parametrize("text", ["}{", "run_dir: [\n", "run_dir: elsewhere\n", ""])
-def test_a_daemon_is_found_whatever_becomes_of_its_settings(tree: Tree, text: str):
+def test_a_daemon_is_found_whatever_becomes_of_its_settings(tree: Tree, text: str) -> None:
     tree.call("start")
     pid = tree.pid()
     tree.write("lighthouse.yaml", text)
@@ -182,21 +182,21 @@ def test_a_daemon_is_found_whatever_becomes_of_its_settings(tree: Tree, text: st
 
 
 @pytest.mark.parametrize("text", ["run_dir: here\nbogus: 1\n", "run_dir: here\nworker: [\n"])
-def test_a_daemon_starts_with_broken_settings(tree: Tree, text: str):
+def test_a_daemon_starts_with_broken_settings(tree: Tree, text: str) -> None:
     tree.write("lighthouse.yaml", text)
     assert tree.call("start").returncode == 0
     assert tree.call("status").returncode == 1
     assert (tree.root / "here/control.sock").exists()
 
 
-def test_what_can_be_read_of_broken_settings_counts(tree: Tree):
+def test_what_can_be_read_of_broken_settings_counts(tree: Tree) -> None:
     tree.write("lighthouse.yaml", "run_dir: here\nworker: [\n")
     assert settings(tree.root).run_dir == tree.root / "here"
     tree.write("lighthouse.yaml", "run_dir: here\nbogus: 1\n")
     assert settings(tree.root).run_dir == tree.root / "here"
 
 
-def test_a_daemon_that_hangs_is_told_from_one_that_is_not_there(tree: Tree):
+def test_a_daemon_that_hangs_is_told_from_one_that_is_not_there(tree: Tree) -> None:
     tree.call("start")
     pid = tree.pid()
     assert pid is not None
@@ -210,7 +210,7 @@ def test_a_daemon_that_hangs_is_told_from_one_that_is_not_there(tree: Tree):
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_daemon_that_does_not_stop_is_killed(tree: Tree):
+def test_a_daemon_that_does_not_stop_is_killed(tree: Tree) -> None:
     tree.write("lighthouse.yaml", "run_dir: run\nstate_dir: state\nstop_timeout: 0\n")
     tree.call("start")
     pid = tree.pid()
@@ -222,7 +222,7 @@ def test_a_daemon_that_does_not_stop_is_killed(tree: Tree):
     eventually(lambda: not lives(pid))
 
 
-def test_run_serves_in_the_foreground_until_sigterm(tree: Tree):
+def test_run_serves_in_the_foreground_until_sigterm(tree: Tree) -> None:
     with subprocess.Popen(
         tree.command("run"), stderr=subprocess.PIPE, text=True, env=tree.environment
     ) as daemon:
@@ -234,7 +234,7 @@ def test_run_serves_in_the_foreground_until_sigterm(tree: Tree):
         assert "lighthouse" in daemon.stderr.read()
 
 
-def test_watch_prints_again_and_again_without_a_terminal(tree: Tree):
+def test_watch_prints_again_and_again_without_a_terminal(tree: Tree) -> None:
     with subprocess.Popen(
         tree.command("status", "--watch"), stdout=subprocess.PIPE, text=True
     ) as watch:
@@ -248,13 +248,13 @@ def test_watch_prints_again_and_again_without_a_terminal(tree: Tree):
         assert watch.wait(20) == 0
 
 
-def test_check_of_a_good_tree(tree: Tree):
+def test_check_of_a_good_tree(tree: Tree) -> None:
     tree.write("balancers/fine.yaml", "")
     result = tree.call("check")
     assert (result.returncode, result.stdout) == (0, "2 files good\n"), result.stdout
 
 
-def test_check_lists_every_fault_and_outlives_every_plugin(tree: Tree):
+def test_check_lists_every_fault_and_outlives_every_plugin(tree: Tree) -> None:
     tree.write("lighthouse.yaml", "worker:\n  start_timeout: 3\n  sync_timeout: 1\n")
     tree.write("balancers/picky.yaml", "a: 1\n")
     tree.write("balancers/asleep.yaml", "a: 1\n")
@@ -282,7 +282,7 @@ def test_check_lists_every_fault_and_outlives_every_plugin(tree: Tree):
     assert "\x1b" not in result.stdout
 
 
-def test_plugins_are_listed_without_being_imported(tree: Tree):
+def test_plugins_are_listed_without_being_imported(tree: Tree) -> None:
     tree.write("balancers/fine.yaml", "")
     rows = [line.split() for line in tree.call("plugins").stdout.splitlines()]
     assert ["balancer", "fine", "yes", "commands-plugins", "1.0", "commands_fine"] in rows
@@ -307,7 +307,7 @@ def init(tree: Tree, action: str, **settings: str) -> subprocess.CompletedProces
     )
 
 
-def test_the_init_script_follows_the_standard(tree: Tree):
+def test_the_init_script_follows_the_standard(tree: Tree) -> None:
     assert init(tree, "status").returncode == 3
     assert init(tree, "reload").returncode == 7
     assert init(tree, "stop").returncode == 0
@@ -329,14 +329,14 @@ def test_the_init_script_follows_the_standard(tree: Tree):
     assert tree.pid() is None
 
 
-def test_the_init_script_refuses_what_it_cannot_do(tree: Tree):
+def test_the_init_script_refuses_what_it_cannot_do(tree: Tree) -> None:
     assert init(tree, "dance").returncode == 2
     assert init(tree, "start", ENABLED="no").returncode == 6
     assert init(tree, "start", DAEMON="/no/such/file").returncode == 5
     assert init(tree, "stop", DAEMON="/no/such/file").returncode == 0
 
 
-def test_a_pid_file_counts_only_while_it_is_locked(tmp_path: Path):
+def test_a_pid_file_counts_only_while_it_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "x.pid"
     pidfile = Pidfile(path)
     assert pidfile.owner() is None
@@ -352,7 +352,7 @@ def test_a_pid_file_counts_only_while_it_is_locked(tmp_path: Path):
     pidfile.release()
 
 
-def test_a_pid_file_passes_to_a_forked_child(tmp_path: Path):
+def test_a_pid_file_passes_to_a_forked_child(tmp_path: Path) -> None:
     pidfile = Pidfile(tmp_path / "x.pid")
     pidfile.acquire()
     reading, writing = os.pipe()

@@ -49,7 +49,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(180)
-def test_the_demonstration_shows_what_it_promises(directory: Path):
+def test_the_demonstration_shows_what_it_promises(directory: Path) -> None:
     with demo(directory, "--for", "8") as process:
         output, _ = process.communicate(timeout=170)
     assert process.returncode == 0, output
@@ -67,7 +67,7 @@ def test_the_demonstration_shows_what_it_promises(directory: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_nothing_behind(directory: Path, number: signal.Signals):
+def test_an_interruption_leaves_nothing_behind(directory: Path, number: signal.Signals) -> None:
     with demo(directory) as process:
         assert process.stdout is not None
         lines = []

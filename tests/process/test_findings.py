@@ -1,5 +1,7 @@
 """What the software behind a balancer says of a config, from the plugin to the operator."""
 
+from pathlib import Path
+
 import pytest
 
 from lighthouse.cluster import Cluster
@@ -8,6 +10,7 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.store import Store
 from tests.critic import SOURCE, Critic
+from tests.fleet import Fleet
 from tests.rig import Rig, part
 from tests.waiting import eventually
 
@@ -16,7 +19,7 @@ ODD = "Finding(('says',), 'odd', None, True)"
 
 
 @pytest.fixture
-def rig(tmp_path):
+def rig(tmp_path: Path):
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         yield rig
 
@@ -30,7 +33,9 @@ def snapshot(critic, revision=1, accepted=None, **ports):
     return BalancerSnapshot(PluginSettings(critic.config), (*parts, bare))
 
 
-def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(rig, critic):
+def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(
+    rig: Rig, critic
+) -> None:
     critic.says(TAKEN, ODD)
     rig.deliver(snapshot(critic, accepted={"port": 8}, web=1))
     applied = rig.expect(Applied)
@@ -43,14 +48,14 @@ def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(rig, 
     assert (applied.rejections, applied.warnings) == ((), ())
 
 
-def test_findings_join_what_validation_rejects(rig, critic):
+def test_findings_join_what_validation_rejects(rig: Rig, critic) -> None:
     critic.says("Finding((), 'odd', 'api')", TAKEN, "Finding((), 'lost', 'bare')")
     rig.deliver(snapshot(critic, accepted={"port": 8}, api=0, web=1))
     found = {r.cluster: [p.message for p in r.problems] for r in rig.expect(Applied).rejections}
     assert found == {"api": ["port 0", "odd"], "web": ["taken"], None: ["cluster bare: lost"]}
 
 
-def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(rig, critic):
+def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(rig: Rig, critic) -> None:
     critic.says(TAKEN, "Finding((), 'odd', 'api')")
     rig.deliver(snapshot(critic, web=1, api=2))
     rig.expect(Applied)
@@ -65,7 +70,7 @@ def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(rig, cri
 
 
 @pytest.mark.parametrize("odd", ["7", "'port: taken'", "Finding('port', 'taken')"])
-def test_what_is_no_finding_fails_the_sync(rig, critic, odd):
+def test_what_is_no_finding_fails_the_sync(rig: Rig, critic, odd) -> None:
     critic.says(odd)
     rig.deliver(snapshot(critic, web=1))
     applied = rig.expect(Applied)
@@ -73,7 +78,7 @@ def test_what_is_no_finding_fails_the_sync(rig, critic, odd):
     assert "sync_file: a finding" in applied.reason
 
 
-def test_thousands_of_findings_fit_the_frame(rig, critic):
+def test_thousands_of_findings_fit_the_frame(rig: Rig, critic) -> None:
     clusters = {f"cluster-{n}": n for n in range(1, 1001)}
     critic.says("*(Finding(('port',), 'x' * 400, f'cluster-{n}') for n in range(1, 1001))", ODD)
     rig.deliver(snapshot(critic, **clusters))
@@ -82,7 +87,7 @@ def test_thousands_of_findings_fit_the_frame(rig, critic):
     assert applied.warnings
 
 
-def test_the_software_is_asked_about_what_validation_lets_pass(rig, critic):
+def test_the_software_is_asked_about_what_validation_lets_pass(rig: Rig, critic) -> None:
     critic.says(TAKEN, ODD)
     answer = rig.validate(snapshot(critic, web=1, api=0))
     assert answer.reason == ""
@@ -95,14 +100,14 @@ def test_the_software_is_asked_about_what_validation_lets_pass(rig, critic):
     assert not rig.lock.exists()
 
 
-def test_the_software_is_not_asked_about_a_rejected_config(rig, critic):
+def test_the_software_is_not_asked_about_a_rejected_config(rig: Rig, critic) -> None:
     wrong = BalancerSnapshot(PluginSettings({"bad": 1}), snapshot(critic, api=0).clusters)
     answer = rig.validate(wrong)
     assert [r.cluster for r in answer.rejections] == [None, "api"]
     assert "examine" not in rig.log
 
 
-def test_an_examination_that_fails_says_so(rig, critic):
+def test_an_examination_that_fails_says_so(rig: Rig, critic) -> None:
     critic.says("1 / 0")
     answer = rig.validate(snapshot(critic, api=0))
     assert answer.reason == "examine: ZeroDivisionError: division by zero"
@@ -111,16 +116,16 @@ def test_an_examination_that_fails_says_so(rig, critic):
     assert rig.validate(snapshot(critic)).reason.startswith("examine: a finding is a int")
 
 
-def faults(fleet, kind="config_errors"):
+def faults(fleet: Fleet, kind="config_errors"):
     found = fleet.status()["supervisor"][kind]
     return [f"{e['file']}:{e['line']}:{e['column']}: {e['message']}" for e in found]
 
 
-def accepted(fleet):
+def accepted(fleet: Fleet):
     return Store(fleet.root / "state").good().by_key().get(("balancer", "critic", "web"))
 
 
-def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised, critic):
+def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised, critic) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: accepted(fleet) == {"port": 1}, 20)
@@ -141,7 +146,7 @@ def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised
     assert accepted(fleet) == {"port": 2}
 
 
-def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic):
+def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic) -> None:
     fleet = criticised
     critic.says(ODD)
     fleet.start()
@@ -155,7 +160,7 @@ def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic):
     eventually(lambda: faults(fleet, "config_warnings") == [])
 
 
-def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic):
+def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: fleet.worker("critic")["status"], 20)
@@ -177,7 +182,7 @@ def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic):
     assert nobody.stderr == "lighthouse: no worker nix; there are: critic, files\n"
 
 
-def test_check_has_the_software_judge(criticised, critic):
+def test_check_has_the_software_judge(criticised, critic) -> None:
     fleet = criticised
     critic.says(ODD)
     result = fleet.lighthouse("check")
@@ -196,7 +201,7 @@ def test_check_has_the_software_judge(criticised, critic):
     ("says", "shown"),
     [("1 / 0", "ZeroDivisionError"), ("time.sleep(600)", "no answer within 4 s: killed")],
 )
-def test_an_examination_that_breaks_costs_only_itself(criticised, critic, says, shown):
+def test_an_examination_that_breaks_costs_only_itself(criticised, critic, says, shown) -> None:
     fleet = criticised
     fleet.write("lighthouse.yaml", {"worker": {"start_timeout": 3, "sync_timeout": 1}})
     other = Critic(critic.path.with_name("other"))

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.fleet import Fleet
 from tests.recorder import nodes
 from tests.waiting import eventually
 
@@ -51,7 +52,7 @@ BAD = {
 }
 
 
-def misbehave(fleet, name):
+def misbehave(fleet: Fleet, name):
     validate, sync, words = BAD[name]
     fleet.plugin(name, BODY.format(validate=validate, sync=sync))
     within = 20 if name == "leaks" else 1
@@ -60,7 +61,7 @@ def misbehave(fleet, name):
     return words
 
 
-def follows(fleet, name):
+def follows(fleet: Fleet, name) -> None:
     """The recorder still follows the directory."""
     path = fleet.node("web", name, 8000)
     eventually(lambda: f"{name}:8000" in nodes(fleet.record, "web"), 5)
@@ -68,7 +69,7 @@ def follows(fleet, name):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_plugin_is_named_and_harms_nobody(fleet, name):
+def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name) -> None:
     words = misbehave(fleet, name)
     fleet.node("web", "steady", 8000)
     fleet.node("web", "second", 8000)
@@ -81,7 +82,7 @@ def test_a_bad_plugin_is_named_and_harms_nobody(fleet, name):
     assert fleet.leftovers() == []
 
 
-def test_a_plugin_that_cannot_be_imported_is_named(fleet):
+def test_a_plugin_that_cannot_be_imported_is_named(fleet: Fleet) -> None:
     fleet.plugin("broken", "import nothing_of_that_name\n")
     fleet.write("balancers/broken.yaml", {})
     fleet.start()
@@ -89,7 +90,7 @@ def test_a_plugin_that_cannot_be_imported_is_named(fleet):
     follows(fleet, "during")
 
 
-def test_a_plugin_that_is_not_installed_is_named(fleet):
+def test_a_plugin_that_is_not_installed_is_named(fleet: Fleet) -> None:
     fleet.write("balancers/absent.yaml", {})
     fleet.start()
     eventually(lambda: "absent" in " ".join(fleet.status()["problems"]), 20)
@@ -98,7 +99,7 @@ def test_a_plugin_that_is_not_installed_is_named(fleet):
     follows(fleet, "during")
 
 
-def test_forked_children_go_with_their_worker(fleet):
+def test_forked_children_go_with_their_worker(fleet: Fleet) -> None:
     apart = "subprocess.Popen(['sleep', '1000'], process_group=0)"
     sync = f"os.fork() or time.sleep(1e9)\n        {apart}"
     fleet.plugin("forks", BODY.format(validate="pass", sync=sync))
@@ -112,7 +113,7 @@ def test_forked_children_go_with_their_worker(fleet):
     assert fleet.leftovers() == []
 
 
-def test_forked_children_of_a_killed_daemon_end_with_the_next_start(fleet):
+def test_forked_children_of_a_killed_daemon_end_with_the_next_start(fleet: Fleet) -> None:
     fleet.plugin("forks", BODY.format(validate="pass", sync="os.fork() or time.sleep(1e9)"))
     fleet.write("balancers/forks.yaml", {})
     fleet.start()
@@ -125,7 +126,7 @@ def test_forked_children_of_a_killed_daemon_end_with_the_next_start(fleet):
     assert fleet.leftovers() == []
 
 
-def test_the_supervisor_imports_no_plugin(fleet):
+def test_the_supervisor_imports_no_plugin(fleet: Fleet) -> None:
     """Also no module that only plugins or workers need."""
     fleet.start()
     eventually(lambda: fleet.worker("recorder")["snapshot"]["applied"], 20)

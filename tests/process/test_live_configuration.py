@@ -3,25 +3,26 @@
 import pytest
 
 from lighthouse.supervisor.store import Store
+from tests.fleet import Fleet
 from tests.recorder import nodes, recorded
 from tests.waiting import eventually
 
 
-def broken_at(fleet):
+def broken_at(fleet: Fleet):
     return {(e["file"], e["line"]) for e in fleet.status()["supervisor"]["config_errors"]}
 
 
-def saved(fleet):
+def saved(fleet: Fleet):
     return Store(fleet.root / "state").good().by_key()
 
 
-def rename(path, text):
+def rename(path, text) -> None:
     beside = path.with_name(f".{path.name}.swp")
     beside.write_text(text)
     beside.replace(path)
 
 
-def in_place(path, text):
+def in_place(path, text) -> None:
     with path.open("r+" if path.exists() else "w") as file:
         file.truncate()
         for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
@@ -29,7 +30,7 @@ def in_place(path, text):
             file.flush()
 
 
-def symlink(path, text):
+def symlink(path, text) -> None:
     target = path.parent.parent / "releases" / f"{abs(hash(text))}"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)
@@ -78,7 +79,7 @@ FILES = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("file", FILES)
-def test_the_last_good_version_stays_in_force(fleet, file, way):
+def test_the_last_good_version_stays_in_force(fleet: Fleet, file, way) -> None:
     def filled(text):
         values = {"RECORD": fleet.record, "NODES": fleet.nodes, "ROOT": fleet.root}
         for name, value in values.items():
@@ -110,7 +111,7 @@ def filled_or_none(filled):
     return lambda text: filled(text) if isinstance(text, str) else text
 
 
-def test_what_a_plugin_rejects_is_placed_and_the_accepted_stays(fleet):
+def test_what_a_plugin_rejects_is_placed_and_the_accepted_stays(fleet: Fleet) -> None:
     fleet.node("web", "a", 1)
     fleet.write("clusters/other.yaml", {"discovery": "files", "recorder": {"n": 1}})
     fleet.start()
@@ -139,7 +140,7 @@ def test_what_a_plugin_rejects_is_placed_and_the_accepted_stays(fleet):
     eventually(lambda: recorded(fleet.record)["clusters"]["other"]["config"] == {"n": 3})
 
 
-def test_a_broken_file_at_the_next_start_falls_back_to_the_last_good(fleet):
+def test_a_broken_file_at_the_next_start_falls_back_to_the_last_good(fleet: Fleet) -> None:
     fleet.node("web", "a", 1)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:1"], 20)
@@ -152,7 +153,7 @@ def test_a_broken_file_at_the_next_start_falls_back_to_the_last_good(fleet):
     assert {f for f, _ in broken_at(fleet)} == {"clusters/web.yaml"}
 
 
-def test_clusters_come_and_go(fleet):
+def test_clusters_come_and_go(fleet: Fleet) -> None:
     fleet.node("late", "a", 1)
     fleet.start()
     eventually(lambda: recorded(fleet.record), 20)
@@ -162,7 +163,7 @@ def test_clusters_come_and_go(fleet):
     eventually(lambda: "late" not in recorded(fleet.record)["clusters"])
 
 
-def test_a_directory_may_appear_later(fleet):
+def test_a_directory_may_appear_later(fleet: Fleet) -> None:
     moved = fleet.root / "elsewhere"
     (fleet.config / "clusters").rename(moved)
     fleet.node("web", "a", 1)
@@ -172,7 +173,7 @@ def test_a_directory_may_appear_later(fleet):
     eventually(lambda: nodes(fleet.record, "web") == ["a:1"])
 
 
-def test_a_source_that_is_away_at_the_start_is_served_from_memory(fleet):
+def test_a_source_that_is_away_at_the_start_is_served_from_memory(fleet: Fleet) -> None:
     fleet.node("web", "a", 1)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:1"], 20)
@@ -187,7 +188,7 @@ def test_a_source_that_is_away_at_the_start_is_served_from_memory(fleet):
     eventually(lambda: not recorded(fleet.record)["clusters"]["web"]["stale"], 20)
 
 
-def test_a_service_that_is_removed_is_deregistered(fleet):
+def test_a_service_that_is_removed_is_deregistered(fleet: Fleet) -> None:
     fleet.write("services/solo.yaml", {"port": 9, "discovery": "files"})
     fleet.start()
     eventually(lambda: list((fleet.nodes / "solo").glob("*.json")), 20, "it is registered")

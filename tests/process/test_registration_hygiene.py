@@ -7,45 +7,47 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import yaml
 from inotify_simple import INotify, flags
 
 from lighthouse.daemon.pidfile import Pidfile
+from tests.fleet import Fleet
 from tests.waiting import eventually
 
 
-def registered(fleet, cluster="solo"):
+def registered(fleet: Fleet, cluster="solo"):
     """The nodes that stand in the source, by file name."""
     directory = fleet.nodes / cluster
     return {path.name: json.loads(path.read_text()) for path in directory.glob("*.json")}
 
 
-def ports(fleet, cluster="solo"):
+def ports(fleet: Fleet, cluster="solo"):
     names = [name.removesuffix(".json") for name in registered(fleet, cluster)]
     return sorted(int(name.rpartition("_")[2]) for name in names)
 
 
-def has(fleet, *wanted, cluster="solo", within=20):
+def has(fleet: Fleet, *wanted, cluster="solo", within=20) -> None:
     eventually(lambda: ports(fleet, cluster) == sorted(wanted), within, f"{wanted} in {cluster}")
 
 
-def service(fleet, port=9, **changes):
+def service(fleet: Fleet, port=9, **changes) -> None:
     fleet.write("services/solo.yaml", {"port": port, "discovery": "files", **changes})
 
 
-def shown(fleet, port=9):
+def shown(fleet: Fleet, port=9):
     """A service's part of the status, as soon as the daemon answers."""
     services = eventually(lambda: fleet.status()["services"], 20)
     return next(one for one in services if one["port"] == port)
 
 
-def logged(fleet, text):
+def logged(fleet: Fleet, text):
     return fleet.log.read_text().count(text)
 
 
-def settings(fleet, **changes):
+def settings(fleet: Fleet, **changes) -> None:
     """Change the daemon's own file."""
     path = fleet.config / "lighthouse.yaml"
     fleet.write("lighthouse.yaml", {**yaml.safe_load(path.read_text()), **changes})
@@ -62,7 +64,7 @@ def removals(directory):
 
 
 @pytest.fixture
-def flag(fleet, tmp_path):
+def flag(fleet: Fleet, tmp_path: Path):
     """A service ``solo`` that is well while the file is there."""
     flag = tmp_path / "flag"
     flag.touch()
@@ -70,7 +72,7 @@ def flag(fleet, tmp_path):
     return flag
 
 
-def test_maintenance_takes_a_service_out_and_outlives_the_daemon(fleet):
+def test_maintenance_takes_a_service_out_and_outlives_the_daemon(fleet: Fleet) -> None:
     service(fleet, port=9)
     fleet.write("services/more.yaml", {"name": "more", "ports": [10, 11], "discovery": "files"})
     fleet.start()
@@ -99,7 +101,7 @@ def test_maintenance_takes_a_service_out_and_outlives_the_daemon(fleet):
     assert (again.returncode, again.stdout) == (0, "lighthouse: solo: was not in maintenance\n")
 
 
-def test_mistakes_and_a_daemon_that_does_not_run(fleet):
+def test_mistakes_and_a_daemon_that_does_not_run(fleet: Fleet) -> None:
     service(fleet)
     for words in (("down", "solo"), ("up", "solo"), ("wait", "web")):
         stopped = fleet.lighthouse(*words)
@@ -131,7 +133,7 @@ def test_mistakes_and_a_daemon_that_does_not_run(fleet):
     assert any("cannot be written" in problem for problem in fleet.status()["problems"])
 
 
-def test_maintenance_ends_by_itself_and_survives_a_damaged_record(fleet):
+def test_maintenance_ends_by_itself_and_survives_a_damaged_record(fleet: Fleet) -> None:
     service(fleet)
     fleet.start()
     has(fleet, 9)
@@ -147,7 +149,7 @@ def test_maintenance_ends_by_itself_and_survives_a_damaged_record(fleet):
     assert logged(fleet, "is not used: it is damaged") == 2
 
 
-def test_a_flapping_service_bothers_its_discovery_seldom(fleet, flag):
+def test_a_flapping_service_bothers_its_discovery_seldom(fleet: Fleet, flag) -> None:
     service(fleet, checks=fleet.checks, flap_damping={"burst": 1, "every": "1h"})
     fleet.start()
     has(fleet, 9)
@@ -168,7 +170,7 @@ def test_a_flapping_service_bothers_its_discovery_seldom(fleet, flag):
     assert logged(fleet, "flaps; it stays down") == 1
 
 
-def test_workers_that_are_lost_or_replaced_cost_no_token_and_no_node(fleet, flag):
+def test_workers_that_are_lost_or_replaced_cost_no_token_and_no_node(fleet: Fleet, flag) -> None:
     service(fleet, checks=fleet.checks, flap_damping={"burst": 1, "every": "1h"})
     fleet.start()
     has(fleet, 9)
@@ -207,7 +209,7 @@ CHANGES = {
 }
 
 
-def test_what_is_not_provided_any_more_is_swept(fleet):
+def test_what_is_not_provided_any_more_is_swept(fleet: Fleet) -> None:
     fleet.write("discovery/more.yaml", {"plugin": "file", "path": str(fleet.root / "more")})
     for port, name in enumerate(CHANGES, 11):
         fleet.write(f"services/{name}.yaml", {"port": port, "discovery": "files"})
@@ -239,7 +241,7 @@ def test_what_is_not_provided_any_more_is_swept(fleet):
     eventually(lambda: b"removed" not in record.read_bytes(), 20, "it is forgotten")
 
 
-def test_a_node_stays_while_nobody_knows_how_its_service_is(fleet, tmp_path):
+def test_a_node_stays_while_nobody_knows_how_its_service_is(fleet: Fleet, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     slow = {"interval": 0.2, "timeout": 5, "exec": {"command": ["test", "-e", str(flag)]}}
@@ -256,7 +258,7 @@ def test_a_node_stays_while_nobody_knows_how_its_service_is(fleet, tmp_path):
     eventually(lambda: registered(fleet).keys() == {"127.0.0.2_9.json"}, 20)
 
 
-def test_a_stop_deregisters_at_once_and_drains(fleet):
+def test_a_stop_deregisters_at_once_and_drains(fleet: Fleet) -> None:
     settings(fleet, drain_delay="1h")
     service(fleet, drain_delay=0.7)
     fleet.start()
@@ -267,7 +269,7 @@ def test_a_stop_deregisters_at_once_and_drains(fleet):
     assert ports(fleet) == []
 
 
-def test_a_second_signal_ends_the_drain(fleet):
+def test_a_second_signal_ends_the_drain(fleet: Fleet) -> None:
     settings(fleet, drain_delay="1h")
     service(fleet)
     fleet.start()
@@ -282,7 +284,7 @@ def test_a_second_signal_ends_the_drain(fleet):
     assert stop.communicate(timeout=20)[0].startswith(b"lighthouse: stopped")
 
 
-def test_a_restart_loses_no_registration(fleet):
+def test_a_restart_loses_no_registration(fleet: Fleet) -> None:
     service(fleet)
     settings(fleet, drain_delay="1h")
     assert fleet.lighthouse("start").returncode == 0
@@ -303,7 +305,7 @@ def test_a_restart_loses_no_registration(fleet):
             os.kill(daemon, signal.SIGKILL)
 
 
-def test_registrations_may_be_left_at_a_stop(fleet):
+def test_registrations_may_be_left_at_a_stop(fleet: Fleet) -> None:
     service(fleet)
     settings(fleet, deregister_on_stop=False)
     fleet.start()

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+from tests.fleet import Fleet
 from tests.recorder import nodes, recorded
 from tests.waiting import eventually
 
@@ -22,11 +23,11 @@ def lighthouse_balancer():
 """
 
 
-def pids(fleet):
+def pids(fleet: Fleet):
     return {(w["kind"], w["name"]): w["pid"] for w in fleet.status()["workers"]}
 
 
-def test_a_storm_of_sighups_touches_nothing_that_did_not_change(fleet):
+def test_a_storm_of_sighups_touches_nothing_that_did_not_change(fleet: Fleet) -> None:
     fleet.node("web", "a", 1)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:1"], 20)
@@ -40,7 +41,7 @@ def test_a_storm_of_sighups_touches_nothing_that_did_not_change(fleet):
     assert fleet.worker("recorder")["restarts"] == 0
 
 
-def test_sighup_reads_the_configuration_again(fleet):
+def test_sighup_reads_the_configuration_again(fleet: Fleet) -> None:
     fleet.start()
     eventually(lambda: recorded(fleet.record), 20)
     fleet.write("clusters/other.yaml", {"discovery": "files"})
@@ -48,7 +49,7 @@ def test_sighup_reads_the_configuration_again(fleet):
     eventually(lambda: "other" in recorded(fleet.record)["clusters"])
 
 
-def test_sigterm_at_any_moment_of_the_start_ends_it_cleanly(fleet):
+def test_sigterm_at_any_moment_of_the_start_ends_it_cleanly(fleet: Fleet) -> None:
     for moment in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6):
         fleet.start()
         begun = time.monotonic()
@@ -59,7 +60,7 @@ def test_sigterm_at_any_moment_of_the_start_ends_it_cleanly(fleet):
         assert fleet.leftovers() == []
 
 
-def test_sigterm_during_a_hung_sync_is_bounded(fleet):
+def test_sigterm_during_a_hung_sync_is_bounded(fleet: Fleet) -> None:
     fleet.plugin("hang", HANG)
     fleet.write("balancers/hang.yaml", {"worker": {"stop_timeout": 1}})
     fleet.start()
@@ -69,7 +70,7 @@ def test_sigterm_during_a_hung_sync_is_bounded(fleet):
     assert time.monotonic() - begun < 8
 
 
-def test_the_daemons_own_stop_timeout_bounds_every_worker(fleet):
+def test_the_daemons_own_stop_timeout_bounds_every_worker(fleet: Fleet) -> None:
     fleet.plugin("hang", HANG)
     fleet.write("balancers/hang.yaml", {"worker": {"stop_timeout": 60, "sync_timeout": 60}})
     places = {"run_dir": str(fleet.run_dir), "state_dir": str(fleet.root / "state")}
@@ -81,7 +82,7 @@ def test_the_daemons_own_stop_timeout_bounds_every_worker(fleet):
     assert time.monotonic() - begun < 10
 
 
-def test_a_second_daemon_for_the_same_tree_is_refused(fleet):
+def test_a_second_daemon_for_the_same_tree_is_refused(fleet: Fleet) -> None:
     fleet.start()
     eventually(fleet.status, 20)
     first = fleet.daemon
@@ -92,7 +93,7 @@ def test_a_second_daemon_for_the_same_tree_is_refused(fleet):
     assert fleet.status()["supervisor"]["pid"] == first.pid
 
 
-def test_a_killed_daemon_leaves_no_worker_and_the_next_one_continues(fleet):
+def test_a_killed_daemon_leaves_no_worker_and_the_next_one_continues(fleet: Fleet) -> None:
     fleet.node("web", "a", 1)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:1"], 20)

@@ -6,12 +6,13 @@ import shutil
 import pytest
 
 from lighthouse.daemon.locate import find
+from tests.fleet import Fleet
 from tests.recorder import history, nodes, recorded, weights
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def sources(fleet):
+def sources(fleet: Fleet):
     """Two ``file`` sources, ``a`` and ``b``, each with a directory for the cluster ``web``."""
     places = {}
     for name in "ab":
@@ -31,20 +32,20 @@ def put(place, name, port, **fields):
     return path
 
 
-def cluster(fleet, **keys):
+def cluster(fleet: Fleet, **keys) -> None:
     fleet.write("clusters/web.yaml", {"discovery": ["a", "b"], "recorder": {}, **keys})
 
 
-def status(fleet):
+def status(fleet: Fleet):
     return fleet.status()["clusters"][0]
 
 
-def explain(fleet, node=""):
+def explain(fleet: Fleet, node=""):
     """The explanation, without the costs of a command."""
     return json.loads(find(fleet.config).explanation("web", node, 5.0))
 
 
-def test_failover_to_the_second_source_and_back(fleet, sources):
+def test_failover_to_the_second_source_and_back(fleet: Fleet, sources) -> None:
     put(sources["a"], "one", 1)
     put(sources["b"], "two", 2)
     rule = {"failover": {"after": 0.5, "back_after": 0.5}}
@@ -71,7 +72,7 @@ def test_failover_to_the_second_source_and_back(fleet, sources):
     assert "b takes over from a" in fleet.log.read_text()
 
 
-def test_percent_shares_the_weight(fleet, sources):
+def test_percent_shares_the_weight(fleet: Fleet, sources) -> None:
     for n in range(3):
         put(sources["a"], f"old{n}", n + 1)
     put(sources["b"], "new", 9)
@@ -87,7 +88,9 @@ def test_percent_shares_the_weight(fleet, sources):
 
 
 @pytest.mark.parametrize(("deed", "left"), [("drain", {"one:1": 0}), ("fence", {})])
-def test_a_lost_source_is_drained_or_fenced_until_it_is_back(fleet, sources, deed, left):
+def test_a_lost_source_is_drained_or_fenced_until_it_is_back(
+    fleet: Fleet, sources, deed, left
+) -> None:
     put(sources["a"], "one", 1)
     fleet.write(
         "clusters/web.yaml",
@@ -109,7 +112,7 @@ def test_a_lost_source_is_drained_or_fenced_until_it_is_back(fleet, sources, dee
     assert "a has confirmed its nodes" in fleet.log.read_text()
 
 
-def test_a_great_loss_is_held_confirmed_and_obeyed(fleet, sources):
+def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources) -> None:
     paths = [put(sources["a"], f"n{n}", n + 1) for n in range(10)]
     guard = {"confirm_after": 0.2, "obey_after": 1.5}
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
@@ -128,7 +131,7 @@ def test_a_great_loss_is_held_confirmed_and_obeyed(fleet, sources):
     assert "was confirmed by a fresh read and is obeyed" in fleet.log.read_text()
 
 
-def test_nodes_that_are_back_within_the_bound_were_never_away(fleet, sources):
+def test_nodes_that_are_back_within_the_bound_were_never_away(fleet: Fleet, sources) -> None:
     for n in range(10):
         put(sources["a"], f"n{n}", n + 1)
     guard = {"confirm_after": 0.1, "obey_after": 60}
@@ -144,7 +147,7 @@ def test_nodes_that_are_back_within_the_bound_were_never_away(fleet, sources):
     assert set(seen) == {10}
 
 
-def test_filters_and_preferences_are_obeyed_at_once(fleet, sources):
+def test_filters_and_preferences_are_obeyed_at_once(fleet: Fleet, sources) -> None:
     for n, zone in enumerate("aabbb"):
         put(sources["a"], f"n{n}", n + 1, metadata={"zone": zone, "role": "replica"})
     chosen = {"equals": {"role": "replica"}, "prefer": "zone"}
@@ -164,7 +167,7 @@ def test_filters_and_preferences_are_obeyed_at_once(fleet, sources):
     assert status(fleet)["guard"]["trips"] == 0
 
 
-def test_a_damaged_snapshot_is_refused_with_a_reason(fleet, sources):
+def test_a_damaged_snapshot_is_refused_with_a_reason(fleet: Fleet, sources) -> None:
     put(sources["a"], "one", 1)
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
     fleet.start()
@@ -185,7 +188,9 @@ def test_a_damaged_snapshot_is_refused_with_a_reason(fleet, sources):
     assert nodes(fleet.record, "web") == ["one:1"]
 
 
-def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_old(fleet, sources):
+def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_old(
+    fleet: Fleet, sources
+) -> None:
     put(sources["a"], "one", 1)
     (sources["a"] / "api").symlink_to("web")
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
@@ -210,7 +215,7 @@ def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_o
     assert recorded(fleet.record)["clusters"]["web"]["stale"] is False
 
 
-def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet, sources):
+def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet: Fleet, sources) -> None:
     shutil.rmtree(sources["a"])
     fleet.write(
         "clusters/web.yaml", {"discovery": "a", "recorder": {}, "default_nodes": ["10.9.9.9:1"]}
@@ -231,7 +236,7 @@ def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet, sourc
     eventually(lambda: fleet.status()["healthy"])
 
 
-def test_explain_tells_of_services_refusals_and_unknowns(fleet, sources):
+def test_explain_tells_of_services_refusals_and_unknowns(fleet: Fleet, sources) -> None:
     put(sources["a"], "one", 1, weight=0)
     (sources["a"] / "web/bad.json").write_text("{}")
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
@@ -258,7 +263,7 @@ def test_explain_tells_of_services_refusals_and_unknowns(fleet, sources):
         assert (result.returncode, reason in result.stderr) == (1, True)
 
 
-def test_a_discovery_whose_file_is_removed_is_away(fleet, sources):
+def test_a_discovery_whose_file_is_removed_is_away(fleet: Fleet, sources) -> None:
     put(sources["a"], "one", 1)
     fence = {"fence": {"after": 0.2}}
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "on_source_loss": fence})
@@ -274,7 +279,7 @@ def test_a_discovery_whose_file_is_removed_is_away(fleet, sources):
     eventually(lambda: fleet.status()["healthy"])
 
 
-def test_explain_tells_in_which_discovery_a_service_does_not_stand(fleet, sources):
+def test_explain_tells_in_which_discovery_a_service_does_not_stand(fleet: Fleet, sources) -> None:
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
     fleet.write("services/web.yaml", {"port": 7, "discovery": ["a", "b"]})
     shutil.rmtree(sources["b"])

@@ -12,6 +12,7 @@ from lighthouse.commands.wait import wait
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import settings
 from lighthouse.ipc.control import GetServed
+from tests.fleet import Fleet
 from tests.recorder import nodes
 from tests.waiting import eventually
 
@@ -19,7 +20,7 @@ from tests.waiting import eventually
 class Waiting:
     """A ``lighthouse wait`` that runs beside the test."""
 
-    def __init__(self, fleet, *words):
+    def __init__(self, fleet: Fleet, *words) -> None:
         line = [sys.executable, "-P", "-m", "lighthouse.commands", "wait", *words]
         self.process = subprocess.Popen(
             [*line, "-c", str(fleet.config)],
@@ -35,7 +36,7 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting(fleet):
+def waiting(fleet: Fleet):
     begun = []
 
     def wait(*words):
@@ -49,7 +50,7 @@ def waiting(fleet):
         one.process.communicate()
 
 
-def test_a_node_is_waited_for_until_the_balancer_has_it(fleet, waiting):
+def test_a_node_is_waited_for_until_the_balancer_has_it(fleet: Fleet, waiting) -> None:
     fleet.node("web", "a", 80)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:80"], 20)
@@ -71,7 +72,7 @@ def test_a_node_is_waited_for_until_the_balancer_has_it(fleet, waiting):
     assert nodes(fleet.record, "web") == ["b:81"]
 
 
-def test_a_balancer_that_lags_is_waited_for_and_named(fleet, waiting):
+def test_a_balancer_that_lags_is_waited_for_and_named(fleet: Fleet, waiting) -> None:
     fleet.start()
     eventually(lambda: fleet.worker("recorder")["snapshot"]["outcome"], 20)
     worker = fleet.worker("recorder")["pid"]
@@ -100,7 +101,7 @@ class Asked(DaemonClient):
         return answer
 
 
-def test_a_restart_of_the_daemon_is_waited_for(fleet):
+def test_a_restart_of_the_daemon_is_waited_for(fleet: Fleet) -> None:
     fleet.start()
     eventually(lambda: fleet.worker("recorder")["snapshot"]["outcome"], 20)
     daemon = Asked(fleet.config, settings(fleet.config))
@@ -119,7 +120,7 @@ def test_a_restart_of_the_daemon_is_waited_for(fleet):
     assert nodes(fleet.record, "web") == ["a:80"]
 
 
-def test_a_cluster_may_turn_up_a_little_later_but_not_for_ever(fleet):
+def test_a_cluster_may_turn_up_a_little_later_but_not_for_ever(fleet: Fleet) -> None:
     fleet.start()
     eventually(lambda: fleet.worker("recorder")["snapshot"]["outcome"], 20)
     (fleet.nodes / "new").mkdir()

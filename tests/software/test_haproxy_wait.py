@@ -1,22 +1,23 @@
 """When ``lighthouse wait`` returns, HAProxy sends traffic to the node, or none any more."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, get, running
+from tests.fleet import Backend, Fleet, get, running
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def fleet(tmp_path):
+def fleet(tmp_path: Path):
     with running(tmp_path) as fleet:
         yield fleet
         fleet.close()
         assert fleet.leftovers() == []
 
 
-def test_what_is_waited_for_is_served(fleet):
+def test_what_is_waited_for_is_served(fleet: Fleet) -> None:
     backends = [Backend(name) for name in ("one", "two")]
     try:
         port = fleet.cluster("web")
@@ -39,7 +40,7 @@ def test_what_is_waited_for_is_served(fleet):
             backend.close()
 
 
-def test_another_clusters_fault_does_not_stand_in_the_way(fleet):
+def test_another_clusters_fault_does_not_stand_in_the_way(fleet: Fleet) -> None:
     fleet.cluster("web")
     fleet.cluster("bad", haproxy={"backend": ["nonsense directive"]})
     fleet.node("web", "one", 80)

@@ -1,10 +1,11 @@
 """Weight 0, a node's own or by the loss of its source: no new sessions, others go on."""
 
 import http.client
+from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, get, running
+from tests.fleet import Backend, Fleet, get, running
 from tests.waiting import eventually
 
 
@@ -17,7 +18,7 @@ def backends():
 
 
 @pytest.fixture
-def fleet(tmp_path):
+def fleet(tmp_path: Path):
     """A running daemon whose cluster ``web`` is plain TCP and has no node yet."""
     with running(tmp_path) as fleet:
         fleet.cluster(
@@ -35,12 +36,12 @@ def fleet(tmp_path):
         assert fleet.leftovers() == []
 
 
-def answers(fleet, count=20):
+def answers(fleet: Fleet, count=20):
     """Who answers so many new connections."""
     return {get(fleet.ports["web"])[1] for _ in range(count)}
 
 
-def weight(fleet, backend):
+def weight(fleet: Fleet, backend):
     for row in fleet.command("show servers state web").splitlines()[2:]:
         fields = row.split()
         if len(fields) > 18 and int(fields[18]) == backend.port and int(fields[6]) & 0x23 == 0:
@@ -48,7 +49,7 @@ def weight(fleet, backend):
     return None
 
 
-def test_weight_zero_drains_and_a_lost_source_too(fleet, backends):
+def test_weight_zero_drains_and_a_lost_source_too(fleet: Fleet, backends) -> None:
     old, new = backends
     fleet.node("web", "old", old.port)
     eventually(lambda: weight(fleet, old) == 1)

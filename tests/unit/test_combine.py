@@ -24,7 +24,7 @@ def node(n, weight=1):
     return Node(f"n{n}", f"10.0.{n // 250}.{n % 250 + 1}", 80, weight)
 
 
-def test_of_one_address_the_first_record_counts():
+def test_of_one_address_the_first_record_counts() -> None:
     merged = union([(node(2, 5), node(1)), (node(2, 7), node(3))])
     assert merged == (node(1), node(2, 5), node(3))
 
@@ -42,7 +42,7 @@ LOST = [
 
 
 @pytest.mark.parametrize(("known", "stages", "served"), LOST)
-def test_what_the_loss_of_a_source_takes(known, stages, served):
+def test_what_the_loss_of_a_source_takes(known, stages, served) -> None:
     offers = [
         Offer(name, tuple(node(n, weight) for n in numbers), stage)
         for name, weight, numbers, stage in zip("ab", (1, 2), known, stages, strict=True)
@@ -108,18 +108,18 @@ FAILOVERS = [
 
 
 @pytest.mark.parametrize(("steps", "chosen"), FAILOVERS)
-def test_failover(steps, chosen):
+def test_failover(steps, chosen) -> None:
     assert walk(steps)[0] == chosen
 
 
-def test_failover_knows_when_to_look_again():
+def test_failover_knows_when_to_look_again() -> None:
     assert walk([(3, 0.0, "well")])[1] == 10.0
     assert walk([(0, "well", "well"), (10, 0.0, "well"), (11, "well", "well")])[1] == 31.0
     assert walk([(0, "well", "well")])[1] is None
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["well", "empty", "silent", 0.0])] * 3), max_size=15))
-def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(states):
+def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(states) -> None:
     choice = Choice()
     for now, row in enumerate(states):
         moment = now * 7.0
@@ -160,24 +160,24 @@ SHARES = [
 
 
 @pytest.mark.parametrize(("shares", "groups"), SHARES)
-def test_each_source_has_its_share(shares, groups):
+def test_each_source_has_its_share(shares, groups) -> None:
     totals, _ = shared(shares, **groups)
     assert totals["a"] / sum(totals.values()) == pytest.approx(shares["a"] / 100, abs=0.005)
 
 
-def test_a_source_without_nodes_gives_its_share_away():
+def test_a_source_without_nodes_gives_its_share_away() -> None:
     assert shared({"a": 90, "b": 10}, a=[], b=[1, 3])[0] == {"a": 0, "b": 85 + 256}
     assert shared({"a": 100, "b": 0}, a=[0], b=[2])[0] == {"a": 0, "b": 256}
     assert shared({"a": 100, "b": 0}, a=[1], b=[2])[0] == {"a": 256, "b": 0}
     assert shared({"a": 60, "b": 40}, a=[0], b=[0])[0] == {"a": 0, "b": 0}
 
 
-def test_within_a_source_weights_keep_their_proportion_and_zero_drains():
+def test_within_a_source_weights_keep_their_proportion_and_zero_drains() -> None:
     _, result = shared({"a": 50, "b": 50}, a=[1, 2, 0], b=[3])
     assert [n.weight for n in result] == [85, 171, 0, 256]
 
 
-def test_an_address_of_several_sources_counts_once_for_the_first():
+def test_an_address_of_several_sources_counts_once_for_the_first() -> None:
     offers = [Offer("a", (node(1), node(2))), Offer("b", (node(2), node(3)))]
     assert {k: o.discovery for k, o in owners(offers).items()} == {
         node(1).key: "a",
@@ -190,7 +190,7 @@ weights = st.lists(st.integers(0, MAX_WEIGHT), max_size=40)
 
 
 @given(st.integers(0, 100), weights, weights)
-def test_shares_hold_whatever_the_counts(share, a, b):
+def test_shares_hold_whatever_the_counts(share, a, b) -> None:
     totals, result = shared({"a": share, "b": 100 - share}, a=a, b=b)
     assert (sum(totals.values()) > 0) is any((*a, *b))
     if any(a) and any(b):

@@ -42,7 +42,7 @@ def told(**changes):
     return list(lines(FOUND | changes, 100.0))
 
 
-def test_all_is_well():
+def test_all_is_well() -> None:
     assert told() == [
         "cluster web: 1 of 1 nodes here served",
         "  source zk: 2 nodes, read 10 s ago",
@@ -54,7 +54,7 @@ def test_all_is_well():
     ]
 
 
-def test_what_is_not_well():
+def test_what_is_not_well() -> None:
     away = {"answered": False, "away_seconds": 70.0, "used": False, "stage": "fence"}
     silent = {"discovery": "etcd", "nodes": None, "read_at": None, "away_seconds": 9.0}
     lost = {"state": "suspended", "reason": "gone", "since": 30.0}

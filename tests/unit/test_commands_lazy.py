@@ -12,22 +12,22 @@ from lighthouse.commands import NAMES, main
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_has_help(name: str):
+def test_every_command_has_help(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
     assert "Usage: main " + name in result.output
 
 
-def test_help_lists_every_command():
+def test_help_lists_every_command() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert all(f"\n  {name} " in output for name in NAMES)
 
 
-def test_the_version_is_told():
+def test_the_version_is_told() -> None:
     assert __version__ in CliRunner().invoke(main, ["--version"]).output
 
 
-def test_an_unknown_command_is_a_usage_error():
+def test_an_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(main, ["explode"]).exit_code == click.UsageError.exit_code
 
 
@@ -38,7 +38,7 @@ def test_an_unknown_command_is_a_usage_error():
         ("stop", ("rich", "daemon", "lighthouse.supervisor.supervisor")),
     ],
 )
-def test_a_command_loads_only_what_it_needs(name: str, absent: tuple[str, ...]):
+def test_a_command_loads_only_what_it_needs(name: str, absent: tuple[str, ...]) -> None:
     code = (
         "import sys; from lighthouse.commands import main; main.get_command(None, sys.argv[1]);"
         "print(*sys.modules)"

@@ -33,13 +33,13 @@ HEADLINES = [
 
 
 @pytest.mark.parametrize(("rehearsal", "headline"), HEADLINES)
-def test_the_headline_says_it_all(rehearsal, headline):
+def test_the_headline_says_it_all(rehearsal, headline) -> None:
     first, *_ = lines(Outlook("web", "haproxy", rehearsal))
     assert click.unstyle(first) == f"web: {headline}"
     assert Outlook("web", "haproxy", rehearsal).busy == (headline[:3] not in ("not", "can"))
 
 
-def test_a_diff_is_coloured_and_cannot_move_the_cursor():
+def test_a_diff_is_coloured_and_cannot_move_the_cursor() -> None:
     diff = "--- a\n+++ b\n@@ -1 +1 @@\n \tsame\n-old\x0b\n+new\x1b[2J\n"
     shown = list(lines(Outlook("web", "haproxy", Rehearsal(diff, ("set\x9b",)))))[1:]
     assert [click.unstyle(line) for line in shown] == [
@@ -49,7 +49,7 @@ def test_a_diff_is_coloured_and_cannot_move_the_cursor():
     assert [line[:5] for line in shown[3:]] == ["\x1b[36m", " \tsam", "\x1b[31m", "\x1b[32m"]
 
 
-def test_the_document_has_all_of_it():
+def test_the_document_has_all_of_it() -> None:
     fault = Fault("balancers/web.yaml", 2, 3, "odd", warning=True)
     outlooks = [Outlook("web", "haproxy", Rehearsal("+x\n", ("set",), "new bind"), (fault,))]
     assert json.loads(document(outlooks, [fault], LastMembers(()), ["api"], 0.0)) == {
@@ -94,7 +94,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("members", "view"), TOLD)
-def test_a_state_is_told_what_is_known_of_the_nodes(members, view):
+def test_a_state_is_told_what_is_known_of_the_nodes(members, view) -> None:
     config = Config(
         clusters={"web": ClusterFile("web", ("files", "more"), None, Policy(), {}, "")}
     )
@@ -104,7 +104,7 @@ def test_a_state_is_told_what_is_known_of_the_nodes(members, view):
     assert unknown(state) == ([] if view.known else ["web"])
 
 
-def test_what_is_remembered_has_an_age():
+def test_what_is_remembered_has_an_age() -> None:
     assert LastMembers(()).age(9.0) is None
     assert LastMembers(None).age(9.0) is None
     old = LastMembers(None, {"a": SavedCluster({}, 10.0), "b": SavedCluster({}, 30.0)})

@@ -35,18 +35,18 @@ def worker(**changes: object) -> dict[str, object]:
     return {"kind": "balancer", "name": "haproxy", "state": "running", "pid": 7, **changes}
 
 
-def test_an_empty_document_is_shown():
+def test_an_empty_document_is_shown() -> None:
     assert "degraded" in shown()
 
 
-def test_healthy_is_said():
+def test_healthy_is_said() -> None:
     headline = shown(healthy=True, supervisor={"pid": 12, "started_at": NOW - 3700})
     assert "healthy" in headline
     assert "pid 12" in headline
     assert "up 1 h 1 min" in headline
 
 
-def test_a_config_error_is_shown_once_with_its_place():
+def test_a_config_error_is_shown_once_with_its_place() -> None:
     error = {"file": "clusters/a.yaml", "line": 3, "column": 5, "message": "unknown key 'x'"}
     text = "clusters/a.yaml:3:5: unknown key 'x'"
     view = shown(supervisor={"config_errors": [error]}, problems=[text, "cluster b: stale"])
@@ -54,18 +54,18 @@ def test_a_config_error_is_shown_once_with_its_place():
     assert "cluster b: stale" in view
 
 
-def test_a_worker_that_waits_tells_why():
+def test_a_worker_that_waits_tells_why() -> None:
     view = shown(workers=[worker(state="waiting", pid=None, restarts=3, reason="SIGKILL")])
     assert "waits to be started again" in view
     assert "SIGKILL" in view
 
 
-def test_a_snapshot_that_is_not_applied_is_told_from_one_that_is():
+def test_a_snapshot_that_is_not_applied_is_told_from_one_that_is() -> None:
     assert "v3 of v4" in shown(workers=[worker(snapshot={"sent": 4, "applied": 3})])
     assert "v4" in shown(workers=[worker(snapshot={"sent": 4, "applied": 4})])
 
 
-def test_latency_and_memory_have_units():
+def test_latency_and_memory_have_units() -> None:
     figures = {"latency_ms": {"p50": 1.25, "p99": 130.4, "count": 9}, "rss_bytes": 30 * 2**20}
     view = shown(workers=[worker(**figures)])
     assert "1.2 ms" in view
@@ -73,7 +73,7 @@ def test_latency_and_memory_have_units():
     assert "30 MB" in view
 
 
-def test_a_cluster_tells_stale_held_back_and_refused():
+def test_a_cluster_tells_stale_held_back_and_refused() -> None:
     view = shown(
         clusters=[
             {
@@ -101,7 +101,7 @@ DAMPING = {
 }
 
 
-def test_a_service_tells_its_state_and_its_checks():
+def test_a_service_tells_its_state_and_its_checks() -> None:
     checks = [{"plugin": "http", "passing": False, "reason": "status 500", "checked_at": NOW - 2}]
     view = shown(
         services=[
@@ -118,7 +118,7 @@ def test_a_service_tells_its_state_and_its_checks():
     assert "flaps" in view
 
 
-def test_maintenance_of_what_is_no_service_is_told_of():
+def test_maintenance_of_what_is_no_service_is_told_of() -> None:
     services = [{"name": "db", "port": 80}, {"name": "db", "port": 81}]
     there = [{"service": "db", "port": 80}, {"service": "db"}]
     gone = [{"service": "db", "port": 82, "reason": "moved"}, {"service": "gone"}]
@@ -128,14 +128,14 @@ def test_maintenance_of_what_is_no_service_is_told_of():
     assert "moved" in view
 
 
-def test_a_warning_is_no_fault():
+def test_a_warning_is_no_fault() -> None:
     warning = {"file": "balancers/a.yaml", "line": 3, "column": 5, "message": "deprecated"}
     view = shown(healthy=True, supervisor={"config_warnings": [warning]})
     assert "healthy" in view
     assert "warning: balancers/a.yaml:3:5: deprecated" in view
 
 
-def test_one_worker_is_shown_with_all_that_its_plugin_says():
+def test_one_worker_is_shown_with_all_that_its_plugin_says() -> None:
     status = {"generation": "ab", "binds": [{"port": 80}, {"port": 81}], "drift": {"found": 2}}
     view = detailed(status=status, last_error="disk full", traceback="Traceback\n  line 1")
     assert "balancer haproxy" in view
@@ -149,7 +149,7 @@ def test_one_worker_is_shown_with_all_that_its_plugin_says():
     assert "nothing" in detailed()
 
 
-def test_foreign_text_cannot_style_or_move():
+def test_foreign_text_cannot_style_or_move() -> None:
     hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
     view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])
     assert "[red]x[/red]" in view
@@ -160,10 +160,10 @@ def test_foreign_text_cannot_style_or_move():
 
 
 @given(st.text())
-def test_plain_text_is_printable(text: str):
+def test_plain_text_is_printable(text: str) -> None:
     assert plain(text).isprintable()
 
 
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P"))))
-def test_printable_text_is_unchanged(text: str):
+def test_printable_text_is_unchanged(text: str) -> None:
     assert plain(text) == text

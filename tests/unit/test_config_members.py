@@ -1,5 +1,7 @@
 """The keys of a cluster's file that say who its members are."""
 
+from pathlib import Path
+
 import pytest
 
 from lighthouse.config.installed import Installed
@@ -84,7 +86,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("text", "policy"), GOOD)
-def test_what_a_file_says(tmp_path, text, policy):
+def test_what_a_file_says(tmp_path: Path, text, policy) -> None:
     tree = load(tmp_path, text, "metadata: {zone: here}\n")
     assert list(map(str, tree.faults)) == []
     assert tree.config.clusters["web"].policy == policy
@@ -127,12 +129,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "fault"), BAD)
-def test_what_is_wrong_is_shown_at_its_place(tmp_path, text, fault):
+def test_what_is_wrong_is_shown_at_its_place(tmp_path: Path, text, fault) -> None:
     faults = [str(f) for f in load(tmp_path, text).faults]
     assert any(found.startswith(f"clusters/web.yaml:{fault}") for found in faults), faults
 
 
-def test_another_zone_in_lighthouse_yaml_is_another_policy(tmp_path):
+def test_another_zone_in_lighthouse_yaml_is_another_policy(tmp_path: Path) -> None:
     tree = load(tmp_path, "nodes: {prefer: zone}", "metadata: {zone: x}\n")
     before = tree.config.clusters["web"]
     (tmp_path / "lighthouse.yaml").write_text("metadata: {zone: y}\n")

@@ -48,13 +48,13 @@ STORIES = [
 @pytest.mark.parametrize(
     ("checks", "reported"), [s[1:] for s in STORIES], ids=[s[0] for s in STORIES]
 )
-def test_what_is_reported_second_by_second(checks, reported):
+def test_what_is_reported_second_by_second(checks, reported) -> None:
     passing = {"+": True, ".": False, "-": None}
     found = story(*((float(at), passing[check]) for at, check in enumerate(checks)))
     assert [standing.up for standing in found] == reported
 
 
-def test_a_return_that_waits_is_due_when_a_token_is_back():
+def test_a_return_that_waits_is_due_when_a_token_is_back() -> None:
     held = flapped()
     assert (held.up, held.holding, held.held, held.held_since) == (False, True, 1, 6)
     assert held.due(LIMIT) == pytest.approx(12.0)  # the first token was taken at 2
@@ -63,7 +63,7 @@ def test_a_return_that_waits_is_due_when_a_token_is_back():
     assert (after.up, after.held_since, after.due(LIMIT)) == (True, None, None)
 
 
-def test_one_row_of_flaps_is_one_event_that_ends_when_it_is_up():
+def test_one_row_of_flaps_is_one_event_that_ends_when_it_is_up() -> None:
     flaps = [(0, True)] + [(at, at % 2 == 0) for at in range(1, 12)]
     found = story(*flaps)
     began = [b for a, b in pairwise(found) if a.held_since is None is not b.held_since]
@@ -74,22 +74,22 @@ def test_one_row_of_flaps_is_one_event_that_ends_when_it_is_up():
     assert (after.up, after.held_since, after.held) == (True, None, 3)
 
 
-def test_looking_again_counts_nothing():
+def test_looking_again_counts_nothing() -> None:
     held = flapped()
     assert judge(held, True, service(), LIMIT, 7.0) == held
 
 
-def test_without_damping_every_return_is_reported():
+def test_without_damping_every_return_is_reported() -> None:
     found = story(*((float(at), at % 2 == 0) for at in range(100)), limit=None)
     assert [standing.up for standing in found] == [True, False] * 50
 
 
-def test_damping_that_is_switched_off_lets_go_at_once():
+def test_damping_that_is_switched_off_lets_go_at_once() -> None:
     held = flapped()
     assert judge(held, True, service(), None, 6.1).up is True
 
 
-def test_another_pace_counts_at_once():
+def test_another_pace_counts_at_once() -> None:
     slow, fast = DampingPolicy(1, 3600.0), DampingPolicy(1, 5.0)
     *_, held = story((0, True), (1, False), (2, True), (3, False), (4, True), limit=slow)
     assert held.due(slow) == pytest.approx(3602.0)
@@ -97,7 +97,7 @@ def test_another_pace_counts_at_once():
     assert judge(held, True, service(), fast, 7.0).up is True
 
 
-def test_changes_are_made_at_once_until_the_budget_is_spent_and_then_the_newest_wins():
+def test_changes_are_made_at_once_until_the_budget_is_spent_and_then_the_newest_wins() -> None:
     standing = judge(DampingState(), True, service(lag=0), LIMIT, 0.0)
     for lag in range(1, CHANGES.burst + 1):
         standing = judge(standing, True, service(lag=lag), LIMIT, 0.1)
@@ -111,7 +111,7 @@ def test_changes_are_made_at_once_until_the_budget_is_spent_and_then_the_newest_
     assert (standing.published, standing.waiting) == (service(lag=104), None)
 
 
-def test_a_change_that_is_taken_back_waits_no_more():
+def test_a_change_that_is_taken_back_waits_no_more() -> None:
     standing = judge(DampingState(), True, service(), LIMIT, 0.0)
     spent = msgspec.structs.replace(standing, changes=Bucket(CHANGES.burst))
     waiting = judge(spent, True, service(5), LIMIT, 0.5)
@@ -123,13 +123,13 @@ def test_a_change_that_is_taken_back_waits_no_more():
     assert judge(unsure, True, service(6), LIMIT, 1.5).published == service(6)
 
 
-def test_another_node_is_no_change_that_could_wait():
+def test_another_node_is_no_change_that_could_wait() -> None:
     standing = judge(DampingState(), True, service(), LIMIT, 0.0)
     spent = msgspec.structs.replace(standing, changes=Bucket(1e6, 0.0))
     assert judge(spent, True, service(ip="10.0.0.2"), LIMIT, 1.0).published.node.ip == "10.0.0.2"
 
 
-def test_a_return_publishes_what_is_true_by_then():
+def test_a_return_publishes_what_is_true_by_then() -> None:
     *_, down = story((0, True), (1, False))
     assert judge(down, True, service(9), LIMIT, 2.0).published == service(9)
 
@@ -141,7 +141,7 @@ LIMITS = st.builds(DampingPolicy, st.integers(1, 5), st.floats(0.1, 60))
 
 
 @given(CHECKS, LIMITS)
-def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit):
+def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit) -> None:
     standing, now, returns = DampingState(), 0.0, []
     for wait, passing in checks:
         now += wait
@@ -159,7 +159,7 @@ def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit):
 
 
 @given(CHECKS, LIMITS)
-def test_what_is_held_is_let_go_when_it_says_so(checks, limit):
+def test_what_is_held_is_let_go_when_it_says_so(checks, limit) -> None:
     standing, now = DampingState(), 0.0
     for wait, passing in checks:
         now += wait

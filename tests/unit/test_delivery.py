@@ -33,13 +33,13 @@ def replaced(snapshot, place, body, revision=1000):
 MANY = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 100))
 
 
-def test_the_clusters_that_differ_are_known_by_identity():
+def test_the_clusters_that_differ_are_known_by_identity() -> None:
     now = replaced(MANY, 7, b"new")
     assert since(MANY, now) == (now.clusters[7],)
     assert since(MANY, MANY) == ()
 
 
-def test_whatever_else_differs_needs_a_new_base():
+def test_whatever_else_differs_needs_a_new_base() -> None:
     assert since(MANY, BalancerSnapshot(PluginSettings(), MANY.clusters)) is None
     assert since(MANY, BalancerSnapshot(SETTINGS, MANY.clusters[1:])) is None
     renamed = (Part("b", 0, b"body"), *MANY.clusters[1:])
@@ -48,7 +48,7 @@ def test_whatever_else_differs_needs_a_new_base():
     assert since(watching, watching) is None
 
 
-def test_a_base_goes_with_every_delivery_until_too_much_has_changed():
+def test_a_base_goes_with_every_delivery_until_too_much_has_changed() -> None:
     base = Base()
     first, memory = base.deliver(MANY, 1)
     assert (first.version, first.fresh) == (1, ())
@@ -64,7 +64,7 @@ def test_a_base_goes_with_every_delivery_until_too_much_has_changed():
     base.close()
 
 
-def test_a_few_of_few_clusters_may_change():
+def test_a_few_of_few_clusters_may_change() -> None:
     base = Base()
     snapshot = BalancerSnapshot(SETTINGS, parts(*[b""] * 10))
     first, _ = base.deliver(snapshot, 1)
@@ -75,7 +75,7 @@ def test_a_few_of_few_clusters_may_change():
     base.close()
 
 
-def test_no_memory_is_left_open():
+def test_no_memory_is_left_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     base = Base()
     for body in range(30):
@@ -86,7 +86,7 @@ def test_no_memory_is_left_open():
 
 
 @given(st.randoms(use_true_random=False))
-def test_every_delivery_is_the_whole_snapshot(chance: random.Random):
+def test_every_delivery_is_the_whole_snapshot(chance: random.Random) -> None:
     left, right = Channel.pair()
     base, held, taken = Base(), 0, {}
     snapshot = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 30))

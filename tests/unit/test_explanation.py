@@ -138,13 +138,13 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("asked", "name", "weight", "step"), STEPS)
-def test_the_last_step_decides(asked, name, weight, step):
+def test_the_last_step_decides(asked, name, weight, step) -> None:
     (node,) = explained(node=name, **asked)["nodes"]
     assert (node["in"], node["weight"]) == (weight is not None, weight)
     assert node["steps"][-1] == step
 
 
-def test_a_service_of_this_host_is_told_of_though_nobody_names_it():
+def test_a_service_of_this_host_is_told_of_though_nobody_names_it() -> None:
     service = ServiceFile("web", "127.0.0.1", (80,), ("a",), None, 1, {}, (), "s.yaml")
     other = ServiceFile("api", "127.0.0.1", (81,), ("a",), None, 1, {}, (), "o.yaml")
     found = explained([("a", [ONE])], services={"s": service, "o": other})
@@ -154,7 +154,7 @@ def test_a_service_of_this_host_is_told_of_though_nobody_names_it():
     assert (local["10.0.0.7:80"]["up"], local["10.0.0.7:80"]["registered"]) == (True, False)
 
 
-def test_the_cluster_itself_is_explained():
+def test_the_cluster_itself_is_explained() -> None:
     found = explained([("a", [ONE]), ("a", [])], passes=1.0)
     assert (found["version"], found["held_back"], found["stale"]) == (1, ["one:80"], False)
     assert found["guard"]["holds"] == [{"source": None, "since": 1000.0, "obeyed_in": 4.0}]
@@ -162,7 +162,7 @@ def test_the_cluster_itself_is_explained():
     assert found["links"]["b"]["state"] is None
 
 
-def test_what_is_not_there_is_unknown():
+def test_what_is_not_there_is_unknown() -> None:
     state = State(Config(), HOST, {})
     file = ClusterFile("web", ("a",), None, Policy(), {}, "clusters/web.yaml")
     state.configure(Config(clusters={"web": file}), 0.0)

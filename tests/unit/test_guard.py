@@ -15,20 +15,20 @@ def nodes(*numbers):
     return tuple(Node(f"n{n}", f"10.0.0.{n}", 80) for n in sorted(numbers))
 
 
-def test_small_losses_and_all_gains_pass_at_once():
+def test_small_losses_and_all_gains_pass_at_once() -> None:
     members = GuardedNodes(nodes(1, 2, 3, 4))
     assert judge(members, nodes(1, 2), 0.0, GUARD).nodes == nodes(1, 2)
     assert judge(members, nodes(1, 2, 3, 4, 5), 0.0, GUARD).nodes == nodes(1, 2, 3, 4, 5)
 
 
-def test_half_of_two_is_no_more_than_half_and_the_only_one_is():
+def test_half_of_two_is_no_more_than_half_and_the_only_one_is() -> None:
     assert judge(GuardedNodes(nodes(1, 2)), nodes(1), 0.0, GUARD).held is None
     assert judge(GuardedNodes(nodes(1)), (), 0.0, GUARD).held is not None
     exact = GuardPolicy(max_loss=0.29)
     assert judge(GuardedNodes(nodes(*range(100))), nodes(*range(29, 100)), 0.0, exact).held is None
 
 
-def test_a_large_loss_is_held_while_gains_pass():
+def test_a_large_loss_is_held_while_gains_pass() -> None:
     held = judge(GuardedNodes(nodes(1, 2, 3, 4)), nodes(4, 9), 10.0, GUARD)
     assert held.nodes == nodes(1, 2, 3, 4, 9)
     assert held.held_back == ("n1:80", "n2:80", "n3:80")
@@ -36,7 +36,7 @@ def test_a_large_loss_is_held_while_gains_pass():
     assert due(held, GUARD) == 12.0
 
 
-def test_it_asks_after_a_while_and_obeys_when_the_hold_is_over():
+def test_it_asks_after_a_while_and_obeys_when_the_hold_is_over() -> None:
     held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
     asking = judge(held, (), 12.0, GUARD)
     assert asking.held.asked
@@ -47,12 +47,12 @@ def test_it_asks_after_a_while_and_obeys_when_the_hold_is_over():
     assert is_let_go(asking, 15.0, GUARD)
 
 
-def test_a_refuted_loss_is_forgotten():
+def test_a_refuted_loss_is_forgotten() -> None:
     held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
     assert judge(held, nodes(1, 2, 3), 10.1, GUARD) == GuardedNodes(nodes(1, 2, 3))
 
 
-def test_nodes_that_vanish_one_by_one_vanish_at_once():
+def test_nodes_that_vanish_one_by_one_vanish_at_once() -> None:
     members = GuardedNodes(nodes(*range(10)))
     for n in range(10):
         members = judge(members, nodes(*range(n + 1, 10)), 1.0 + n / 100, GUARD)
@@ -69,7 +69,7 @@ def test_nodes_that_vanish_one_by_one_vanish_at_once():
     assert slow.nodes == nodes(9)
 
 
-def test_a_node_that_returns_is_not_counted_as_lost():
+def test_a_node_that_returns_is_not_counted_as_lost() -> None:
     members = GuardedNodes(nodes(1, 2, 3))
     for n in range(9):
         gone = 1 + n % 3
@@ -79,7 +79,7 @@ def test_a_node_that_returns_is_not_counted_as_lost():
     assert members.nodes == nodes(1, 2, 3)
 
 
-def test_it_stands_still_while_nobody_can_be_asked():
+def test_it_stands_still_while_nobody_can_be_asked() -> None:
     held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
     away = judge(held, (), 11.0, GUARD, paused=True)
     assert due(away, GUARD) is None
@@ -91,7 +91,7 @@ def test_it_stands_still_while_nobody_can_be_asked():
     assert judge(back, (), 604.0, GUARD) == GuardedNodes(())
 
 
-def test_no_guard_holds_nothing():
+def test_no_guard_holds_nothing() -> None:
     assert judge(GuardedNodes(nodes(1, 2, 3)), (), 0.0, None) == GuardedNodes(())
     assert judge(GuardedNodes(nodes(1, 2, 3)), (), 0.0, GuardPolicy(max_loss=1.0)).nodes == ()
 
@@ -104,7 +104,7 @@ def test_no_guard_holds_nothing():
     st.floats(0.0, 5.0),
     st.floats(0.0, 5.0),
 )
-def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, more):
+def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, more) -> None:
     guard = GuardPolicy(share, confirm_after, confirm_after + more)
     members, now, seen = GuardedNodes(), 0.0, set()
     for reading, pause, paused in readings:
@@ -121,7 +121,7 @@ def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, mor
 
 
 @given(st.sets(st.integers(1, 40), min_size=1), st.data())
-def test_no_more_than_the_share_is_lost_within_the_time(whole, data):
+def test_no_more_than_the_share_is_lost_within_the_time(whole, data) -> None:
     members = GuardedNodes(nodes(*whole))
     left = set(whole)
     for _ in range(data.draw(st.integers(1, 6))):

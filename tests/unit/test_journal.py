@@ -17,7 +17,7 @@ def pipe():
     journal.close()
 
 
-def test_levels_records_and_foreign_bytes(pipe, caplog):
+def test_levels_records_and_foreign_bytes(pipe, caplog: pytest.LogCaptureFixture) -> None:
     journal, writing = pipe
     caplog.set_level(logging.DEBUG, "lighthouse.worker")
     os.write(writing, b"<3>lighthouse: broke\n\tTraceback\n<7>quiet\nprinted \x1b[31m\xff\nhalf")
@@ -36,7 +36,7 @@ def test_levels_records_and_foreign_bytes(pipe, caplog):
         journal.read(0.0)
 
 
-def test_a_flood_waits_for_the_next_second(pipe, caplog):
+def test_a_flood_waits_for_the_next_second(pipe, caplog: pytest.LogCaptureFixture) -> None:
     journal, writing = pipe
     caplog.set_level(logging.CRITICAL, "lighthouse.worker")
     os.set_blocking(writing, False)

@@ -83,14 +83,14 @@ HELD = [
 
 
 @pytest.mark.parametrize(("said", "refused", "passed"), [*JUDGED, *HELD])
-def test_the_newest_word_of_a_worker_counts(state, said, refused, passed):
+def test_the_newest_word_of_a_worker_counts(state, said, refused, passed) -> None:
     for message in said:
         assert state.judge(OWN, sent(state), message)
     assert rejected(state).keys() == refused
     assert accepted(state).keys() == passed
 
 
-def test_what_is_held_back_is_not_accepted_yet(state):
+def test_what_is_held_back_is_not_accepted_yet(state) -> None:
     state.judge(OWN, sent(state), says(of("web")))
     state.configure(configured(web={"port": 1}, api={"port": 3}), 1.0)
     assert not state.judge(OWN, sent(state), says(kind="held"))
@@ -99,7 +99,7 @@ def test_what_is_held_back_is_not_accepted_yet(state):
     assert (rejected(state), accepted(state)["api"]) == ({}, {"port": 3})
 
 
-def test_a_worker_that_repeats_itself_is_no_news(state):
+def test_a_worker_that_repeats_itself_is_no_news(state) -> None:
     for message in (says(), says(of("web")), says(warnings=(of("web", ODD),)), says(left_out=1)):
         state.judge(OWN, sent(state), message)
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=Applied)
@@ -109,7 +109,7 @@ def test_a_worker_that_repeats_itself_is_no_news(state):
         assert not state.judge(OWN, sent(state), again)
 
 
-def test_the_accepted_content_stays_while_the_newest_is_rejected(state):
+def test_the_accepted_content_stays_while_the_newest_is_rejected(state) -> None:
     state.judge(OWN, sent(state), says())
     state.configure(configured(web={"port": 3}, api={"port": 2}), 1.0)
     state.judge(OWN, sent(state), says(of("web")))
@@ -120,7 +120,7 @@ def test_the_accepted_content_stays_while_the_newest_is_rejected(state):
     assert accepted(state)["web"] == {"port": 3}
 
 
-def test_a_verdict_is_about_what_was_sent(state):
+def test_a_verdict_is_about_what_was_sent(state) -> None:
     before = sent(state)
     state.judge(OWN, before, says(of("web")))
     changed = configured(web={"port": 3}, api={"port": 2}, own={"x": 2}, new={"port": 4})
@@ -133,14 +133,14 @@ def test_a_verdict_is_about_what_was_sent(state):
     assert accepted(state) == {"haproxy": {"x": 1}, "api": {"port": 2}, "new": {"port": 4}}
 
 
-def test_a_node_that_came_meanwhile_makes_a_verdict_no_older(state):
+def test_a_node_that_came_meanwhile_makes_a_verdict_no_older(state) -> None:
     before = sent(state)
     state.observe("files", "web", SourceReading(Reading((Node("a", "10.0.0.1", 1),)), 0.0), 0.0)
     assert state.judge(OWN, before, says(of("web")))
     assert rejected(state) == {WEB: (TAKEN,)}
 
 
-def test_a_content_that_comes_back_is_judged_anew(state):
+def test_a_content_that_comes_back_is_judged_anew(state) -> None:
     state.judge(OWN, sent(state), says(of("web")))
     state.configure(configured(api={"port": 2}), 1.0)
     assert rejected(state) == {}
@@ -149,14 +149,14 @@ def test_a_content_that_comes_back_is_judged_anew(state):
     assert rejected(state) == {WEB: (TAKEN,)}
 
 
-def test_errors_and_warnings_of_one_content_are_kept_apart(state):
+def test_errors_and_warnings_of_one_content_are_kept_apart(state) -> None:
     state.judge(OWN, sent(state), says(of("web"), warnings=(of("web", ODD), of(None, ODD))))
     entries = dict(state.verdicts)
     assert (entries[WEB].problems, entries[WEB].warnings) == ((TAKEN,), (ODD,))
     assert (entries[OWN].passed, entries[OWN].warnings) == (True, (ODD,))
 
 
-def test_what_a_discovery_says_of_services_is_news_and_not_held_against_itself(state):
+def test_what_a_discovery_says_of_services_is_news_and_not_held_against_itself(state) -> None:
     name = ("discovery", "files")
     snapshot = plan(state)[name].snapshot
     about = Rejection((ODD,), service="app")

@@ -48,19 +48,19 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("life", "event", "now", "state", "action", "deadline"), STEPS)
-def test_steps(life, event, now, state, action, deadline):
+def test_steps(life, event, now, state, action, deadline) -> None:
     after, done = step(life, event, now, LIMITS)
     assert (after.state, done, after.deadline) == (state, action, deadline)
 
 
-def test_a_hang_is_told_in_words():
+def test_a_hang_is_told_in_words() -> None:
     hung, _ = step(RUNNING, Heard(11.0, "its sync hung: killed"), 1.0, LIMITS)
     ended, _ = step(hung, Due(), 11.0, LIMITS)
     waiting, _ = step(ended, Exited("killed by SIGTERM"), 11.1, LIMITS)
     assert waiting.last_exit == "its sync hung: killed (killed by SIGTERM)"
 
 
-def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up():
+def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up() -> None:
     life, now, waits = WAITING, 0.0, []
     for _ in range(12):
         life, action = step(life, Due(), now, LIMITS)
@@ -71,7 +71,7 @@ def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up():
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
 
 
-def test_a_quiet_time_heals():
+def test_a_quiet_time_heals() -> None:
     flaky = Lifecycle(state="running", running_since=0.0, failures=9, deadline=100.0)
     soon, _ = step(flaky, Exited("killed by SIGSEGV"), 29.0, LIMITS)
     late, _ = step(flaky, Exited("killed by SIGSEGV"), 31.0, LIMITS)
@@ -79,7 +79,7 @@ def test_a_quiet_time_heals():
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-def test_jitter_stays_within_its_share(chance):
+def test_jitter_stays_within_its_share(chance) -> None:
     backoff = RestartDelay()
     assert 54.0 <= backoff.delay(100, chance) <= 66.0
     assert backoff.delay(1, chance) == 0.0

@@ -1,5 +1,7 @@
 """Maintenance as a logbook of statements, and who is told what of it."""
 
+from pathlib import Path
+
 import pytest
 
 from lighthouse.config.types import Config, ServiceFile
@@ -34,7 +36,7 @@ def out(logbook):
         ([("web", 80), ("db", None)], ("web", 80), [("db", 5432)]),
     ],
 )
-def test_what_is_out(begun, ended, left):
+def test_what_is_out(begun, ended, left) -> None:
     logbook = book()
     for service, port in begun:
         logbook.begin(Maintenance(service, port, since=1.0))
@@ -43,20 +45,20 @@ def test_what_is_out(begun, ended, left):
     assert out(logbook) == left
 
 
-def test_a_port_that_a_service_gets_later_is_out_too():
+def test_a_port_that_a_service_gets_later_is_out_too() -> None:
     logbook = book(Maintenance("web", None, since=1.0))
     assert logbook.of("web", 9999) is not None
     assert logbook.of("other", 80) is None
 
 
-def test_said_again_the_newest_counts_but_for_the_time_it_began():
+def test_said_again_the_newest_counts_but_for_the_time_it_began() -> None:
     logbook = book()
     logbook.begin(Maintenance("web", None, since=1.0, reason="a", until=10.0, by="x"))
     logbook.begin(Maintenance("web", None, since=2.0, reason="b", by="y"))
     assert logbook.all() == (Maintenance("web", None, since=1.0, reason="b", by="y"),)
 
 
-def test_it_is_over_at_its_end():
+def test_it_is_over_at_its_end() -> None:
     logbook = book(Maintenance("web", None, 1.0, until=10.0), Maintenance("db", None, 1.0))
     assert logbook.next_end() == 10.0
     assert logbook.pass_time(WEB, 9.9) == []
@@ -65,7 +67,7 @@ def test_it_is_over_at_its_end():
     assert logbook.next_end() is None
 
 
-def test_it_outlives_its_service_for_a_while():
+def test_it_outlives_its_service_for_a_while() -> None:
     logbook = book(Maintenance("web", None, 1.0))
     logbook.pass_time({}, 100.0)
     logbook.pass_time({}, 100.0 + KEPT - 1)
@@ -86,13 +88,13 @@ def test_it_outlives_its_service_for_a_while():
         ("web", 82, "service web has no port 82; it has: 80, 81"),
     ],
 )
-def test_a_mistake_is_told_with_what_there_is(service, port, words):
+def test_a_mistake_is_told_with_what_there_is(service, port, words) -> None:
     assert unknown(service, port, WEB) == words
     assert unknown("web", None, {}) == "no service web; there are: none"
 
 
 @pytest.mark.parametrize("until", [float("nan"), float("inf")])
-def test_a_time_that_is_none_is_refused(tmp_path, until):
+def test_a_time_that_is_none_is_refused(tmp_path: Path, until) -> None:
     service = ServiceFile("web", "::1", (1,), (), None, 1, {}, (), "services/web.yaml")
     state = State(Config(services={"web": service}), HostIdentity("here", "10.0.0.1"), {})
     upkeep = Registrar(state, Store(tmp_path))

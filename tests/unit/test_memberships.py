@@ -36,7 +36,7 @@ def nodes(*numbers):
 class World:
     """One cluster, ``web``, of the sources ``a`` and ``b``, and the time."""
 
-    def __init__(self, remembered=None, age=0.0, sources=("a", "b"), **policy):
+    def __init__(self, remembered=None, age=0.0, sources=("a", "b"), **policy) -> None:
         self.now = 1000.0
         self.memberships = Memberships()
         self.answers = dict.fromkeys(sources, 0)
@@ -46,27 +46,27 @@ class World:
             self.memberships.remember("web", readings, 5.0, ages)
         self.configure(sources, **policy)
 
-    def configure(self, sources=("a", "b"), **policy):
+    def configure(self, sources=("a", "b"), **policy) -> None:
         file = ClusterFile("web", sources, None, Policy(**policy), {}, "clusters/web.yaml")
         self.memberships.configure({"web": file}, self.now)
 
-    def says(self, source, *found):
+    def says(self, source, *found) -> None:
         reading = Reading(tuple(n if isinstance(n, Node) else node(n) for n in found))
         said = SourceReading(reading, self.now, self.answers.get(source, 0))
         self.memberships.observe(source, "web", said, self.now)
 
-    def answers_afresh(self, source, *found):
+    def answers_afresh(self, source, *found) -> None:
         (watch,) = self.memberships.watches(source)
         self.answers[source] = watch.reread
         self.says(source, *found)
 
-    def is_lost(self, source):
+    def is_lost(self, source) -> None:
         self.memberships.link(source, SourceConnection("suspended", "gone", self.now))
 
-    def is_back(self, source):
+    def is_back(self, source) -> None:
         self.memberships.link(source, SourceConnection("connected", "", self.now))
 
-    def passes(self, seconds):
+    def passes(self, seconds) -> None:
         """Every deadline on the way is kept, and none comes again and again."""
         until = self.now + seconds
         for _ in range(50):
@@ -91,7 +91,7 @@ class World:
         return [text.removeprefix("cluster web: ") for _, text in self.memberships.take_events()]
 
 
-def test_a_loss_is_held_read_again_and_obeyed():
+def test_a_loss_is_held_read_again_and_obeyed() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
     world.says("a")
@@ -114,7 +114,7 @@ def test_a_loss_is_held_read_again_and_obeyed():
     ]
 
 
-def test_a_trip_counts_all_that_vanished_with_it():
+def test_a_trip_counts_all_that_vanished_with_it() -> None:
     world = World(sources=("a",))
     world.says("a", *range(1, 11))
     for n in range(2, 11):
@@ -123,7 +123,7 @@ def test_a_trip_counts_all_that_vanished_with_it():
     assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 9)
 
 
-def test_a_loss_that_nobody_confirms_is_obeyed_too():
+def test_a_loss_that_nobody_confirms_is_obeyed_too() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
     world.says("a")
@@ -132,7 +132,7 @@ def test_a_loss_that_nobody_confirms_is_obeyed_too():
     assert world.memberships.rosters["web"].trips.last.outcome == "unconfirmed"
 
 
-def test_nodes_that_return_within_the_bound_are_never_missed():
+def test_nodes_that_return_within_the_bound_are_never_missed() -> None:
     world = World(sources=("a",))
     world.says("a", *range(1, 11))
     before = world.view
@@ -145,7 +145,7 @@ def test_nodes_that_return_within_the_bound_are_never_missed():
     assert world.memberships.held_back("web") == ()
 
 
-def test_a_loss_before_an_outage_is_not_obeyed_during_it():
+def test_a_loss_before_an_outage_is_not_obeyed_during_it() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
     world.says("a")
@@ -160,7 +160,7 @@ def test_a_loss_before_an_outage_is_not_obeyed_during_it():
     assert world.served == {}
 
 
-def test_in_a_union_only_what_no_source_names_is_lost():
+def test_in_a_union_only_what_no_source_names_is_lost() -> None:
     world = World()
     world.says("a", 1, 2, 3, 4)
     world.says("b", 1, 2, 3)
@@ -170,7 +170,7 @@ def test_in_a_union_only_what_no_source_names_is_lost():
     assert (set(world.served), world.memberships.trips) == ({1, 2, 3, 4}, 1)
 
 
-def test_the_trips_of_a_cluster_that_is_no_more_still_count():
+def test_the_trips_of_a_cluster_that_is_no_more_still_count() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
     world.says("a")
@@ -178,7 +178,7 @@ def test_the_trips_of_a_cluster_that_is_no_more_still_count():
     assert (world.memberships.trips, world.memberships.next_due(world.now)) == (1, None)
 
 
-def test_a_filter_that_leaves_little_is_obeyed_at_once():
+def test_a_filter_that_leaves_little_is_obeyed_at_once() -> None:
     world = World(sources=("a",))
     replicas = tuple(node(n, role="replica") for n in range(2, 10))
     world.says("a", node(1, role="primary"), *replicas)
@@ -190,7 +190,7 @@ def test_a_filter_that_leaves_little_is_obeyed_at_once():
     assert world.memberships.trips == 0
 
 
-def test_keep_serves_the_last_known_for_ever():
+def test_keep_serves_the_last_known_for_ever() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2)
     world.is_lost("a")
@@ -204,7 +204,7 @@ def test_keep_serves_the_last_known_for_ever():
 
 
 @pytest.mark.parametrize(("deed", "after"), [("drain", {1: 0, 2: 0}), ("fence", {})])
-def test_drain_and_fence_begin_late_and_end_with_a_confirmation(deed, after):
+def test_drain_and_fence_begin_late_and_end_with_a_confirmation(deed, after) -> None:
     world = World(sources=("a",), loss=Loss(deed, 30.0))
     world.says("a", 1, 2)
     world.is_lost("a")
@@ -222,7 +222,7 @@ def test_drain_and_fence_begin_late_and_end_with_a_confirmation(deed, after):
     assert world.served == {1: 1, 2: 1, 3: 1}
 
 
-def test_a_source_that_is_back_before_the_time_starts_anew():
+def test_a_source_that_is_back_before_the_time_starts_anew() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.says("a", 1)
     for _ in range(5):
@@ -233,7 +233,7 @@ def test_a_source_that_is_back_before_the_time_starts_anew():
         assert world.served == {1: 1}
 
 
-def test_a_held_back_node_is_fenced_with_its_source():
+def test_a_held_back_node_is_fenced_with_its_source() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.says("a", 1, 2)
     world.says("a")
@@ -242,7 +242,7 @@ def test_a_held_back_node_is_fenced_with_its_source():
     assert (world.served, world.view.known) == ({}, True)
 
 
-def test_the_loss_of_one_of_two_sources_takes_only_its_own():
+def test_the_loss_of_one_of_two_sources_takes_only_its_own() -> None:
     world = World(loss=Loss("fence", 30.0))
     world.says("a", 1, 2)
     world.says("b", 2, 3)
@@ -251,7 +251,7 @@ def test_the_loss_of_one_of_two_sources_takes_only_its_own():
     assert set(world.served) == {2, 3}
 
 
-def test_a_worker_that_does_not_run_is_a_loss_of_its_source():
+def test_a_worker_that_does_not_run_is_a_loss_of_its_source() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.says("a", 1)
     world.is_back("a")
@@ -265,7 +265,7 @@ def test_a_worker_that_does_not_run_is_a_loss_of_its_source():
     assert world.served == {1: 1}
 
 
-def test_a_worker_that_crashes_again_and_again_is_a_loss_too():
+def test_a_worker_that_crashes_again_and_again_is_a_loss_too() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.says("a", 1)
     for _ in range(10):
@@ -276,7 +276,7 @@ def test_a_worker_that_crashes_again_and_again_is_a_loss_too():
     assert world.served == {}
 
 
-def test_the_guard_does_not_hold_what_a_source_says_after_a_fence():
+def test_the_guard_does_not_hold_what_a_source_says_after_a_fence() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.says("a", *range(1, 11))
     world.is_lost("a")
@@ -286,7 +286,7 @@ def test_the_guard_does_not_hold_what_a_source_says_after_a_fence():
     assert (world.served, world.memberships.trips) == ({1: 1}, 0)
 
 
-def test_what_is_remembered_is_stale_until_its_source_answers():
+def test_what_is_remembered_is_stale_until_its_source_answers() -> None:
     world = World({"a": nodes(1, 2)}, sources=("a",))
     assert world.view == View(nodes(1, 2), True, True)
     world.is_back("a")
@@ -295,7 +295,7 @@ def test_what_is_remembered_is_stale_until_its_source_answers():
     assert world.view == View(nodes(1, 2), True, False)
 
 
-def test_what_is_too_old_to_be_trusted_waits_for_its_source_and_is_then_fenced():
+def test_what_is_too_old_to_be_trusted_waits_for_its_source_and_is_then_fenced() -> None:
     world = World({"a": nodes(1)}, age=3600.0, sources=("a",), loss=Loss("fence", 60.0))
     assert (world.view.nodes, world.view.known) == ((), False)
     world.passes(4.9)
@@ -313,7 +313,7 @@ def test_what_is_too_old_to_be_trusted_waits_for_its_source_and_is_then_fenced()
     assert young.served == {}
 
 
-def test_with_neither_source_nor_memory_it_waits_and_says_so():
+def test_with_neither_source_nor_memory_it_waits_and_says_so() -> None:
     world = World(sources=("a",))
     world.passes(4.9)
     assert (world.view, world.events()) == (View(), [])
@@ -324,7 +324,7 @@ def test_with_neither_source_nor_memory_it_waits_and_says_so():
     assert (world.served, world.memberships.rosters["web"].waits) == ({1: 1}, False)
 
 
-def test_a_fence_around_nobody_is_shown_too():
+def test_a_fence_around_nobody_is_shown_too() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.passes(31)
     assert (world.view.nodes, world.view.known) == ((), True)
@@ -336,7 +336,7 @@ def test_a_fence_around_nobody_is_shown_too():
     assert [(s["stage"], s["away_seconds"]) for s in shown["sources"]] == [("keep", None)]
 
 
-def test_default_nodes_stand_in_for_nobody():
+def test_default_nodes_stand_in_for_nobody() -> None:
     world = World(sources=("a",), default_nodes=(SPARE,))
     assert world.view == View()
     world.passes(5.1)
@@ -349,7 +349,7 @@ def test_default_nodes_stand_in_for_nobody():
     assert world.view.nodes == (SPARE,)
 
 
-def test_default_nodes_do_not_open_a_fence():
+def test_default_nodes_do_not_open_a_fence() -> None:
     world = World(sources=("a",), default_nodes=(SPARE,), loss=Loss("fence", 10.0))
     world.says("a", 1)
     world.is_lost("a")
@@ -362,7 +362,7 @@ def test_default_nodes_do_not_open_a_fence():
     assert drained.served == {1: 0}
 
 
-def test_failover_takes_over_late_and_gives_back_later():
+def test_failover_takes_over_late_and_gives_back_later() -> None:
     world = World(combine=Failover(10.0, 20.0))
     world.says("a", 1)
     world.says("b", 2)
@@ -380,7 +380,7 @@ def test_failover_takes_over_late_and_gives_back_later():
     assert world.events() == ["b takes over from a", "a takes over from b"]
 
 
-def test_failover_believes_an_empty_source_only_once_its_guard_does():
+def test_failover_believes_an_empty_source_only_once_its_guard_does() -> None:
     world = World(combine=Failover())
     world.says("a", 1, 2)
     world.says("b", 3)
@@ -392,7 +392,7 @@ def test_failover_believes_an_empty_source_only_once_its_guard_does():
     assert set(world.served) == {3}
 
 
-def test_failover_with_all_sources_away_is_a_loss():
+def test_failover_with_all_sources_away_is_a_loss() -> None:
     world = World(combine=Failover(10.0, 20.0), loss=Loss("fence", 30.0))
     world.says("a", 1)
     world.says("b", 2)
@@ -404,7 +404,7 @@ def test_failover_with_all_sources_away_is_a_loss():
     assert world.served == {}
 
 
-def test_percent_by_source():
+def test_percent_by_source() -> None:
     world = World(combine=Percent({"a": 90, "b": 10}))
     world.says("a", 1, 2, 3)
     assert set(world.served.values()) == {256}
@@ -416,7 +416,7 @@ def test_percent_by_source():
     assert world.served == {3: 256, 4: 256}
 
 
-def test_percent_without_a_source_that_is_fenced():
+def test_percent_without_a_source_that_is_fenced() -> None:
     world = World(combine=Percent({"a": 90, "b": 10}), loss=Loss("fence", 10.0))
     world.says("a", 1)
     world.says("b", 2)
@@ -425,7 +425,7 @@ def test_percent_without_a_source_that_is_fenced():
     assert world.served == {2: 256}
 
 
-def test_another_source_that_has_not_answered_leaves_the_nodes_alone():
+def test_another_source_that_has_not_answered_leaves_the_nodes_alone() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
     world.configure(("b",))
@@ -436,7 +436,7 @@ def test_another_source_that_has_not_answered_leaves_the_nodes_alone():
     assert (set(world.served), world.view.stale) == ({1, 2, 3}, False)
 
 
-def test_a_change_costs_its_own_cluster_only():
+def test_a_change_costs_its_own_cluster_only() -> None:
     memberships = Memberships()
     files = {
         f"c{n}": ClusterFile(f"c{n}", ("a",), None, Policy(), {}, f"c{n}.yaml") for n in range(50)
@@ -450,7 +450,7 @@ def test_a_change_costs_its_own_cluster_only():
     assert memberships.next_due(1.0) is None
 
 
-def test_every_policy_stands_any_order_of_events():
+def test_every_policy_stands_any_order_of_events() -> None:
     """No combination of policies and events raises, and each comes to rest."""
     combines = (None, Failover(1.0, 1.0), Percent({"a": 50, "b": 50}))
     losses = (Loss(), Loss("drain", 2.0), Loss("fence", 2.0))

@@ -32,14 +32,14 @@ AGES = [
 
 
 @pytest.mark.parametrize(("read_at", "seen", "served"), AGES)
-def test_a_reading_is_as_old_as_the_absence_of_its_source(read_at, seen, served):
+def test_a_reading_is_as_old_as_the_absence_of_its_source(read_at, seen, served) -> None:
     memberships = Memberships()
     recall(memberships, {"web": SavedCluster({"a": Reading(NODES)}, read_at)}, seen, 1000.0)
     memberships.configure({"web": WEB}, 0.0)
     assert memberships.views["web"].nodes == (NODES if served else ())
 
 
-def test_only_sources_that_are_there_are_noted(tmp_path):
+def test_only_sources_that_are_there_are_noted(tmp_path: Path) -> None:
     state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
     archive = Persistence(Store(tmp_path), state)
     archive.see()
@@ -51,7 +51,7 @@ def test_only_sources_that_are_there_are_noted(tmp_path):
     assert Store(tmp_path).seen()["a"] == pytest.approx(time.time(), abs=30)
 
 
-def test_what_is_saved_is_restored(tmp_path):
+def test_what_is_saved_is_restored(tmp_path: Path) -> None:
     before = State(Config(), HostIdentity("here", "10.0.0.1"), {})
     before.configure(Config(clusters={"web": WEB}), 0.0)
     before.observe("a", "web", SourceReading(Reading(NODES), time.time()), 0.0)
@@ -68,7 +68,7 @@ def test_what_is_saved_is_restored(tmp_path):
 TREE = Tree(Path("/nowhere"), Installed(frozenset(), frozenset(), frozenset()))
 
 
-def test_what_could_not_be_written_is_written_later(tmp_path):
+def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:
     state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
     state.configure(Config(clusters={"web": WEB}), 0.0)
     state.observe("a", "web", SourceReading(Reading(NODES), time.time()), 0.0)
@@ -81,7 +81,7 @@ def test_what_could_not_be_written_is_written_later(tmp_path):
     assert Store(tmp_path / "state").clusters()["web"].readings["a"].nodes == NODES
 
 
-def test_a_cluster_that_is_no_more_is_forgotten(tmp_path):
+def test_a_cluster_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
     cache = Store(tmp_path)
     cache.save_cluster("web", SavedCluster({"a": Reading(NODES)}, 1.0))
     cache.save_cluster("api", SavedCluster({"a": Reading(NODES)}, 1.0))
@@ -98,7 +98,7 @@ def test_a_cluster_that_is_no_more_is_forgotten(tmp_path):
     assert cache.clusters() == {}
 
 
-def test_what_is_remembered_of_a_cluster_grows_old_until_it_is_configured():
+def test_what_is_remembered_of_a_cluster_grows_old_until_it_is_configured() -> None:
     memberships = Memberships()
     recall(memberships, {"web": SavedCluster({"a": Reading(NODES)}, 995.0)}, {}, 1000.0)
     memberships.configure({}, 0.0)

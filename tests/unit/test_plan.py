@@ -68,7 +68,7 @@ def members(state):
     return [n.name for n in decode_as(list[Node], bytes(membership(state).nodes))]
 
 
-def test_one_worker_per_file_and_per_check_plugin(state):
+def test_one_worker_per_file_and_per_check_plugin(state) -> None:
     assert sorted(plan(state)) == [
         ("balancer", "haproxy"),
         ("check", "http"),
@@ -78,13 +78,13 @@ def test_one_worker_per_file_and_per_check_plugin(state):
     assert plan(state) == {}
 
 
-def test_an_unanswered_cluster_is_not_an_empty_one(state):
+def test_an_unanswered_cluster_is_not_an_empty_one(state) -> None:
     assert membership(state).known is False
     state.observe("files", "web", reading(), 0.0)
     assert membership(state).known is True
 
 
-def test_a_reading_reaches_the_balancer_once(state):
+def test_a_reading_reaches_the_balancer_once(state) -> None:
     assert state.observe("files", "web", reading(1, 2), 0.0)
     first = plan(state)
     assert members(state) == ["n1:80", "n2:80"]
@@ -92,7 +92,7 @@ def test_a_reading_reaches_the_balancer_once(state):
     assert plan(state) == first
 
 
-def test_only_the_changed_cluster_gets_a_new_revision(state):
+def test_only_the_changed_cluster_gets_a_new_revision(state) -> None:
     other = msgspec.structs.replace(WEB, name="other", file="clusters/other.yaml")
     state.configure(configured(clusters={"web": WEB, "other": other}), 0.0)
     before = {p.name: p for p in plan(state)["balancer", "haproxy"].snapshot.clusters}
@@ -102,13 +102,13 @@ def test_only_the_changed_cluster_gets_a_new_revision(state):
     assert after["web"].revision > before["web"].revision
 
 
-def test_a_cluster_without_a_section_reaches_the_balancer_all_the_same(state):
+def test_a_cluster_without_a_section_reaches_the_balancer_all_the_same(state) -> None:
     bare = msgspec.structs.replace(WEB, sections={})
     state.configure(configured(clusters={"web": bare}), 0.0)
     assert membership(state).settings is None
 
 
-def test_several_sources_are_united(state):
+def test_several_sources_are_united(state) -> None:
     second = msgspec.structs.replace(FILES, name="more", file="discovery/more.yaml")
     both = msgspec.structs.replace(WEB, discovery=("files", "more"))
     state.configure(
@@ -119,7 +119,7 @@ def test_several_sources_are_united(state):
     assert members(state) == ["n1:80", "n2:80", "n3:80"]
 
 
-def test_a_vanished_cluster_is_held_and_read_again(state):
+def test_a_vanished_cluster_is_held_and_read_again(state) -> None:
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.observe("files", "web", reading(), 1.0)
     assert len(members(state)) == 3
@@ -132,7 +132,7 @@ def test_a_vanished_cluster_is_held_and_read_again(state):
     assert state.memberships.next_due(6.0) is None
 
 
-def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
+def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state) -> None:
     state.observe("files", "web", reading(1), 0.0)
     state.link("files", SourceConnection("suspended", "gone", 10.0))
     assert state.memberships.next_due(10.0) == 10.0 + STALE_AFTER
@@ -143,7 +143,7 @@ def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state):
     assert membership(state).stale is False
 
 
-def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
+def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale() -> None:
     state = State(Config(), HOST, {})
     state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
@@ -154,7 +154,7 @@ def test_a_source_that_answers_just_before_it_counts_as_away_is_not_stale():
     assert membership(state).stale is False
 
 
-def test_a_remembered_cluster_is_served_stale_until_it_is_read():
+def test_a_remembered_cluster_is_served_stale_until_it_is_read() -> None:
     state = State(Config(), HOST, {})
     state.memberships.remember("web", {"files": Reading((node(1),))}, 50.0, {})
     state.configure(configured(), 0.0)
@@ -174,7 +174,7 @@ VERDICTS = [
 
 
 @pytest.mark.parametrize(("verdicts", "up", "down"), VERDICTS)
-def test_verdicts_decide_registrations(state, verdicts, up, down):
+def test_verdicts_decide_registrations(state, verdicts, up, down) -> None:
     for port, passing in zip((80, 81), verdicts, strict=True):
         state.report.verdict("http", Verdict("app", port, passing))
     snapshot = plan(state)["discovery", "files"].snapshot
@@ -182,7 +182,7 @@ def test_verdicts_decide_registrations(state, verdicts, up, down):
     assert [s.port for s in snapshot.down] == down
 
 
-def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state):
+def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state) -> None:
     daemon = DaemonSettings(metadata={"zone": "z", "a": 0})
     state.configure(configured(daemon=daemon), 0.0)
     state.report.verdict("http", Verdict("app", 80, True))
@@ -190,7 +190,7 @@ def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state
     assert service.node.metadata == {"zone": "z", "a": 1}
 
 
-def test_a_registered_node_carries_what_others_need(state):
+def test_a_registered_node_carries_what_others_need(state) -> None:
     state.report.verdict("http", Verdict("app", 80, True, metadata={"role": "primary"}))
     (service,) = plan(state)["discovery", "files"].snapshot.up
     assert service.name == "web"
@@ -200,13 +200,13 @@ def test_a_registered_node_carries_what_others_need(state):
     assert service.node.peer.name == "here"
 
 
-def test_a_service_without_checks_is_up(state):
+def test_a_service_without_checks_is_up(state) -> None:
     state.configure(configured(services={"app": msgspec.structs.replace(APP, checks=())}), 0.0)
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80, 81]
     assert ("check", "http") not in plan(state)
 
 
-def test_an_undecided_verdict_changes_no_decision(state):
+def test_an_undecided_verdict_changes_no_decision(state) -> None:
     state.report.verdict("http", Verdict("app", 80, True))
     state.report.verdict("http", Verdict("app", 80, None))
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80]
@@ -214,7 +214,7 @@ def test_an_undecided_verdict_changes_no_decision(state):
     assert probes == {80: True, 81: None}
 
 
-def test_a_removed_service_is_deregistered_until_that_is_confirmed(state):
+def test_a_removed_service_is_deregistered_until_that_is_confirmed(state) -> None:
     state.report.verdict("http", Verdict("app", 80, True))
     state.report.published.want("files", plan(state)["discovery", "files"].snapshot.up)
     state.configure(configured(services={}), 1.0)
@@ -227,14 +227,14 @@ def test_a_removed_service_is_deregistered_until_that_is_confirmed(state):
     assert plan(state)["discovery", "files"].snapshot.down == ()
 
 
-def test_a_snapshot_survives_its_journey(state):
+def test_a_snapshot_survives_its_journey(state) -> None:
     state.observe("files", "web", reading(1), 0.0)
     for wanted in plan(state).values():
         payload = memoryview(b"".join(pack(wanted.snapshot)))
         assert unpack(payload) == wanted.snapshot
 
 
-def test_a_discovery_is_told_which_files_report_to_it(state):
+def test_a_discovery_is_told_which_files_report_to_it(state) -> None:
     other = msgspec.structs.replace(APP, name="other", discovery=("dns", "files"), file="o.yaml")
     dns = msgspec.structs.replace(FILES, name="dns", plugin="dns")
     config = configured(discovery={"files": FILES, "dns": dns}, services={"b": APP, "a": other})
@@ -253,7 +253,7 @@ def settled(state, now, *passing, metadata=None):
     return [s.port for s in snapshot.up], [s.port for s in snapshot.down]
 
 
-def test_a_port_that_flaps_stays_down_alone(state):
+def test_a_port_that_flaps_stays_down_alone(state) -> None:
     for now in range(5):
         assert settled(state, 2.0 * now, True, True) == ([80, 81], [])
         assert settled(state, 2.0 * now + 1, False, True) == ([81], [80])
@@ -266,7 +266,7 @@ def test_a_port_that_flaps_stays_down_alone(state):
     assert state.report.next_due(state.config) is None
 
 
-def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state):
+def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state) -> None:
     settled(state, 0.0, True)
     for lag in range(30):
         settled(state, 1.0, True, metadata={"lag": lag})
@@ -278,7 +278,7 @@ def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state):
     assert told.node.metadata["lag"] == 29
 
 
-def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state):
+def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state) -> None:
     for now in range(10):
         assert settled(state, float(now), True, None) == ([80], [])
         state.report.maintenance.begin(Maintenance("web", None, 0.0))
@@ -287,7 +287,7 @@ def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state):
         state.report.maintenance.end("web", None, (80, 81))
 
 
-def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state):
+def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state) -> None:
     slow = msgspec.structs.replace(APP, drain_delay=7.0, name="slow")
     daemon = DaemonSettings(drain_delay=3.0)
     state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
@@ -302,7 +302,7 @@ def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state):
     assert plan(state)["discovery", "files"].snapshot.up == ()
 
 
-def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state):
+def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state) -> None:
     old = Service("web", 80, Node("here", "10.0.0.9", 80))
     state.report.published = Published([PublishedNode("files", old)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
@@ -312,7 +312,9 @@ def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state
     assert [s.node.ip for s in snapshot.down] == ["10.0.0.9"]
 
 
-def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(state, monkeypatch):
+def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
+    state, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state.link("files", SourceConnection("connected", "", 0.0))
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.report.verdict("http", Verdict("app", 80, True))

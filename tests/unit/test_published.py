@@ -21,7 +21,7 @@ def gone(one):
     return Registration(one.place, registered=False, gone=True)
 
 
-def test_what_is_not_provided_any_more_is_superfluous_until_it_is_gone():
+def test_what_is_not_provided_any_more_is_superfluous_until_it_is_gone() -> None:
     published = Published()
     published.want("files", [service(), service("db", port=5432)])
     published.want("files", [service()])
@@ -35,20 +35,20 @@ def test_what_is_not_provided_any_more_is_superfluous_until_it_is_gone():
     assert published.superfluous("files", [service()], []) == []
 
 
-def test_an_older_node_of_a_service_waits_until_its_checks_have_decided():
+def test_an_older_node_of_a_service_waits_until_its_checks_have_decided() -> None:
     published = Published([PublishedNode("files", service(ip="10.0.0.9"))])
     assert published.superfluous("files", [], [service()]) == []
     assert len(published.superfluous("files", [service()], [])) == 1
 
 
-def test_a_confirmation_of_an_older_order_is_no_news():
+def test_a_confirmation_of_an_older_order_is_no_news() -> None:
     published = Published()
     published.want("files", [service()])
     published.told("files", [gone(service())])
     assert len(published.all()) == 1
 
 
-def test_metadata_is_no_reason_to_write_anything():
+def test_metadata_is_no_reason_to_write_anything() -> None:
     published = Published()
     published.want("files", [service(lag=1)])
     before = published.all()
@@ -62,7 +62,7 @@ SETS = st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
 
 
 @given(st.lists(st.tuples(SETS, SETS)))
-def test_a_node_that_may_stand_is_always_known(orders):
+def test_a_node_that_may_stand_is_always_known(orders) -> None:
     """A source that does as it is told, or only a part of it, and confirms only what it did."""
     published, stands = Published(), set()
     for wanted, removed in orders:

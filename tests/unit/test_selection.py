@@ -35,7 +35,7 @@ HAS = [
 
 
 @pytest.mark.parametrize(("metadata", "key", "value", "found"), HAS)
-def test_what_a_node_has(metadata, key, value, found):
+def test_what_a_node_has(metadata, key, value, found) -> None:
     assert has(node(1, **metadata), key, value) is found
 
 
@@ -66,11 +66,11 @@ SELECTIONS = [
 
 
 @pytest.mark.parametrize(("selection", "nodes"), SELECTIONS)
-def test_selections(selection, nodes):
+def test_selections(selection, nodes) -> None:
     assert select(ALL, selection) == nodes
 
 
-def test_nodes_that_take_no_traffic_are_no_reason_to_prefer_their_zone():
+def test_nodes_that_take_no_traffic_are_no_reason_to_prefer_their_zone() -> None:
     drained = node(1, 0, zone="a")
     assert select((drained, C), Selection(prefer=Preference("zone", ("a",)))) == (drained, C)
 
@@ -79,7 +79,7 @@ zones = st.sampled_from(["a", "b", "c"])
 
 
 @given(st.lists(st.tuples(zones, st.integers(0, 2)), max_size=20), zones, st.integers(1, 5))
-def test_a_preference_never_leaves_nobody(rows, zone, least):
+def test_a_preference_never_leaves_nobody(rows, zone, least) -> None:
     nodes = tuple(node(n, weight, zone=z) for n, (z, weight) in enumerate(rows))
     served = select(nodes, Selection(prefer=Preference("zone", (zone,), least)))
     usable = [n for n in nodes if n.weight]

@@ -17,17 +17,17 @@ OWN = PluginFile("own", "own", WorkerSettings(), {}, "balancers/own.yaml")
 
 
 @pytest.mark.parametrize("text", ["a.example:80", "a.example", "10.0.0.1:80", "10.0.0.1"])
-def test_a_node_by_any_of_its_names(text):
+def test_a_node_by_any_of_its_names(text) -> None:
     assert matches(Node("a.example", "10.0.0.1", 80), text)
     assert not matches(Node("b.example", "10.0.0.2", 80), text)
 
 
 @pytest.mark.parametrize("text", ["a:81", "a:8", "10.0.0.1:8", "10.0.0", "80", ":80", ""])
-def test_a_part_of_a_name_is_none(text):
+def test_a_part_of_a_name_is_none(text) -> None:
     assert not matches(Node("a", "10.0.0.1", 80), text)
 
 
-def test_an_address_of_version_6_takes_brackets_before_a_port():
+def test_an_address_of_version_6_takes_brackets_before_a_port() -> None:
     node = Node("a", "2001:db8::1", 80)
     assert matches(node, "[2001:db8::1]:80")
     assert matches(node, "2001:db8::1")
@@ -38,7 +38,7 @@ def reasons(state, **question):
     return served(state, [], GetServed("web", **question))
 
 
-def test_the_reason_is_the_first_thing_that_lacks():
+def test_the_reason_is_the_first_thing_that_lacks() -> None:
     state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
     assert reasons(state).error == "no cluster web; there are: none"
     state.configure(Config(clusters={"web": WEB}), 0.0)

@@ -27,7 +27,7 @@ def shown_nodes(state, shown):
     return {cluster["name"]: cluster["nodes"] for cluster in found}
 
 
-def test_the_nodes_are_those_of_the_moment():
+def test_the_nodes_are_those_of_the_moment() -> None:
     state, shown = State(Config(), HostIdentity("here", "10.0.0.1"), {}), Shown()
     state.configure(Config(clusters={name: cluster(name) for name in ("a", "b")}), 0.0)
     state.observe("files", "a", SourceReading(Reading(NODES), 1.0), 0.0)

@@ -1,6 +1,7 @@
 """What outlives the supervisor, also when the disk does not behave."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ REMEMBERED = SavedCluster(
 )
 
 
-def test_what_is_saved_comes_back(tmp_path):
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     cache = Store(tmp_path / "state")
     cache.save_cluster("web", REMEMBERED)
     cache.save_good({"clusters/web.yaml": b"x: 1"}, {("balancer", "haproxy", "web"): {"a": 1}})
@@ -35,7 +36,9 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)
-def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(tmp_path, damage, reason):
+def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(
+    tmp_path: Path, damage, reason
+) -> None:
     cache = Store(tmp_path)
     cache.save_cluster("web", REMEMBERED)
     cache.save_cluster("other", REMEMBERED)
@@ -47,7 +50,7 @@ def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(tmp_path, d
     assert cache.problems == {}
 
 
-def test_what_is_no_file_of_a_cluster_is_left_alone(tmp_path):
+def test_what_is_no_file_of_a_cluster_is_left_alone(tmp_path: Path) -> None:
     cache = Store(tmp_path)
     cache.save_cluster("web", REMEMBERED)
     (tmp_path / "clusters" / ".web.new").write_bytes(b"half")
@@ -56,13 +59,13 @@ def test_what_is_no_file_of_a_cluster_is_left_alone(tmp_path):
     assert list(cache.problems.values()) == ["Is a directory"]
 
 
-def test_when_sources_were_there_comes_back(tmp_path):
+def test_when_sources_were_there_comes_back(tmp_path: Path) -> None:
     Store(tmp_path).save_seen({"files": 7.5})
     assert Store(tmp_path).seen() == {"files": 7.5}
     assert Store(tmp_path / "none").seen() == {}
 
 
-def test_a_flipped_bit_is_seen(tmp_path):
+def test_a_flipped_bit_is_seen(tmp_path: Path) -> None:
     cache = Store(tmp_path)
     cache.save_cluster("web", REMEMBERED)
     path = tmp_path / "clusters" / "web"
@@ -72,7 +75,7 @@ def test_a_flipped_bit_is_seen(tmp_path):
     assert cache.clusters() == {}
 
 
-def test_a_directory_that_cannot_be_written_is_told_and_forgiven(tmp_path):
+def test_a_directory_that_cannot_be_written_is_told_and_forgiven(tmp_path: Path) -> None:
     blocker = tmp_path / "state"
     blocker.write_text("a file where a directory should be")
     cache = Store(blocker)

@@ -7,7 +7,7 @@ from lighthouse.supervisor.verdicts import Verdicts
 KEY = ("balancer", "haproxy")
 
 
-def test_an_accepted_content_is_what_the_next_one_falls_back_to():
+def test_an_accepted_content_is_what_the_next_one_falls_back_to() -> None:
     verdicts = Verdicts({})
     assert verdicts.update({KEY: {"a": 1}}) == {KEY}
     assert verdicts.settings(KEY) == PluginSettings({"a": 1}, None)
@@ -20,7 +20,7 @@ def test_an_accepted_content_is_what_the_next_one_falls_back_to():
     assert dict(verdicts)[KEY].passed is None
 
 
-def test_a_verdict_alone_changes_no_settings():
+def test_a_verdict_alone_changes_no_settings() -> None:
     verdicts = Verdicts({})
     verdicts.update({KEY: {"a": 1}})
     before = verdicts.settings(KEY)
@@ -29,7 +29,7 @@ def test_a_verdict_alone_changes_no_settings():
     assert verdicts.update({KEY: {"a": 1}}) == set()
 
 
-def test_the_same_content_may_be_judged_again():
+def test_the_same_content_may_be_judged_again() -> None:
     verdicts = Verdicts({})
     verdicts.update({KEY: {"a": 1}})
     odd = (Problem((), "odd"),)
@@ -38,13 +38,13 @@ def test_the_same_content_may_be_judged_again():
     assert news == [True, False, True, True, True]
 
 
-def test_what_an_earlier_run_accepted_counts():
+def test_what_an_earlier_run_accepted_counts() -> None:
     verdicts = Verdicts({KEY: {"a": 1}})
     verdicts.update({KEY: {"broken": True}})
     assert verdicts.settings(KEY) == PluginSettings({"broken": True}, {"a": 1})
 
 
-def test_a_removed_content_is_forgotten():
+def test_a_removed_content_is_forgotten() -> None:
     verdicts = Verdicts({})
     verdicts.update({KEY: {"a": 1}})
     verdicts.judge(KEY, ())
