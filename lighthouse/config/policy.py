@@ -15,10 +15,10 @@ FENCE_AFTER: Final = 30.0
 
 
 class GuardPolicy(msgspec.Struct, frozen=True):
-    """The shrink guard: a loss of more than ``max_loss`` (0..1) of a cluster is held back.
+    """The shrink guard: shrinking by more than ``max_loss`` (0..1) of a cluster is held back.
 
-    It is read afresh ``confirm_after`` seconds later and obeyed after ``obey_after``; losses
-    that are no further apart than that count as one.
+    It is read afresh ``confirm_after`` seconds later and obeyed after ``obey_after``; the size
+    is compared to the largest within that time.
     """
 
     max_loss: float = 0.5

@@ -15,7 +15,7 @@ from lighthouse.config.types import ClusterFile
 from lighthouse.membership import combine, guard, loss
 from lighthouse.membership.combine import Choice, FailoverSource, Offer
 from lighthouse.membership.guard import GuardedNodes, HeldLoss
-from lighthouse.membership.guard_history import GuardHistory, How
+from lighthouse.membership.guard_history import GuardHistory, How, replaced
 from lighthouse.membership.loss import Away, Stage
 from lighthouse.membership.selection import select
 from lighthouse.membership.source import STALE_AFTER, SourceReading
@@ -205,10 +205,12 @@ class ClusterSources:
         paused = all(name in self._lost for name in names)
         members = self._members[scope] = guard.judge(before, observed, now, rule, paused)
         self._moments.append(guard.due(members, rule))
+        if members.held is before.held is None and guard.is_replaced(before, observed):
+            self._tell(logging.WARNING, replaced(scope, len(before.nodes), len(observed)))
         if members.held is not None:
             if before.held is None:
-                self._tell(logging.WARNING, self.trips.began(scope, members, now))
-            self.trips.grew(scope, members)
+                self._tell(logging.WARNING, self.trips.began(scope, members.held))
+            self.trips.grew(scope, members.held)
             if members.held.asked and not (before.held and before.held.asked):
                 for name in names:
                     self.trips.await_answer(scope, name, self._ask(name))

@@ -1,13 +1,14 @@
-"""The shrink guard: a cluster that loses much at once is held until that is confirmed.
+"""The shrink guard: a cluster that shrinks much at once is held until that is confirmed.
 
-One bad answer must not empty a balancer, and a guard must let go. What is new in a reading
-is taken at once; only the loss is held back. It is read afresh after a while, and obeyed when
-the hold is over, whether that read came or not. Only while no source can be asked the hold
-stands still: then nothing can be confirmed, and what is to become of the nodes is for the
-cluster's ``on_source_loss`` to say.
+One bad answer must not empty a balancer, and a guard must let go. Only the loss is held back,
+what is new in a reading is taken at once. The cluster is read afresh after a while, and the
+loss is obeyed when the hold is over, whether that read came or not. Only while no source can
+be asked the hold stands still: then nothing can be confirmed, and what is to become of the
+nodes is for the cluster's ``on_source_loss`` to say.
 
-Nodes seldom vanish in one piece, even if they vanish together: losses that were let pass a
-moment ago count along with a new one, and the youngest of them are taken back with it.
+A reading is judged by its size, newcomers included, against the largest of the readings of
+the last seconds. So nodes that vanish one by one within that time count together, and nodes
+that come and go, or are replaced by as many others, are no loss.
 """
 
 from typing import Final
@@ -22,9 +23,12 @@ _ROUNDING: Final = 1e-6
 Gone = tuple[Node, float]
 """A node whose loss was let pass, and when."""
 
+Size = tuple[int, float]
+"""How many nodes a reading named, and until when it was the newest."""
+
 
 class HeldLoss(msgspec.Struct, frozen=True):
-    """A loss under suspicion since ``since``.
+    """A loss under suspicion since ``since``: ``left`` nodes of ``whole`` remain.
 
     ``ran`` are the seconds of the hold as of ``at``, those in which it stood still left out;
     ``asked`` turns true when a fresh read is to be asked for.
@@ -32,18 +36,25 @@ class HeldLoss(msgspec.Struct, frozen=True):
 
     since: float
     at: float
+    whole: int
+    left: int
     ran: float = 0.0
     paused: bool = False
     asked: bool = False
 
 
 class GuardedNodes(msgspec.Struct, frozen=True):
-    """The nodes to go on with, and the loss that is held back from them."""
+    """The nodes to go on with, and the loss that is held back from them.
+
+    ``sizes`` are those of the recent readings that were larger than every later one, ``gone``
+    the nodes that went of late: they may be taken back when more follow.
+    """
 
     nodes: tuple[Node, ...] = ()
     held: HeldLoss | None = None
     held_back: tuple[str, ...] = ()
     gone: tuple[Gone, ...] = ()
+    sizes: tuple[Size, ...] = ()
 
 
 def judge(
@@ -57,28 +68,47 @@ def judge(
 
     ``observed`` is the newest reading, ``paused`` tells that no source can be asked.
     """
-    if guard is None or (members.nodes is observed and not members.gone):
+    if guard is None:
         return GuardedNodes(observed)
+    if members.nodes is observed:
+        return members
     present = {node.key for node in observed}
     lost = tuple(node for node in members.nodes if node.key not in present)
-    recent = (members.held.since if members.held else now) - guard.obey_after
-    gone = tuple(
-        (node, at) for node, at in members.gone if at > recent and node.key not in present
-    )
-    whole = len(members.nodes) + len(gone)
-    if len(lost) + len(gone) <= guard.max_loss * whole + _ROUNDING or not lost:
-        return GuardedNodes(observed, gone=(*gone, *((node, now) for node in lost)))
-    if members.held is None:
-        young = now - guard.confirm_after
-        lost = (*lost, *(node for node, at in gone if at >= young))
-        gone = tuple((node, at) for node, at in gone if at < young)
-    held = _run_on(members.held, now, paused)
+    sizes = _recent_sizes(members, len(observed), now, guard)
+    gone = _recently_gone(members, present, now, guard)
+    whole = max((size for size, _ in sizes), default=0)
+    if not lost or whole - len(observed) <= guard.max_loss * whole + _ROUNDING:
+        return GuardedNodes(observed, gone=(*gone, *((n, now) for n in lost)), sizes=sizes)
+    held = _run_on(members.held, now, paused, whole, len(observed))
     if held.ran >= guard.obey_after - _ROUNDING:
         return GuardedNodes(observed)
     if held.ran >= guard.confirm_after - _ROUNDING and not paused:
         held = msgspec.structs.replace(held, asked=True)
+    if members.held is None:
+        room = max(0, whole - len(observed) - len(lost))
+        lost = (*lost, *(node for node, _ in gone[len(gone) - min(room, len(gone)) :]))
     together = tuple(sorted((*observed, *lost), key=lambda node: node.key))
-    return GuardedNodes(together, held, tuple(sorted(node.name for node in lost)), gone)
+    return GuardedNodes(together, held, tuple(sorted(node.name for node in lost)), (), sizes)
+
+
+def _recent_sizes(
+    members: GuardedNodes, size: int, now: float, guard: GuardPolicy
+) -> tuple[Size, ...]:
+    """The sizes to judge by; while a loss is held, those as of its beginning."""
+    if members.held is not None:
+        return tuple(s for s in members.sizes if s[1] > members.held.since - guard.obey_after)
+    before = len(members.nodes)
+    recent = tuple(s for s in members.sizes if s[1] > now - guard.obey_after)
+    if before <= size:
+        return tuple(s for s in recent if s[0] > size)
+    return (*(s for s in recent if s[0] > before), (before, now))
+
+
+def _recently_gone(
+    members: GuardedNodes, present: set[tuple[str, int]], now: float, guard: GuardPolicy
+) -> tuple[Gone, ...]:
+    young = now - guard.confirm_after
+    return tuple(g for g in members.gone if g[1] >= young and g[0].key not in present)
 
 
 def due(members: GuardedNodes, guard: GuardPolicy | None) -> float | None:
@@ -90,15 +120,26 @@ def due(members: GuardedNodes, guard: GuardPolicy | None) -> float | None:
 
 
 def is_let_go(members: GuardedNodes, now: float, guard: GuardPolicy | None) -> bool:
-    """Whether a hold ends now because it has lasted; else it ends because nodes came back."""
+    """Return True if a hold ends now because it has lasted, not because nodes came back."""
     held = members.held
     if held is None or guard is None:
         return True
-    return _run_on(held, now, held.paused).ran >= guard.obey_after - _ROUNDING
+    return _ran(held, now) >= guard.obey_after - _ROUNDING
 
 
-def _run_on(held: HeldLoss | None, now: float, paused: bool) -> HeldLoss:
+def is_replaced(members: GuardedNodes, observed: tuple[Node, ...]) -> bool:
+    """Return True if a reading names nodes, but none of several that were there before."""
+    if len(members.nodes) < 2 or not observed or members.nodes is observed:
+        return False
+    return {node.key for node in observed}.isdisjoint(node.key for node in members.nodes)
+
+
+def _run_on(held: HeldLoss | None, now: float, paused: bool, whole: int, left: int) -> HeldLoss:
     if held is None:
-        return HeldLoss(since=now, at=now, paused=paused)
-    ran = held.ran + (0.0 if held.paused else now - held.at)
-    return msgspec.structs.replace(held, at=now, ran=ran, paused=paused)
+        return HeldLoss(now, now, whole, left, paused=paused)
+    ran = _ran(held, now)
+    return msgspec.structs.replace(held, at=now, ran=ran, paused=paused, left=left)
+
+
+def _ran(held: HeldLoss, now: float) -> float:
+    return held.ran + (0.0 if held.paused else now - held.at)

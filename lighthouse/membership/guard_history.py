@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from lighthouse.membership.guard import GuardedNodes
+from lighthouse.membership.guard import HeldLoss
 
 How = Literal["refuted", "obeyed", "dropped"]
 """The nodes came back, the hold has lasted, or there is another beginning: other sources in
@@ -40,25 +40,23 @@ class GuardHistory:
         """The trip that began last."""
         return max(self._last.values(), key=lambda trip: trip.at, default=None)
 
-    def began(self, scope: str, members: GuardedNodes, now: float) -> str:
+    def began(self, scope: str, held: HeldLoss) -> str:
         """A loss is held back; returns the line for the log."""
         self.count += 1
-        self._last[scope] = Trip(now, 0, 0, scope)
+        self._last[scope] = Trip(held.since, 0, held.whole, scope)
         self._awaited[scope] = {}
-        trip = self.grew(scope, members)
+        trip = self.grew(scope, held)
         where = f" from {scope}" if scope else ""
         return (
             f"{trip.lost} of {trip.whole} nodes vanished at once{where}; "
             "held back until that is confirmed"
         )
 
-    def grew(self, scope: str, members: GuardedNodes) -> Trip:
-        """More may be held back by now; what was let pass just before counts along."""
-        gone = len(members.gone)
-        lost, whole = len(members.held_back) + gone, len(members.nodes) + gone
+    def grew(self, scope: str, held: HeldLoss) -> Trip:
+        """More nodes may be missing by now."""
         trip = self._last[scope]
-        if lost > trip.lost:
-            trip = self._last[scope] = msgspec.structs.replace(trip, lost=lost, whole=whole)
+        lost = max(trip.lost, held.whole - held.left)
+        trip = self._last[scope] = msgspec.structs.replace(trip, lost=lost)
         return trip
 
     def await_answer(self, scope: str, discovery: str, number: int) -> None:
@@ -78,8 +76,17 @@ class GuardHistory:
         return _TOLD[outcome].format(lost=trip.lost)
 
 
+def replaced(scope: str, before: int, now: int) -> str:
+    """The line for the log where a reading names none of the nodes of the one before."""
+    where = f" of {scope}" if scope else ""
+    return (
+        f"all {before} nodes{where} were replaced at once, by {now} others; "
+        "nothing is held back, since only shrinking is"
+    )
+
+
 _TOLD: Final = {
-    "refuted": "the vanished nodes are back, or enough of them; nothing is held back",
+    "refuted": "enough nodes are there again; nothing is held back any more",
     "confirmed": "the loss of {lost} nodes was confirmed by a fresh read and is obeyed",
     "unconfirmed": "the loss of {lost} nodes is obeyed; no fresh read has come",
     "dropped": "its sources are other ones now, or were lost; nothing is held back any more",

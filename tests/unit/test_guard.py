@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.config.policy import GuardPolicy
-from lighthouse.membership.guard import GuardedNodes, due, is_let_go, judge
+from lighthouse.membership.guard import GuardedNodes, due, is_let_go, is_replaced, judge
 from lighthouse.node import Node
 
 GUARD = GuardPolicy(max_loss=0.5, confirm_after=2.0, obey_after=5.0)
@@ -29,9 +29,9 @@ def test_half_of_two_is_no_more_than_half_and_the_only_one_is() -> None:
 
 
 def test_a_large_loss_is_held_while_gains_pass() -> None:
-    held = judge(GuardedNodes(nodes(1, 2, 3, 4)), nodes(4, 9), 10.0, GUARD)
-    assert held.nodes == nodes(1, 2, 3, 4, 9)
-    assert held.held_back == ("n1:80", "n2:80", "n3:80")
+    held = judge(GuardedNodes(nodes(1, 2, 3, 4, 5)), nodes(4, 9), 10.0, GUARD)
+    assert held.nodes == nodes(1, 2, 3, 4, 5, 9)
+    assert held.held_back == ("n1:80", "n2:80", "n3:80", "n5:80")
     assert held.held.asked is False
     assert due(held, GUARD) == 12.0
 
@@ -49,7 +49,8 @@ def test_it_asks_after_a_while_and_obeys_when_the_hold_is_over() -> None:
 
 def test_a_refuted_loss_is_forgotten() -> None:
     held = judge(GuardedNodes(nodes(1, 2, 3)), (), 10.0, GUARD)
-    assert judge(held, nodes(1, 2, 3), 10.1, GUARD) == GuardedNodes(nodes(1, 2, 3))
+    back = judge(held, nodes(1, 2, 3), 10.1, GUARD)
+    assert (back.nodes, back.held, back.held_back) == (nodes(1, 2, 3), None, ())
 
 
 def test_nodes_that_vanish_one_by_one_vanish_at_once() -> None:
@@ -77,6 +78,81 @@ def test_a_node_that_returns_is_not_counted_as_lost() -> None:
         assert members.held is None
         members = judge(members, nodes(1, 2, 3), n / 10 + 0.05, GUARD)
     assert members.nodes == nodes(1, 2, 3)
+
+
+def test_short_lived_nodes_are_no_loss() -> None:
+    stay = set(range(1, 11))
+    members = GuardedNodes(nodes(*stay))
+    for n in range(12):
+        members = judge(members, nodes(*stay, 100 + n), n * 0.4, GUARD)
+        assert members.nodes == nodes(*stay, 100 + n)
+        members = judge(members, nodes(*stay), n * 0.4 + 0.3, GUARD)
+        assert (members.held, members.nodes) == (None, nodes(*stay))
+    overlapping = GuardedNodes(nodes(*stay))
+    for n in range(20):
+        alive = stay | {100 + m for m in range(max(0, n - 5), n + 1) if m < 12}
+        overlapping = judge(overlapping, nodes(*alive), n * 0.25, GUARD)
+        assert (overlapping.held, overlapping.nodes) == (None, nodes(*alive))
+
+
+def test_a_rolling_replacement_is_no_loss_in_either_order() -> None:
+    for first in ("comes", "goes"):
+        members, alive = GuardedNodes(nodes(*range(10))), set(range(10))
+        for n in range(10):
+            steps = [alive | {100 + n}, alive - {n}]
+            for step in steps if first == "comes" else steps[::-1]:
+                members = judge(members, nodes(*step), n / 10, GUARD)
+                assert (members.held, members.nodes) == (None, nodes(*step))
+            alive = alive - {n} | {100 + n}
+            members = judge(members, nodes(*alive), n / 10, GUARD)
+        assert members.nodes == nodes(*range(100, 110))
+
+
+def test_as_many_that_come_as_go_are_never_held() -> None:
+    members, alive = GuardedNodes(nodes(*range(20))), list(range(20))
+    for n in range(500):
+        alive = [*alive[1:], 20 + n]
+        members = judge(members, nodes(*alive), n / 100, GUARD)
+        assert (members.held, members.nodes) == (None, nodes(*alive))
+    assert len(members.gone) <= 20 * 10 + 1
+    assert len(members.sizes) <= 2
+
+
+def test_a_loss_amid_churn_is_held_and_takes_back_no_more_than_there_were() -> None:
+    members, alive = GuardedNodes(nodes(*range(10))), set(range(10))
+    for n in range(10):
+        alive = alive - {n} | {100 + n}
+        members = judge(members, nodes(*alive), n / 10, GUARD)
+    held = judge(members, nodes(100), 1.0, GUARD)
+    assert held.nodes == nodes(*range(100, 110))
+    assert (held.held.whole, held.held.left) == (10, 1)
+
+
+def test_newcomers_count_as_much_as_those_that_stay() -> None:
+    members = GuardedNodes(nodes(*range(10)))
+    held = judge(members, nodes(0, 100, 101, 102), 0.0, GUARD)
+    assert (held.held.whole, held.held.left) == (10, 4)
+    enough = judge(held, nodes(0, 100, 101, 102, 103), 1.0, GUARD)
+    assert (enough.held, enough.nodes) == (None, nodes(0, 100, 101, 102, 103))
+    again = judge(enough, nodes(0, 100), 1.5, GUARD)
+    assert (again.held.whole, again.held.left) == (10, 2)
+
+
+def test_a_brief_growth_counts_until_it_is_forgotten() -> None:
+    grown = judge(GuardedNodes(nodes(*range(4))), nodes(*range(12)), 0.0, GUARD)
+    assert judge(grown, nodes(*range(4)), 0.1, GUARD).held is not None
+    shrunk = judge(grown, nodes(*range(6)), 1.0, GUARD)
+    assert judge(shrunk, nodes(*range(5)), 5.9, GUARD).held is not None
+    assert judge(shrunk, nodes(*range(5)), 6.1, GUARD).held is None
+
+
+def test_a_replacement_by_as_many_others_is_told_and_passes() -> None:
+    members = GuardedNodes(nodes(1, 2, 3))
+    assert judge(members, nodes(4, 5, 6), 0.0, GUARD).nodes == nodes(4, 5, 6)
+    assert is_replaced(members, nodes(4, 5, 6))
+    assert not is_replaced(members, nodes(3, 4, 5))
+    assert not is_replaced(members, ())
+    assert not is_replaced(GuardedNodes(nodes(1)), nodes(2))
 
 
 def test_it_stands_still_while_nobody_can_be_asked() -> None:
