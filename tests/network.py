@@ -64,6 +64,10 @@ class Network:
             finally:
                 _enter(here.fileno())
 
+    def ip(self, name: str, *words: str) -> None:
+        """Run the ``ip`` command on this host, to change its addresses and routes."""
+        _ip("-n", self._space(name), *words)
+
     def cut(self, name: str) -> None:
         """Pull the host's cable."""
         _ip("-n", self._space("hub"), "link", "set", f"port-{name}", "down")

@@ -49,21 +49,20 @@ class Published:
                 self._entries.pop((discovery, registration.place), None)
 
     def superfluous(
-        self, discovery: str, provided: Collection[Service], undecided: Collection[Service]
+        self, discovery: str, provided: Collection[Service], undecided: Collection[tuple[str, int]]
     ) -> list[Service]:
         """The nodes of a discovery that this host does not provide, to be removed.
 
-        An older node of a service that nothing is known of yet is left alone: it may stand in
-        the very place in which the service's node of today stands.
+        An older node of a service's port that nothing is known of yet (``undecided``) is left
+        alone: it may stand in the very place in which the service's node of today stands.
         """
-        kept = {service.place for service in (*provided, *undecided)}
-        unsure = {service.key for service in undecided}
+        kept = {service.place for service in provided}
         return [
             entry.service
             for entry in self._entries.values()
             if entry.discovery == discovery
             and entry.service.place not in kept
-            and entry.service.key not in unsure
+            and entry.service.key not in undecided
         ]
 
 

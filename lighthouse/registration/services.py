@@ -11,16 +11,15 @@ from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.registration import damping
 from lighthouse.registration.damping import DampingState
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import Logbook
 from lighthouse.registration.published import Published
 from lighthouse.service import Place, Probe, Service, Verdict
 
-
-class HostIdentity(msgspec.Struct, frozen=True):
-    """This host, as its nodes tell others of it."""
-
-    name: str
-    address: str
+NO_ADDRESS: Final = (
+    "this host has no address that others can reach: there is no default route, and neither "
+    "the service's file nor lighthouse.yaml says which one to `advertise`"
+)
 
 
 class ProvidedServices:
@@ -31,17 +30,19 @@ class ProvidedServices:
     """
 
     def __init__(self, host: HostIdentity) -> None:
-        self.host: Final = host
+        self.host = host
         self.verdicts: Final[dict[tuple[str, str, int], Verdict]] = {}
         self.registrations: Final[dict[str, dict[Place, Registration]]] = {}
         self.standings: Final[dict[tuple[str, int], DampingState]] = {}
         self.published = Published()
         self.maintenance = Logbook()
         self.leaving = False
+        self._advertise: str | None = None
         self._metadata: dict[str, Any] = {}
 
     def configure(self, config: Config) -> None:
         """Take what this host is, and forget the verdicts of checks that are no more."""
+        self._advertise = config.daemon.advertise
         self._metadata = config.daemon.metadata
         wanted = {
             (check.plugin, stem, port)
@@ -75,6 +76,8 @@ class ProvidedServices:
         for stem, file, port in ports(config.services):
             before = self.standings.get((stem, port), DampingState())
             service = self.service(stem, file, port)
+            if service is None:
+                continue
             passing = self.passing(stem, file, port)
             after = damping.judge(before, passing, service, file.flap_damping, now)
             self.standings[stem, port] = after
@@ -121,13 +124,15 @@ class ProvidedServices:
             return False
         return None if None in results else True
 
-    def service(self, stem: str, service: ServiceFile, port: int) -> Service:
-        """The node to register, with what its checks found out about it."""
+    def service(self, stem: str, service: ServiceFile, port: int) -> Service | None:
+        """The node to register, with what its checks found out; None without an address."""
+        address = service.advertise or self._advertise or self.host.address
+        if address is None:
+            return None
         metadata: dict[str, Any] = self._metadata | service.metadata
         for check in service.checks:
             verdict = self.verdicts.get((check.plugin, stem, port))
             metadata |= verdict.metadata if verdict else {}
-        address = service.advertise or self.host.address
         node = Node(
             host=self.host.name,
             ip=address,
@@ -143,24 +148,26 @@ class ProvidedServices:
     ) -> tuple[tuple[Service, ...], tuple[Service, ...]]:
         """The services that a discovery has to keep registered, and those it has to remove.
 
-        What this host does not provide any more is to be removed until that is confirmed.
+        What this host does not provide any more is to be removed until that is confirmed. A
+        service without an address is in neither: what stands of an earlier run may be right.
         """
         up: dict[tuple[str, int], Service] = {}
         down: list[Service] = []
-        undecided = []
+        undecided: list[tuple[str, int]] = []
         for stem, file, port in ports(config.services):
             if discovery in file.discovery:
                 service = self.service(stem, file, port)
                 is_out = self.leaving or self.maintenance.of(file.name, port) is not None
-                match False if is_out else self.up(stem, file, port):
-                    case True:
-                        standing = self.standings.get((stem, port))
-                        told = standing.published if standing is not None else None
-                        up[service.key] = told or service
-                    case False:
-                        down.append(service)
-                    case None:
-                        undecided.append(service)
+                is_up = False if is_out else self.up(stem, file, port)
+                standing = self.standings.get((stem, port))
+                told = standing.published if standing is not None and is_up else None
+                match is_up, told or service:
+                    case True, Service() as published:
+                        up[published.key] = published
+                    case False, Service() as removed:
+                        down.append(removed)
+                    case ((True | None), _):
+                        undecided.append((file.name, port))
         down += self.published.superfluous(discovery, (*up.values(), *down), undecided)
         return tuple(up[key] for key in sorted(up)), tuple(sorted(down, key=_place))
 

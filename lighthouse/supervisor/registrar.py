@@ -11,7 +11,7 @@ from typing import Final
 from lighthouse.config.types import ServiceFile
 from lighthouse.ipc.control import BeginMaintenance, EndMaintenance, Maintained, Removed
 from lighthouse.ipc.snapshot import DiscoverySnapshot
-from lighthouse.registration import maintenance
+from lighthouse.registration import identity, maintenance
 from lighthouse.registration.maintenance import Logbook, Maintenance
 from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.registration.services import ports
@@ -45,6 +45,16 @@ class Registrar:
         statements = self._cache.load("maintenance", tuple[Maintenance, ...]) or ()
         report.published, report.maintenance = Published(entries), Logbook(statements)
         self._saved = {"published": entries, "maintenance": statements}
+
+    def look_around(self) -> bool:
+        """Take this host's name and address as they are now; return True if they changed."""
+        before = self._state.report.host
+        found = self._state.report.host = identity.look(before)
+        if found == before:
+            return False
+        told = found.address or "no address"
+        _log.warning("this host is %s now, reached at %s", found.name, told)
+        return True
 
     def settle(self, now: float, wall: float) -> float | None:
         """Decide what may be reported by now; returns when to be asked again at the latest."""
@@ -127,7 +137,10 @@ class Registrar:
         """Why a node may still stand, empty if it does not."""
         if worker is None or worker.life.state != "running":
             return "its worker does not run" + (f": {worker.life.reason}" if worker else "")
-        place = self._state.report.service(stem, file, port).place
+        service = self._state.report.service(stem, file, port)
+        if service is None:
+            return self._older(worker.name[1], file, port)
+        place = service.place
         sent, applied = worker.snapshot, worker.applied
         told = isinstance(sent, DiscoverySnapshot) and place in {s.place for s in sent.down}
         if not told or applied is None or applied.version != worker.version:
@@ -137,6 +150,12 @@ class Registrar:
             return ""
         said = found.reason if found is not None and found.reason else applied.reason
         return f"cannot deregister {place[0]}:{port}: {said or 'not connected'}"[:300]
+
+    def _older(self, discovery: str, file: ServiceFile, port: int) -> str:
+        """Why a node of an earlier run may still stand, of a port that has no address now."""
+        noted = self._state.report.published.all()
+        left = {entry.service.key for entry in noted if entry.discovery == discovery}
+        return f"has not deregistered {file.name}:{port} yet" if (file.name, port) in left else ""
 
     def _maintained(self, changed: bool) -> Maintained:
         if self._save("maintenance", self._state.report.maintenance.all()):

@@ -16,7 +16,8 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.process.ordered import Ordered
-from lighthouse.registration.services import HostIdentity, ProvidedServices
+from lighthouse.registration.identity import HostIdentity
+from lighthouse.registration.services import ProvidedServices
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 

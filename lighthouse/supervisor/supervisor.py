@@ -7,7 +7,6 @@ runs, and starts, stops or sends what differs. Nothing in here waits for anybody
 import logging
 import selectors
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +23,9 @@ from lighthouse.config.watch import ConfigWatch
 from lighthouse.daemon.locate import settings
 from lighthouse.ipc.control import GetStatus, StatusAnswer
 from lighthouse.ipc.messages import Message, Observed
-from lighthouse.net.address import default_address
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.timers import Timers
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration import identity
 from lighthouse.supervisor import dispatch, logs
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
@@ -45,6 +43,9 @@ from lighthouse.supervisor.worker import Worker
 
 POLL: Final = 30.0
 """Seconds between looks at the config tree behind inotify's back."""
+
+HOST: Final = 2.0
+"""Seconds between looks at this host's name and address."""
 
 QUIET: Final = 0.1
 """Seconds without a change in the config tree before it is read."""
@@ -135,7 +136,7 @@ class Supervisor:
             self._tree.load()
         self._watch = ConfigWatch(self._root)
         self._configure_logs()
-        self._state = State(self._tree.config, self._host(), good.by_key())
+        self._state = State(self._tree.config, identity.look(), good.by_key())
         self._persistence = Persistence(cache, self._state)
         self._persistence.restore()
         self._registrar = Registrar(self._state, cache)
@@ -150,6 +151,7 @@ class Supervisor:
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
+        self._every("host", HOST, self._look_around)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, GarbageCollector().tidy)
         self._every("seen", SEEN, self._persistence.see)
@@ -167,12 +169,6 @@ class Supervisor:
         self._signals.close()
         self._selector.close()
         _log.info("stopped")
-
-    def _host(self) -> HostIdentity:
-        address = self._tree.config.daemon.advertise or default_address()
-        if address is None:
-            _log.warning("no default route: services are registered as 127.0.0.1")
-        return HostIdentity(socket.gethostname(), address or "127.0.0.1")
 
     def _take(self, worker: Worker, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
@@ -195,6 +191,7 @@ class Supervisor:
             if number == signal.SIGHUP:
                 _log.info("SIGHUP: reading the configuration again")
                 self._find_plugins()
+                self._look_around()
                 self._load()
                 self._configure_logs()
             else:
@@ -205,9 +202,9 @@ class Supervisor:
         self._unsettled = True
 
     def _find_plugins(self) -> None:
-        """Plugins may have been installed or removed: judge every file anew if so."""
+        """What files are judged by (plugins, users) may have come: judge them anew if so."""
         installed = Installed.here()
-        if installed != self._installed:
+        if installed != self._installed or self._tree.broken:
             self._installed = installed
             self._tree = Tree(self._root, installed, self._tree.texts)
 
@@ -218,6 +215,10 @@ class Supervisor:
             self._restless_since = self._restless_since or now
             due = min(now + QUIET, self._restless_since + PATIENCE)
             self._timers.set("config", due, self._load)
+
+    def _look_around(self) -> None:
+        """This host may be called or reached otherwise than before."""
+        self._unsettled |= self._registrar.look_around()
 
     def _poll(self) -> None:
         self._load()

@@ -15,7 +15,7 @@ from lighthouse.config.types import ClusterFile, Config, ServiceFile
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.explanation import Unknown, document
 from lighthouse.supervisor.state import State
 

@@ -9,7 +9,7 @@ from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import Applied
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.state import State

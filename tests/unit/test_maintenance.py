@@ -6,8 +6,8 @@ import pytest
 
 from lighthouse.config.types import Config, ServiceFile
 from lighthouse.ipc.control import BeginMaintenance
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import KEPT, Logbook, Maintenance, unknown
-from lighthouse.registration.services import HostIdentity
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store

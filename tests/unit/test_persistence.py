@@ -12,7 +12,7 @@ from lighthouse.discovery import Reading
 from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.persistence import Persistence, recall
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster, Store

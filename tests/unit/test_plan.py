@@ -18,9 +18,9 @@ from lighthouse.ipc.messages import Registration, decode_as, pack, unpack
 from lighthouse.ipc.snapshot import Membership, WatchedCluster
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.node import Node
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import Maintenance
 from lighthouse.registration.published import Published, PublishedNode
-from lighthouse.registration.services import HostIdentity
 from lighthouse.service import Service, Verdict
 from lighthouse.supervisor.plan import plan, renew
 from lighthouse.supervisor.state import State

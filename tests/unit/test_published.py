@@ -37,7 +37,7 @@ def test_what_is_not_provided_any_more_is_superfluous_until_it_is_gone() -> None
 
 def test_an_older_node_of_a_service_waits_until_its_checks_have_decided() -> None:
     published = Published([PublishedNode("files", service(ip="10.0.0.9"))])
-    assert published.superfluous("files", [], [service()]) == []
+    assert published.superfluous("files", [], [service().key]) == []
     assert len(published.superfluous("files", [service()], [])) == 1
 
 

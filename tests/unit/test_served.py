@@ -8,7 +8,7 @@ from lighthouse.discovery import Reading
 from lighthouse.ipc.control import GetServed
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.served import matches, served
 from lighthouse.supervisor.state import State
 

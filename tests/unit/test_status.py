@@ -10,7 +10,7 @@ from lighthouse.config.types import ClusterFile, Config
 from lighthouse.discovery import Reading
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.status import Shown, document
 from lighthouse.supervisor.state import State
 

@@ -19,7 +19,7 @@ import msgspec
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated, pack
 from lighthouse.ipc.snapshot import Snapshot
-from lighthouse.registration.services import HostIdentity
+from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.plan import Name, plan
 from lighthouse.supervisor.state import State
 

@@ -40,9 +40,7 @@ def document(
     if roster is None:
         known = ", ".join(sorted(state.config.clusters)) or "none"
         raise Unknown(f"there is no cluster {name!r}; there are: {known}")
-    local = {
-        (entry["node"].ip, entry["node"].port): entry["service"] for entry in _local(state, name)
-    }
+    local = {entry["key"]: entry["service"] for entry in _local(state, name)}
     found = [each for each in _Nodes(roster, now).all(local) if _is_meant(each, node)]
     refused = [
         {"discovery": discovery, **msgspec.structs.asdict(refusal)}
@@ -221,8 +219,9 @@ def _local(state: State, cluster: str) -> Iterator[dict[str, Any]]:
     for entry in provided(state):
         if entry["name"] == cluster:
             stem, service = services[entry["file"], entry["port"]]
-            node = state.report.service(stem, service, entry["port"]).node
-            yield {"node": node, "service": entry}
+            found = state.report.service(stem, service, entry["port"])
+            key = found.node.key if found else (state.report.host.name, entry["port"])
+            yield {"key": key, "service": entry}
 
 
 def _link(state: State, discovery: str, clock: float) -> dict[str, Any]:

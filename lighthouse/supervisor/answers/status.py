@@ -20,7 +20,7 @@ from lighthouse.membership.view import View
 from lighthouse.node import Node
 from lighthouse.registration.damping import DampingState
 from lighthouse.registration.maintenance import Maintenance
-from lighthouse.registration.services import ports
+from lighthouse.registration.services import NO_ADDRESS, ports
 from lighthouse.supervisor.answers.cluster_status import describe, troubles
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.worker import Worker
@@ -69,6 +69,9 @@ def document(
     problems += [f"{w['kind']} {w['name']}: {w['reason']}" for w in workers if not w["healthy"]]
     for cluster in clusters:
         problems += [f"cluster {cluster['name']}: {text}" for text in troubles(cluster)]
+    nowhere = {service["name"] for service in services if service["reason"] == NO_ADDRESS}
+    if nowhere:
+        problems.append(f"{', '.join(sorted(nowhere))}: not registered: {NO_ADDRESS}")
     for discovery in state.config.discovery:
         link = state.memberships.away(discovery)
         if link is not None:
@@ -194,12 +197,19 @@ def provided(state: State) -> list[dict[str, Any]]:
             "damping": _damping(state, stem, service, port),
             "registered": bool(found) and all(one["registered"] for one in found),
             "registrations": found,
-            "reason": "" if service.checks else "has no checks: it counts as up",
+            "reason": _reason(state, stem, service, port),
             "checks": [_check(state, stem, port, check.plugin) for check in service.checks],
         }
         for stem, service, port in ports(state.config.services)
         for found in [_registrations(state, stem, service, port)]
     ]
+
+
+def _reason(state: State, stem: str, service: ServiceFile, port: int) -> str:
+    """What an operator should know of a port beside its checks."""
+    if state.report.service(stem, service, port) is None:
+        return NO_ADDRESS
+    return "" if service.checks else "has no checks: it counts as up"
 
 
 def _maintenance(statement: Maintenance | None) -> dict[str, Any] | None:
@@ -236,10 +246,13 @@ def _registrations(
     state: State, stem: str, service: ServiceFile, port: int
 ) -> list[dict[str, Any]]:
     """Whether the node stands in each of its discoveries, and why not if it should."""
-    place = state.report.service(stem, service, port).place
+    node = state.report.service(stem, service, port)
     found = []
     for name in service.discovery:
-        said = state.report.registrations.get(name, {}).get(place)
+        if node is None:
+            found.append({"discovery": name, "registered": False, "reason": NO_ADDRESS})
+            continue
+        said = state.report.registrations.get(name, {}).get(node.place)
         link = state.memberships.link_of(name)
         reason = said.reason if said is not None else ""
         if not reason and link is not None and link.state != "connected":
