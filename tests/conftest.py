@@ -1,6 +1,7 @@
 """What every test gets."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,7 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Show the daemon's log with a failure."""
     outcome = yield
     report = outcome.get_result()

@@ -136,6 +136,8 @@ class Fleet:
         self.source = "files"
         self.cfg = root / "haproxy.cfg"
         self.log = root / "daemon.log"
+        self.record = root / "record"
+        self.checks = root / "checks"
         self.ports: dict[str, int] = {}
         self.daemon: subprocess.Popen[bytes] | None = None
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTHOUSE")}

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 SOURCE = """
 import json, os
@@ -53,22 +54,23 @@ def lighthouse_balancer():
 """
 
 
-def recorded(path: Path) -> dict:
+def recorded(path: Path) -> dict[str, Any]:
     """What the plugin wrote last; empty before the first time."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def nodes(path: Path, cluster: str) -> list[str]:
     """The names of the nodes that the plugin was given last for a cluster."""
-    return recorded(path).get("clusters", {}).get(cluster, {}).get("nodes", [])
+    return list(recorded(path).get("clusters", {}).get(cluster, {}).get("nodes", []))
 
 
-def weights(path: Path, cluster: str) -> dict:
+def weights(path: Path, cluster: str) -> dict[str, int]:
     """The weights of the nodes that the plugin was given last for a cluster."""
-    return recorded(path).get("clusters", {}).get(cluster, {}).get("weights", {})
+    return dict(recorded(path).get("clusters", {}).get(cluster, {}).get("weights", {}))
 
 
-def history(path: Path, cluster: str) -> list[dict]:
+def history(path: Path, cluster: str) -> list[dict[str, Any]]:
     """All that the plugin was ever given of a cluster, one after the other."""
     lines = path.with_suffix(".history").read_text().splitlines()
     return [found[cluster] for line in lines if cluster in (found := json.loads(line))]

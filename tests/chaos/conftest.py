@@ -1,15 +1,16 @@
 """A whole host with a real HAProxy, three real services behind it, and traffic."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, running
+from tests.fleet import Backend, Fleet, running
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def backends():
+def backends() -> Iterator[list[Backend]]:
     """Three services that answer with their names."""
     servers = [Backend(f"b{n}") for n in range(3)]
     yield servers
@@ -18,7 +19,7 @@ def backends():
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, backends):
+def fleet(tmp_path: Path, backends: list[Backend]) -> Iterator[Fleet]:
     """A running daemon whose cluster ``web`` has the three services as nodes."""
     with running(tmp_path) as fleet:
         fleet.cluster("web")

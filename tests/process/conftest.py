@@ -1,5 +1,6 @@
 """A fleet whose only balancer is the recorder, or the critic."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.recorder import SOURCE
 
 
 @pytest.fixture
-def fleet(tmp_path: Path):
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """A daemon that is not started yet, with one cluster ``web``; ``record`` is the output."""
     with running(tmp_path) as fleet:
         (fleet.config / "balancers/haproxy.yaml").unlink()
@@ -26,12 +27,12 @@ def fleet(tmp_path: Path):
 
 
 @pytest.fixture
-def critic(tmp_path: Path):
+def critic(tmp_path: Path) -> Critic:
     return Critic(tmp_path / "says")
 
 
 @pytest.fixture
-def criticised(fleet: Fleet, critic):
+def criticised(fleet: Fleet, critic: Critic) -> Fleet:
     """The fleet with the critic instead; its cluster ``web`` has a section for it."""
     fleet.plugin("critic", CRITIC)
     (fleet.config / "balancers/recorder.yaml").unlink()

@@ -1,5 +1,7 @@
 """Several sources: the union, the order of failover, and shares of the weight."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from lighthouse.node import MAX_WEIGHT, Node
 RULE = Failover(after=10.0, back_after=20.0)
 
 
-def node(n, weight=1):
+def node(n: int, weight: int = 1) -> Node:
     return Node(f"n{n}", f"10.0.{n // 250}.{n % 250 + 1}", 80, weight)
 
 
@@ -42,13 +44,15 @@ LOST = [
 
 
 @pytest.mark.parametrize(("known", "stages", "served"), LOST)
-def test_what_the_loss_of_a_source_takes(known, stages, served) -> None:
+def test_what_the_loss_of_a_source_takes(
+    known: tuple[Any, ...], stages: tuple[Any, Any], served: dict[int, int]
+) -> None:
     offers = [
         Offer(name, tuple(node(n, weight) for n in numbers), stage)
         for name, weight, numbers, stage in zip("ab", (1, 2), known, stages, strict=True)
     ]
     if set(stages) == {"keep"}:
-        nodes = (node(1), node(2), node(3))
+        nodes: tuple[Node, ...] = (node(1), node(2), node(3))
     else:
         nodes = union([*(offer.nodes for offer in offers), (node(3),)])
         if 3 not in served:
@@ -56,7 +60,7 @@ def test_what_the_loss_of_a_source_takes(known, stages, served) -> None:
     assert {int(n.host[1:]): n.weight for n in lessen(nodes, offers)} == served
 
 
-def walk(steps, rule=RULE):
+def walk(steps: list[Any], rule: Failover = RULE) -> tuple[Any, ...]:
     """The sources chosen step by step; a step is its time and each source's state."""
     choice, chosen, due = Choice(), [], None
     for now, *states in steps:
@@ -108,7 +112,7 @@ FAILOVERS = [
 
 
 @pytest.mark.parametrize(("steps", "chosen"), FAILOVERS)
-def test_failover(steps, chosen) -> None:
+def test_failover(steps: list[Any], chosen: list[str | None]) -> None:
     assert walk(steps)[0] == chosen
 
 
@@ -119,7 +123,9 @@ def test_failover_knows_when_to_look_again() -> None:
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["well", "empty", "silent", 0.0])] * 3), max_size=15))
-def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(states) -> None:
+def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(
+    states: list[tuple[Any, ...]],
+) -> None:
     choice = Choice()
     for now, row in enumerate(states):
         moment = now * 7.0
@@ -133,7 +139,7 @@ def test_failover_never_leaves_a_source_that_serves_for_one_that_does_not(states
         assert not well or choice.discovery in well
 
 
-def shared(shares, **groups):
+def shared(shares: dict[str, int], **groups: Any) -> Any:
     """The total weight of each group, after sharing out."""
     owner, nodes, base = {}, [], 0
     for name, weights in groups.items():
@@ -160,7 +166,7 @@ SHARES = [
 
 
 @pytest.mark.parametrize(("shares", "groups"), SHARES)
-def test_each_source_has_its_share(shares, groups) -> None:
+def test_each_source_has_its_share(shares: dict[str, int], groups: dict[str, list[int]]) -> None:
     totals, _ = shared(shares, **groups)
     assert totals["a"] / sum(totals.values()) == pytest.approx(shares["a"] / 100, abs=0.005)
 
@@ -190,7 +196,7 @@ weights = st.lists(st.integers(0, MAX_WEIGHT), max_size=40)
 
 
 @given(st.integers(0, 100), weights, weights)
-def test_shares_hold_whatever_the_counts(share, a, b) -> None:
+def test_shares_hold_whatever_the_counts(share: int, a: list[int], b: list[int]) -> None:
     totals, result = shared({"a": share, "b": 100 - share}, a=a, b=b)
     assert (sum(totals.values()) > 0) is any((*a, *b))
     if any(a) and any(b):

@@ -1,5 +1,7 @@
 """An explanation in words."""
 
+from typing import Any
+
 from lighthouse.commands.output.explanation import lines
 
 SOURCE = {
@@ -38,7 +40,7 @@ FOUND = {
 }
 
 
-def told(**changes):
+def told(**changes: Any) -> list[str]:
     return list(lines(FOUND | changes, 100.0))
 
 

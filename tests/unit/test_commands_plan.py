@@ -33,7 +33,7 @@ HEADLINES = [
 
 
 @pytest.mark.parametrize(("rehearsal", "headline"), HEADLINES)
-def test_the_headline_says_it_all(rehearsal, headline) -> None:
+def test_the_headline_says_it_all(rehearsal: Rehearsal, headline: str) -> None:
     first, *_ = lines(Outlook("web", "haproxy", rehearsal))
     assert click.unstyle(first) == f"web: {headline}"
     assert Outlook("web", "haproxy", rehearsal).busy == (headline[:3] not in ("not", "can"))
@@ -94,7 +94,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("members", "view"), TOLD)
-def test_a_state_is_told_what_is_known_of_the_nodes(members, view) -> None:
+def test_a_state_is_told_what_is_known_of_the_nodes(members: LastMembers, view: View) -> None:
     config = Config(
         clusters={"web": ClusterFile("web", ("files", "more"), None, Policy(), {}, "")}
     )

@@ -21,7 +21,7 @@ from lighthouse.node import Node
 INSTALLED = Installed(frozenset({"haproxy"}), frozenset({"file"}), frozenset())
 
 
-def load(root, text, daemon=""):
+def load(root: Path, text: str, daemon: str = "") -> Tree:
     (root / "clusters").mkdir(exist_ok=True)
     (root / "discovery").mkdir(exist_ok=True)
     for name in "ab":
@@ -86,7 +86,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("text", "policy"), GOOD)
-def test_what_a_file_says(tmp_path: Path, text, policy) -> None:
+def test_what_a_file_says(tmp_path: Path, text: str, policy: Policy) -> None:
     tree = load(tmp_path, text, "metadata: {zone: here}\n")
     assert list(map(str, tree.faults)) == []
     assert tree.config.clusters["web"].policy == policy
@@ -129,7 +129,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "fault"), BAD)
-def test_what_is_wrong_is_shown_at_its_place(tmp_path: Path, text, fault) -> None:
+def test_what_is_wrong_is_shown_at_its_place(tmp_path: Path, text: str, fault: str) -> None:
     faults = [str(f) for f in load(tmp_path, text).faults]
     assert any(found.startswith(f"clusters/web.yaml:{fault}") for found in faults), faults
 

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,11 +17,11 @@ from lighthouse.service import Service
 LIMIT = DampingPolicy(burst=2, every=10.0)
 
 
-def service(weight=1, ip="10.0.0.1", **metadata):
+def service(weight: int = 1, ip: str = "10.0.0.1", **metadata: Any) -> Service:
     return Service("web", 80, Node("here", ip, 80, weight, metadata))
 
 
-def story(*moments, limit=LIMIT):
+def story(*moments: Any, limit: Any = LIMIT) -> list[DampingState]:
     """The standing after each (time, passing)."""
     standing, found = DampingState(), []
     for now, passing in moments:
@@ -29,7 +30,7 @@ def story(*moments, limit=LIMIT):
     return found
 
 
-def flapped():
+def flapped() -> DampingState:
     """Back up at 2 and 4, and well again at 6."""
     return story(*((at, at % 2 == 0) for at in range(7)))[-1]
 
@@ -48,7 +49,7 @@ STORIES = [
 @pytest.mark.parametrize(
     ("checks", "reported"), [s[1:] for s in STORIES], ids=[s[0] for s in STORIES]
 )
-def test_what_is_reported_second_by_second(checks, reported) -> None:
+def test_what_is_reported_second_by_second(checks: str, reported: list[bool | None]) -> None:
     passing = {"+": True, ".": False, "-": None}
     found = story(*((float(at), passing[check]) for at, check in enumerate(checks)))
     assert [standing.up for standing in found] == reported
@@ -141,7 +142,9 @@ LIMITS = st.builds(DampingPolicy, st.integers(1, 5), st.floats(0.1, 60))
 
 
 @given(CHECKS, LIMITS)
-def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit) -> None:
+def test_down_is_never_delayed_and_returns_keep_to_their_budget(
+    checks: list[tuple[float, bool]], limit: DampingPolicy
+) -> None:
     standing, now, returns = DampingState(), 0.0, []
     for wait, passing in checks:
         now += wait
@@ -159,7 +162,9 @@ def test_down_is_never_delayed_and_returns_keep_to_their_budget(checks, limit) -
 
 
 @given(CHECKS, LIMITS)
-def test_what_is_held_is_let_go_when_it_says_so(checks, limit) -> None:
+def test_what_is_held_is_let_go_when_it_says_so(
+    checks: list[tuple[float, bool]], limit: DampingPolicy
+) -> None:
     standing, now = DampingState(), 0.0
     for wait, passing in checks:
         now += wait

@@ -2,6 +2,7 @@
 
 import os
 import random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,11 +21,13 @@ from lighthouse.supervisor.delivery import FEW, ROOM, Base, since
 SETTINGS = PluginSettings({"x": 1})
 
 
-def parts(*bodies):
+def parts(*bodies: Any) -> tuple[Part, ...]:
     return tuple(Part(f"c{n:03}", n, body) for n, body in enumerate(bodies))
 
 
-def replaced(snapshot, place, body, revision=1000):
+def replaced(
+    snapshot: BalancerSnapshot, place: int, body: bytes, revision: int = 1000
+) -> BalancerSnapshot:
     clusters = list(snapshot.clusters)
     clusters[place] = Part(clusters[place].name, revision, body)
     return BalancerSnapshot(snapshot.settings, tuple(clusters))
@@ -98,12 +101,14 @@ def test_every_delivery_is_the_whole_snapshot(chance: random.Random) -> None:
         else:
             snapshot = BalancerSnapshot(SETTINGS, snapshot.clusters[1:])
         assert left.send(*base.deliver(snapshot, version))
-        message, payload = right.receive(held)
+        received = right.receive(held)
+        assert received is not None
+        message, payload = received
         assert isinstance(message, Deliver)
         if message.base != held:
             held, taken = message.base, {p.name: p for p in unpack(payload).clusters}
         else:
-            assert payload == b""
+            assert not payload
         found = {**taken, **{part.name: part for part in message.fresh}}
         assert tuple(found.values()) == snapshot.clusters
     base.close()

@@ -1,5 +1,7 @@
 """Every step that a node can take is told."""
 
+from typing import Any
+
 import pytest
 
 from lighthouse.config.policy import (
@@ -25,7 +27,15 @@ ONE = Node("one", "10.0.0.1", 80, 1, {"zone": "a"})
 TWO = Node("two", "10.0.0.2", 80, 2, {"zone": "b"})
 
 
-def explained(readings, node="", lost=(), passes=0.0, remembered=None, services=None, **policy):
+def explained(
+    readings: list[Any],
+    node: str = "",
+    lost: Any = (),
+    passes: float = 0.0,
+    remembered: tuple[Node] | None = None,
+    services: dict[str, ServiceFile] | None = None,
+    **policy: Any,
+) -> dict[str, Any]:
     """The explanation of ``web`` after these readings of ``a`` and ``b``, and some time."""
     state = State(Config(), HOST, {})
     if remembered is not None:
@@ -138,7 +148,9 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("asked", "name", "weight", "step"), STEPS)
-def test_the_last_step_decides(asked, name, weight, step) -> None:
+def test_the_last_step_decides(
+    asked: dict[str, Any], name: str, weight: int | None, step: str
+) -> None:
     (node,) = explained(node=name, **asked)["nodes"]
     assert (node["in"], node["weight"]) == (weight is not None, weight)
     assert node["steps"][-1] == step

@@ -1,5 +1,7 @@
 """The shrink guard: holds, asks, and lets go."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ GUARD = GuardPolicy(max_loss=0.5, confirm_after=2.0, obey_after=5.0)
 STEP = st.tuples(st.sets(st.integers(1, 30)), st.floats(0.0, 3.0), st.booleans())
 
 
-def nodes(*numbers):
+def nodes(*numbers: Any) -> tuple[Node, ...]:
     return tuple(Node(f"n{n}", f"10.0.0.{n}", 80) for n in sorted(numbers))
 
 
@@ -180,7 +182,12 @@ def test_no_guard_holds_nothing() -> None:
     st.floats(0.0, 5.0),
     st.floats(0.0, 5.0),
 )
-def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, more) -> None:
+def test_it_always_lets_go_and_never_invents(
+    readings: list[tuple[set[int], float, bool]],
+    share: float,
+    confirm_after: float,
+    more: float,
+) -> None:
     guard = GuardPolicy(share, confirm_after, confirm_after + more)
     members, now, seen = GuardedNodes(), 0.0, set()
     for reading, pause, paused in readings:
@@ -197,7 +204,9 @@ def test_it_always_lets_go_and_never_invents(readings, share, confirm_after, mor
 
 
 @given(st.sets(st.integers(1, 40), min_size=1), st.data())
-def test_no_more_than_the_share_is_lost_within_the_time(whole, data) -> None:
+def test_no_more_than_the_share_is_lost_within_the_time(
+    whole: set[int], data: st.DataObject
+) -> None:
     members = GuardedNodes(nodes(*whole))
     left = set(whole)
     for _ in range(data.draw(st.integers(1, 6))):

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,14 +11,16 @@ from lighthouse.supervisor.worker_log import RATE, WorkerLog
 
 
 @pytest.fixture
-def pipe():
+def pipe() -> Iterator[tuple[WorkerLog, int]]:
     reading, writing = os.pipe()
     journal = WorkerLog("balancer x", reading)
     yield journal, writing
     journal.close()
 
 
-def test_levels_records_and_foreign_bytes(pipe, caplog: pytest.LogCaptureFixture) -> None:
+def test_levels_records_and_foreign_bytes(
+    pipe: tuple[WorkerLog, int], caplog: pytest.LogCaptureFixture
+) -> None:
     journal, writing = pipe
     caplog.set_level(logging.DEBUG, "lighthouse.worker")
     os.write(writing, b"<3>lighthouse: broke\n\tTraceback\n<7>quiet\nprinted \x1b[31m\xff\nhalf")
@@ -36,7 +39,9 @@ def test_levels_records_and_foreign_bytes(pipe, caplog: pytest.LogCaptureFixture
         journal.read(0.0)
 
 
-def test_a_flood_waits_for_the_next_second(pipe, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flood_waits_for_the_next_second(
+    pipe: tuple[WorkerLog, int], caplog: pytest.LogCaptureFixture
+) -> None:
     journal, writing = pipe
     caplog.set_level(logging.CRITICAL, "lighthouse.worker")
     os.set_blocking(writing, False)

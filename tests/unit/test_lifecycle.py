@@ -1,5 +1,7 @@
 """A worker's life, as a table: no process is started here."""
 
+from typing import Any
+
 import pytest
 
 from lighthouse.supervisor.lifecycle import (
@@ -48,7 +50,14 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("life", "event", "now", "state", "action", "deadline"), STEPS)
-def test_steps(life, event, now, state, action, deadline) -> None:
+def test_steps(
+    life: Lifecycle,
+    event: Any,
+    now: float,
+    state: str,
+    action: str | None,
+    deadline: float | None,
+) -> None:
     after, done = step(life, event, now, LIMITS)
     assert (after.state, done, after.deadline) == (state, action, deadline)
 
@@ -66,6 +75,7 @@ def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up() -> None:
         life, action = step(life, Due(), now, LIMITS)
         assert action == "spawn"
         life, _ = step(life, Exited("exited with status 1"), now, LIMITS)
+        assert life.deadline is not None
         waits.append(life.deadline - now)
         now = life.deadline
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
@@ -79,7 +89,7 @@ def test_a_quiet_time_heals() -> None:
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-def test_jitter_stays_within_its_share(chance) -> None:
+def test_jitter_stays_within_its_share(chance: float) -> None:
     backoff = RestartDelay()
     assert 54.0 <= backoff.delay(100, chance) <= 66.0
     assert backoff.delay(1, chance) == 0.0

@@ -8,7 +8,7 @@ from lighthouse.ipc.control import Leave, Leaving
 from lighthouse.supervisor.listener import MAX_CLIENTS, ControlListener
 
 
-def turn(selector) -> None:
+def turn(selector: selectors.BaseSelector) -> None:
     for key, _ in selector.select(1.0):
         key.data()
 
@@ -24,7 +24,7 @@ def test_a_client_that_is_dropped_as_it_speaks_is_no_harm(tmp_path: Path) -> Non
         clients[0].send(Leave())
         clients[1].send(Leave())
         turn(selector)
-        assert clients[1].receive() == (Leaving(1.0), b"")
+        assert clients[1].receive() == (Leaving(1.0), memoryview(b""))
         control.close()
         for client in clients:
             client.close()

@@ -28,13 +28,13 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("rule", "away", "now", "expected"), STAGES)
-def test_stages(rule, away, now, expected) -> None:
+def test_stages(rule: Loss, away: tuple[float, float] | None, now: float, expected: str) -> None:
     assert stage(rule, Away(*away) if away else None, now) == expected
 
 
 @pytest.mark.parametrize("rule", [KEEP, DRAIN, FENCE, Loss("fence", 0.0)])
 @pytest.mark.parametrize("away", [(100.0, 0.0), (-10.0, 0.0), (-27.0, 0.0), (-999.0, 0.0)])
-def test_every_change_of_stage_is_due(rule, away) -> None:
+def test_every_change_of_stage_is_due(rule: Loss, away: tuple[float, float]) -> None:
     moment, moments = 0.0 if away[0] < 0 else away[0], []
     while (following := due(rule, Away(*away), moment)) is not None:
         assert following > moment

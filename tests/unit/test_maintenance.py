@@ -1,6 +1,7 @@
 """Maintenance as a logbook of statements, and who is told what of it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ from lighthouse.supervisor.store import Store
 WEB = {"web": {80, 81}, "db": {5432}}
 
 
-def book(*statements):
+def book(*statements: Any) -> Logbook:
     return Logbook(statements)
 
 
-def out(logbook):
+def out(logbook: Logbook) -> list[Any]:
     return sorted((n, p) for n, ports in WEB.items() for p in ports if logbook.of(n, p))
 
 
@@ -36,7 +37,11 @@ def out(logbook):
         ([("web", 80), ("db", None)], ("web", 80), [("db", 5432)]),
     ],
 )
-def test_what_is_out(begun, ended, left) -> None:
+def test_what_is_out(
+    begun: list[tuple[Any, ...]],
+    ended: tuple[str, int | None] | None,
+    left: list[Any],
+) -> None:
     logbook = book()
     for service, port in begun:
         logbook.begin(Maintenance(service, port, since=1.0))
@@ -88,13 +93,13 @@ def test_it_outlives_its_service_for_a_while() -> None:
         ("web", 82, "service web has no port 82; it has: 80, 81"),
     ],
 )
-def test_a_mistake_is_told_with_what_there_is(service, port, words) -> None:
+def test_a_mistake_is_told_with_what_there_is(service: str, port: int | None, words: str) -> None:
     assert unknown(service, port, WEB) == words
     assert unknown("web", None, {}) == "no service web; there are: none"
 
 
 @pytest.mark.parametrize("until", [float("nan"), float("inf")])
-def test_a_time_that_is_none_is_refused(tmp_path: Path, until) -> None:
+def test_a_time_that_is_none_is_refused(tmp_path: Path, until: float) -> None:
     service = ServiceFile("web", "::1", (1,), (), None, 1, {}, (), "services/web.yaml")
     state = State(Config(services={"web": service}), HostIdentity("here", "10.0.0.1"), {})
     upkeep = Registrar(state, Store(tmp_path))

@@ -1,6 +1,7 @@
 """A cluster's view, from what its sources say and from time that passes."""
 
 import itertools
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,18 +26,24 @@ from lighthouse.supervisor.answers.cluster_status import describe
 SPARE = Node("spare", "10.9.9.9", 80)
 
 
-def node(n, weight=1, **metadata):
+def node(n: int, weight: int = 1, **metadata: Any) -> Node:
     return Node(f"n{n}", f"10.0.0.{n}", 80, weight, metadata)
 
 
-def nodes(*numbers):
+def nodes(*numbers: Any) -> tuple[Node, ...]:
     return tuple(node(n) for n in numbers)
 
 
 class World:
     """One cluster, ``web``, of the sources ``a`` and ``b``, and the time."""
 
-    def __init__(self, remembered=None, age=0.0, sources=("a", "b"), **policy) -> None:
+    def __init__(
+        self,
+        remembered: Any = None,
+        age: float = 0.0,
+        sources: tuple[str, ...] = ("a", "b"),
+        **policy: Any,
+    ) -> None:
         self.now = 1000.0
         self.memberships = Memberships()
         self.answers = dict.fromkeys(sources, 0)
@@ -46,27 +53,27 @@ class World:
             self.memberships.remember("web", readings, 5.0, ages)
         self.configure(sources, **policy)
 
-    def configure(self, sources=("a", "b"), **policy) -> None:
+    def configure(self, sources: tuple[str, ...] = ("a", "b"), **policy: Any) -> None:
         file = ClusterFile("web", sources, None, Policy(**policy), {}, "clusters/web.yaml")
         self.memberships.configure({"web": file}, self.now)
 
-    def says(self, source, *found) -> None:
+    def says(self, source: str, *found: Any) -> None:
         reading = Reading(tuple(n if isinstance(n, Node) else node(n) for n in found))
         said = SourceReading(reading, self.now, self.answers.get(source, 0))
         self.memberships.observe(source, "web", said, self.now)
 
-    def answers_afresh(self, source, *found) -> None:
+    def answers_afresh(self, source: str, *found: Any) -> None:
         (watch,) = self.memberships.watches(source)
         self.answers[source] = watch.reread
         self.says(source, *found)
 
-    def is_lost(self, source) -> None:
+    def is_lost(self, source: str) -> None:
         self.memberships.link(source, SourceConnection("suspended", "gone", self.now))
 
-    def is_back(self, source) -> None:
+    def is_back(self, source: str) -> None:
         self.memberships.link(source, SourceConnection("connected", "", self.now))
 
-    def passes(self, seconds) -> None:
+    def passes(self, seconds: float | int) -> None:
         """Every deadline on the way is kept, and none comes again and again."""
         until = self.now + seconds
         for _ in range(50):
@@ -80,14 +87,14 @@ class World:
         self.now = until
 
     @property
-    def view(self):
+    def view(self) -> View:
         return self.memberships.views["web"]
 
     @property
-    def served(self):
+    def served(self) -> dict[int, int]:
         return {int(n.host.removeprefix("n")): n.weight for n in self.view.nodes}
 
-    def events(self):
+    def events(self) -> list[Any]:
         return [text.removeprefix("cluster web: ") for _, text in self.memberships.take_events()]
 
 
@@ -204,7 +211,9 @@ def test_keep_serves_the_last_known_for_ever() -> None:
 
 
 @pytest.mark.parametrize(("deed", "after"), [("drain", {1: 0, 2: 0}), ("fence", {})])
-def test_drain_and_fence_begin_late_and_end_with_a_confirmation(deed, after) -> None:
+def test_drain_and_fence_begin_late_and_end_with_a_confirmation(
+    deed: Any, after: dict[int, int]
+) -> None:
     world = World(sources=("a",), loss=Loss(deed, 30.0))
     world.says("a", 1, 2)
     world.is_lost("a")
@@ -466,7 +475,7 @@ def test_every_policy_stands_any_order_of_events() -> None:
         for order in itertools.permutations(acts, 3):
             world = World({"b": nodes(9)}, 1.0, combine=combine, loss=loss, guard=guard)
             for act in order:
-                act(world)
+                act(world)  # type: ignore[no-untyped-call]
                 world.passes(1.3)
             world.passes(100)
             assert all(msgspec.convert(n.weight, int) in range(257) for n in world.view.nodes)

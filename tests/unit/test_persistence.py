@@ -32,7 +32,9 @@ AGES = [
 
 
 @pytest.mark.parametrize(("read_at", "seen", "served"), AGES)
-def test_a_reading_is_as_old_as_the_absence_of_its_source(read_at, seen, served) -> None:
+def test_a_reading_is_as_old_as_the_absence_of_its_source(
+    read_at: float, seen: dict[str, float], served: bool
+) -> None:
     memberships = Memberships()
     recall(memberships, {"web": SavedCluster({"a": Reading(NODES)}, read_at)}, seen, 1000.0)
     memberships.configure({"web": WEB}, 0.0)

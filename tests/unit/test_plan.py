@@ -1,5 +1,7 @@
 """The plan as a table of what is known and what should run."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -34,8 +36,8 @@ HTTP = CheckFile("http", config={"uri": "/"})
 APP = ServiceFile("web", "127.0.0.1", (80, 81), ("files",), None, 3, {"a": 1}, (HTTP,), "s.yaml")
 
 
-def configured(**changes):
-    parts = {
+def configured(**changes: Any) -> Config:
+    parts: dict[str, Any] = {
         "balancers": {"haproxy": HAPROXY},
         "discovery": {"files": FILES},
         "clusters": {"web": WEB},
@@ -45,30 +47,30 @@ def configured(**changes):
 
 
 @pytest.fixture
-def state():
+def state() -> State:
     state = State(Config(), HOST, {})
     state.configure(configured(), 0.0)
     return state
 
 
-def node(n):
+def node(n: int) -> Node:
     return Node(f"n{n}", f"10.0.0.{n}", 80)
 
 
-def reading(*numbers):
+def reading(*numbers: Any) -> SourceReading:
     return SourceReading(Reading(tuple(node(n) for n in numbers)), 100.0)
 
 
-def membership(state, name=("balancer", "haproxy")):
+def membership(state: State, name: tuple[str, str] = ("balancer", "haproxy")) -> Membership:
     (part,) = plan(state)[name].snapshot.clusters
     return decode_as(Membership, part.body)
 
 
-def members(state):
+def members(state: State) -> list[Any]:
     return [n.name for n in decode_as(list[Node], bytes(membership(state).nodes))]
 
 
-def test_one_worker_per_file_and_per_check_plugin(state) -> None:
+def test_one_worker_per_file_and_per_check_plugin(state: State) -> None:
     assert sorted(plan(state)) == [
         ("balancer", "haproxy"),
         ("check", "http"),
@@ -78,13 +80,13 @@ def test_one_worker_per_file_and_per_check_plugin(state) -> None:
     assert plan(state) == {}
 
 
-def test_an_unanswered_cluster_is_not_an_empty_one(state) -> None:
+def test_an_unanswered_cluster_is_not_an_empty_one(state: State) -> None:
     assert membership(state).known is False
     state.observe("files", "web", reading(), 0.0)
     assert membership(state).known is True
 
 
-def test_a_reading_reaches_the_balancer_once(state) -> None:
+def test_a_reading_reaches_the_balancer_once(state: State) -> None:
     assert state.observe("files", "web", reading(1, 2), 0.0)
     first = plan(state)
     assert members(state) == ["n1:80", "n2:80"]
@@ -92,7 +94,7 @@ def test_a_reading_reaches_the_balancer_once(state) -> None:
     assert plan(state) == first
 
 
-def test_only_the_changed_cluster_gets_a_new_revision(state) -> None:
+def test_only_the_changed_cluster_gets_a_new_revision(state: State) -> None:
     other = msgspec.structs.replace(WEB, name="other", file="clusters/other.yaml")
     state.configure(configured(clusters={"web": WEB, "other": other}), 0.0)
     before = {p.name: p for p in plan(state)["balancer", "haproxy"].snapshot.clusters}
@@ -102,13 +104,13 @@ def test_only_the_changed_cluster_gets_a_new_revision(state) -> None:
     assert after["web"].revision > before["web"].revision
 
 
-def test_a_cluster_without_a_section_reaches_the_balancer_all_the_same(state) -> None:
+def test_a_cluster_without_a_section_reaches_the_balancer_all_the_same(state: State) -> None:
     bare = msgspec.structs.replace(WEB, sections={})
     state.configure(configured(clusters={"web": bare}), 0.0)
     assert membership(state).settings is None
 
 
-def test_several_sources_are_united(state) -> None:
+def test_several_sources_are_united(state: State) -> None:
     second = msgspec.structs.replace(FILES, name="more", file="discovery/more.yaml")
     both = msgspec.structs.replace(WEB, discovery=("files", "more"))
     state.configure(
@@ -119,7 +121,7 @@ def test_several_sources_are_united(state) -> None:
     assert members(state) == ["n1:80", "n2:80", "n3:80"]
 
 
-def test_a_vanished_cluster_is_held_and_read_again(state) -> None:
+def test_a_vanished_cluster_is_held_and_read_again(state: State) -> None:
     state.observe("files", "web", reading(1, 2, 3), 0.0)
     state.observe("files", "web", reading(), 1.0)
     assert len(members(state)) == 3
@@ -132,7 +134,7 @@ def test_a_vanished_cluster_is_held_and_read_again(state) -> None:
     assert state.memberships.next_due(6.0) is None
 
 
-def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state) -> None:
+def test_nodes_of_a_source_that_is_away_stay_and_grow_stale(state: State) -> None:
     state.observe("files", "web", reading(1), 0.0)
     state.link("files", SourceConnection("suspended", "gone", 10.0))
     assert state.memberships.next_due(10.0) == 10.0 + STALE_AFTER
@@ -174,7 +176,12 @@ VERDICTS = [
 
 
 @pytest.mark.parametrize(("verdicts", "up", "down"), VERDICTS)
-def test_verdicts_decide_registrations(state, verdicts, up, down) -> None:
+def test_verdicts_decide_registrations(
+    state: State,
+    verdicts: tuple[Any, ...],
+    up: list[Any],
+    down: list[Any],
+) -> None:
     for port, passing in zip((80, 81), verdicts, strict=True):
         state.report.verdict("http", Verdict("app", port, passing))
     snapshot = plan(state)["discovery", "files"].snapshot
@@ -182,7 +189,7 @@ def test_verdicts_decide_registrations(state, verdicts, up, down) -> None:
     assert [s.port for s in snapshot.down] == down
 
 
-def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state) -> None:
+def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state: State) -> None:
     daemon = DaemonSettings(metadata={"zone": "z", "a": 0})
     state.configure(configured(daemon=daemon), 0.0)
     state.report.verdict("http", Verdict("app", 80, True))
@@ -190,7 +197,7 @@ def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state
     assert service.node.metadata == {"zone": "z", "a": 1}
 
 
-def test_a_registered_node_carries_what_others_need(state) -> None:
+def test_a_registered_node_carries_what_others_need(state: State) -> None:
     state.report.verdict("http", Verdict("app", 80, True, metadata={"role": "primary"}))
     (service,) = plan(state)["discovery", "files"].snapshot.up
     assert service.name == "web"
@@ -200,13 +207,13 @@ def test_a_registered_node_carries_what_others_need(state) -> None:
     assert service.node.peer.name == "here"
 
 
-def test_a_service_without_checks_is_up(state) -> None:
+def test_a_service_without_checks_is_up(state: State) -> None:
     state.configure(configured(services={"app": msgspec.structs.replace(APP, checks=())}), 0.0)
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80, 81]
     assert ("check", "http") not in plan(state)
 
 
-def test_an_undecided_verdict_changes_no_decision(state) -> None:
+def test_an_undecided_verdict_changes_no_decision(state: State) -> None:
     state.report.verdict("http", Verdict("app", 80, True))
     state.report.verdict("http", Verdict("app", 80, None))
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80]
@@ -214,7 +221,7 @@ def test_an_undecided_verdict_changes_no_decision(state) -> None:
     assert probes == {80: True, 81: None}
 
 
-def test_a_removed_service_is_deregistered_until_that_is_confirmed(state) -> None:
+def test_a_removed_service_is_deregistered_until_that_is_confirmed(state: State) -> None:
     state.report.verdict("http", Verdict("app", 80, True))
     state.report.published.want("files", plan(state)["discovery", "files"].snapshot.up)
     state.configure(configured(services={}), 1.0)
@@ -227,14 +234,14 @@ def test_a_removed_service_is_deregistered_until_that_is_confirmed(state) -> Non
     assert plan(state)["discovery", "files"].snapshot.down == ()
 
 
-def test_a_snapshot_survives_its_journey(state) -> None:
+def test_a_snapshot_survives_its_journey(state: State) -> None:
     state.observe("files", "web", reading(1), 0.0)
     for wanted in plan(state).values():
         payload = memoryview(b"".join(pack(wanted.snapshot)))
         assert unpack(payload) == wanted.snapshot
 
 
-def test_a_discovery_is_told_which_files_report_to_it(state) -> None:
+def test_a_discovery_is_told_which_files_report_to_it(state: State) -> None:
     other = msgspec.structs.replace(APP, name="other", discovery=("dns", "files"), file="o.yaml")
     dns = msgspec.structs.replace(FILES, name="dns", plugin="dns")
     config = configured(discovery={"files": FILES, "dns": dns}, services={"b": APP, "a": other})
@@ -244,7 +251,7 @@ def test_a_discovery_is_told_which_files_report_to_it(state) -> None:
     assert wanted["discovery", "dns"].snapshot.reporters == ("a",)
 
 
-def settled(state, now, *passing, metadata=None):
+def settled(state: State, now: Any, *passing: Any, metadata: Any = None) -> tuple[Any, ...]:
     """What the discovery is told, up and down, after both ports' checks said so."""
     for port, passes in zip((80, 81), passing, strict=False):
         state.report.verdict("http", Verdict("app", port, passes, metadata=metadata or {}))
@@ -253,7 +260,7 @@ def settled(state, now, *passing, metadata=None):
     return [s.port for s in snapshot.up], [s.port for s in snapshot.down]
 
 
-def test_a_port_that_flaps_stays_down_alone(state) -> None:
+def test_a_port_that_flaps_stays_down_alone(state: State) -> None:
     for now in range(5):
         assert settled(state, 2.0 * now, True, True) == ([80, 81], [])
         assert settled(state, 2.0 * now + 1, False, True) == ([81], [80])
@@ -266,7 +273,7 @@ def test_a_port_that_flaps_stays_down_alone(state) -> None:
     assert state.report.next_due(state.config) is None
 
 
-def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state) -> None:
+def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) -> None:
     settled(state, 0.0, True)
     for lag in range(30):
         settled(state, 1.0, True, metadata={"lag": lag})
@@ -278,7 +285,7 @@ def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state) -> None
     assert told.node.metadata["lag"] == 29
 
 
-def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state) -> None:
+def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state: State) -> None:
     for now in range(10):
         assert settled(state, float(now), True, None) == ([80], [])
         state.report.maintenance.begin(Maintenance("web", None, 0.0))
@@ -287,7 +294,7 @@ def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state) -
         state.report.maintenance.end("web", None, (80, 81))
 
 
-def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state) -> None:
+def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state: State) -> None:
     slow = msgspec.structs.replace(APP, drain_delay=7.0, name="slow")
     daemon = DaemonSettings(drain_delay=3.0)
     state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
@@ -302,7 +309,7 @@ def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state) -> N
     assert plan(state)["discovery", "files"].snapshot.up == ()
 
 
-def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state) -> None:
+def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state: State) -> None:
     old = Service("web", 80, Node("here", "10.0.0.9", 80))
     state.report.published = Published([PublishedNode("files", old)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
@@ -313,7 +320,7 @@ def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state
 
 
 def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
-    state, monkeypatch: pytest.MonkeyPatch
+    state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.link("files", SourceConnection("connected", "", 0.0))
     state.observe("files", "web", reading(1, 2, 3), 0.0)

@@ -1,5 +1,7 @@
 """What this host may have registered: never too little of it is known."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,15 +11,15 @@ from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.service import Service
 
 
-def service(name="web", ip="10.0.0.1", port=80, **metadata):
+def service(name: str = "web", ip: str = "10.0.0.1", port: int = 80, **metadata: Any) -> Service:
     return Service(name, port, Node("here", ip, port, 5, metadata))
 
 
-def places(services):
+def places(services: list[Service]) -> list[tuple[str, str, str, int]]:
     return [one.place for one in services]
 
 
-def gone(one):
+def gone(one: Service) -> Registration:
     return Registration(one.place, registered=False, gone=True)
 
 
@@ -62,9 +64,11 @@ SETS = st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
 
 
 @given(st.lists(st.tuples(SETS, SETS)))
-def test_a_node_that_may_stand_is_always_known(orders) -> None:
+def test_a_node_that_may_stand_is_always_known(
+    orders: list[tuple[frozenset[str], frozenset[str]]],
+) -> None:
     """A source that does as it is told, or only a part of it, and confirms only what it did."""
-    published, stands = Published(), set()
+    published, stands = Published(), set[str]()
     for wanted, removed in orders:
         published.want("files", [service(ip=ip) for ip in sorted(wanted)])
         stands |= wanted

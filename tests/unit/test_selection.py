@@ -1,5 +1,7 @@
 """Which nodes are served, by their metadata."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from lighthouse.membership.selection import has, select
 from lighthouse.node import Node
 
 
-def node(n, weight=1, **metadata):
+def node(n: int, weight: int = 1, **metadata: Any) -> Node:
     return Node(f"n{n}", f"10.0.0.{n}", 80, weight, metadata)
 
 
@@ -35,7 +37,7 @@ HAS = [
 
 
 @pytest.mark.parametrize(("metadata", "key", "value", "found"), HAS)
-def test_what_a_node_has(metadata, key, value, found) -> None:
+def test_what_a_node_has(metadata: dict[str, Any], key: str, value: Any, found: bool) -> None:
     assert has(node(1, **metadata), key, value) is found
 
 
@@ -66,7 +68,7 @@ SELECTIONS = [
 
 
 @pytest.mark.parametrize(("selection", "nodes"), SELECTIONS)
-def test_selections(selection, nodes) -> None:
+def test_selections(selection: Selection, nodes: tuple[Node, ...]) -> None:
     assert select(ALL, selection) == nodes
 
 
@@ -79,7 +81,9 @@ zones = st.sampled_from(["a", "b", "c"])
 
 
 @given(st.lists(st.tuples(zones, st.integers(0, 2)), max_size=20), zones, st.integers(1, 5))
-def test_a_preference_never_leaves_nobody(rows, zone, least) -> None:
+def test_a_preference_never_leaves_nobody(
+    rows: list[tuple[str, int]], zone: str, least: int
+) -> None:
     nodes = tuple(node(n, weight, zone=z) for n, (z, weight) in enumerate(rows))
     served = select(nodes, Selection(prefer=Preference("zone", (zone,), least)))
     usable = [n for n in nodes if n.weight]

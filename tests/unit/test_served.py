@@ -1,11 +1,13 @@
 """Which node a person means, and why a cluster is not served yet."""
 
+from typing import Any
+
 import pytest
 
 from lighthouse.config.policy import Policy
 from lighthouse.config.types import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.discovery import Reading
-from lighthouse.ipc.control import GetServed
+from lighthouse.ipc.control import GetServed, Served
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
@@ -17,13 +19,13 @@ OWN = PluginFile("own", "own", WorkerSettings(), {}, "balancers/own.yaml")
 
 
 @pytest.mark.parametrize("text", ["a.example:80", "a.example", "10.0.0.1:80", "10.0.0.1"])
-def test_a_node_by_any_of_its_names(text) -> None:
+def test_a_node_by_any_of_its_names(text: str) -> None:
     assert matches(Node("a.example", "10.0.0.1", 80), text)
     assert not matches(Node("b.example", "10.0.0.2", 80), text)
 
 
 @pytest.mark.parametrize("text", ["a:81", "a:8", "10.0.0.1:8", "10.0.0", "80", ":80", ""])
-def test_a_part_of_a_name_is_none(text) -> None:
+def test_a_part_of_a_name_is_none(text: str) -> None:
     assert not matches(Node("a", "10.0.0.1", 80), text)
 
 
@@ -34,7 +36,7 @@ def test_an_address_of_version_6_takes_brackets_before_a_port() -> None:
     assert not matches(node, "2001:db8::1:80")
 
 
-def reasons(state, **question):
+def reasons(state: State, **question: Any) -> Served:
     return served(state, [], GetServed("web", **question))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,11 +18,11 @@ from lighthouse.supervisor.state import State
 NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80, n, {"zone": "a"}) for n in range(3))
 
 
-def cluster(name):
+def cluster(name: str) -> ClusterFile:
     return ClusterFile(name, ("files",), None, Policy(), {}, f"clusters/{name}.yaml")
 
 
-def shown_nodes(state, shown):
+def shown_nodes(state: State, shown: Shown) -> dict[str, Any]:
     status = document(state, Path("/c"), [], [], 0.0, shown)
     found = json.loads(msgspec.json.encode(status))["clusters"]
     return {cluster["name"]: cluster["nodes"] for cluster in found}

@@ -37,7 +37,7 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)
 def test_a_damaged_file_is_refused_with_a_reason_until_it_is_written(
-    tmp_path: Path, damage, reason
+    tmp_path: Path, damage: bytes, reason: str
 ) -> None:
     cache = Store(tmp_path)
     cache.save_cluster("web", REMEMBERED)
