@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -11,6 +11,7 @@ from lighthouse.commands.failure import CommandFailure, StatusNotRunning
 from lighthouse.commands.output.explanation import lines
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.client import DaemonSilent
+from lighthouse.daemon.explanation_document import parse_explanation
 from lighthouse.daemon.locate import find
 from lighthouse.text import plain
 
@@ -48,6 +49,9 @@ def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
     if as_json:
         click.echo(text)
         return
-    found: dict[str, Any] = msgspec.json.decode(text)
+    try:
+        found = parse_explanation(text)
+    except msgspec.DecodeError as error:
+        raise CommandFailure(f"the daemon's answer cannot be read: {error}") from error
     for line in lines(found, time.time()):
         click.echo(line)

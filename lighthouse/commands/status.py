@@ -19,7 +19,7 @@ from lighthouse.commands.output.status_tables import render
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
-from lighthouse.daemon.status_document import StatusDocument, Worker, parse
+from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
 from lighthouse.text import plain
 
 PATIENCE: Final = 5.0
@@ -71,7 +71,7 @@ def _healthy(document: StatusDocument, worker: str | None) -> bool:
     return all(found.healthy for found in _named(document, worker))
 
 
-def _named(document: StatusDocument, name: str) -> list[Worker]:
+def _named(document: StatusDocument, name: str) -> list[WorkerStatus]:
     """The workers of that name, one of each kind at most."""
     found = [worker for worker in document.workers if worker.name == name]
     if not found:

@@ -23,9 +23,10 @@ from lighthouse.ipc.control import (
     Leave,
     Leaving,
     MembersAnswer,
+    Question,
     StatusAnswer,
 )
-from lighthouse.ipc.messages import Message, decode_as
+from lighthouse.ipc.messages import decode_as
 
 SYSTEM_ROOT: Final = Path("/etc/lighthouse")
 SYSTEM_LOG: Final = Path("/var/log/lighthouse.log")
@@ -109,12 +110,12 @@ class DaemonClient:
             raise LookupError(answer[0].unknown)
         return answer[1]
 
-    def ask(self, question: Message, kind: type[M], within: float) -> M | None:
+    def ask(self, question: Question, kind: type[M], within: float) -> M | None:
         """Its answer to a question that has a short one; as for ``status``."""
         answer = self._answer(question, kind, within)
         return None if answer is None else answer[0]
 
-    def _answer(self, question: Message, kind: type[M], within: float) -> tuple[M, bytes] | None:
+    def _answer(self, question: Question, kind: type[M], within: float) -> tuple[M, bytes] | None:
         deadline = time.monotonic() + within
         reason = "it has no control socket yet"
         while (pid := self.pid()) is not None:
@@ -189,7 +190,7 @@ class DaemonClient:
         stack.callback(os.close, handle)
         return handle if self.pid() == pid else None
 
-    def _ask(self, question: Message, kind: type[M], deadline: float) -> tuple[M, bytes]:
+    def _ask(self, question: Question, kind: type[M], deadline: float) -> tuple[M, bytes]:
         channel = Channel.connect(self.socket)
         with contextlib.closing(channel):
             channel.send(question)

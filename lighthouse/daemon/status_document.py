@@ -1,8 +1,16 @@
-"""The status document, typed, for those who read it; what a daemon leaves out has a default."""
+"""The status document, typed, for the side that writes it and the side that reads it.
 
-from typing import Any
+Version 1, described in docs/operations.md. Times are wall-clock seconds, ages and CPU are
+seconds, memory is bytes, latency is milliseconds. What another release leaves out has a default.
+"""
+
+from typing import Any, Final
 
 import msgspec
+
+VERSION: Final = 1
+
+NO_NODES: Final = msgspec.Raw(b"[]")
 
 
 class ConfigFault(msgspec.Struct, frozen=True):
@@ -15,26 +23,31 @@ class ConfigFault(msgspec.Struct, frozen=True):
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
-class SupervisorStatus(msgspec.Struct, frozen=True):
+class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``guard_trips`` are those of all clusters in this run."""
+
     pid: int = 0
     version: str = ""
     started_at: float | None = None
     config_dir: str = ""
     config_errors: tuple[ConfigFault, ...] = ()
     config_warnings: tuple[ConfigFault, ...] = ()
-    rss_bytes: int | None = None
+    guard_trips: int = 0
     leaving: bool = False
+    rss_bytes: int | None = None
+    cpu_seconds: float | None = None
 
 
-class Progress(msgspec.Struct, frozen=True):
+class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The newest snapshot sent to a worker and the newest that it applied, by version."""
 
     sent: int | None = None
     applied: int | None = None
     applied_at: float | None = None
+    outcome: str | None = None
 
 
-class LatencyStatus(msgspec.Struct, frozen=True):
+class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds from a change as observed to the same change applied."""
 
     p50: float | None = None
@@ -42,21 +55,24 @@ class LatencyStatus(msgspec.Struct, frozen=True):
     count: int = 0
 
 
-class Worker(msgspec.Struct, frozen=True):
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``reason`` is why it is not simply running, ``status`` what its plugin says of itself."""
+
     kind: str = ""
     name: str = ""
     plugin: str = ""
     pid: int | None = None
     state: str = ""
     healthy: bool = False
-    reason: str | None = None
+    reason: str = ""
+    since: float | None = None
     restarts: int = 0
-    last_exit: Any = None
+    last_exit: str = ""
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
-    snapshot: Progress = Progress()
+    snapshot: SnapshotStatus = SnapshotStatus()
     latency_ms: LatencyStatus = LatencyStatus()
-    last_error: Any = None
+    last_error: str = ""
     traceback: str = ""
     status: dict[str, Any] = {}
 
@@ -66,64 +82,100 @@ class RefusedStatus(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class SourceStatus(msgspec.Struct, frozen=True):
+class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What one discovery makes of a cluster; ``stage`` is what its loss makes of its nodes."""
 
     discovery: str = ""
     answered: bool = True
     nodes: int | None = None
+    read_at: float | None = None
     away_seconds: float | None = None
     used: bool = True
     stage: str = "keep"
 
 
-class TripStatus(msgspec.Struct, frozen=True):
+class TripStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One loss that the shrink guard held back: ``lost`` nodes ``of`` so many."""
+
     at: float = 0.0
     lost: int = 0
     of: int = 0
+    source: str | None = None
     ended_at: float | None = None
     outcome: str | None = None
 
 
-class GuardStatus(msgspec.Struct, frozen=True):
+class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A loss that is held back now; ``obeyed_in`` is None while its source is away."""
+
+    source: str | None = None
+    since: float = 0.0
+    obeyed_in: float | None = None
+
+
+class GuardStatus(msgspec.Struct, frozen=True, kw_only=True):
     trips: int = 0
     last: TripStatus | None = None
+    holds: tuple[HoldStatus, ...] = ()
 
 
-class ClusterStatus(msgspec.Struct, frozen=True):
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    host: str = ""
+    ip: str = ""
+    port: int = 0
+    weight: int = 1
+    metadata: dict[str, Any] = {}
+
+
+class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``nodes`` is a list of ``NodeStatus`` as JSON, for a fleet has many that seldom change."""
+
     name: str = ""
     discovery: tuple[str, ...] = ()
     known: bool = True
     stale: bool = False
     age_seconds: float | None = None
-    held_back: Any = None
+    held_back: tuple[str, ...] = ()
     combine: str = "union"
     default_nodes: bool = False
+    waits: bool = False
     sources: tuple[SourceStatus, ...] = ()
     guard: GuardStatus = GuardStatus()
-    nodes: tuple[dict[str, Any], ...] = ()
+    nodes: msgspec.Raw = NO_NODES
     refused: tuple[RefusedStatus, ...] = ()
 
 
-class CheckStatus(msgspec.Struct, frozen=True):
+class CheckStatus(msgspec.Struct, frozen=True, kw_only=True):
     plugin: str = ""
     passing: bool | None = None
-    reason: str | None = None
+    reason: str = ""
     checked_at: float | None = None
 
 
-class MaintenanceStatus(msgspec.Struct, frozen=True):
-    """Why, since when, until when and by whom; a whole service's has no ``port``."""
+class RegistrationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    discovery: str = ""
+    registered: bool = False
+    reason: str = ""
 
-    service: str = ""
-    port: int | None = None
+
+class MaintenanceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Why, since when, until when and by whom."""
+
     reason: str = ""
     since: float | None = None
     until: float | None = None
     by: str = ""
 
 
-class DampingStatus(msgspec.Struct, frozen=True):
+class StatedMaintenance(MaintenanceStatus, frozen=True, kw_only=True):
+    """The same with what it is about; a whole service's has no ``port``."""
+
+    service: str = ""
+    port: int | None = None
+
+
+class DampingStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What is held back now, empty if nothing is; how many reports were so far."""
 
     reason: str = ""
@@ -133,30 +185,39 @@ class DampingStatus(msgspec.Struct, frozen=True):
     changes_held: int = 0
 
 
-class ServiceStatus(msgspec.Struct, frozen=True):
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One port of a service; ``registered`` means in all of its discoveries."""
+
     name: str = ""
+    file: str = ""
     port: int = 0
     up: bool | None = None
     maintenance: MaintenanceStatus | None = None
     damping: DampingStatus = DampingStatus()
-    registered: Any = None
-    reason: str | None = None
+    registered: bool = False
+    registrations: tuple[RegistrationStatus, ...] = ()
+    reason: str = ""
     checks: tuple[CheckStatus, ...] = ()
 
 
-class StatusDocument(msgspec.Struct, frozen=True):
+class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """All that the daemon says of itself; ``problems`` are in words."""
 
-    version: int = 1
+    version: int = VERSION
     healthy: bool = False
     problems: tuple[str, ...] = ()
     supervisor: SupervisorStatus = SupervisorStatus()
-    workers: tuple[Worker, ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
     clusters: tuple[ClusterStatus, ...] = ()
     services: tuple[ServiceStatus, ...] = ()
-    maintenance: tuple[MaintenanceStatus, ...] = ()
+    maintenance: tuple[StatedMaintenance, ...] = ()
 
 
 def parse(text: bytes) -> StatusDocument:
     """The document in ``text``; raises ``msgspec.DecodeError`` if it is none."""
     return msgspec.json.decode(text, type=StatusDocument)
+
+
+def node_count(cluster: ClusterStatus) -> int:
+    """The number of a cluster's nodes, of which nothing else is decoded."""
+    return len(msgspec.json.decode(cluster.nodes, type=list[msgspec.Raw]))

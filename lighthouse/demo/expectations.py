@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
-from lighthouse.daemon.status_document import StatusDocument, Worker, parse
+from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
 from lighthouse.demo.proxy import ObservedProxy
 from lighthouse.demo.services import Services
 from lighthouse.demo.traffic import RequestStream
@@ -83,7 +83,7 @@ class Sight:
 
         self.expect(waiting, f"the worker {name} hangs")
 
-    def restarted(self, name: str) -> Worker:
+    def restarted(self, name: str) -> WorkerStatus:
         """A worker that was ended and started again."""
         what = f"the worker {name} is killed and started again"
         return self.expect(lambda: next((w for w in self._of(name) if w.restarts), None), what)
@@ -116,11 +116,11 @@ class Sight:
                 return parse(text)
         return StatusDocument()
 
-    def _of(self, name: str) -> list[Worker]:
+    def _of(self, name: str) -> list[WorkerStatus]:
         return [w for w in self.document().workers if w.name == name]
 
 
-def _is_through(worker: Worker) -> bool:
+def _is_through(worker: WorkerStatus) -> bool:
     sent, applied = worker.snapshot.sent, worker.snapshot.applied
     return worker.state == "running" and bool(sent) and sent == applied
 

@@ -121,3 +121,16 @@ class Leaving(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: the daemon will be gone within so many seconds."""
 
     within: float
+
+
+Question = (
+    GetStatus
+    | GetMembers
+    | GetExplanation
+    | BeginMaintenance
+    | EndMaintenance
+    | GetRemoved
+    | GetServed
+    | Leave
+)
+Reply = StatusAnswer | MembersAnswer | Explanation | Maintained | Removed | Served | Leaving

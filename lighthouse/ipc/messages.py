@@ -13,23 +13,7 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Connection
-from lighthouse.ipc.control import (
-    BeginMaintenance,
-    EndMaintenance,
-    Explanation,
-    GetExplanation,
-    GetMembers,
-    GetRemoved,
-    GetServed,
-    GetStatus,
-    Leave,
-    Leaving,
-    Maintained,
-    MembersAnswer,
-    Removed,
-    Served,
-    StatusAnswer,
-)
+from lighthouse.ipc.control import Question, Reply
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
 from lighthouse.schema import Rejection
 from lighthouse.service import Place
@@ -203,23 +187,7 @@ FromWorker = (
     | Verdicts
     | Failed
 )
-Control = (
-    GetStatus
-    | StatusAnswer
-    | GetMembers
-    | MembersAnswer
-    | GetExplanation
-    | Explanation
-    | BeginMaintenance
-    | EndMaintenance
-    | Maintained
-    | GetRemoved
-    | Removed
-    | GetServed
-    | Served
-    | Leave
-    | Leaving
-)
+Control = Question | Reply
 Message = ToWorker | FromWorker | Control
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.ipc.channel import Channel, Closed, Listener
+from lighthouse.ipc.control import Reply
 from lighthouse.ipc.messages import Message
 
 MAX_CLIENTS: Final = 32
 
-Answer = tuple[Message, bytes]
-"""A message and its payload."""
+Answer = tuple[Reply, bytes]
+"""A reply and its payload."""
 
 
 class ControlListener:

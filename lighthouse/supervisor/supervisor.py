@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import setproctitle
 
 from lighthouse import __version__
@@ -21,7 +20,6 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import ConfigWatch
 from lighthouse.daemon.locate import settings
-from lighthouse.ipc.control import GetStatus, StatusAnswer
 from lighthouse.ipc.messages import Message, Observed
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.timers import Timers
@@ -29,8 +27,8 @@ from lighthouse.registration import identity
 from lighthouse.supervisor import dispatch, logs
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
-from lighthouse.supervisor.answers.status import Shown, document
-from lighthouse.supervisor.listener import Answer, ControlListener
+from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
@@ -67,8 +65,6 @@ class Supervisor:
         self._log_file: Final = log_file
         self._selector: Final = selectors.DefaultSelector()
         self._timers: Final = Timers()
-        self._started_at: Final = time.time()
-        self._shown: Final = Shown()
         self._restless_since: float | None = None
         self._unsettled = True
         self._replan = True
@@ -144,10 +140,11 @@ class Supervisor:
         self._state.configure(self._tree.config, time.monotonic())
         self._pool = WorkerPool(self._selector, self._timers, directory, self._take)
         self._shutdown = Shutdown(self._state, self._timers, self._think, self._pool.kill)
-        self._router = Router(
-            self._state, self._pool, self._registrar, self._shutdown, self._think
+        status = StatusReport(self._root, self._state, self._pool, self._faults, self._problems)
+        router = Router(
+            self._state, self._pool, status, self._registrar, self._shutdown, self._think
         )
-        self._control = ControlListener(directory / "control.sock", self._selector, self._answer)
+        self._control = ControlListener(directory / "control.sock", self._selector, router.answer)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
@@ -248,7 +245,7 @@ class Supervisor:
 
     def _tell_faults(self) -> None:
         """Log each fault of the configuration when it appears, and when all are mended."""
-        found = faults(self._state, self._tree, self._pool)
+        found = self._faults()
         for fault in found:
             if fault not in self._told:
                 _log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
@@ -284,16 +281,9 @@ class Supervisor:
         if setproctitle.getproctitle() != title:
             setproctitle.setproctitle(title)
 
-    def _answer(self, question: Message, uid: int) -> Answer | None:
-        """What a command of this host's operators wants to know."""
-        if isinstance(question, GetStatus):
-            return StatusAnswer(), self._document()
-        return self._router.answer(question, uid)
+    def _faults(self) -> list[Fault]:
+        return faults(self._state, self._tree, self._pool)
 
-    def _document(self) -> bytes:
-        found = faults(self._state, self._tree, self._pool)
-        known = (self._state, self._root, found, self._pool, self._started_at)
-        status = document(*known, self._shown)
-        status["problems"] += self._persistence.problems()
-        status["healthy"] = not status["problems"]
-        return msgspec.json.encode(status)
+    def _problems(self) -> list[str]:
+        """The supervisor's own problems, for the status."""
+        return self._persistence.problems()

@@ -1,8 +1,9 @@
 """An explanation in words."""
 
-from typing import Any
+import json
 
 from lighthouse.commands.output.explanation import lines
+from lighthouse.daemon.explanation_document import parse_explanation
 
 SOURCE = {
     "discovery": "zk",
@@ -40,8 +41,9 @@ FOUND = {
 }
 
 
-def told(**changes: Any) -> list[str]:
-    return list(lines(FOUND | changes, 100.0))
+def told(**changes: object) -> list[str]:
+    content = json.dumps(FOUND | changes).encode()
+    return list(lines(parse_explanation(content), 100.0))
 
 
 def test_all_is_well() -> None:

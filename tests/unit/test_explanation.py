@@ -14,6 +14,8 @@ from lighthouse.config.policy import (
     Selection,
 )
 from lighthouse.config.types import ClusterFile, Config, ServiceFile
+from lighthouse.daemon.explanation_document import ExplanationDocument
+from lighthouse.daemon.status_document import HoldStatus
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
@@ -35,7 +37,7 @@ def explained(
     remembered: tuple[Node] | None = None,
     services: dict[str, ServiceFile] | None = None,
     **policy: Any,
-) -> dict[str, Any]:
+) -> ExplanationDocument:
     """The explanation of ``web`` after these readings of ``a`` and ``b``, and some time."""
     state = State(Config(), HOST, {})
     if remembered is not None:
@@ -151,27 +153,29 @@ STEPS = [
 def test_the_last_step_decides(
     asked: dict[str, Any], name: str, weight: int | None, step: str
 ) -> None:
-    (node,) = explained(node=name, **asked)["nodes"]
-    assert (node["in"], node["weight"]) == (weight is not None, weight)
-    assert node["steps"][-1] == step
+    (node,) = explained(node=name, **asked).nodes
+    assert (node.is_in, node.weight) == (weight is not None, weight)
+    assert node.steps[-1] == step
 
 
 def test_a_service_of_this_host_is_told_of_though_nobody_names_it() -> None:
     service = ServiceFile("web", "127.0.0.1", (80,), ("a",), None, 1, {}, (), "s.yaml")
     other = ServiceFile("api", "127.0.0.1", (81,), ("a",), None, 1, {}, (), "o.yaml")
     found = explained([("a", [ONE])], services={"s": service, "o": other})
-    local = {node["name"]: node["local"] for node in found["nodes"]}
+    local = {node.name: node.local for node in found.nodes}
     assert local.keys() == {"one:80", "10.0.0.7:80"}
     assert local["one:80"] is None
-    assert (local["10.0.0.7:80"]["up"], local["10.0.0.7:80"]["registered"]) == (True, False)
+    there = local["10.0.0.7:80"]
+    assert there is not None
+    assert (there.up, there.registered) == (True, False)
 
 
 def test_the_cluster_itself_is_explained() -> None:
     found = explained([("a", [ONE]), ("a", [])], passes=1.0)
-    assert (found["version"], found["held_back"], found["stale"]) == (1, ["one:80"], False)
-    assert found["guard"]["holds"] == [{"source": None, "since": 1000.0, "obeyed_in": 4.0}]
-    assert [source["nodes"] for source in found["sources"]] == [0, None]
-    assert found["links"]["b"]["state"] is None
+    assert (found.version, found.held_back, found.stale) == (1, ("one:80",), False)
+    assert found.guard.holds == (HoldStatus(source=None, since=1000.0, obeyed_in=4.0),)
+    assert [source.nodes for source in found.sources] == [0, None]
+    assert found.links["b"].state is None
 
 
 def test_what_is_not_there_is_unknown() -> None:
@@ -185,4 +189,4 @@ def test_what_is_not_there_is_unknown() -> None:
     with pytest.raises(Unknown, match="no node 'two'"):
         document(state, [], "web", "two", 0.0, 0.0)
     found = document(state, [], "web", "bad", 0.0, 0.0)
-    assert (found["nodes"], [r["record"] for r in found["refused"]]) == ([], ["bad.json"])
+    assert (found.nodes, [r.record for r in found.refused]) == ((), ["bad.json"])

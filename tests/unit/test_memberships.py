@@ -21,7 +21,7 @@ from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.membership.view import View
 from lighthouse.node import Node
-from lighthouse.supervisor.answers.cluster_status import describe
+from lighthouse.supervisor.answers.cluster_status import sources
 
 SPARE = Node("spare", "10.9.9.9", 80)
 
@@ -337,12 +337,12 @@ def test_a_fence_around_nobody_is_shown_too() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.passes(31)
     assert (world.view.nodes, world.view.known) == ((), True)
-    shown = describe(world.memberships.rosters["web"], world.now, 0.0)
-    assert [(s["stage"], s["away_seconds"]) for s in shown["sources"]] == [("fence", 31.0)]
+    shown = sources(world.memberships.rosters["web"], world.now)
+    assert [(s.stage, s.away_seconds) for s in shown] == [("fence", 31.0)]
     world.says("a", 1)
     assert world.served == {1: 1}
-    shown = describe(world.memberships.rosters["web"], world.now, 0.0)
-    assert [(s["stage"], s["away_seconds"]) for s in shown["sources"]] == [("keep", None)]
+    shown = sources(world.memberships.rosters["web"], world.now)
+    assert [(s.stage, s.away_seconds) for s in shown] == [("keep", None)]
 
 
 def test_default_nodes_stand_in_for_nobody() -> None:

@@ -1,20 +1,23 @@
 """The status document tells of the nodes as they are, though it keeps what has not changed."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lighthouse.config.policy import Policy
-from lighthouse.config.types import ClusterFile, Config
-from lighthouse.discovery import Reading
+from lighthouse.config.types import ClusterFile, Config, ServiceFile
+from lighthouse.daemon.status_document import NodeStatus, parse
+from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.supervisor.answers.status import Shown, document
+from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.state import State
 
+HERE = HostIdentity("here", "10.0.0.1")
 NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80, n, {"zone": "a"}) for n in range(3))
 
 
@@ -22,17 +25,21 @@ def cluster(name: str) -> ClusterFile:
     return ClusterFile(name, ("files",), None, Policy(), {}, f"clusters/{name}.yaml")
 
 
-def shown_nodes(state: State, shown: Shown) -> dict[str, Any]:
-    status = document(state, Path("/c"), [], [], 0.0, shown)
-    found = json.loads(msgspec.json.encode(status))["clusters"]
+def report(state: State, own: Iterable[str] = ()) -> StatusReport:
+    return StatusReport(Path("/c"), state, [], list, lambda: own)
+
+
+def shown_nodes(status: StatusReport) -> dict[str, Any]:
+    found = json.loads(msgspec.json.encode(status.document()))["clusters"]
     return {cluster["name"]: cluster["nodes"] for cluster in found}
 
 
 def test_the_nodes_are_those_of_the_moment() -> None:
-    state, shown = State(Config(), HostIdentity("here", "10.0.0.1"), {}), Shown()
+    state = State(Config(), HERE, {})
+    status = report(state)
     state.configure(Config(clusters={name: cluster(name) for name in ("a", "b")}), 0.0)
     state.observe("files", "a", SourceReading(Reading(NODES), 1.0), 0.0)
-    first = shown_nodes(state, shown)
+    first = shown_nodes(status)
     assert first["b"] == []
     assert first["a"][1] == {
         "name": "n1:80",
@@ -43,8 +50,37 @@ def test_the_nodes_are_those_of_the_moment() -> None:
         "metadata": {"zone": "a"},
     }
     state.observe("files", "b", SourceReading(Reading(NODES[:1]), 2.0), 0.0)
-    second = shown_nodes(state, shown)
+    second = shown_nodes(status)
     assert second["a"] == first["a"]
     assert [node["name"] for node in second["b"]] == ["n0:80"]
     state.configure(Config(clusters={"b": cluster("b")}), 3.0)
-    assert shown_nodes(state, shown).keys() == {"b"}
+    assert shown_nodes(status).keys() == {"b"}
+
+
+def test_the_own_problems_of_the_supervisor_are_part_of_the_document() -> None:
+    well, ill = State(Config(), HERE, {}), ["the state cannot be written"]
+    assert report(well).document().healthy
+    document = report(well, ill).document()
+    assert (document.healthy, document.problems) == (False, tuple(ill))
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    state = State(Config(), HERE, {})
+    service = ServiceFile(
+        "web", "127.0.0.1", (80,), ("files",), None, 1, {}, (), "services/s.yaml"
+    )
+    state.configure(Config(clusters={"a": cluster("a")}, services={"s": service}), 0.0)
+    state.observe("files", "a", SourceReading(Reading(NODES, (Refusal("x", "no ip"),)), 1.0), 0.0)
+    written = report(state).document()
+    text = msgspec.json.encode(written)
+    read = parse(text)
+    assert msgspec.json.encode(read) == text
+    assert msgspec.to_builtins(read.services) == msgspec.to_builtins(written.services)
+    (shown,) = read.clusters
+    nodes = msgspec.json.decode(shown.nodes, type=list[NodeStatus])
+    assert [(node.name, node.weight) for node in nodes] == [
+        ("n0:80", 0),
+        ("n1:80", 1),
+        ("n2:80", 2),
+    ]
+    assert (shown.refused[0].record, shown.sources[0].nodes) == ("x", 3)

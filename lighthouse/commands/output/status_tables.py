@@ -14,9 +14,11 @@ from lighthouse.daemon.status_document import (
     ClusterStatus,
     MaintenanceStatus,
     ServiceStatus,
+    StatedMaintenance,
     StatusDocument,
     TripStatus,
-    Worker,
+    WorkerStatus,
+    node_count,
 )
 from lighthouse.text import plain
 
@@ -91,7 +93,7 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def workers(workers: tuple[Worker, ...]) -> Table:
+def workers(workers: tuple[WorkerStatus, ...]) -> Table:
     """One row for each."""
     table = _table(
         "Workers",
@@ -121,14 +123,14 @@ def workers(workers: tuple[Worker, ...]) -> Table:
     return table
 
 
-def _progress(worker: Worker) -> str:
+def _progress(worker: WorkerStatus) -> str:
     sent, applied = worker.snapshot.sent, worker.snapshot.applied
     if not sent:
         return "-"
     return f"v{applied}" if applied == sent else f"v{applied or 0} of v{sent}"
 
 
-def _note(worker: Worker) -> str:
+def _note(worker: WorkerStatus) -> str:
     """What is wrong in the worker's own words, else what its plugin says of itself."""
     if worker.reason:
         return plain(worker.reason)
@@ -141,11 +143,11 @@ def _note(worker: Worker) -> str:
 
 
 def _clusters(clusters: tuple[ClusterStatus, ...], now: float) -> Table:
-    table = _table("Clusters", "ClusterStatus", ">Nodes", "Discovery", "Last read", "Note")
+    table = _table("Clusters", "Cluster", ">Nodes", "Discovery", "Last read", "Note")
     for cluster in clusters:
         table.add_row(
             plain(cluster.name),
-            number(len(cluster.nodes)),
+            number(node_count(cluster)),
             _discovery(cluster),
             _freshness(cluster),
             _notes(cluster, now),
@@ -180,7 +182,7 @@ def _notes(cluster: ClusterStatus, now: float) -> Text:
             told = f"{_STAGES[source.stage]}: {plain(source.discovery)} is away"
             lines.append(f"{told} for {span(source.away_seconds)}\n", _BAD)
     if cluster.held_back:
-        lines.append(f"held back: {_held(cluster.held_back)}\n", _SOSO)
+        lines.append(f"held back: {len(cluster.held_back)} nodes\n", _SOSO)
     if cluster.guard.last is not None:
         lines.append(f"{_trips(cluster.guard.trips, cluster.guard.last, now)}\n", _DIM)
     for refused in cluster.refused:
@@ -197,14 +199,8 @@ def _trips(count: int, last: TripStatus, now: float) -> str:
     return f"guard: {count} trips, last {span(now - last.at)} ago, {last.lost} nodes, {outcome}"
 
 
-def _held(value: object) -> str:
-    if value is True:
-        return "a loss of many nodes"
-    return f"{len(value)} nodes" if isinstance(value, list | dict) else plain(value)
-
-
 def _services(services: tuple[ServiceStatus, ...], now: float) -> Table:
-    table = _table("Services", "ServiceStatus", ">Port", "State", "Registered", "Checks")
+    table = _table("Services", "Service", ">Port", "State", "Registered", "Checks")
     for service in services:
         table.add_row(
             plain(service.name),
@@ -240,7 +236,7 @@ def _until(maintenance: MaintenanceStatus, now: float) -> str:
     return ", ".join(words)
 
 
-def _unused(document: StatusDocument) -> list[MaintenanceStatus]:
+def _unused(document: StatusDocument) -> list[StatedMaintenance]:
     """Statements that are about no service of the configuration."""
     there = {(one.name, port) for one in document.services for port in (None, one.port)}
     return [one for one in document.maintenance if (one.service, one.port) not in there]

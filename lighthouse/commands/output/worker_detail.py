@@ -7,15 +7,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from lighthouse.commands.output.status_tables import workers
-from lighthouse.daemon.status_document import Worker
+from lighthouse.daemon.status_document import WorkerStatus
 from lighthouse.text import plain
 
 
-def render(worker: Worker) -> RenderableType:
+def render(worker: WorkerStatus) -> RenderableType:
     return Group(*_parts(worker))
 
 
-def _parts(worker: Worker) -> Iterator[RenderableType]:
+def _parts(worker: WorkerStatus) -> Iterator[RenderableType]:
     yield workers((worker,))
     for title, text in (
         ("Last error", worker.last_error),
@@ -33,6 +33,6 @@ def _section(title: str, text: str) -> Iterator[Text]:
         yield Text(f"  {plain(line)}")
 
 
-def _status(worker: Worker) -> str:
+def _status(worker: WorkerStatus) -> str:
     """Nested maps and lists as YAML, which people read in all the other files too."""
     return yaml.safe_dump(worker.status, sort_keys=False, allow_unicode=True, width=10**6)

@@ -4,25 +4,73 @@ Ages and times to come are seconds; ``now`` is monotonic, and ``clock`` what has
 to it for the wall clock's time.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
 
 from lighthouse.config.policy import Failover, GuardPolicy, Percent
+from lighthouse.daemon.status_document import (
+    ClusterStatus,
+    GuardStatus,
+    HoldStatus,
+    NodeStatus,
+    RefusedStatus,
+    SourceStatus,
+    TripStatus,
+)
 from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.guard import HeldLoss
 from lighthouse.membership.guard_history import Trip
+from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import STALE_AFTER
+from lighthouse.membership.view import View
+from lighthouse.node import Node
 
 
-def describe(roster: ClusterSources, now: float, clock: float) -> dict[str, Any]:
-    """How the cluster's nodes come about."""
-    return {
-        "combine": combine(roster),
-        "default_nodes": roster.stands_in,
-        "waits": roster.waits,
-        "sources": [_source(roster, name, now) for name in roster.file.discovery],
-        "guard": _guard(roster, now, clock),
-    }
+class EncodedNodes:
+    """The nodes of each cluster as JSON, made anew only for those that have changed.
+
+    The supervisor serves nobody else while it writes a status, and a fleet has many nodes.
+    """
+
+    def __init__(self) -> None:
+        self._made: Final[dict[str, tuple[tuple[Node, ...], msgspec.Raw]]] = {}
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget all clusters but these."""
+        for gone in self._made.keys() - set(names):
+            del self._made[gone]
+
+    def of(self, name: str, view: View) -> msgspec.Raw:
+        made = self._made.get(name)
+        if made is None or made[0] is not view.nodes:
+            encoded = msgspec.json.encode([_node(node) for node in view.nodes])
+            made = self._made[name] = view.nodes, msgspec.Raw(encoded)
+        return made[1]
+
+
+def cluster_status(
+    memberships: Memberships, name: str, nodes: msgspec.Raw, now: float, clock: float
+) -> ClusterStatus:
+    """One cluster, with its ``nodes`` as JSON."""
+    view, read_at = memberships.views[name], memberships.read_at(name)
+    roster = memberships.rosters[name]
+    return ClusterStatus(
+        name=name,
+        discovery=tuple(roster.file.discovery),
+        known=view.known,
+        stale=view.stale,
+        age_seconds=None if read_at is None else round(now + clock - read_at, 3),
+        held_back=memberships.held_back(name),
+        combine=combine(roster),
+        default_nodes=roster.stands_in,
+        waits=roster.waits,
+        sources=sources(roster, now),
+        guard=guard(roster, now, clock),
+        nodes=nodes,
+        refused=tuple(RefusedStatus(r.record, r.reason) for r in memberships.refused(name)),
+    )
 
 
 def combine(roster: ClusterSources) -> str:
@@ -34,80 +82,98 @@ def combine(roster: ClusterSources) -> str:
     return "union"
 
 
-def troubles(cluster: Mapping[str, Any]) -> list[str]:
+def troubles(cluster: ClusterStatus) -> list[str]:
     """What is not as it should be, in words."""
     found = []
-    for source in cluster["sources"]:
-        away = source["away_seconds"]
-        if source["stage"] == "drain":
-            found.append(f"{source['discovery']} is away for {away:.0f} s: its nodes are drained")
-        elif source["stage"] == "fence":
-            found.append(
-                f"{source['discovery']} is away for {away:.0f} s: its nodes are not served"
-            )
-        elif source["stage"] == "withhold":
-            text = f"what is known of {source['discovery']} is {away:.0f} s old: it is not served"
-            found.append(text)
-        elif source["used"] and away is not None and (away >= STALE_AFTER or cluster["stale"]):
-            who = f"of {source['discovery']}, which is away for {away:.0f} s"
+    for source in cluster.sources:
+        away = source.away_seconds
+        if away is None:
+            continue
+        if source.stage in _DEEDS:
+            found.append(_DEEDS[source.stage].format(name=source.discovery, away=away))
+        elif source.used and (away >= STALE_AFTER or cluster.stale):
+            who = f"of {source.discovery}, which is away for {away:.0f} s"
             found.append(f"its nodes are the last known ones {who}")
-    if cluster["waits"]:
+    if cluster.waits:
         found.append("no source has answered for it yet, and none is remembered")
-    if cluster["default_nodes"]:
+    if cluster.default_nodes:
         found.append("its default nodes are served, since there is no other")
-    if cluster["held_back"]:
-        found.append(f"{len(cluster['held_back'])} vanished nodes are held back")
-    if cluster["refused"]:
-        found.append(f"{len(cluster['refused'])} records are refused")
+    if cluster.held_back:
+        found.append(f"{len(cluster.held_back)} vanished nodes are held back")
+    if cluster.refused:
+        found.append(f"{len(cluster.refused)} records are refused")
     return found
 
 
-def _source(roster: ClusterSources, name: str, now: float) -> dict[str, Any]:
+_DEEDS: Final[Mapping[str, str]] = {
+    "drain": "{name} is away for {away:.0f} s: its nodes are drained",
+    "fence": "{name} is away for {away:.0f} s: its nodes are not served",
+    "withhold": "what is known of {name} is {away:.0f} s old: it is not served",
+}
+
+
+def sources(roster: ClusterSources, now: float) -> tuple[SourceStatus, ...]:
+    """What each of the cluster's sources has said."""
+    return tuple(_source(roster, name, now) for name in roster.file.discovery)
+
+
+def _source(roster: ClusterSources, name: str, now: float) -> SourceStatus:
     source, away = roster.sources.get(name), roster.away(name)
     since = away.since if away is not None else None
     if source is None:
         since = roster.asked(name)
-    return {
-        "discovery": name,
-        "answered": source is not None and source.live,
-        "nodes": None if source is None else len(source.reading.nodes),
-        "read_at": None if source is None else source.read_at,
-        "away_seconds": None if since is None else round(max(0.0, now - since), 3),
-        "used": roster.is_used(name),
-        "stage": roster.stages.get(name if source is not None else "", "keep"),
-    }
+    return SourceStatus(
+        discovery=name,
+        answered=source is not None and source.live,
+        nodes=None if source is None else len(source.reading.nodes),
+        read_at=None if source is None else source.read_at,
+        away_seconds=None if since is None else round(max(0.0, now - since), 3),
+        used=roster.is_used(name),
+        stage=roster.stages.get(name if source is not None else "", "keep"),
+    )
 
 
-def _guard(roster: ClusterSources, now: float, clock: float) -> dict[str, Any]:
+def guard(roster: ClusterSources, now: float, clock: float) -> GuardStatus:
+    """What the shrink guard holds back, and did last."""
     last = roster.trips.last
-    holds = [
-        {
-            "source": scope or None,
-            "since": held.since + clock,
-            "obeyed_in": _left(held, roster.file.policy.guard, now),
-        }
-        for scope, held in sorted(roster.holds().items())
-    ]
-    return {
-        "trips": roster.trips.count,
-        "last": None if last is None else _trip(last, clock),
-        "holds": holds,
-    }
+    return GuardStatus(
+        trips=roster.trips.count,
+        last=None if last is None else _trip(last, clock),
+        holds=tuple(
+            HoldStatus(
+                source=scope or None,
+                since=held.since + clock,
+                obeyed_in=_left(held, roster.file.policy.guard, now),
+            )
+            for scope, held in sorted(roster.holds().items())
+        ),
+    )
 
 
-def _left(held: HeldLoss, guard: GuardPolicy | None, now: float) -> float | None:
+def _left(held: HeldLoss, policy: GuardPolicy | None, now: float) -> float | None:
     """Seconds until a hold lets go, None while it stands still."""
-    if held.paused or guard is None:
+    if held.paused or policy is None:
         return None
-    return round(max(0.0, guard.obey_after - held.ran - (now - held.at)), 3)
+    return round(max(0.0, policy.obey_after - held.ran - (now - held.at)), 3)
 
 
-def _trip(trip: Trip, clock: float) -> dict[str, Any]:
-    return {
-        "at": trip.at + clock,
-        "lost": trip.lost,
-        "of": trip.whole,
-        "source": trip.scope or None,
-        "ended_at": None if trip.ended_at is None else trip.ended_at + clock,
-        "outcome": trip.outcome or None,
-    }
+def _trip(trip: Trip, clock: float) -> TripStatus:
+    return TripStatus(
+        at=trip.at + clock,
+        lost=trip.lost,
+        of=trip.whole,
+        source=trip.scope or None,
+        ended_at=None if trip.ended_at is None else trip.ended_at + clock,
+        outcome=trip.outcome or None,
+    )
+
+
+def _node(node: Node) -> NodeStatus:
+    return NodeStatus(
+        name=node.name,
+        host=node.host,
+        ip=node.ip,
+        port=node.port,
+        weight=node.weight,
+        metadata=node.metadata,
+    )

@@ -1,15 +1,21 @@
 """Why each node of a cluster is in or out: every step between its source and the balancers.
 
-Version 1, documented in docs/operations.md. A pure function of what is known; ``now`` is
+A pure function of what is known; ``now`` is
 monotonic, ``clock`` what has to be added to it for the wall clock's time.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
-
-import msgspec
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from lighthouse.config.policy import Failover, MetadataCondition, Percent
+from lighthouse.daemon.explanation_document import (
+    BalancerStatus,
+    ConnectionStatus,
+    ExplanationDocument,
+    NodeExplanation,
+    RefusedExplanation,
+)
+from lighthouse.daemon.status_document import ServiceStatus
 from lighthouse.ipc.control import GetServed
 from lighthouse.membership import combine, selection
 from lighthouse.membership.cluster_sources import ClusterSources
@@ -17,11 +23,9 @@ from lighthouse.membership.combine import NodeKey, Offer
 from lighthouse.node import Node
 from lighthouse.supervisor.answers import cluster_status
 from lighthouse.supervisor.answers.served import lacks
-from lighthouse.supervisor.answers.status import provided
+from lighthouse.supervisor.answers.service_status import provided
 from lighthouse.supervisor.state import State, section_of
 from lighthouse.supervisor.worker import Worker
-
-VERSION: Final = 1
 
 
 class Unknown(LookupError):
@@ -30,7 +34,7 @@ class Unknown(LookupError):
 
 def document(
     state: State, pool: Iterable[Worker], name: str, node: str, now: float, clock: float
-) -> dict[str, Any]:
+) -> ExplanationDocument:
     """All about a cluster, or about those of its nodes that ``node`` names.
 
     A node is named by its name, host, ip or ``ip:port``, a refused record by its own name.
@@ -40,28 +44,31 @@ def document(
     if roster is None:
         known = ", ".join(sorted(state.config.clusters)) or "none"
         raise Unknown(f"there is no cluster {name!r}; there are: {known}")
-    local = {entry["key"]: entry["service"] for entry in _local(state, name)}
-    found = [each for each in _Nodes(roster, now).all(local) if _is_meant(each, node)]
-    refused = [
-        {"discovery": discovery, **msgspec.structs.asdict(refusal)}
+    local = dict(_local(state, name))
+    found = tuple(each for each in _Nodes(roster, now).all(local) if _is_meant(each, node))
+    refused = tuple(
+        RefusedExplanation(discovery=discovery, record=refusal.record, reason=refusal.reason)
         for discovery, source in roster.sources.items()
         for refusal in source.reading.refused
         if not node or refusal.record.startswith(node)
-    ]
+    )
     if node and not found and not refused:
         raise Unknown(f"cluster {name!r} has no node {node!r}, and no source or service names it")
-    return {
-        "version": VERSION,
-        "cluster": name,
-        "known": roster.view.known,
-        "stale": roster.view.stale,
-        "held_back": list(roster.held_back),
-        **cluster_status.describe(roster, now, clock),
-        "links": {d: _link(state, d, clock) for d in roster.file.discovery},
-        "balancers": [_balancer(state, worker, name) for worker in _balancers(pool)],
-        "nodes": found,
-        "refused": refused,
-    }
+    return ExplanationDocument(
+        cluster=name,
+        known=roster.view.known,
+        stale=roster.view.stale,
+        held_back=roster.held_back,
+        combine=cluster_status.combine(roster),
+        default_nodes=roster.stands_in,
+        waits=roster.waits,
+        sources=cluster_status.sources(roster, now),
+        guard=cluster_status.guard(roster, now, clock),
+        links={d: _link(state, d, clock) for d in roster.file.discovery},
+        balancers=tuple(_balancer(state, worker, name) for worker in _balancers(pool)),
+        nodes=found,
+        refused=refused,
+    )
 
 
 class _Nodes:
@@ -89,7 +96,7 @@ class _Nodes:
         self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
         self._held_back: Final = frozenset(roster.held_back)
 
-    def all(self, local: dict[NodeKey, Any]) -> Iterator[dict[str, Any]]:
+    def all(self, local: Mapping[NodeKey, ServiceStatus]) -> Iterator[NodeExplanation]:
         known: dict[NodeKey, Node] = {}
         for offer in self._offers:
             for node in offer.nodes:
@@ -99,24 +106,26 @@ class _Nodes:
         for key in sorted(known.keys() | local.keys()):
             yield self._node(key, known.get(key), local.get(key))
 
-    def _node(self, key: NodeKey, node: Node | None, local: Any) -> dict[str, Any]:
+    def _node(
+        self, key: NodeKey, node: Node | None, local: ServiceStatus | None
+    ) -> NodeExplanation:
         served = self._served.get(key)
         shown = served or node
         steps = [*self._steps(key, node, served)]
         if node is None:
             steps = ["no source names it: it is a service of this host that is not registered"]
-        return {
-            "name": shown.name if shown else f"{key[0]}:{key[1]}",
-            "host": shown.host if shown else None,
-            "ip": key[0],
-            "port": key[1],
-            "in": served is not None,
-            "weight": served.weight if served else None,
-            "metadata": shown.metadata if shown else {},
-            "sources": self._naming(key),
-            "steps": steps,
-            "local": local,
-        }
+        return NodeExplanation(
+            name=shown.name if shown else f"{key[0]}:{key[1]}",
+            host=shown.host if shown else None,
+            ip=key[0],
+            port=key[1],
+            is_in=served is not None,
+            weight=served.weight if served else None,
+            metadata=shown.metadata if shown else {},
+            sources=tuple(self._naming(key)),
+            steps=tuple(steps),
+            local=local,
+        )
 
     def _steps(self, key: NodeKey, node: Node | None, served: Node | None) -> Iterator[str]:
         if node is None:
@@ -205,38 +214,37 @@ def _told(condition: MetadataCondition) -> str:
     return f"not selected: its metadata {condition.key} is none of: {values}"
 
 
-def _is_meant(found: dict[str, Any], node: str) -> bool:
-    ip, port = found["ip"], found["port"]
-    names = ("", found["name"], found["host"], ip, f"{ip}:{port}", f"[{ip}]:{port}")
+def _is_meant(found: NodeExplanation, node: str) -> bool:
+    ip, port = found.ip, found.port
+    names = ("", found.name, found.host, ip, f"{ip}:{port}", f"[{ip}]:{port}")
     return node in names
 
 
-def _local(state: State, cluster: str) -> Iterator[dict[str, Any]]:
-    """This host's services that join the cluster, with the node that each would register."""
+def _local(state: State, cluster: str) -> Iterator[tuple[NodeKey, ServiceStatus]]:
+    """This host's services that join the cluster, by the node that each would register."""
     services = {
         (s.file, port): (stem, s) for stem, s in state.config.services.items() for port in s.ports
     }
     for entry in provided(state):
-        if entry["name"] == cluster:
-            stem, service = services[entry["file"], entry["port"]]
-            found = state.report.service(stem, service, entry["port"])
-            key = found.node.key if found else (state.report.host.name, entry["port"])
-            yield {"key": key, "service": entry}
+        if entry.name == cluster:
+            stem, service = services[entry.file, entry.port]
+            found = state.report.service(stem, service, entry.port)
+            yield found.node.key if found else (state.report.host.name, entry.port), entry
 
 
-def _link(state: State, discovery: str, clock: float) -> dict[str, Any]:
+def _link(state: State, discovery: str, clock: float) -> ConnectionStatus:
     link = state.memberships.link_of(discovery)
     if link is None:
-        return {"state": None, "reason": "it has not said anything yet", "since": None}
-    return {"state": link.state, "reason": link.reason, "since": link.since + clock}
+        return ConnectionStatus(reason="it has not said anything yet")
+    return ConnectionStatus(state=link.state, reason=link.reason, since=link.since + clock)
 
 
 def _balancers(pool: Iterable[Worker]) -> list[Worker]:
     return sorted((c for c in pool if c.name[0] == "balancer"), key=lambda worker: worker.name)
 
 
-def _balancer(state: State, worker: Worker, cluster: str) -> dict[str, Any]:
-    """Whether a balancer has made the cluster's present nodes true."""
+def _balancer(state: State, worker: Worker, cluster: str) -> BalancerStatus:
+    """Why a balancer has not made the cluster's present nodes true, if it has not."""
     name = worker.name[1]
     file = state.config.balancers.get(name)
     if file is not None and section_of(state.config.clusters[cluster], file) is None:
@@ -246,4 +254,4 @@ def _balancer(state: State, worker: Worker, cluster: str) -> dict[str, Any]:
     else:
         reason = lacks(state, worker, name, GetServed(cluster))
     at = worker.applied_at if not reason else None
-    return {"name": name, "applied": not reason, "applied_at": at, "reason": reason}
+    return BalancerStatus(name=name, applied=not reason, applied_at=at, reason=reason)

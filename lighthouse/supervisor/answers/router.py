@@ -1,4 +1,4 @@
-"""Answers what operators ask of the daemon, but for its status."""
+"""Answers all that operators ask of the daemon."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -14,12 +14,15 @@ from lighthouse.ipc.control import (
     GetMembers,
     GetRemoved,
     GetServed,
+    GetStatus,
     Leave,
     MembersAnswer,
+    StatusAnswer,
 )
 from lighthouse.ipc.messages import Message, encode
 from lighthouse.supervisor.answers import explanation
 from lighthouse.supervisor.answers.served import served
+from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
@@ -34,19 +37,23 @@ class Router:
         self,
         state: State,
         pool: Iterable[Worker],
-        upkeep: Registrar,
-        departure: Shutdown,
+        status: StatusReport,
+        registrar: Registrar,
+        shutdown: Shutdown,
         changed: Callable[[], None],
     ) -> None:
         self._state: Final = state
         self._pool: Final = pool
-        self._registrar: Final = upkeep
-        self._shutdown: Final = departure
+        self._status: Final = status
+        self._registrar: Final = registrar
+        self._shutdown: Final = shutdown
         self._changed: Final = changed
 
     def answer(self, question: Message, uid: int) -> Answer | None:
         """The answer to a user of that number; None to what is no question."""
         match question:
+            case GetStatus():
+                return StatusAnswer(), msgspec.json.encode(self._status.document())
             case GetMembers():
                 return MembersAnswer(), encode(self._state.clusters())
             case GetExplanation(cluster, node):

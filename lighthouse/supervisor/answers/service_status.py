@@ -1,0 +1,117 @@
+"""The services of this host in the status document."""
+
+import time
+
+from lighthouse.config.types import ServiceFile
+from lighthouse.daemon.status_document import (
+    CheckStatus,
+    DampingStatus,
+    MaintenanceStatus,
+    RegistrationStatus,
+    ServiceStatus,
+    StatedMaintenance,
+)
+from lighthouse.registration.damping import DampingState
+from lighthouse.registration.maintenance import Maintenance
+from lighthouse.registration.services import NO_ADDRESS, ports
+from lighthouse.supervisor.state import State
+
+
+def provided(state: State) -> tuple[ServiceStatus, ...]:
+    """The services of this host, each port by itself."""
+    return tuple(_service(state, *each) for each in ports(state.config.services))
+
+
+def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
+    """All that operators have taken out, services of an earlier configuration too."""
+    return tuple(
+        StatedMaintenance(
+            service=one.service,
+            port=one.port,
+            reason=one.reason,
+            since=one.since,
+            until=one.until,
+            by=one.by,
+        )
+        for one in state.report.maintenance.all()
+    )
+
+
+def _service(state: State, stem: str, service: ServiceFile, port: int) -> ServiceStatus:
+    found = _registrations(state, stem, service, port)
+    return ServiceStatus(
+        name=service.name,
+        file=service.file,
+        port=port,
+        up=state.report.up(stem, service, port),
+        maintenance=_maintenance(state.report.maintenance.of(service.name, port)),
+        damping=_damping(state, stem, service, port),
+        registered=bool(found) and all(one.registered for one in found),
+        registrations=found,
+        reason=_reason(state, stem, service, port),
+        checks=tuple(_check(state, stem, port, check.plugin) for check in service.checks),
+    )
+
+
+def _reason(state: State, stem: str, service: ServiceFile, port: int) -> str:
+    """What an operator should know of a port beside its checks."""
+    if state.report.service(stem, service, port) is None:
+        return NO_ADDRESS
+    return "" if service.checks else "has no checks: it counts as up"
+
+
+def _maintenance(one: Maintenance | None) -> MaintenanceStatus | None:
+    if one is None:
+        return None
+    return MaintenanceStatus(reason=one.reason, since=one.since, until=one.until, by=one.by)
+
+
+def _damping(state: State, stem: str, service: ServiceFile, port: int) -> DampingStatus:
+    """What flap damping holds back now, and how often it had to."""
+    standing = state.report.standings.get((stem, port), DampingState())
+    due, reason = standing.due(service.flap_damping), ""
+    if standing.holding:
+        reason = "flaps: its checks pass, but it was up and down too often"
+    elif standing.waiting is not None:
+        reason = "what it publishes changes too often: the newest is published later"
+    wall = time.time() - time.monotonic()
+    since = standing.held_since if standing.holding else None
+    return DampingStatus(
+        reason=reason,
+        since=None if since is None else wall + since,
+        until=None if due is None or not reason else wall + due,
+        held=standing.held,
+        changes_held=standing.changes_held,
+    )
+
+
+def _registrations(
+    state: State, stem: str, service: ServiceFile, port: int
+) -> tuple[RegistrationStatus, ...]:
+    """Where the node is registered, and why it is not where it should be."""
+    node = state.report.service(stem, service, port)
+    found = []
+    for name in service.discovery:
+        if node is None:
+            found.append(RegistrationStatus(discovery=name, reason=NO_ADDRESS))
+            continue
+        said = state.report.registrations.get(name, {}).get(node.place)
+        link = state.memberships.link_of(name)
+        reason = said.reason if said is not None else ""
+        if not reason and link is not None and link.state != "connected":
+            reason = f"{link.state}: {link.reason}" if link.reason else link.state
+        registered = said is not None and said.registered
+        found.append(RegistrationStatus(discovery=name, registered=registered, reason=reason))
+    return tuple(found)
+
+
+def _check(state: State, stem: str, port: int, plugin: str) -> CheckStatus:
+    verdict = state.report.verdicts.get((plugin, stem, port))
+    if verdict is None:
+        return CheckStatus(plugin=plugin, reason="not yet run")
+    return CheckStatus(
+        plugin=plugin,
+        passing=verdict.passing,
+        reason=verdict.reason,
+        checked_at=verdict.checked_at,
+    )

@@ -1,0 +1,73 @@
+"""One worker's part of the status document."""
+
+import time
+from typing import Final
+
+import psutil
+
+from lighthouse.daemon.status_document import LatencyStatus, SnapshotStatus, WorkerStatus
+from lighthouse.supervisor.worker import Worker
+
+UNKNOWN: Final = (None, None)
+
+
+def worker_status(worker: Worker) -> WorkerStatus:
+    """How a worker is, and what its plugin says of itself."""
+    life, applied = worker.life, worker.applied
+    figures = worker.latency.figures()
+    pid = worker.process.pid if worker.process is not None else None
+    rss, cpu = usage(pid)
+    return WorkerStatus(
+        kind=worker.name[0],
+        name=worker.name[1],
+        plugin=worker.plugin,
+        pid=pid,
+        state=life.state,
+        healthy=_healthy(worker),
+        reason=_reason(worker),
+        since=time.time() - (time.monotonic() - life.since) if life.since else None,
+        restarts=max(0, life.starts - 1),
+        last_exit=life.last_exit,
+        rss_bytes=rss,
+        cpu_seconds=cpu,
+        snapshot=SnapshotStatus(
+            sent=worker.version,
+            applied=applied.version if applied is not None else None,
+            applied_at=worker.applied_at,
+            outcome=applied.kind if applied is not None else None,
+        ),
+        latency_ms=LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count),
+        last_error=worker.last_error,
+        traceback=applied.traceback if applied is not None else "",
+        status=worker.status,
+    )
+
+
+def usage(pid: int | None) -> tuple[int | None, float | None]:
+    """A process's memory in bytes and its CPU time in seconds."""
+    if pid is None:
+        return UNKNOWN
+    try:
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return process.memory_info().rss, round(times.user + times.system, 2)
+    except psutil.Error:
+        return UNKNOWN
+
+
+def _healthy(worker: Worker) -> bool:
+    life, applied = worker.life, worker.applied
+    if life.state == "starting":
+        return life.starts <= 1
+    failed = applied is not None and applied.kind in ("failed", "degraded")
+    return life.state == "running" and not failed
+
+
+def _reason(worker: Worker) -> str:
+    """Why it does not run, or what is wrong with what it has applied."""
+    life, applied = worker.life, worker.applied
+    if life.state in ("waiting", "stopping") and life.reason:
+        return life.reason
+    if applied is not None and applied.kind not in ("applied", "unchanged"):
+        return f"{applied.kind}: {applied.reason}"
+    return "starting" if life.state == "starting" else ""
