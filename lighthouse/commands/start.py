@@ -1,5 +1,6 @@
 """``lighthouse start``: the daemon in the background."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning
+from lighthouse.supervisor.log_file import MODE
 from lighthouse.supervisor.supervisor import Supervisor
 
 _SHOWN: Final = 8 * 1024
@@ -40,12 +42,7 @@ def start(daemon: DaemonClient) -> None:
     except AlreadyRunning as held:
         click.echo(f"lighthouse: {held}")
         return
-    try:
-        log = _open_log(daemon.log_file)
-    except OSError as error:
-        daemon.pidfile.release()
-        raise CommandFailure(f"{daemon.log_file}: {error.strerror}") from error
-    with log:
+    with _open_log(daemon.log_file) as log:
         before = log.tell()
         worker = os.fork()
         if worker == 0:
@@ -56,8 +53,14 @@ def start(daemon: DaemonClient) -> None:
 
 
 def _open_log(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("ab", buffering=0)
+    """Where the daemon prints until it has its log; nowhere if there can be none yet."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(os.open(path, flags, MODE), "ab", buffering=0)
+    except OSError as error:
+        click.echo(f"lighthouse: the log cannot be written: {path}: {error.strerror}", err=True)
+        return open(os.devnull, "ab", buffering=0)
 
 
 def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
@@ -73,14 +76,17 @@ def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
             stdout=log,
             stderr=log,
         ):
+            log.close()
             daemon.pidfile.write()
             code = Supervisor(daemon.root, log_file=daemon.log_file).run()
     except Exception:  # noqa: BLE001  the process ends here: the log gets whatever it was
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
     finally:
         daemon.pidfile.release()
-        logging.shutdown()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            logging.shutdown()
+            sys.stderr.flush()
         os._exit(code)
 
 
@@ -99,7 +105,10 @@ def _wait(daemon: DaemonClient, before: int) -> None:
 
 def _said(path: Path, before: int) -> str:
     """What the log has gained, its end only."""
-    with path.open("rb") as log:
-        size = log.seek(0, os.SEEK_END)
-        log.seek(max(before if before <= size else 0, size - _SHOWN))
-        return log.read().decode(errors="replace")
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(before if before <= size else 0, size - _SHOWN))
+            return log.read().decode(errors="replace")
+    except OSError as error:
+        return f"its log cannot be read: {path}: {error.strerror}"

@@ -1,43 +1,188 @@
-"""The supervisor's log: set up, set up anew, and reopened."""
+"""The supervisor's log: set up, set up anew, and never a reason to end.
+
+A log only tells. What cannot be told (the disk is full, the terminal is gone, a handler of
+``logging.yaml`` raises) is lost, and said in the status; what was going on goes on.
+"""
 
 import logging
 import logging.config
-import logging.handlers
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from lighthouse.supervisor.log_file import LogFile
+
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+
+_STREAMS: Final = (1, 2)
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
-def configure(custom: dict[str, Any] | None, file: Path | None, level: str) -> None:
-    """Log as ``logging.yaml`` says; else to ``file``, else to standard error.
+class TolerantHandler(logging.Handler):
+    """Hands records to another handler; ``error`` says why the last of them is lost."""
 
-    A ``logging.yaml`` that cannot be applied is reported and the default used instead.
+    def __init__(self, inner: logging.Handler) -> None:
+        super().__init__(inner.level)
+        self.error = ""
+        self._inner: Final = inner
+        self._failure: BaseException | None = None
+        inner.handleError = self._failed  # type: ignore[method-assign]
+
+    @property
+    def file(self) -> Path | None:
+        """The daemon's own log, if this is it."""
+        return self._inner.path if isinstance(self._inner, LogFile) else None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self._failure = None
+        handled = False
+        try:
+            handled = bool(self._inner.handle(record))
+        # Whatever a handler may raise: the log must not end what it tells of.
+        except Exception as error:  # noqa: BLE001
+            self._failure = error
+        self.error = "" if self._failure is None else _words(self._failure)
+        return handled
+
+    def follow(self) -> None:
+        """Leave a file that was moved, though there is nothing to write."""
+        if isinstance(self._inner, LogFile):
+            with suppress(OSError):
+                self._inner.follow()
+
+    def close(self) -> None:
+        # Closing writes what is left, which may fail like any other write.
+        with suppress(OSError, ValueError):
+            self._inner.close()
+        super().close()
+
+    def _failed(self, record: logging.LogRecord) -> None:
+        self._failure = sys.exc_info()[1]
+
+
+class Logs:
+    """Logs to ``file``, or without one to standard error, until configured otherwise.
+
+    With a ``file`` (of a daemon in the background) standard output and error lead to it too.
     """
-    default(file, level)
-    if custom is None:
-        return
-    try:
-        logging.config.dictConfig({"disable_existing_loggers": False, **custom})
-    except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
-        default(file, level)
-        _log.error("logging.yaml: %s; logging as by default", error)
+
+    def __init__(self, file: Path | None) -> None:
+        self._background: Final = file is not None
+        self._output: LogFile | None = None
+        self._streams_error = ""
+        self._refused = ""
+        logging.raiseExceptions = False
+        self._applied: dict[str, Any] | None = None
+        self.configure(None, file, "info")
+
+    def configure(self, custom: dict[str, Any] | None, file: Path | None, level: str) -> None:
+        """Log as ``logging.yaml`` says, opening files anew; else to ``file`` or standard error.
+
+        If that cannot be applied, the last one that could be stays, or else the default.
+        """
+        self._follow_with_streams(file)
+        self._refused = ""
+        if custom is None:
+            self._applied = None
+            _default(file, level)
+            return
+        try:
+            _apply(custom)
+            self._applied = custom
+        # dictConfig makes whatever classes it is told to make, and those raise what they like.
+        except Exception as error:  # noqa: BLE001
+            self._refused = _words(error)
+            self._fall_back(file, level)
+            _log.error("logging.yaml cannot be applied: %s", self._refused)
+
+    def follow(self) -> None:
+        """Leave a file that was moved, also with standard output and error."""
+        for handler in _handlers():
+            handler.follow()
+        if self._output is not None:
+            self._streams_error = ""
+            try:
+                self._output.follow()
+            except OSError as error:
+                self._streams_error = _words(error)
+
+    def problems(self) -> list[str]:
+        """Why something is not told, or told elsewhere than wanted, in words."""
+        found = []
+        if self._refused:
+            kept = "the one before" if self._applied is not None else "the default"
+            found.append(f"logging.yaml cannot be applied, {kept} is in force: {self._refused}")
+        errors = {handler.error for handler in _handlers() if handler.error}
+        if self._streams_error:
+            errors.add(self._streams_error)
+        found.extend(f"the log cannot be written: {error}" for error in sorted(errors))
+        return found
+
+    def _fall_back(self, file: Path | None, level: str) -> None:
+        if self._applied is not None:
+            # It was applied once, but its files and sockets may be gone by now.
+            with suppress(Exception):
+                _apply(self._applied)
+                return
+        self._applied = None
+        _default(file, level)
+
+    def _follow_with_streams(self, file: Path | None) -> None:
+        if self._background and file is not None:
+            if self._output is None or self._output.path != file:
+                if self._output is not None:
+                    self._output.close()
+                self._output = LogFile(file, _STREAMS)
+            self.follow()
 
 
-def default(file: Path | None, level: str) -> None:
+def _default(file: Path | None, level: str) -> None:
     """One line per event, to a file that log rotation may move, or to standard error."""
-    handler: logging.Handler
-    if file is None:
-        handler = logging.StreamHandler(sys.stderr)
-    else:
-        handler = logging.handlers.WatchedFileHandler(file, encoding="utf-8", errors="replace")
-    handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()
-    for old in list(root.handlers):
-        root.removeHandler(old)
-        old.close()
-    root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.raiseExceptions = False
+    if file is not None and [handler.file for handler in _handlers()] == [file]:
+        return  # it follows its file by itself, and knows what of it was lost
+    handler = logging.StreamHandler(sys.stderr) if file is None else LogFile(file)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    _clear()
+    root.addHandler(TolerantHandler(handler))
+
+
+def _apply(custom: dict[str, Any]) -> None:
+    _clear()
+    logging.config.dictConfig({"disable_existing_loggers": False, **custom})
+    tolerant: dict[logging.Handler, TolerantHandler] = {}
+    for logger in _loggers():
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            logger.addHandler(tolerant.setdefault(handler, TolerantHandler(handler)))
+
+
+def _clear() -> None:
+    for logger in _loggers():
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            with suppress(OSError, ValueError):
+                handler.close()
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.getLogger()
+    known = list(logging.getLogger().manager.loggerDict.values())
+    yield from (logger for logger in known if isinstance(logger, logging.Logger))
+
+
+def _handlers() -> Iterator[TolerantHandler]:
+    for logger in _loggers():
+        yield from (h for h in logger.handlers if isinstance(h, TolerantHandler))
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, with its cause, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if error.__cause__ is None else f"{words}: {_words(error.__cause__)}"

@@ -24,11 +24,12 @@ from lighthouse.ipc.messages import Message, Observed
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.timers import Timers
 from lighthouse.registration import identity
-from lighthouse.supervisor import dispatch, logs
+from lighthouse.supervisor import dispatch
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import ControlListener
+from lighthouse.supervisor.logs import Logs
 from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
@@ -118,7 +119,7 @@ class Supervisor:
             self._replan |= self._state.work(discovery, reason, now)
 
     def _open(self) -> None:
-        logs.default(self._log_file, "info")
+        self._logs = Logs(self._log_file)
         self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         self._installed = Installed.here()
         self._tree = Tree(self._root, self._installed)
@@ -151,6 +152,7 @@ class Supervisor:
         self._every("host", HOST, self._look_around)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, GarbageCollector().tidy)
+        self._every("logs", 1.0, self._logs.follow)
         self._every("seen", SEEN, self._persistence.see)
         self._entitle()
         self._tell_faults()
@@ -256,7 +258,7 @@ class Supervisor:
     def _configure_logs(self) -> None:
         config = self._tree.config
         file = config.daemon.log_file or self._log_file
-        logs.configure(config.logging, file, config.daemon.log_level)
+        self._logs.configure(config.logging, file, config.daemon.log_level)
 
     def _save_later(self, delay: float = DELAY) -> None:
         if not self._timers.pending("save"):
@@ -286,4 +288,4 @@ class Supervisor:
 
     def _problems(self) -> list[str]:
         """The supervisor's own problems, for the status."""
-        return self._persistence.problems()
+        return [*self._persistence.problems(), *self._logs.problems()]
