@@ -21,7 +21,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p lighthouse
+	$(BIN)/mypy -p lighthouse -p tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 

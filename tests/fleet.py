@@ -137,7 +137,7 @@ class Fleet:
         self.cfg = root / "haproxy.cfg"
         self.log = root / "daemon.log"
         self.record = root / "record"
-        self.checks = root / "checks"
+        self.checks: dict[str, Any] = {}
         self.ports: dict[str, int] = {}
         self.daemon: subprocess.Popen[bytes] | None = None
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTHOUSE")}

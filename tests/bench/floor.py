@@ -10,7 +10,7 @@ import queue
 import socket
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,11 @@ def coded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-SOURCES = {"file": files, "zookeeper": zookeeper, "etcd": etcd}
+SOURCES: dict[str, Callable[..., Iterator[Change]]] = {
+    "file": files,
+    "zookeeper": zookeeper,
+    "etcd": etcd,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), *sys.argv[2:])

@@ -17,7 +17,7 @@ from tests.software.haproxy_world import World, cluster, node
 
 
 def main(directory: Path, binary: str) -> None:
-    writer.QUIET = 0.05  # type: ignore[misc]
+    writer.QUIET = 0.05
     while os.read(0, 1) == b"n":
         child = os.fork()
         if not child:

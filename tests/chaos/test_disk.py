@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def small(tmp_path: Path):
+def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
@@ -24,7 +25,7 @@ def small(tmp_path: Path):
     subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
-def test_the_old_file_stays_whole_and_membership_goes_on(tmp_path: Path, small) -> None:
+def test_the_old_file_stays_whole_and_membership_goes_on(tmp_path: Path, small: Path) -> None:
     backend = Backend("b")
     with running(tmp_path / "fleet") as fleet:
         fleet.cfg = small / "haproxy.cfg"

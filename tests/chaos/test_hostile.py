@@ -5,7 +5,7 @@ import os
 import random
 import re
 
-from tests.fleet import Fleet
+from tests.fleet import Backend, Fleet
 from tests.waiting import eventually
 
 NASTY = [
@@ -29,7 +29,7 @@ NASTY = [
 ]
 
 
-def hostile(chance):
+def hostile(chance: random.Random) -> bytes:
     """One record that is no acceptable node, as bytes."""
     record = {"host": "ok", "ip": "127.0.0.1", "port": 8000}
     field = chance.choice(["host", "ip", "port", "weight", "metadata", "peer", "bytes", "type"])
@@ -65,7 +65,7 @@ def hostile(chance):
     return json.dumps(record).encode()
 
 
-def test_none_of_a_thousand_reaches_haproxy(fleet: Fleet, backends) -> None:
+def test_none_of_a_thousand_reaches_haproxy(fleet: Fleet, backends: list[Backend]) -> None:
     served = fleet.serving("web")
     before = re.sub(r"\s+server .*|# written by .*", "", fleet.cfg.read_text())
     chance = random.Random(2016)
@@ -79,7 +79,7 @@ def test_none_of_a_thousand_reaches_haproxy(fleet: Fleet, backends) -> None:
     wanted = served | {("127.0.0.9", backends[0].port)}
     eventually(lambda: fleet.serving("web") == wanted, 30)
 
-    def refused():
+    def refused() -> dict[str, str]:
         found = {r["record"]: r["reason"] for r in fleet.status()["clusters"][0]["refused"]}
         assert records.keys() <= found.keys(), sorted(records.keys() - found.keys())[:5]
         return found

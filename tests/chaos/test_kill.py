@@ -6,21 +6,24 @@ import signal
 
 import pytest
 
-from tests.fleet import Fleet, Traffic
+from tests.fleet import Backend, Fleet, Traffic
 from tests.waiting import eventually
 
 ROLES = ("supervisor", "balancer", "discovery")
 
 
-def pid_of(fleet: Fleet, role):
+def pid_of(fleet: Fleet, role: str) -> int:
     if role == "supervisor":
+        assert fleet.daemon is not None
         return fleet.daemon.pid
     name = {"balancer": "haproxy", "discovery": "files"}[role]
-    return eventually(lambda: fleet.worker(name, role)["pid"], 20)
+    return int(eventually(lambda: fleet.worker(name, role)["pid"], 20))
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(ROLES)), ids="-".join)
-def test_no_request_fails_and_the_same_state_comes_back(fleet: Fleet, backends, order) -> None:
+def test_no_request_fails_and_the_same_state_comes_back(
+    fleet: Fleet, backends: list[Backend], order: tuple[str, ...]
+) -> None:
     pids, served = fleet.haproxy_pids(), fleet.serving("web")
     with Traffic(fleet.ports["web"]) as traffic:
         for role in order:

@@ -1,10 +1,10 @@
 """Many changes of membership under load: no reload, no failed request, nothing forgotten."""
 
-from tests.fleet import Fleet, Traffic
+from tests.fleet import Backend, Fleet, Traffic
 from tests.waiting import eventually
 
 
-def test_two_hundred_come_and_go_one_by_one(fleet: Fleet, backends) -> None:
+def test_two_hundred_come_and_go_one_by_one(fleet: Fleet, backends: list[Backend]) -> None:
     pids, served = fleet.haproxy_pids(), fleet.serving("web")
     with Traffic(fleet.ports["web"]) as traffic:
         for n in range(200):
@@ -18,7 +18,7 @@ def test_two_hundred_come_and_go_one_by_one(fleet: Fleet, backends) -> None:
     assert fleet.haproxy_pids() == pids
 
 
-def test_five_hundred_in_a_burst(fleet: Fleet, backends) -> None:
+def test_five_hundred_in_a_burst(fleet: Fleet, backends: list[Backend]) -> None:
     pids, served = fleet.haproxy_pids(), fleet.serving("web")
     with Traffic(fleet.ports["web"]) as traffic:
         paths, wanted = [], set(served)
@@ -34,7 +34,7 @@ def test_five_hundred_in_a_burst(fleet: Fleet, backends) -> None:
     assert fleet.haproxy_pids() == pids
 
 
-def test_a_changed_weight_is_a_command(fleet: Fleet, backends) -> None:
+def test_a_changed_weight_is_a_command(fleet: Fleet, backends: list[Backend]) -> None:
     pids = fleet.haproxy_pids()
     fleet.node("web", backends[0].name, backends[0].port, weight=77)
     eventually(lambda: " 77 " in fleet.command("show servers state web"))
@@ -59,7 +59,9 @@ def test_an_emptied_cluster_is_held_then_obeyed(fleet: Fleet) -> None:
     assert fleet.status()["supervisor"]["guard_trips"] >= 1
 
 
-def test_a_new_cluster_is_one_reload_without_a_failed_request(fleet: Fleet, backends) -> None:
+def test_a_new_cluster_is_one_reload_without_a_failed_request(
+    fleet: Fleet, backends: list[Backend]
+) -> None:
     with Traffic(fleet.ports["web"]) as traffic:
         for name in ("second", "third"):
             fleet.cluster(name)

@@ -149,4 +149,4 @@ def _stale(fleet: Fleet) -> bool:
 
 
 def _registered(fleet: Fleet, kind: str) -> bool:
-    return fleet.worker(kind, "discovery")["status"]["registered"] == 1
+    return bool(fleet.worker(kind, "discovery")["status"]["registered"] == 1)

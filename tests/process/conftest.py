@@ -17,7 +17,6 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with running(tmp_path) as fleet:
         (fleet.config / "balancers/haproxy.yaml").unlink()
         fleet.plugin("recorder", SOURCE)
-        fleet.record = tmp_path / "record"
         fleet.write("balancers/recorder.yaml", {"path": str(fleet.record)})
         fleet.write("clusters/web.yaml", {"discovery": "files", "recorder": {}})
         (fleet.nodes / "web").mkdir()

@@ -1,7 +1,9 @@
 """``lighthouse plan``: what each balancer would do, with a daemon, without, and in trouble."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as, pack
 from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
 from lighthouse.node import Node
-from tests.critic import SOURCE
+from tests.critic import SOURCE, Critic
 from tests.fleet import Fleet
 from tests.rig import Rig, part
 from tests.waiting import eventually
@@ -20,24 +22,24 @@ NODES = """Preview(
 )"""
 
 
-def snapshot(critic, **sections):
+def snapshot(critic: Critic, **sections: Any) -> BalancerSnapshot:
     nodes = (Node("a", "10.0.0.1", 80),)
     parts = [part(Cluster(name, nodes), 1, content) for name, content in sections.items()]
     return BalancerSnapshot(PluginSettings(critic.config), tuple(parts))
 
 
-def rehearse(rig: Rig, wanted):
+def rehearse(rig: Rig, wanted: Any) -> Any:
     rig.send(Rehearse(), list(pack(wanted)))
     return decode_as(Rehearsal, rig.expect_payload(Rehearsed)[1])
 
 
 @pytest.fixture
-def rig(tmp_path: Path):
+def rig(tmp_path: Path) -> Iterator[Rig]:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         yield rig
 
 
-def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig: Rig, critic) -> None:
+def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig: Rig, critic: Critic) -> None:
     critic.would(BUSY)
     web, api, db = (
         PluginSettings({"port": 1}),
@@ -62,14 +64,16 @@ def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig: Rig, critic) -> Non
         ("Preview(findings=(7,))", "preview: a finding is a int"),
     ],
 )
-def test_a_preview_that_is_none_says_why(rig: Rig, critic, would, reason) -> None:
+def test_a_preview_that_is_none_says_why(
+    rig: Rig, critic: Critic, would: str, reason: str
+) -> None:
     critic.would(would)
     found = rehearse(rig, snapshot(critic, db=PluginSettings({"port": 0})))
     assert found.reason.startswith(reason)
     assert [r.cluster for r in found.rejections] == ["db"]
 
 
-def test_a_large_preview_travels(rig: Rig, critic) -> None:
+def test_a_large_preview_travels(rig: Rig, critic: Critic) -> None:
     critic.would(
         "Preview('+line\\n' * 10**6, ('set server',) * 10**5, 'x', (Finding((), 'odd'),))"
     )
@@ -78,7 +82,7 @@ def test_a_large_preview_travels(rig: Rig, critic) -> None:
     assert found.rejections[0].problems[0].message == "odd"
 
 
-def test_what_cannot_be_rehearsed_is_refused(rig: Rig, critic) -> None:
+def test_what_cannot_be_rehearsed_is_refused(rig: Rig, critic: Critic) -> None:
     rejected = rehearse(rig, BalancerSnapshot(PluginSettings({"bad": 1})))
     assert rejected.reason == "its config is rejected: bad is bad"
     rig.deliver(snapshot(critic))
@@ -86,13 +90,13 @@ def test_what_cannot_be_rehearsed_is_refused(rig: Rig, critic) -> None:
     assert "serves" in rehearse(rig, snapshot(critic)).reason
 
 
-def plan(fleet: Fleet, *words):
+def plan(fleet: Fleet, *words: Any) -> Any:
     result = fleet.lighthouse("plan", "--json", *words)
     assert result.stdout, result.stderr
     return result.returncode, json.loads(result.stdout)
 
 
-def test_plan_for_people_shows_all(criticised, critic) -> None:
+def test_plan_for_people_shows_all(criticised: Fleet, critic: Critic) -> None:
     critic.would(BUSY)
     result = criticised.lighthouse("plan")
     assert result.returncode == 2
@@ -115,7 +119,7 @@ def test_plan_for_people_shows_all(criticised, critic) -> None:
 
 
 def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(
-    criticised, critic
+    criticised: Fleet, critic: Critic
 ) -> None:
     fleet = criticised
     critic.would(NODES)
@@ -134,7 +138,7 @@ def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(
     assert "no daemon runs: nodes as it last read them, " in fleet.lighthouse("plan").stderr
 
 
-def test_plan_knows_what_the_daemon_holds_back(criticised, critic) -> None:
+def test_plan_knows_what_the_daemon_holds_back(criticised: Fleet, critic: Critic) -> None:
     fleet = criticised
     critic.would(NODES)
     fleet.write("clusters/web.yaml", {"discovery": "files", "shrink_guard": {"obey_after": 600}})
@@ -147,7 +151,9 @@ def test_plan_knows_what_the_daemon_holds_back(criticised, critic) -> None:
     assert plan(fleet)[1]["balancers"][0]["commands"] == [f"web {n} True False" for n in held]
 
 
-def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, critic) -> None:
+def test_plan_shows_faults_and_what_would_be_done_all_the_same(
+    criticised: Fleet, critic: Critic
+) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: (fleet.root / "state" / "config").exists(), 20)
@@ -172,7 +178,7 @@ def test_plan_shows_faults_and_what_would_be_done_all_the_same(criticised, criti
     assert found["balancers"][0]["commands"] == ["{'port': 1}"]
 
 
-def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic) -> None:
+def test_a_balancer_that_cannot_tell_costs_only_itself(criticised: Fleet, critic: Critic) -> None:
     fleet = criticised
     fleet.write("lighthouse.yaml", {"worker": {"start_timeout": 3, "sync_timeout": 1}})
     fleet.write("balancers/asleep.yaml", {"plugin": "critic", "says": f"{critic.path}.asleep"})
@@ -188,7 +194,7 @@ def test_a_balancer_that_cannot_tell_costs_only_itself(criticised, critic) -> No
 
 
 @pytest.mark.parametrize("words", [("--balancer", "nix"), ("--nix",), ("now",)])
-def test_a_mistake_is_never_something_to_do(criticised, words) -> None:
+def test_a_mistake_is_never_something_to_do(criticised: Fleet, words: Any) -> None:
     result = criticised.lighthouse("plan", *words)
     assert result.returncode == 1
     assert result.stderr

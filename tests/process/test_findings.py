@@ -1,6 +1,8 @@
 """What the software behind a balancer says of a config, from the plugin to the operator."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +21,14 @@ ODD = "Finding(('says',), 'odd', None, True)"
 
 
 @pytest.fixture
-def rig(tmp_path: Path):
+def rig(tmp_path: Path) -> Iterator[Rig]:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         yield rig
 
 
-def snapshot(critic, revision=1, accepted=None, **ports):
+def snapshot(
+    critic: Critic, revision: int = 1, accepted: Any = None, **ports: Any
+) -> BalancerSnapshot:
     parts = [
         part(Cluster(name), revision, PluginSettings({"port": port}, accepted))
         for name, port in ports.items()
@@ -34,7 +38,7 @@ def snapshot(critic, revision=1, accepted=None, **ports):
 
 
 def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(
-    rig: Rig, critic
+    rig: Rig, critic: Critic
 ) -> None:
     critic.says(TAKEN, ODD)
     rig.deliver(snapshot(critic, accepted={"port": 8}, web=1))
@@ -48,14 +52,16 @@ def test_findings_travel_with_the_outcome_while_the_plugin_gets_the_newest(
     assert (applied.rejections, applied.warnings) == ((), ())
 
 
-def test_findings_join_what_validation_rejects(rig: Rig, critic) -> None:
+def test_findings_join_what_validation_rejects(rig: Rig, critic: Critic) -> None:
     critic.says("Finding((), 'odd', 'api')", TAKEN, "Finding((), 'lost', 'bare')")
     rig.deliver(snapshot(critic, accepted={"port": 8}, api=0, web=1))
     found = {r.cluster: [p.message for p in r.problems] for r in rig.expect(Applied).rejections}
     assert found == {"api": ["port 0", "odd"], "web": ["taken"], None: ["cluster bare: lost"]}
 
 
-def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(rig: Rig, critic) -> None:
+def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(
+    rig: Rig, critic: Critic
+) -> None:
     critic.says(TAKEN, "Finding((), 'odd', 'api')")
     rig.deliver(snapshot(critic, web=1, api=2))
     rig.expect(Applied)
@@ -70,7 +76,7 @@ def test_a_plugin_that_raises_takes_back_nothing_but_about_what_changed(rig: Rig
 
 
 @pytest.mark.parametrize("odd", ["7", "'port: taken'", "Finding('port', 'taken')"])
-def test_what_is_no_finding_fails_the_sync(rig: Rig, critic, odd) -> None:
+def test_what_is_no_finding_fails_the_sync(rig: Rig, critic: Critic, odd: str) -> None:
     critic.says(odd)
     rig.deliver(snapshot(critic, web=1))
     applied = rig.expect(Applied)
@@ -78,7 +84,7 @@ def test_what_is_no_finding_fails_the_sync(rig: Rig, critic, odd) -> None:
     assert "sync_file: a finding" in applied.reason
 
 
-def test_thousands_of_findings_fit_the_frame(rig: Rig, critic) -> None:
+def test_thousands_of_findings_fit_the_frame(rig: Rig, critic: Critic) -> None:
     clusters = {f"cluster-{n}": n for n in range(1, 1001)}
     critic.says("*(Finding(('port',), 'x' * 400, f'cluster-{n}') for n in range(1, 1001))", ODD)
     rig.deliver(snapshot(critic, **clusters))
@@ -87,7 +93,7 @@ def test_thousands_of_findings_fit_the_frame(rig: Rig, critic) -> None:
     assert applied.warnings
 
 
-def test_the_software_is_asked_about_what_validation_lets_pass(rig: Rig, critic) -> None:
+def test_the_software_is_asked_about_what_validation_lets_pass(rig: Rig, critic: Critic) -> None:
     critic.says(TAKEN, ODD)
     answer = rig.validate(snapshot(critic, web=1, api=0))
     assert answer.reason == ""
@@ -100,14 +106,14 @@ def test_the_software_is_asked_about_what_validation_lets_pass(rig: Rig, critic)
     assert not rig.lock.exists()
 
 
-def test_the_software_is_not_asked_about_a_rejected_config(rig: Rig, critic) -> None:
+def test_the_software_is_not_asked_about_a_rejected_config(rig: Rig, critic: Critic) -> None:
     wrong = BalancerSnapshot(PluginSettings({"bad": 1}), snapshot(critic, api=0).clusters)
     answer = rig.validate(wrong)
     assert [r.cluster for r in answer.rejections] == [None, "api"]
     assert "examine" not in rig.log
 
 
-def test_an_examination_that_fails_says_so(rig: Rig, critic) -> None:
+def test_an_examination_that_fails_says_so(rig: Rig, critic: Critic) -> None:
     critic.says("1 / 0")
     answer = rig.validate(snapshot(critic, api=0))
     assert answer.reason == "examine: ZeroDivisionError: division by zero"
@@ -116,16 +122,18 @@ def test_an_examination_that_fails_says_so(rig: Rig, critic) -> None:
     assert rig.validate(snapshot(critic)).reason.startswith("examine: a finding is a int")
 
 
-def faults(fleet: Fleet, kind="config_errors"):
+def faults(fleet: Fleet, kind: str = "config_errors") -> list[str]:
     found = fleet.status()["supervisor"][kind]
     return [f"{e['file']}:{e['line']}:{e['column']}: {e['message']}" for e in found]
 
 
-def accepted(fleet: Fleet):
+def accepted(fleet: Fleet) -> Any:
     return Store(fleet.root / "state").good().by_key().get(("balancer", "critic", "web"))
 
 
-def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised, critic) -> None:
+def test_the_daemon_shows_findings_and_follows_the_software_both_ways(
+    criticised: Fleet, critic: Critic
+) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: accepted(fleet) == {"port": 1}, 20)
@@ -146,7 +154,9 @@ def test_the_daemon_shows_findings_and_follows_the_software_both_ways(criticised
     assert accepted(fleet) == {"port": 2}
 
 
-def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic) -> None:
+def test_a_warning_is_shown_and_leaves_the_daemon_healthy(
+    criticised: Fleet, critic: Critic
+) -> None:
     fleet = criticised
     critic.says(ODD)
     fleet.start()
@@ -160,7 +170,9 @@ def test_a_warning_is_shown_and_leaves_the_daemon_healthy(criticised, critic) ->
     eventually(lambda: faults(fleet, "config_warnings") == [])
 
 
-def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic) -> None:
+def test_status_of_one_worker_shows_what_its_plugin_says(
+    criticised: Fleet, critic: Critic
+) -> None:
     fleet = criticised
     fleet.start()
     eventually(lambda: fleet.worker("critic")["status"], 20)
@@ -173,16 +185,16 @@ def test_status_of_one_worker_shows_what_its_plugin_says(criticised, critic) -> 
     ]
     critic.says("1 / 0")
     eventually(lambda: fleet.lighthouse("status", "--worker", "critic").returncode == 1)
-    shown = fleet.lighthouse("status", "--worker", "critic").stdout
-    assert "Traceback" in shown
-    assert "ZeroDivisionError" in shown
+    told = fleet.lighthouse("status", "--worker", "critic").stdout
+    assert "Traceback" in told
+    assert "ZeroDivisionError" in told
     assert fleet.lighthouse("status", "--worker", "files").returncode == 0
     nobody = fleet.lighthouse("status", "--worker", "nix")
     assert nobody.returncode == 1
     assert nobody.stderr == "lighthouse: no worker nix; there are: critic, files\n"
 
 
-def test_check_has_the_software_judge(criticised, critic) -> None:
+def test_check_has_the_software_judge(criticised: Fleet, critic: Critic) -> None:
     fleet = criticised
     critic.says(ODD)
     result = fleet.lighthouse("check")
@@ -201,7 +213,9 @@ def test_check_has_the_software_judge(criticised, critic) -> None:
     ("says", "shown"),
     [("1 / 0", "ZeroDivisionError"), ("time.sleep(600)", "no answer within 4 s: killed")],
 )
-def test_an_examination_that_breaks_costs_only_itself(criticised, critic, says, shown) -> None:
+def test_an_examination_that_breaks_costs_only_itself(
+    criticised: Fleet, critic: Critic, says: str, shown: Any
+) -> None:
     fleet = criticised
     fleet.write("lighthouse.yaml", {"worker": {"start_timeout": 3, "sync_timeout": 1}})
     other = Critic(critic.path.with_name("other"))

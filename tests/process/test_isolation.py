@@ -52,7 +52,7 @@ BAD = {
 }
 
 
-def misbehave(fleet: Fleet, name):
+def misbehave(fleet: Fleet, name: str) -> str:
     validate, sync, words = BAD[name]
     fleet.plugin(name, BODY.format(validate=validate, sync=sync))
     within = 20 if name == "leaks" else 1
@@ -61,7 +61,7 @@ def misbehave(fleet: Fleet, name):
     return words
 
 
-def follows(fleet: Fleet, name) -> None:
+def follows(fleet: Fleet, name: str) -> None:
     """The recorder still follows the directory."""
     path = fleet.node("web", name, 8000)
     eventually(lambda: f"{name}:8000" in nodes(fleet.record, "web"), 5)
@@ -69,7 +69,7 @@ def follows(fleet: Fleet, name) -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name) -> None:
+def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name: str) -> None:
     words = misbehave(fleet, name)
     fleet.node("web", "steady", 8000)
     fleet.node("web", "second", 8000)

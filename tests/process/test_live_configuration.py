@@ -1,5 +1,9 @@
 """Edits of every kind of file while the daemon runs: from good to broken and back."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from lighthouse.supervisor.store import Store
@@ -8,21 +12,21 @@ from tests.recorder import nodes, recorded
 from tests.waiting import eventually
 
 
-def broken_at(fleet: Fleet):
+def broken_at(fleet: Fleet) -> set[tuple[str, int]]:
     return {(e["file"], e["line"]) for e in fleet.status()["supervisor"]["config_errors"]}
 
 
-def saved(fleet: Fleet):
+def saved(fleet: Fleet) -> Any:
     return Store(fleet.root / "state").good().by_key()
 
 
-def rename(path, text) -> None:
+def rename(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.swp")
     beside.write_text(text)
     beside.replace(path)
 
 
-def in_place(path, text) -> None:
+def in_place(path: Path, text: str) -> None:
     with path.open("r+" if path.exists() else "w") as file:
         file.truncate()
         for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
@@ -30,7 +34,7 @@ def in_place(path, text) -> None:
             file.flush()
 
 
-def symlink(path, text) -> None:
+def symlink(path: Path, text: str) -> None:
     target = path.parent.parent / "releases" / f"{abs(hash(text))}"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)
@@ -79,8 +83,8 @@ FILES = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("file", FILES)
-def test_the_last_good_version_stays_in_force(fleet: Fleet, file, way) -> None:
-    def filled(text):
+def test_the_last_good_version_stays_in_force(fleet: Fleet, file: Any, way: Any) -> None:
+    def filled(text: str) -> str:
         values = {"RECORD": fleet.record, "NODES": fleet.nodes, "ROOT": fleet.root}
         for name, value in values.items():
             text = text.replace(name, str(value))
@@ -107,7 +111,7 @@ def test_the_last_good_version_stays_in_force(fleet: Fleet, file, way) -> None:
     assert fleet.daemon.poll() is None
 
 
-def filled_or_none(filled):
+def filled_or_none(filled: Callable[[str], str]) -> Callable[[Any], Any]:
     return lambda text: filled(text) if isinstance(text, str) else text
 
 

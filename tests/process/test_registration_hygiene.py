@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,43 +20,43 @@ from tests.fleet import Fleet
 from tests.waiting import eventually
 
 
-def registered(fleet: Fleet, cluster="solo"):
+def registered(fleet: Fleet, cluster: str = "solo") -> dict[str, Any]:
     """The nodes that stand in the source, by file name."""
     directory = fleet.nodes / cluster
     return {path.name: json.loads(path.read_text()) for path in directory.glob("*.json")}
 
 
-def ports(fleet: Fleet, cluster="solo"):
+def ports(fleet: Fleet, cluster: str = "solo") -> list[int]:
     names = [name.removesuffix(".json") for name in registered(fleet, cluster)]
     return sorted(int(name.rpartition("_")[2]) for name in names)
 
 
-def has(fleet: Fleet, *wanted, cluster="solo", within=20) -> None:
+def has(fleet: Fleet, *wanted: Any, cluster: str = "solo", within: float = 20) -> None:
     eventually(lambda: ports(fleet, cluster) == sorted(wanted), within, f"{wanted} in {cluster}")
 
 
-def service(fleet: Fleet, port=9, **changes) -> None:
+def service(fleet: Fleet, port: int = 9, **changes: Any) -> None:
     fleet.write("services/solo.yaml", {"port": port, "discovery": "files", **changes})
 
 
-def shown(fleet: Fleet, port=9):
+def shown(fleet: Fleet, port: int = 9) -> Any:
     """A service's part of the status, as soon as the daemon answers."""
     services = eventually(lambda: fleet.status()["services"], 20)
     return next(one for one in services if one["port"] == port)
 
 
-def logged(fleet: Fleet, text):
+def logged(fleet: Fleet, text: str) -> int:
     return fleet.log.read_text().count(text)
 
 
-def settings(fleet: Fleet, **changes) -> None:
+def settings(fleet: Fleet, **changes: Any) -> None:
     """Change the daemon's own file."""
     path = fleet.config / "lighthouse.yaml"
     fleet.write("lighthouse.yaml", {**yaml.safe_load(path.read_text()), **changes})
 
 
 @contextmanager
-def removals(directory):
+def removals(directory: Path) -> Iterator[Callable[[], list[str]]]:
     """The names of the files that were removed since the last call."""
     with INotify() as inotify:
         inotify.add_watch(directory, flags.DELETE | flags.MOVED_FROM)
@@ -64,7 +66,7 @@ def removals(directory):
 
 
 @pytest.fixture
-def flag(fleet: Fleet, tmp_path: Path):
+def flag(fleet: Fleet, tmp_path: Path) -> Path:
     """A service ``solo`` that is well while the file is there."""
     flag = tmp_path / "flag"
     flag.touch()
@@ -149,7 +151,7 @@ def test_maintenance_ends_by_itself_and_survives_a_damaged_record(fleet: Fleet) 
     assert logged(fleet, "is not used: it is damaged") == 2
 
 
-def test_a_flapping_service_bothers_its_discovery_seldom(fleet: Fleet, flag) -> None:
+def test_a_flapping_service_bothers_its_discovery_seldom(fleet: Fleet, flag: Path) -> None:
     service(fleet, checks=fleet.checks, flap_damping={"burst": 1, "every": "1h"})
     fleet.start()
     has(fleet, 9)
@@ -170,12 +172,14 @@ def test_a_flapping_service_bothers_its_discovery_seldom(fleet: Fleet, flag) -> 
     assert logged(fleet, "flaps; it stays down") == 1
 
 
-def test_workers_that_are_lost_or_replaced_cost_no_token_and_no_node(fleet: Fleet, flag) -> None:
+def test_workers_that_are_lost_or_replaced_cost_no_token_and_no_node(
+    fleet: Fleet, flag: Path
+) -> None:
     service(fleet, checks=fleet.checks, flap_damping={"burst": 1, "every": "1h"})
     fleet.start()
     has(fleet, 9)
 
-    def renewed(kind, name, before):
+    def renewed(kind: str, name: str, before: Any) -> bool:
         return eventually(lambda: fleet.worker(name, kind)["pid"] not in (before, None), 20)
 
     with removals(fleet.nodes / "solo") as removed:
@@ -197,7 +201,7 @@ def test_workers_that_are_lost_or_replaced_cost_no_token_and_no_node(fleet: Flee
 
 
 # A service's name, the files instead of its own afterwards, the node of it that stays.
-CHANGES = {
+CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "removed": ({}, None),
     "renamed": ({"other": {"port": 12}}, None),
     "reported": ({"reported": {"port": 21}}, "127.0.0.1_21.json"),
@@ -244,7 +248,11 @@ def test_what_is_not_provided_any_more_is_swept(fleet: Fleet) -> None:
 def test_a_node_stays_while_nobody_knows_how_its_service_is(fleet: Fleet, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
-    slow = {"interval": 0.2, "timeout": 5, "exec": {"command": ["test", "-e", str(flag)]}}
+    slow: dict[str, Any] = {
+        "interval": 0.2,
+        "timeout": 5,
+        "exec": {"command": ["test", "-e", str(flag)]},
+    }
     service(fleet, checks=slow)
     fleet.start()
     has(fleet, 9)

@@ -23,7 +23,7 @@ def lighthouse_balancer():
 """
 
 
-def pids(fleet: Fleet):
+def pids(fleet: Fleet) -> dict[tuple[str, str], int | None]:
     return {(w["kind"], w["name"]): w["pid"] for w in fleet.status()["workers"]}
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def sources(fleet: Fleet):
+def sources(fleet: Fleet) -> dict[str, Path]:
     """Two ``file`` sources, ``a`` and ``b``, each with a directory for the cluster ``web``."""
     places = {}
     for name in "ab":
@@ -24,7 +26,7 @@ def sources(fleet: Fleet):
     return places
 
 
-def put(place, name, port, **fields):
+def put(place: Path, name: str, port: int, **fields: Any) -> Path:
     path = place / "web" / f"{name}.json"
     beside = path.with_name(f".{name}")
     beside.write_text(json.dumps({"host": name, "ip": "127.0.0.1", "port": port, **fields}))
@@ -32,20 +34,20 @@ def put(place, name, port, **fields):
     return path
 
 
-def cluster(fleet: Fleet, **keys) -> None:
+def cluster(fleet: Fleet, **keys: Any) -> None:
     fleet.write("clusters/web.yaml", {"discovery": ["a", "b"], "recorder": {}, **keys})
 
 
-def status(fleet: Fleet):
+def status(fleet: Fleet) -> Any:
     return fleet.status()["clusters"][0]
 
 
-def explain(fleet: Fleet, node=""):
+def explain(fleet: Fleet, node: str = "") -> Any:
     """The explanation, without the costs of a command."""
-    return json.loads(find(fleet.config).explanation("web", node, 5.0))
+    return json.loads(find(fleet.config).explanation("web", node, 5.0) or b"")
 
 
-def test_failover_to_the_second_source_and_back(fleet: Fleet, sources) -> None:
+def test_failover_to_the_second_source_and_back(fleet: Fleet, sources: dict[str, Path]) -> None:
     put(sources["a"], "one", 1)
     put(sources["b"], "two", 2)
     rule = {"failover": {"after": 0.5, "back_after": 0.5}}
@@ -72,7 +74,7 @@ def test_failover_to_the_second_source_and_back(fleet: Fleet, sources) -> None:
     assert "b takes over from a" in fleet.log.read_text()
 
 
-def test_percent_shares_the_weight(fleet: Fleet, sources) -> None:
+def test_percent_shares_the_weight(fleet: Fleet, sources: dict[str, Path]) -> None:
     for n in range(3):
         put(sources["a"], f"old{n}", n + 1)
     put(sources["b"], "new", 9)
@@ -89,7 +91,7 @@ def test_percent_shares_the_weight(fleet: Fleet, sources) -> None:
 
 @pytest.mark.parametrize(("deed", "left"), [("drain", {"one:1": 0}), ("fence", {})])
 def test_a_lost_source_is_drained_or_fenced_until_it_is_back(
-    fleet: Fleet, sources, deed, left
+    fleet: Fleet, sources: dict[str, Path], deed: Any, left: Any
 ) -> None:
     put(sources["a"], "one", 1)
     fleet.write(
@@ -112,7 +114,7 @@ def test_a_lost_source_is_drained_or_fenced_until_it_is_back(
     assert "a has confirmed its nodes" in fleet.log.read_text()
 
 
-def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources) -> None:
+def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources: dict[str, Path]) -> None:
     paths = [put(sources["a"], f"n{n}", n + 1) for n in range(10)]
     guard = {"confirm_after": 0.2, "obey_after": 1.5}
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
@@ -131,7 +133,9 @@ def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources) -> Non
     assert "was confirmed by a fresh read and is obeyed" in fleet.log.read_text()
 
 
-def test_nodes_that_are_back_within_the_bound_were_never_away(fleet: Fleet, sources) -> None:
+def test_nodes_that_are_back_within_the_bound_were_never_away(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     for n in range(10):
         put(sources["a"], f"n{n}", n + 1)
     guard = {"confirm_after": 0.1, "obey_after": 60}
@@ -147,7 +151,9 @@ def test_nodes_that_are_back_within_the_bound_were_never_away(fleet: Fleet, sour
     assert set(seen) == {10}
 
 
-def test_filters_and_preferences_are_obeyed_at_once(fleet: Fleet, sources) -> None:
+def test_filters_and_preferences_are_obeyed_at_once(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     for n, zone in enumerate("aabbb"):
         put(sources["a"], f"n{n}", n + 1, metadata={"zone": zone, "role": "replica"})
     chosen = {"equals": {"role": "replica"}, "prefer": "zone"}
@@ -167,7 +173,9 @@ def test_filters_and_preferences_are_obeyed_at_once(fleet: Fleet, sources) -> No
     assert status(fleet)["guard"]["trips"] == 0
 
 
-def test_a_damaged_snapshot_is_refused_with_a_reason(fleet: Fleet, sources) -> None:
+def test_a_damaged_snapshot_is_refused_with_a_reason(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     put(sources["a"], "one", 1)
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
     fleet.start()
@@ -189,7 +197,7 @@ def test_a_damaged_snapshot_is_refused_with_a_reason(fleet: Fleet, sources) -> N
 
 
 def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_old(
-    fleet: Fleet, sources
+    fleet: Fleet, sources: dict[str, Path]
 ) -> None:
     put(sources["a"], "one", 1)
     (sources["a"] / "api").symlink_to("web")
@@ -203,7 +211,7 @@ def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_o
     fleet.record.unlink()
     sources["a"].rename(fleet.root / "away")
     fleet.start()
-    clusters = eventually(lambda: recorded(fleet.record).get("clusters"))
+    clusters: Any = eventually(lambda: recorded(fleet.record).get("clusters"))
     assert (clusters["web"]["nodes"], clusters["web"]["stale"]) == (["one:1"], True)
     assert (clusters["api"]["nodes"], clusters["api"]["known"]) == ([], False)
     problems = eventually(lambda: fleet.status()["problems"])
@@ -215,7 +223,9 @@ def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_o
     assert recorded(fleet.record)["clusters"]["web"]["stale"] is False
 
 
-def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet: Fleet, sources) -> None:
+def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     shutil.rmtree(sources["a"])
     fleet.write(
         "clusters/web.yaml", {"discovery": "a", "recorder": {}, "default_nodes": ["10.9.9.9:1"]}
@@ -236,7 +246,9 @@ def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(fleet: Fleet
     eventually(lambda: fleet.status()["healthy"])
 
 
-def test_explain_tells_of_services_refusals_and_unknowns(fleet: Fleet, sources) -> None:
+def test_explain_tells_of_services_refusals_and_unknowns(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     put(sources["a"], "one", 1, weight=0)
     (sources["a"] / "web/bad.json").write_text("{}")
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
@@ -263,7 +275,7 @@ def test_explain_tells_of_services_refusals_and_unknowns(fleet: Fleet, sources) 
         assert (result.returncode, reason in result.stderr) == (1, True)
 
 
-def test_a_discovery_whose_file_is_removed_is_away(fleet: Fleet, sources) -> None:
+def test_a_discovery_whose_file_is_removed_is_away(fleet: Fleet, sources: dict[str, Path]) -> None:
     put(sources["a"], "one", 1)
     fence = {"fence": {"after": 0.2}}
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "on_source_loss": fence})
@@ -279,7 +291,9 @@ def test_a_discovery_whose_file_is_removed_is_away(fleet: Fleet, sources) -> Non
     eventually(lambda: fleet.status()["healthy"])
 
 
-def test_explain_tells_in_which_discovery_a_service_does_not_stand(fleet: Fleet, sources) -> None:
+def test_explain_tells_in_which_discovery_a_service_does_not_stand(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
     fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}})
     fleet.write("services/web.yaml", {"port": 7, "discovery": ["a", "b"]})
     shutil.rmtree(sources["b"])

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from tests.waiting import eventually
 class Waiting:
     """A ``lighthouse wait`` that runs beside the test."""
 
-    def __init__(self, fleet: Fleet, *words) -> None:
+    def __init__(self, fleet: Fleet, *words: Any) -> None:
         line = [sys.executable, "-P", "-m", "lighthouse.commands", "wait", *words]
         self.process = subprocess.Popen(
             [*line, "-c", str(fleet.config)],
@@ -30,16 +32,16 @@ class Waiting:
             text=True,
         )
 
-    def ends(self):
+    def ends(self) -> tuple[int, str]:
         output, _ = self.process.communicate(timeout=30)
         return self.process.returncode, output
 
 
 @pytest.fixture
-def waiting(fleet: Fleet):
+def waiting(fleet: Fleet) -> Iterator[Callable[..., Waiting]]:
     begun = []
 
-    def wait(*words):
+    def wait(*words: Any) -> Waiting:
         begun.append(Waiting(fleet, *words))
         return begun[-1]
 
@@ -50,7 +52,9 @@ def waiting(fleet: Fleet):
         one.process.communicate()
 
 
-def test_a_node_is_waited_for_until_the_balancer_has_it(fleet: Fleet, waiting) -> None:
+def test_a_node_is_waited_for_until_the_balancer_has_it(
+    fleet: Fleet, waiting: Callable[..., Waiting]
+) -> None:
     fleet.node("web", "a", 80)
     fleet.start()
     eventually(lambda: nodes(fleet.record, "web") == ["a:80"], 20)
@@ -72,7 +76,9 @@ def test_a_node_is_waited_for_until_the_balancer_has_it(fleet: Fleet, waiting) -
     assert nodes(fleet.record, "web") == ["b:81"]
 
 
-def test_a_balancer_that_lags_is_waited_for_and_named(fleet: Fleet, waiting) -> None:
+def test_a_balancer_that_lags_is_waited_for_and_named(
+    fleet: Fleet, waiting: Callable[..., Waiting]
+) -> None:
     fleet.start()
     eventually(lambda: fleet.worker("recorder")["snapshot"]["outcome"], 20)
     worker = fleet.worker("recorder")["pid"]
@@ -93,9 +99,9 @@ def test_a_balancer_that_lags_is_waited_for_and_named(fleet: Fleet, waiting) -> 
 class Asked(DaemonClient):
     """Keeps the answers that it had."""
 
-    answers = ()
+    answers: tuple[Any, ...] = ()
 
-    def ask(self, question, kind, within):
+    def ask(self, question: Any, kind: Any, within: float) -> Any:
         answer = super().ask(question, kind, within)
         self.answers = (*self.answers, answer)
         return answer

@@ -13,7 +13,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,7 +63,11 @@ class Answering:
         )
         command = [BINARIES["wheel"], "-db", "-f", str(config)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        eventually(lambda: socket.create_connection(("127.0.0.1", self.port)).close() is None)
+        eventually(self._answers)
+
+    def _answers(self) -> bool:
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        return True
 
     def __enter__(self) -> "Answering":
         return self
@@ -259,7 +263,7 @@ def is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-def old_workers(world: World) -> Iterable[int]:
+def old_workers(world: World) -> list[int]:
     """The pids of replaced workers that still live."""
     found = world.plugin._reconciler
     seen = found.control.processes() if found else None

@@ -118,7 +118,7 @@ class PostgreSQL:
 
     def _answers(self) -> bool:
         try:
-            return self.ask("select 1") == 1
+            return bool(self.ask("select 1") == 1)
         except psycopg.OperationalError:
             return False
 

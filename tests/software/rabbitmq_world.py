@@ -84,7 +84,7 @@ class RabbitMQ:
             command, capture_output=True, text=True, env=env, cwd=self.directory.path, **user
         )
         assert made.returncode == 0, made.stdout + made.stderr
-        return made.stdout
+        return str(made.stdout)
 
     def manage(self) -> None:
         """Enable the management plugin, once."""

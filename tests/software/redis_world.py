@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -37,7 +38,7 @@ class Redis:
             self.daemon.up(self._answers)
         return self
 
-    def client(self, **credentials: str) -> redis.Redis:
+    def client(self, **credentials: Any) -> redis.Redis:
         once = Retry(NoBackoff(), 0)
         return redis.Redis(port=self.port, decode_responses=True, retry=once, **credentials)
 

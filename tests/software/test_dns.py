@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_addresses_of_a_name_follow_the_hosts_file(
     dnsmasq: Dnsmasq, record: str, expected: list[str]
 ) -> None:
     dnsmasq.hosts(("10.0.0.1", "web"), ("10.0.0.2", "web"), ("fd00::1", "web"))
-    settings = {"name": "{cluster}.example.com", "record": record, "port": 80}
+    settings: dict[str, Any] = {"name": "{cluster}.example.com", "record": record, "port": 80}
     with world(dnsmasq.server, **settings) as seen:
         seen.until(lambda: seen.nodes() == expected)
         assert {(n.host, n.weight) for n in seen.readings["web"].nodes} == {("web.example.com", 1)}
@@ -71,7 +72,12 @@ def test_addresses_of_a_name_follow_the_hosts_file(
 @needs_dnsmasq
 def test_a_name_that_is_removed_is_empty_only_when_that_is_said_twice(dnsmasq: Dnsmasq) -> None:
     dnsmasq.hosts(("10.0.0.1", "web"))
-    settings = {"name": "{cluster}.example.com", "record": "A", "port": 80, "max_interval": 0.5}
+    settings: dict[str, Any] = {
+        "name": "{cluster}.example.com",
+        "record": "A",
+        "port": 80,
+        "max_interval": 0.5,
+    }
     with world(dnsmasq.server, **settings) as seen:
         seen.until(lambda: seen.nodes() == ["10.0.0.1:80"])
         dnsmasq.hosts()

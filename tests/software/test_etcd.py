@@ -227,13 +227,13 @@ def test_a_new_life_takes_over_without_a_gap(etcd: Etcd, path: str) -> None:
         first.discovery.disconnect()
         assert lease in etcd.leases()
         counts: list[int] = []
-        before = watcher.discovery._parts.clusters._on_reading  # type: ignore[union-attr]
+        before = watcher.discovery._parts.clusters._on_reading
 
         def counting(cluster: str, reading: Any) -> None:
             counts.append(len(reading.nodes))
             before(cluster, reading)
 
-        watcher.discovery._parts.clusters._on_reading = counting  # type: ignore[union-attr, misc]
+        watcher.discovery._parts.clusters._on_reading = counting
         second = World(etcd, path)
         second.discovery.report_up(service())
         assert second.status["writes"] == 1

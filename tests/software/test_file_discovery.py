@@ -150,7 +150,7 @@ def test_an_in_place_write_never_takes_a_node_away(web: Path) -> None:
                 here.discovery.refresh("web")
                 seen.append(here.nodes())
                 file.write(record(port)[10:])
-            here.until(lambda port=port: here.nodes() == [port])  # type: ignore[misc]
+            here.until(lambda port=port: here.nodes() == [port])
         assert [] not in seen
         (web / "a.json").write_text("{")
         here.until(lambda: here.nodes() == [])
@@ -179,7 +179,7 @@ def test_a_swapped_directory_is_followed_without_a_gap(web: Path) -> None:
         for version in (2, 3):
             (web.parent / "new").symlink_to(versions / str(version))
             (web.parent / "new").rename(web.parent / "api")
-            here.until(lambda version=version: here.nodes("api") == [version])  # type: ignore[misc]
+            here.until(lambda version=version: here.nodes("api") == [version])
         put(versions / "3" / "b.json", record(30))
         here.until(lambda: here.nodes("api") == [3, 30])
         before = here.reports
@@ -375,13 +375,13 @@ def test_a_thousand_generated_files(web: Path) -> None:
         assert all(0 < len(text) <= 200 for text in here.reasons().values())
 
 
-def expected(directory: Path) -> set[Node]:
+def expected(directory: Path) -> set[tuple[str, int]]:
     """What a directory holds, read in the plainest way."""
     found = set()
     for path in directory.glob("[!.]*.json"):
         with contextlib.suppress(OSError, ValueError):
             found.add(parse(path.read_bytes()).key)
-    return found  # type: ignore[return-value]
+    return found
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

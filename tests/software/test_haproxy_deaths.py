@@ -258,7 +258,7 @@ def test_a_hand_edit_is_reported_kept_and_forgotten(
     web = cluster("web", port, http_nodes.nodes[:1])
     world.sync(web)
     assert served(port) == {str(http_nodes.nodes[0].port)}
-    drive(world, lambda: not world.plugin._reconciler.writer.after())  # type: ignore[union-attr]
+    drive(world, lambda: not world.plugin._reconciler.writer.after())
     assert world.text == edited
     # undone by hand
     replace(path, good)

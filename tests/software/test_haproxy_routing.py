@@ -16,9 +16,7 @@ def member(name: str, nodes: list[Node], **section: Any) -> Cluster:
     return Cluster(name, found.nodes, found.config, meta_cluster="shared")
 
 
-def routed(
-    world: World, port: int, places: list[Site], **sections: dict[str, Any]
-) -> dict[str, str]:
+def routed(world: World, port: int, places: list[Site], **sections: Any) -> dict[str, str]:
     """Serve clusters of these sections at one port; who answers as which cluster."""
     world.extra = {"meta_clusters": {"shared": {"port": port, "frontend": ["mode http"]}}}
     pairs = list(zip(sections, places, strict=False))

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 
+from lighthouse.cluster import Cluster
 from tests.ports import free_ports
 from tests.software.haproxy_sites import Site, ask, certificate, sites, until_applied
 from tests.software.haproxy_world import World, cluster, get
@@ -107,7 +108,7 @@ def test_servers_over_h2_sit_on_slots(world: World) -> None:
     front, middle = free_ports(2)
     with sites(2) as (one, two):
 
-        def clusters(site: Site, *seated: int) -> list:
+        def clusters(site: Site, *seated: int) -> list[Cluster]:
             inner = cluster("inner", middle, [site.node()], bind_options="proto h2")
             nodes = [type(site.node())("h", "127.0.0.1", port) for port in seated]
             return [inner, cluster("outer", front, nodes, server_options="proto h2", slots=2)]

@@ -1,6 +1,7 @@
 """When ``lighthouse wait`` returns, HAProxy sends traffic to the node, or none any more."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def fleet(tmp_path: Path):
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with running(tmp_path) as fleet:
         yield fleet
         fleet.close()

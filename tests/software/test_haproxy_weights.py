@@ -1,6 +1,7 @@
 """Weight 0, a node's own or by the loss of its source: no new sessions, others go on."""
 
 import http.client
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def backends():
+def backends() -> Iterator[list[Backend]]:
     servers = [Backend(name) for name in ("old", "new")]
     yield servers
     for server in servers:
@@ -18,7 +19,7 @@ def backends():
 
 
 @pytest.fixture
-def fleet(tmp_path: Path):
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """A running daemon whose cluster ``web`` is plain TCP and has no node yet."""
     with running(tmp_path) as fleet:
         fleet.cluster(
@@ -36,12 +37,12 @@ def fleet(tmp_path: Path):
         assert fleet.leftovers() == []
 
 
-def answers(fleet: Fleet, count=20):
+def answers(fleet: Fleet, count: int = 20) -> set[str]:
     """Who answers so many new connections."""
     return {get(fleet.ports["web"])[1] for _ in range(count)}
 
 
-def weight(fleet: Fleet, backend):
+def weight(fleet: Fleet, backend: Backend) -> int | None:
     for row in fleet.command("show servers state web").splitlines()[2:]:
         fields = row.split()
         if len(fields) > 18 and int(fields[18]) == backend.port and int(fields[6]) & 0x23 == 0:
@@ -49,14 +50,14 @@ def weight(fleet: Fleet, backend):
     return None
 
 
-def test_weight_zero_drains_and_a_lost_source_too(fleet: Fleet, backends) -> None:
+def test_weight_zero_drains_and_a_lost_source_too(fleet: Fleet, backends: list[Backend]) -> None:
     old, new = backends
     fleet.node("web", "old", old.port)
     eventually(lambda: weight(fleet, old) == 1)
     pids = fleet.haproxy_pids()
     session = http.client.HTTPConnection("127.0.0.1", fleet.ports["web"], timeout=10)
 
-    def asks():
+    def asks() -> str:
         session.request("GET", "/")
         return session.getresponse().read().decode()
 

@@ -127,7 +127,7 @@ def test_tls_with_something_wrong(secure: Server, pem: Path, tmp_path: Path) -> 
             told(driver, where, reason)
             if tls and tls["ca_file"] == str(missing):
                 missing.write_bytes(pem.read_bytes())
-                driver.until(lambda d=driver: d.state == "connected", "mended")  # type: ignore[misc]
+                driver.until(lambda d=driver: d.state == "connected", "mended")
 
 
 def test_a_password_that_is_not_there_yet(server: Ensemble, tmp_path: Path) -> None:

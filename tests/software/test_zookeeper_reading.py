@@ -161,7 +161,7 @@ def test_children_that_vanish_between_list_and_read_are_no_event(
         driver.plugin.start_watching(cluster)
         for name in gone:
             zk.delete_async(f"{path}/{cluster}/{name}")
-        driver.until(lambda c=cluster: len(driver.nodes(c)) == 10, cluster)  # type: ignore[misc]
+        driver.until(lambda c=cluster: len(driver.nodes(c)) == 10, cluster)
         assert driver.nodes(cluster) == set(names[290:])
     assert driver.status["errors"] == {}
     assert [state for state, _ in driver.states] == ["connected"]

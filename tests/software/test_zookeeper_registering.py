@@ -131,7 +131,7 @@ def test_a_registration_that_somebody_removes_is_created_again(
     driver.up(service("webapp"))
     for count in (1, 2):
         zk.delete(f"{path}/webapp", recursive=True)
-        driver.until(lambda n=count: driver.status["restored"] == n, "restored")  # type: ignore[misc]
+        driver.until(lambda n=count: driver.status["restored"] == n, "restored")
         assert zk.exists(f"{path}/webapp/me:80").ephemeralOwner == driver.client_id[0]
     driver.plugin.report_down(service("webapp"))
     driver.turns(0.2)

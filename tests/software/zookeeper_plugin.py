@@ -83,9 +83,11 @@ class Driver:
 
     def turn(self, seconds: float = LONGEST) -> None:
         """One turn of the loop, waiting so long at most."""
-        waits = self.plugin.wake_after()
-        waits = seconds if waits is None else min(waits, seconds)
-        select.select([self.plugin.fileno()], [], [], waits)
+        due = self.plugin.wake_after()
+        waits = seconds if due is None else min(due, seconds)
+        descriptor = self.plugin.fileno()
+        assert descriptor is not None
+        select.select([descriptor], [], [], waits)
         self.plugin.wake()
 
     def until(self, condition: Callable[[], Any], what: str = "", within: float = 40.0) -> None:

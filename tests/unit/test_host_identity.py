@@ -1,5 +1,7 @@
 """Which addresses others can reach, and what is made of a host that has none."""
 
+from typing import Any
+
 import pytest
 
 from lighthouse.config.types import Config, DaemonSettings, ServiceFile
@@ -31,7 +33,7 @@ def test_loopback_and_link_local_addresses_are_nobody_elses(address: str, reacha
     assert is_reachable(address) is reachable
 
 
-def _state(service: ServiceFile = APP, **daemon: str) -> State:
+def _state(service: ServiceFile = APP, **daemon: Any) -> State:
     state = State(Config(), HostIdentity("here", None), {})
     config = Config(
         daemon=DaemonSettings(**daemon), discovery={"files": FILES}, services={"app": service}
