@@ -71,7 +71,11 @@ class Discovery(Plugin):
         raise NotImplementedError
 
     def refresh(self, cluster: str) -> None:
-        """Read a watched cluster afresh, past every cache, and report the reading."""
+        """Read a watched cluster afresh, past every cache, and report the reading.
+
+        The reading is reported within this call, in its thread, or after it. Once this has
+        returned, nothing is reported any more that was read before.
+        """
         self.stop_watching(cluster)
         self.start_watching(cluster)
 

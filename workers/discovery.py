@@ -225,12 +225,8 @@ class DiscoveryRole(WorkerRole):
             what, how = "refresh", self._plugin.refresh
             if before == _UNSURE:
                 what, how = "start_watching", self._plugin.start_watching
-            self._inbox.reread(cluster, reread)
-            if self._attempt(f"{what} {cluster}", how, cluster):
-                self._watching[cluster] = reread
-            else:
-                self._watching[cluster] = before
-                self._inbox.reread(cluster, max(before, 0))
+            done = self._attempt(f"{what} {cluster}", self._inbox.reread, reread, how, cluster)
+            self._watching[cluster] = reread if done else before
             self._drain()
 
     def _register(self) -> None:

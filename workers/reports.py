@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -28,7 +28,8 @@ class Reports:
         self._lock: Final = threading.Lock()
         self._arrivals: dict[str, Arrival] = {}
         self._states: list[tuple[Connection, str]] = []
-        self._rereads: Final[dict[str, int]] = {}
+        self._answers: Final[dict[str, int]] = {}  # the reread that a cluster's readings answer
+        self._asking: tuple[str, int] | None = None  # by a call that has not returned
         self._generation = 0
         self._attended_by = 0  # the thread that will drain without being woken
         self._began: float | None = None
@@ -61,10 +62,26 @@ class Reports:
         finally:
             self._attended_by, self._began = 0, None
 
-    def reread(self, cluster: str, number: int) -> None:
-        """Readings of the cluster answer this reread from now on."""
-        with self._lock:
-            self._rereads[cluster] = number
+    def reread(self, number: int, how: Callable[[str], None], cluster: str) -> None:
+        """Call ``how`` to have the cluster read afresh, under this number.
+
+        What the call itself reports answers it, and everything after it. What another thread
+        reports meanwhile may have been read before, and what a call reports that fails is not
+        what was asked for.
+        """
+        before = self._answers.get(cluster, 0)
+        self._asking = cluster, number
+        answer = before
+        try:
+            how(cluster)
+            answer = number
+        finally:
+            with self._lock:
+                self._asking = None
+                self._answers[cluster] = answer
+                arrived = self._arrivals.get(cluster)
+                if arrived is not None and arrived.reread > answer:
+                    self._arrivals[cluster] = msgspec.structs.replace(arrived, reread=answer)
 
     def drain(self) -> tuple[dict[str, Arrival], list[tuple[Connection, str]]]:
         """Everything that arrived since the last time."""
@@ -80,8 +97,10 @@ class Reports:
         with self._lock:
             if generation != self._generation:
                 return
-            reread = self._rereads.get(cluster, 0)
-            self._arrivals[cluster] = Arrival(reading, observed_at, reread)
+            if own and self._asking is not None and self._asking[0] == cluster:
+                self._answers[cluster] = self._asking[1]
+            answer = self._answers.get(cluster, 0)
+            self._arrivals[cluster] = Arrival(reading, observed_at, answer)
         if not own:
             self._wakeup.set()
 

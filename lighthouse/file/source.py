@@ -78,13 +78,14 @@ class FileSource:
         directory = self._directories.get(cluster)
         if directory is None:
             directory = self._directories[cluster] = Directory(f"{self._path}/{cluster}")
-        if not self._connected:
-            return
-        self._rescan(cluster, now, force=True)
+        if self._connected:
+            self._rescan(cluster, now, force=True)
+            if cluster in self._errors:
+                raise OSError(self._errors[cluster])
         directory.changed = directory.read_before
-        self._publish()
-        if cluster in self._errors:
-            raise OSError(self._errors[cluster])
+        self._note(cluster, directory)
+        if self._connected:
+            self._publish()
 
     def unwatch(self, cluster: str) -> None:
         """Report nothing more about a cluster."""
@@ -257,10 +258,17 @@ class FileSource:
         self._deadlines.set(cluster, directory.deadline())
 
     def _publish(self) -> None:
-        """Report what is new, unless files are only gone because the source is."""
-        touched = [name for name in self._touched if name in self._directories]
+        """Report what is new, unless files are only gone because the source is.
+
+        Of a directory that is away for a moment nothing can be said until that is over.
+        """
+        touched = [name for name in self._touched if self._can_tell(name)]
         self._touched.clear()
         if any(self._directories[name].lost for name in touched) and not self._reach():
             return
         for cluster in touched:
             self._on_reading(cluster, self._directories[cluster].reading())
+
+    def _can_tell(self, cluster: str) -> bool:
+        directory = self._directories.get(cluster)
+        return directory is not None and not directory.missing

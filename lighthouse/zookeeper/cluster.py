@@ -29,7 +29,8 @@ class KnownCluster:
 
     ``whole`` while there is an answer for everything that the last list named; only then is a
     reading true. ``changed`` when it has not been reported. ``full`` asks for a read of
-    everything.
+    everything. ``begun`` counts how often everything was put in doubt: a list that was asked
+    for before the last time says nothing.
     """
 
     def __init__(self, name: str, path: str, decode: Decode) -> None:
@@ -38,6 +39,7 @@ class KnownCluster:
         self.whole = False
         self.changed = False
         self.full = False
+        self.begun = 0
         self._decode: Final = decode
         self._records: dict[str, KnownZnode] = {}
         self._counts: tuple[int, int] | None = None
@@ -53,6 +55,7 @@ class KnownCluster:
 
     def begin(self) -> None:
         """Nothing is sure until the list comes."""
+        self.begun += 1
         self.whole = self._listed = False
         self._unread.clear()
         self._asked.clear()

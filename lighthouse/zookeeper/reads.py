@@ -54,9 +54,15 @@ class Reads:
         self.session.ask(request, answered)
 
     def list(self, cluster: KnownCluster, told: Told) -> None:
-        """Ask for the names of the cluster's children."""
+        """Ask for the names of the cluster's children; an answer that is in doubt is not told."""
         self.lists += 1
-        self.ask(cluster, GetChildren(cluster.path, None), told)
+        begun = cluster.begun
+
+        def listed(cluster: KnownCluster, found: Any, error: Exception | None) -> None:
+            if begun == cluster.begun:
+                told(cluster, found, error)
+
+        self.ask(cluster, GetChildren(cluster.path, None), listed)
 
     def read(self, cluster: KnownCluster, names: Sequence[str], told: Told) -> None:
         """Read these children, and tell when each hundred of them has been taken."""

@@ -85,6 +85,7 @@ class ZooKeeperSource:
             cluster = KnownCluster(name, self._settings.place(name), self._decode)
             self._reads.clusters[name] = self.feed.followed[cluster.path] = cluster
         cluster.full = True
+        cluster.begin()
         if self.session.connected:
             self._list(cluster)
 

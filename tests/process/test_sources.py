@@ -133,6 +133,23 @@ def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources: dict[s
     assert "was confirmed by a fresh read and is obeyed" in fleet.log.read_text()
 
 
+def test_every_loss_is_confirmed_long_before_the_next_poll(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
+    fleet.write("discovery/a.yaml", {"plugin": "file", "path": str(sources["a"]), "poll": 60})
+    guard = {"confirm_after": 0.1, "obey_after": 0.8}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
+    fleet.start()
+    for trips in range(1, 4):
+        paths = [put(sources["a"], f"n{n}", n + 1) for n in range(4)]
+        eventually(lambda: len(nodes(fleet.record, "web")) == 4)
+        for path in paths[1:]:
+            path.unlink()
+        eventually(lambda: nodes(fleet.record, "web") == ["n0:1"])
+        found = status(fleet)["guard"]
+        assert (found["trips"], found["last"]["outcome"]) == (trips, "confirmed")
+
+
 def test_nodes_that_are_back_within_the_bound_were_never_away(
     fleet: Fleet, sources: dict[str, Path]
 ) -> None:

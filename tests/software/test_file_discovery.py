@@ -136,6 +136,36 @@ def test_changes_of_every_kind(web: Path) -> None:
         assert here.reasons() == {}
 
 
+def test_a_refresh_is_answered_at_once_though_nothing_is_new(web: Path) -> None:
+    put(web / "a.json", record(1))
+    with world(web.parent) as here:
+        for n in range(2, 5):
+            here.discovery.refresh("web")
+            assert (here.reports, here.nodes()) == (n, [1])
+
+
+def test_a_refresh_of_what_is_being_replaced_is_answered_when_it_is_sure(web: Path) -> None:
+    put(web / "a.json", record(1))
+    with world(web.parent) as here:
+        web.rename(web.parent / ".web")
+        here.idle(0.05)
+        here.discovery.refresh("web")
+        assert here.reports == 1
+        (web.parent / ".web").rename(web)
+        here.until(lambda: here.reports == 2)
+        assert here.nodes() == [1]
+
+
+def test_a_refresh_of_what_cannot_be_read_is_no_answer(web: Path) -> None:
+    put(web / "a.json", record(1))
+    with world(web.parent) as here:
+        web.rename(web.parent / "aside")
+        web.write_text("no directory")
+        with pytest.raises(OSError, match="web"):
+            here.discovery.refresh("web")
+        assert (here.reports, here.nodes()) == (1, [1])
+
+
 def test_an_in_place_write_never_takes_a_node_away(web: Path) -> None:
     with world(web.parent) as here:
         put(web / "a.json", record(1))

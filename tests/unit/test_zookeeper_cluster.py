@@ -12,6 +12,7 @@ from kazoo.protocol.states import ZnodeStat
 from lighthouse.record import decode
 from lighthouse.zookeeper.cluster import KnownCluster
 from lighthouse.zookeeper.loop_calls import LoopCalls
+from lighthouse.zookeeper.reads import Reads
 from lighthouse.zookeeper.watch_events import WatchEvents
 
 NAMES = ("a", "b", "c")
@@ -208,3 +209,34 @@ def test_nothing_is_a_reading_until_all_of_it_is_known() -> None:
     assert (cluster.whole, cluster.changed, cluster.counts()) == (True, True, (1, 1))
     assert cluster.listed({"b"}) == []
     assert cluster.counts() == (0, 1)
+
+
+class Questions:
+    """A connection whose answers come when the test gives them, in order."""
+
+    def __init__(self) -> None:
+        self.asked: deque[Any] = deque()
+
+    def ask(self, request: Any, done: Any) -> None:
+        self.asked.append(done)
+
+
+def test_a_list_that_was_asked_for_before_a_refresh_says_nothing() -> None:
+    questions: Any = Questions()
+    reads = Reads(questions, World({}).feed)
+    cluster = reads.clusters["webapp"] = KnownCluster("webapp", "/s/webapp", decode)
+    told: list[list[str]] = []
+
+    def listed(cluster: KnownCluster, found: Any, _error: Exception | None) -> None:
+        told.append(list(found))
+        cluster.listed(found)
+
+    cluster.begin()
+    reads.list(cluster, listed)
+    cluster.full = True
+    cluster.begin()
+    reads.list(cluster, listed)
+    questions.asked.popleft()([], None)
+    assert (told, cluster.whole) == ([], False)
+    questions.asked.popleft()(["a"], None)
+    assert (told, cluster.whole) == ([["a"]], False)
