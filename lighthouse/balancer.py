@@ -1,7 +1,7 @@
 """The contract of a balancer: keeps one piece of software pointed at the live nodes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -53,6 +53,13 @@ class Preview(msgspec.Struct, frozen=True):
 class Balancer(Plugin):
     """Subclass this, implement ``sync_file``, and name the class in ``lighthouse_balancer``."""
 
+    handles_unknown: ClassVar[bool] = False
+    """True: ``sync_file`` and ``preview`` are also given clusters of which nobody knows the
+    nodes (``known`` is false and ``nodes`` is empty), and leave what runs of them as it is.
+    False: they are never given one. Nothing is synced before every cluster is known that the
+    software may already serve, and a new cluster is left out of the list until it is known.
+    """
+
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` for an invalid section of this balancer in a cluster's file.
@@ -61,11 +68,12 @@ class Balancer(Plugin):
         cluster is affected.
         """
 
-    def sync_file(self, clusters: Sequence[Cluster]) -> Outcome | None:
+    def sync_file(self, clusters: list[Cluster]) -> Outcome | None:
         """Write or update the software's configuration for exactly these clusters.
 
         Idempotent; must not drop traffic, nor limit the number of nodes. ``clusters`` is
-        sorted by name. None means applied. A raised exception means failed.
+        sorted by name, and a list of this call's own. None means applied. A raised exception
+        means failed.
         """
         raise NotImplementedError
 
@@ -76,11 +84,14 @@ class Balancer(Plugin):
         """
         return None
 
-    def preview(self, clusters: Sequence[Cluster]) -> Preview:
-        """What ``sync_file`` would do now; changes nothing."""
+    def preview(self, clusters: list[Cluster]) -> Preview:
+        """What ``sync_file`` would do now; changes nothing.
+
+        Of a class that does not override this, ``lighthouse plan`` says that it cannot tell.
+        """
         return Preview()
 
-    def examine(self, clusters: Sequence[Cluster]) -> Sequence[Finding]:
+    def examine(self, clusters: list[Cluster]) -> Sequence[Finding]:
         """What the software itself finds wrong with the config and these clusters' sections.
 
         Touches nothing. Called after ``apply_config`` on an instance that never syncs.

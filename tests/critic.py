@@ -12,6 +12,8 @@ from lighthouse.balancer import Balancer, Finding, Outcome, Preview
 
 
 class Critic(Balancer):
+    handles_unknown = True
+
     def __init__(self):
         self.config, self.last = None, None
 

@@ -13,6 +13,8 @@ from lighthouse.balancer import Balancer
 
 
 class Recorder(Balancer):
+    handles_unknown = True
+
     @classmethod
     def validate_config(cls, config):
         if config.get("reject"):

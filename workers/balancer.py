@@ -1,5 +1,6 @@
 """The worker that hosts a balancer: ``python -m lighthouse.workers.balancer``."""
 
+import copy
 import logging
 from collections.abc import Mapping
 from typing import Any, Final, get_args
@@ -25,6 +26,9 @@ from lighthouse.workers.role import WorkerRole, WorkReport, create
 from lighthouse.workers.trial import examine
 from lighthouse.workers.validation import ConfigVerdict, judge, rejudge
 
+_NAMED: Final = 5
+"""At most so many clusters are named in one line."""
+
 _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = frozenset(get_args(Kind))
 _nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
@@ -45,6 +49,7 @@ class BalancerRole(WorkerRole):
         self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._holdings: Final = DecodedClusters()
+        self._unserved: frozenset[str] = frozenset()
         # what the software said last, each with the content that it is about
         self._findings: tuple[tuple[Finding, dict[str, Any] | None], ...] = ()
 
@@ -61,9 +66,12 @@ class BalancerRole(WorkerRole):
         try:
             if self._config is None or self._config != verdict.config:
                 self._config = None
-                call("apply_config", self._plugin.apply_config, verdict.config)
+                call("apply_config", self._plugin.apply_config, copy.deepcopy(verdict.config))
                 self._config = verdict.config
-            outcome = call("sync_file", self._plugin.sync_file, self._holdings.clusters)
+            waits = self._waits()
+            if waits:
+                return self._report(Outcome("held", waits))
+            outcome = call("sync_file", self._plugin.sync_file, self._given())
         except PluginError as failure:
             return self._report(Outcome("failed", failure.reason), failure.traceback)
         return self._said("sync_file", APPLIED if outcome is None else outcome)
@@ -83,9 +91,14 @@ class BalancerRole(WorkerRole):
         if verdict.config is None:
             reason = f"its config is rejected: {verdict.reason}"
             return Rehearsal(rejections=rejections, reason=reason)
+        waits = self._waits()
+        if waits:
+            return Rehearsal(rejections=rejections, waits=waits)
+        if self._class.preview is Balancer.preview:
+            return Rehearsal(rejections=rejections, previews=False)
         try:
-            call("apply_config", self._plugin.apply_config, verdict.config)
-            previewed = call("preview", self._plugin.preview, self._holdings.clusters)
+            call("apply_config", self._plugin.apply_config, copy.deepcopy(verdict.config))
+            previewed = call("preview", self._plugin.preview, self._given())
             return admit_preview(previewed, rejections, self._has_section)
         except PluginError as failure:
             return Rehearsal(rejections=rejections, reason=failure.reason)
@@ -129,12 +142,39 @@ class BalancerRole(WorkerRole):
         self._judged = (self._settings, verdict)
         return verdict
 
+    def _given(self) -> list[Cluster]:
+        """The plugin's own list of clusters, without those that it would take for empty."""
+        unknown = self._holdings.unknown
+        if self._class.handles_unknown or not unknown:
+            return list(self._holdings.clusters)
+        return [cluster for cluster in self._holdings.clusters if cluster.name not in unknown]
+
+    def _waits(self) -> str:
+        """Why the plugin cannot be given the clusters yet, empty if it can.
+
+        The software may serve nodes of an unknown cluster by now, of an earlier run; without
+        that cluster in the list, the plugin would take them out.
+        """
+        if self._class.handles_unknown:
+            return ""
+        unknown = self._holdings.unknown.values()
+        awaited = [c.name for c in unknown if c.config is not None]
+        awaited = sorted({*awaited} - self._unserved)
+        if not awaited:
+            return ""
+        names = ", ".join(awaited[:_NAMED]) + (", ..." if len(awaited) > _NAMED else "")
+        return (
+            f"nobody has said yet who the nodes of {names} are: what runs is left as it is; "
+            f"`lighthouse explain {awaited[0]}` tells why"
+        )
+
     def _lay(self, payload: memoryview) -> None:
         """Take the snapshot in a payload; nothing of another one stays."""
         snapshot = unpack(payload, self._holdings.revisions)
         if not isinstance(snapshot, BalancerSnapshot):
             raise TypeError(f"a {type(snapshot).__name__} was sent to a balancer")
         self._settings = snapshot.settings
+        self._unserved = frozenset(snapshot.unserved)
         self._holdings.lay([self._hold(part) for part in snapshot.clusters])
 
     def _hold(self, part: Part) -> DecodedCluster:
@@ -159,7 +199,7 @@ class BalancerRole(WorkerRole):
         cluster = Cluster(
             part.name,
             nodes,
-            config,
+            copy.deepcopy(config),
             body.known,
             body.stale,
             body.observed_at,
@@ -167,7 +207,7 @@ class BalancerRole(WorkerRole):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return DecodedCluster(part.name, part.revision, cluster, body.settings, rejection)
+        return DecodedCluster(part.name, part.revision, cluster, body.settings, rejection, config)
 
     def _section(
         self, name: str, settings: PluginSettings | None, before: DecodedCluster | None
@@ -177,8 +217,8 @@ class BalancerRole(WorkerRole):
             return None, None
         verdict = None
         if before is not None and before.settings is not None:
-            config = before.cluster.config if before.cluster else None
-            verdict = rejudge(before.settings, ConfigVerdict(config, before.rejection), settings)
+            verdict = ConfigVerdict(before.config, before.rejection)
+            verdict = rejudge(before.settings, verdict, settings)
         if verdict is None:
             verdict = judge(self._class.validate_cluster_config, settings, name)
         return verdict.config, verdict.rejection

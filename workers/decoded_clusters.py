@@ -1,6 +1,7 @@
 """What a balancer's worker holds of each cluster, so that one that changed costs only itself."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -11,13 +12,17 @@ from lighthouse.schema import Rejection
 
 
 class DecodedCluster(msgspec.Struct, frozen=True):
-    """A cluster as it was last decoded; None if the plugin takes no section of it."""
+    """A cluster as it was last decoded; None if the plugin takes no section of it.
+
+    ``config`` is the section in force; the cluster has a copy, which is the plugin's own.
+    """
 
     name: str
     revision: int
     cluster: Cluster | None
     settings: PluginSettings | None
     rejection: Rejection | None
+    config: dict[str, Any] | None = None
 
 
 class DecodedClusters:
@@ -28,6 +33,7 @@ class DecodedClusters:
         self._fresh: Mapping[str, DecodedCluster] = {}
         self._clusters: Ordered[Cluster] = Ordered()
         self._rejections: dict[str, Rejection] = {}
+        self._unknown: dict[str, Cluster] = {}
         self.nodes = 0
 
     def get(self, name: str) -> DecodedCluster | None:
@@ -40,8 +46,13 @@ class DecodedClusters:
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
-        """What the plugin is to be given, sorted by name."""
+        """All that may be given to the plugin, sorted by name."""
         return self._clusters.whole()
+
+    @property
+    def unknown(self) -> Mapping[str, Cluster]:
+        """Those of which nobody knows the nodes, by name."""
+        return self._unknown
 
     @property
     def rejections(self) -> tuple[Rejection, ...]:
@@ -54,6 +65,7 @@ class DecodedClusters:
         self._fresh = {}
         self._clusters = Ordered()
         self._rejections = {}
+        self._unknown = {}
         self.nodes = 0
         for held in self._base.values():
             self._replace(None, held)
@@ -71,6 +83,7 @@ class DecodedClusters:
             return
         if former is not None:
             self._rejections.pop(former.name, None)
+            self._unknown.pop(former.name, None)
             if former.cluster is not None:
                 self.nodes -= len(former.cluster.nodes)
                 if held is None or held.cluster is None:
@@ -78,5 +91,7 @@ class DecodedClusters:
         if held is not None and held.cluster is not None:
             self.nodes += len(held.cluster.nodes)
             self._clusters.put(held.cluster)
+            if not held.cluster.known and not held.cluster.nodes:
+                self._unknown[held.name] = held.cluster
         if held is not None and held.rejection is not None:
             self._rejections[held.name] = held.rejection

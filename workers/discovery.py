@@ -1,5 +1,6 @@
 """The worker that hosts a discovery method: ``python -m lighthouse.workers.discovery``."""
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -206,7 +207,7 @@ class DiscoveryRole(WorkerRole):
         self._observer.forget()
         if self._config != config:
             self._config = None
-            if not self._attempt("apply_config", self._plugin.apply_config, config):
+            if not self._attempt("apply_config", self._plugin.apply_config, copy.deepcopy(config)):
                 return False
             self._config = config
         self._connected = self._attempt("connect", self._plugin.connect, *self._inbox.open())

@@ -50,7 +50,7 @@ HEARTBEAT: Final = 2.0
 LOCK_PATIENCE: Final = 10.0
 LOCK_POLL: Final = 0.02
 BACKOFF: Final = Backoff()
-_TROUBLES: Final = ("failed", "degraded", "held")
+_TROUBLES: Final = {"failed": logging.ERROR, "degraded": logging.WARNING, "held": logging.INFO}
 
 _log: Final = logging.getLogger(__name__)
 
@@ -230,8 +230,7 @@ class WorkerHost:
 
     def _tell(self, report: WorkReport) -> None:
         if report.kind in _TROUBLES:
-            level = logging.ERROR if report.kind == "failed" else logging.WARNING
-            self._once.say(level, report.kind, report.reason, report.traceback)
+            self._once.say(_TROUBLES[report.kind], report.kind, report.reason, report.traceback)
         elif self._once.forget(*_TROUBLES):
             _log.info("version %d: %s", self._version, report.kind)
 

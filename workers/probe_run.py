@@ -1,5 +1,6 @@
 """One performance of a check, in a thread of its own."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable
@@ -54,7 +55,8 @@ class Performance:
         try:
             if self.instance is None:
                 self.instance = call("cannot be created", self._plugin)
-                call("apply_config", self.instance.apply_config, self._probe.config)
+                config = copy.deepcopy(self._probe.config)
+                call("apply_config", self.instance.apply_config, config)
             perform = self.instance.perform
             found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
             result = _checked(found)

@@ -1,5 +1,6 @@
 """What a balancer finds wrong with a config that nobody uses yet."""
 
+import copy
 from collections.abc import Sequence
 
 import msgspec
@@ -33,7 +34,12 @@ def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
                 rejections.append(Rejection(wrong, cluster=part.name))
                 continue
         clusters.append(
-            Cluster(part.name, config=config, known=False, meta_cluster=body.meta_cluster)
+            Cluster(
+                part.name,
+                config=copy.deepcopy(config),
+                known=False,
+                meta_cluster=body.meta_cluster,
+            )
         )
     if faults:
         return Validated(tuple(rejections))
@@ -48,9 +54,9 @@ def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
 
 
 def _ask(
-    plugin: type[Balancer], snapshot: BalancerSnapshot, clusters: Sequence[Cluster]
+    plugin: type[Balancer], snapshot: BalancerSnapshot, clusters: list[Cluster]
 ) -> Sequence[Finding]:
     """Of an instance of its own, which is never closed: that might end what others use."""
     instance = call("cannot be created", plugin)
-    call("apply_config", instance.apply_config, snapshot.settings.config)
+    call("apply_config", instance.apply_config, copy.deepcopy(snapshot.settings.config))
     return call("examine", instance.examine, clusters)

@@ -1,5 +1,6 @@
 """What a plugin makes of a config: which content is in force, and what is wrong with it."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,13 +48,13 @@ def rejudge(
 
 
 def problems(validate: ValidateConfig, config: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Everything that the plugin finds wrong with a config.
+    """Everything that the plugin finds wrong with a config, of which it is given a copy.
 
     Whatever it raises is a rejection, so that a fault of the validation itself costs no more
     than a fault of the config would.
     """
     try:
-        call("validation", validate, config)
+        call("validation", validate, copy.deepcopy(config))
     except PluginError as failure:
         error = failure.error
         if isinstance(error, Invalid) and error.problems:

@@ -22,6 +22,7 @@ from lighthouse.config.tree import Tree
 from lighthouse.daemon.client import DaemonSilent
 from lighthouse.daemon.locate import find, settings
 from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
+from lighthouse.supervisor.persistence import handovers
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
@@ -72,6 +73,7 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
     tree.load()
     members = _members(root, cache)
     state = State(tree.config, NOBODY, good.by_key())
+    state.handed.restore(handovers(cache))
     members.tell(state, tree.config, time.time())
     outlooks = _ask(_chosen(tasks(state), only), tree)
     faults = sorted({*tree.faults, *(fault for outlook in outlooks for fault in outlook.faults)})
@@ -84,7 +86,7 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
         for outlook in outlooks:
             for line in lines(outlook):
                 click.echo(line)
-    if not all(fault.warning for fault in faults):
+    if not all(fault.warning for fault in faults) or any(one.trouble for one in outlooks):
         sys.exit(FAILED)
     sys.exit(BUSY if any(outlook.busy for outlook in outlooks) else 0)
 

@@ -1,7 +1,7 @@
 """The HAProxy balancer: the contract on one side, a ``Reconciler`` per settings on the other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from lighthouse import hookimpl
 from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
@@ -15,6 +15,8 @@ from lighthouse.haproxy.schema.cluster import parse_section
 
 class HAProxy(Balancer):
     """Keeps an HAProxy of its own serving the clusters that have an ``haproxy:`` section."""
+
+    handles_unknown: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings: HAProxySettings | None = None
@@ -39,14 +41,14 @@ class HAProxy(Balancer):
         if former.place != settings.place:
             self._predecessor = process.running(former) or self._predecessor
 
-    def sync_file(self, clusters: Sequence[Cluster]) -> Outcome:
+    def sync_file(self, clusters: list[Cluster]) -> Outcome:
         self._last = self._sync(clusters)
         return self._last
 
-    def preview(self, clusters: Sequence[Cluster]) -> Preview:
+    def preview(self, clusters: list[Cluster]) -> Preview:
         return preview(self._settings, clusters) if self._settings else Preview()
 
-    def examine(self, clusters: Sequence[Cluster]) -> Sequence[Finding]:
+    def examine(self, clusters: list[Cluster]) -> Sequence[Finding]:
         return examine(self._settings, clusters) if self._settings else ()
 
     def _sync(self, clusters: Sequence[Cluster]) -> Outcome:

@@ -112,7 +112,9 @@ class Rehearsed(msgspec.Struct, frozen=True, tag=True):
 class Rehearsal(msgspec.Struct, frozen=True):
     """What a balancer would do; ``reason`` says why that cannot be told.
 
-    See ``lighthouse.balancer.Preview``; ``reload`` is empty if there would be none.
+    See ``lighthouse.balancer.Preview``; ``reload`` is empty if there would be none. ``waits``
+    says why nothing would be done before more is known. ``previews`` is False if the plugin
+    cannot tell what it would do.
     """
 
     diff: str = ""
@@ -121,6 +123,8 @@ class Rehearsal(msgspec.Struct, frozen=True):
     rejections: tuple[Rejection, ...] = ()
     warnings: tuple[Rejection, ...] = ()
     reason: str = ""
+    waits: str = ""
+    previews: bool = True
 
 
 class Observed(msgspec.Struct, frozen=True, tag=True):
@@ -236,7 +240,8 @@ def pack(snapshot: Snapshot) -> Iterable[bytes]:
         head = _encoder.encode(_Head(snapshot))
         return [_length.pack(len(head)), head]
     places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
-    head = _encoder.encode(_Head(BalancerSnapshot(snapshot.settings), places))
+    bare = msgspec.structs.replace(snapshot, clusters=())
+    head = _encoder.encode(_Head(bare, places))
     return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
 
 
@@ -256,4 +261,4 @@ def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot
         body = b"" if held else bytes(payload[offset : offset + place.length])
         parts.append(Part(place.name, place.revision, body))
         offset += place.length
-    return BalancerSnapshot(head.snapshot.settings, tuple(parts))
+    return msgspec.structs.replace(head.snapshot, clusters=tuple(parts))

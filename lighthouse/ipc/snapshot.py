@@ -50,10 +50,15 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class BalancerSnapshot(msgspec.Struct, frozen=True, tag="balancer"):
-    """Serve exactly these clusters."""
+    """Serve exactly these clusters.
+
+    ``unserved`` names those of which nobody knows the nodes and that the balancer was never
+    given, so that its software can serve nothing of them yet.
+    """
 
     settings: PluginSettings
     clusters: tuple[Part, ...] = ()
+    unserved: tuple[str, ...] = ()
 
 
 class WatchedCluster(msgspec.Struct, frozen=True, gc=False):

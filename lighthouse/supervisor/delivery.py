@@ -50,7 +50,9 @@ def since(base: Snapshot, now: Snapshot) -> tuple[Part, ...] | None:
     """The clusters that a snapshot has in place of a base's; None if it differs otherwise."""
     if not isinstance(base, BalancerSnapshot) or not isinstance(now, BalancerSnapshot):
         return None
-    if len(base.clusters) != len(now.clusters) or base.settings != now.settings:
+    if len(base.clusters) != len(now.clusters):
+        return None
+    if (base.settings, base.unserved) != (now.settings, now.unserved):
         return None
     differ = list(map(is_not, now.clusters, base.clusters))
     fresh = tuple(compress(now.clusters, differ))

@@ -34,6 +34,7 @@ class Effect(msgspec.Struct, frozen=True):
 
     ``observed`` names a cluster that was read; ``changed`` tells whether balancers have to
     hear of it, ``judged`` whether a plugin thinks otherwise of a config than before,
+    ``handed`` whether a balancer was given clusters that it was not given before,
     ``replan`` whether anything that is wanted may have changed, ``services`` whether what is known
     of this host's own services may have.
     """
@@ -42,6 +43,7 @@ class Effect(msgspec.Struct, frozen=True):
     changed: bool = False
     judged: bool = False
     replan: bool = False
+    handed: bool = False
     services: bool = False
 
 
@@ -62,12 +64,15 @@ def take(
         case Working(what):
             worker.heard(message, now, what)
         case Applied():
+            handed = False
             judged = worker.snapshot is not None and message.version == worker.version
             if worker.snapshot is not None and judged:
                 judged = state.judge(worker.name, worker.snapshot, message)
+                if worker.name[0] == "balancer":
+                    handed = state.hand_over(worker.name[1], message.kind)
             worker.acknowledge(message, time.time())
             worker.heard(message, now)
-            return Effect(judged=judged)
+            return Effect(judged=judged, handed=handed)
         case Observed():
             return _observed(state, worker, message, decode_as(Reading, payload), now)
         case Connected(link, reason):

@@ -6,8 +6,11 @@ from typing import Final
 
 from lighthouse.config.tree import Tree
 from lighthouse.membership.memberships import Memberships
+from lighthouse.supervisor.handed import Handover
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster, Store
+
+_HANDED: Final = "handed"
 
 DELAY: Final = 0.2
 """Seconds that changes are collected before they are saved."""
@@ -25,6 +28,7 @@ class Persistence:
         self._state: Final = state
         self._dirty: Final[set[str]] = set()
         self._good = (dict[str, bytes](), dict[tuple[str, ...], object]())
+        self._handed: tuple[Handover, ...] = ()
         self._seen: Final[dict[str, float]] = {}
 
     def problems(self) -> list[str]:
@@ -44,6 +48,8 @@ class Persistence:
         clusters = self._cache.clusters()
         self._dirty.update(clusters.keys() - self._state.config.clusters.keys())
         recall(self._state.memberships, clusters, self._seen, time.time())
+        self._handed = handovers(self._cache)
+        self._state.handed.restore(self._handed)
 
     def see(self) -> None:
         """Write down which discoveries are there now, for the age of what is remembered."""
@@ -59,6 +65,11 @@ class Persistence:
     def save(self, tree: Tree) -> bool:
         """Write what has changed; false if it is to be tried again, for not all could be."""
         memberships = self._state.memberships
+        handed = self._state.handed.all()
+        if handed != self._handed:
+            if not self._cache.save(_HANDED, handed):
+                return False
+            self._handed = handed
         for name in list(self._dirty):
             read_at = memberships.read_at(name) if name in memberships.clusters else None
             if read_at is None:
@@ -74,6 +85,11 @@ class Persistence:
                 return False
             self._good = good
         return True
+
+
+def handovers(cache: Store) -> tuple[Handover, ...]:
+    """Which clusters each balancer was given in earlier runs."""
+    return cache.load(_HANDED, tuple[Handover, ...]) or ()
 
 
 def recall(

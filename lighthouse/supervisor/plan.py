@@ -26,7 +26,9 @@ def plan(state: State) -> dict[Name, Wanted]:
     config, verdicts = state.config, state.verdicts
     for name, balancer in config.balancers.items():
         settings = verdicts.settings(("balancer", name))
-        snapshot: Snapshot = BalancerSnapshot(settings, state.parts(name))
+        snapshot: Snapshot = BalancerSnapshot(
+            settings, state.parts(name), state.unserved(balancer)
+        )
         wanted["balancer", name] = Wanted(balancer.plugin, balancer.worker, snapshot)
     for name, discovery in config.discovery.items():
         up, down = state.report.reports(name, config)
@@ -56,7 +58,9 @@ def renew(wanted: Mapping[Name, Wanted], state: State) -> dict[Name, Wanted]:
 def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
     match snapshot:
         case BalancerSnapshot():
-            return BalancerSnapshot(state.verdicts.settings(name), state.parts(name[1]))
+            settings = state.verdicts.settings(name)
+            unserved = state.unserved(state.config.balancers[name[1]])
+            return BalancerSnapshot(settings, state.parts(name[1]), unserved)
         case DiscoverySnapshot():
             own, watch = state.verdicts.settings(name), state.memberships.watches(name[1])
             return msgspec.structs.replace(snapshot, settings=own, watch=watch)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lighthouse.balancer import Kind
 from lighthouse.cluster import Cluster
 from lighthouse.config.types import ClusterFile, Config, PluginFile
 from lighthouse.ipc.messages import Applied, encode
@@ -19,6 +20,7 @@ from lighthouse.process.ordered import Ordered
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.services import ProvidedServices
 from lighthouse.schema import Problem, Rejection
+from lighthouse.supervisor.handed import HandedClusters
 from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 
 Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
@@ -35,6 +37,9 @@ class State:
         self.verdicts: Final = Verdicts(accepted)
         self.memberships: Final = Memberships()
         self.report: Final = ProvidedServices(host)
+        self.handed: Final = HandedClusters()
+        self._unknown: frozenset[str] = frozenset()  # nobody knows their nodes
+        self._handed: Final[dict[str, tuple[Config, frozenset[str]]]] = {}  # as last noted
         self._parts: Final[dict[str, Ordered[Part]]] = {}
         self._revisions: Final = itertools.count(1)
         self._since: Final[dict[ConfigKey, int]] = {}  # the first revision with a section as it is
@@ -61,6 +66,8 @@ class State:
             for cluster in roll.names() - config.clusters.keys():
                 roll.drop(cluster)
             touched |= config.clusters.keys() - roll.names()
+        if self._unknown - config.clusters.keys():
+            self._unknown &= config.clusters.keys()
         self._compose(touched)
         return news
 
@@ -71,6 +78,26 @@ class State:
     def part(self, balancer: str, cluster: str) -> Part | None:
         """One cluster's place in what a balancer is to be given."""
         return self._parts[balancer].get(cluster) if balancer in self._parts else None
+
+    def unserved(self, balancer: PluginFile) -> tuple[str, ...]:
+        """The clusters of which nobody knows the nodes, and that a balancer was never given."""
+        if not self._unknown:
+            return ()
+        return self.handed.never((balancer.name, balancer.plugin), self._unknown)
+
+    def hand_over(self, balancer: str, kind: Kind) -> bool:
+        """A balancer was given what is known by now; return True if that is news.
+
+        A cluster that became known since then counts as given: better to wait for it in vain.
+        """
+        file = self.config.balancers.get(balancer)
+        done = self._handed.get(balancer)
+        if file is None or (done and done[0] is self.config and done[1] is self._unknown):
+            return False
+        if kind not in ("failed", "held"):
+            self._handed[balancer] = self.config, self._unknown
+        given = self.config.clusters.keys() - self._unknown
+        return self.handed.note((balancer, file.plugin), given, kind)
 
     def observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> bool:
         """Take a reading; whether balancers have to hear of it."""
@@ -166,6 +193,9 @@ class State:
                 continue
             cluster, view = self.config.clusters[name], self.memberships.views[name]
             nodes = msgspec.Raw(encode(view.nodes))
+            known = view.known or bool(view.nodes)
+            if known is (name in self._unknown):
+                self._unknown ^= {name}
             for balancer in self.config.balancers.values():
                 section = section_of(cluster, balancer)
                 key = ("balancer", balancer.name, name)

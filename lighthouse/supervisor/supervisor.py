@@ -183,6 +183,7 @@ class Supervisor:
                     other.changed(message.trace, message.observed_at)
         if effect.judged:
             self._tell_faults()
+        if effect.judged or effect.handed:
             self._save_later()
 
     def _signalled(self) -> None:

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lighthouse.cluster import Cluster
@@ -114,6 +115,70 @@ def test_a_base_is_read_once_and_each_delivery_is_whole(tmp_path: Path) -> None:
         assert "sync 2 kept ['a', 'b'] new ['c=3']" in log
         assert "sync 3 kept ['a', 'c'] new ['b=1']" in log
         assert "sync 4 kept ['a'] new ['c=4']" in log
+
+
+def unknown(name: str = "db", revision: int = 1, **section: Any) -> Part:
+    cluster = Cluster(name, known=False)
+    return part(cluster, revision, PluginSettings(section) if section else None)
+
+
+def test_what_nobody_knows_is_not_handed_over(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        rig.deliver(snapshot(web(2, 1, port=1), unknown(port=2)))
+        first = rig.expect(Applied)
+        assert first.kind == "held"
+        assert first.reason.startswith("nobody has said yet who the nodes of db are: what runs is")
+        assert "sync" not in rig.log
+        rig.deliver(snapshot(web(2, 1, port=1), web(1, 2, "db", port=2)))
+        assert rig.expect(Applied).kind == "applied"
+        rig.printed("sync 1 kept [] new [\"db=1{'port': 2}\", \"web=2{'port': 1}\"]")
+
+
+def test_what_was_never_served_is_left_out_until_it_is_known(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        wanted = snapshot(web(2, 1, port=1), unknown(port=2), unknown("plain"))
+        rig.deliver(msgspec.structs.replace(wanted, unserved=("db",)))
+        assert rig.expect(Applied).kind == "applied"
+        assert "sync 1 kept [] new [\"web=2{'port': 1}\"]" in rig.printed("sync 1")
+        rig.deliver(snapshot(web(2, 1, port=1), web(0, 2, "db", port=2), unknown("plain")))
+        rig.expect(Applied)
+        rig.printed("sync 2 kept ['web'] new [\"db=0{'port': 2}\"]")
+
+
+def test_nodes_that_stay_in_force_are_known_well_enough(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        former = Cluster("db", (Node("n", "10.0.0.1", 80),), known=False, stale=True)
+        rig.deliver(snapshot(part(former, 1, PluginSettings({"port": 2}))))
+        assert rig.expect(Applied).kind == "applied"
+        rig.printed("new [\"db=1{'port': 2}\"]")
+
+
+def test_a_plugin_that_can_tell_is_given_all(tmp_path: Path) -> None:
+    source = SOURCE.replace("(Balancer):", "(Balancer):\n    handles_unknown = True\n")
+    with Rig(tmp_path, "balancer", source) as rig:
+        rig.deliver(snapshot(web(2, 1, port=1), unknown(port=2)))
+        assert rig.expect(Applied).kind == "applied"
+        rig.printed("new [\"db=0{'port': 2}\", \"web=2{'port': 1}\"]")
+
+
+def test_a_plugin_may_do_what_it_likes_with_what_it_is_given(tmp_path: Path) -> None:
+    """A list of its own each time; its changes of a config are not taken for the operator's."""
+    spoil = (
+        "[clusters.sort(key=str), clusters.reverse(), clusters + [], clusters.clear()] and None"
+    )
+    source = SOURCE.replace(
+        'print("validate section"', 'config.setdefault("port", 7); print("validate section"'
+    ).replace('print("validate"', 'config["mine"] = 1; print("validate"')
+    with Rig(tmp_path, "balancer", source) as rig:
+        config: dict[str, Any] = {"do": spoil}
+        rig.deliver(snapshot(web(2, 1, x=1), web(1, 1, "db", port=2), **config))
+        assert rig.expect(Applied).reason == ""
+        rig.deliver(snapshot(web(2, 1, x=1), web(1, 1, "db", port=2), accepted=config, **config))
+        assert rig.expect(Applied).kind == "applied"
+        log = rig.printed("sync 2 kept ['db', 'web'] new []")
+        assert "web=2{'x': 1}" in log
+        assert "apply [('do'," in log
+        assert "mine" not in log.split("apply", 1)[1]
 
 
 def test_a_worker_that_starts_afresh_needs_but_one_delivery(tmp_path: Path) -> None:

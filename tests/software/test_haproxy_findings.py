@@ -21,7 +21,7 @@ def examined(world: World, *clusters: Cluster) -> tuple[Finding, ...]:
     plugin = HAProxy()
     plugin.validate_config(world.config)
     plugin.apply_config(world.config)
-    return tuple(plugin.examine(clusters))
+    return tuple(plugin.examine(list(clusters)))
 
 
 CLUSTER: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [

@@ -29,6 +29,8 @@ HEADLINES = [
     (Rehearsal(reload="new bind"), "reload: new bind"),
     (Rehearsal("+x\n", ("x",), "new\nbind"), "1 command, the file changes, reload: new\\nbind"),
     (Rehearsal(reason="gone\x1b"), "cannot tell: gone\\x1b"),
+    (Rehearsal(waits="for web"), "waits: for web"),
+    (Rehearsal(previews=False), "cannot tell: the plugin 'haproxy' has no preview"),
 ]
 
 
@@ -36,7 +38,7 @@ HEADLINES = [
 def test_the_headline_says_it_all(rehearsal: Rehearsal, headline: str) -> None:
     first, *_ = lines(Outlook("web", "haproxy", rehearsal))
     assert click.unstyle(first) == f"web: {headline}"
-    assert Outlook("web", "haproxy", rehearsal).busy == (headline[:3] not in ("not", "can"))
+    assert Outlook("web", "haproxy", rehearsal).busy == (headline[:3] not in ("not", "can", "wai"))
 
 
 def test_a_diff_is_coloured_and_cannot_move_the_cursor() -> None:
@@ -72,6 +74,7 @@ def test_the_document_has_all_of_it() -> None:
                 "commands": ["set"],
                 "diff": "+x\n",
                 "error": "",
+                "waits": "",
             }
         ],
     }

@@ -22,8 +22,15 @@ class Outlook(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
 
     @property
+    def trouble(self) -> str:
+        """Why it cannot be told what would be done, empty if it can."""
+        if self.rehearsal.previews:
+            return self.rehearsal.reason
+        return f"the plugin '{self.plugin}' has no preview"
+
+    @property
     def busy(self) -> bool:
-        """Whether there is something to do."""
+        """Return True if there is something to do."""
         it = self.rehearsal
         return bool(it.diff or it.commands or it.reload)
 
@@ -61,7 +68,8 @@ def document(
                 "reload": outlook.rehearsal.reload,
                 "commands": outlook.rehearsal.commands,
                 "diff": outlook.rehearsal.diff,
-                "error": outlook.rehearsal.reason,
+                "error": outlook.trouble,
+                "waits": outlook.rehearsal.waits,
             }
             for outlook in outlooks
         ],
@@ -71,8 +79,10 @@ def document(
 
 def _headline(outlook: Outlook) -> str:
     rehearsal = outlook.rehearsal
-    if rehearsal.reason:
-        return f"cannot tell: {plain(rehearsal.reason)}"
+    if outlook.trouble:
+        return f"cannot tell: {plain(outlook.trouble)}"
+    if rehearsal.waits:
+        return f"waits: {plain(rehearsal.waits)}"
     if not outlook.busy:
         return "nothing to do"
     count = len(rehearsal.commands)
