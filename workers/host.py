@@ -40,7 +40,8 @@ from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import PluginKind, load
 from lighthouse.workers.plugin_call import PluginError, call, describe
 from lighthouse.workers.poller import Poller, Wakeup
-from lighthouse.workers.process import GivingUp
+from lighthouse.workers.privileges import become, hint
+from lighthouse.workers.process import Arguments, GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
 from lighthouse.workers.wake_policy import WakePolicy
 
@@ -63,21 +64,38 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
     outbox, wakeup = Outbox(channel), Wakeup()
     failed: Failed | None = None
     try:
+        lock = _lowered(given)
         plugin = role(load(kind, given.plugin), outbox, wakeup)
-        WorkerHost(channel, outbox, wakeup, Lock(given.lock_path), plugin, title).run()
+        WorkerHost(channel, outbox, wakeup, lock, plugin, title).run()
     except Closed:
         process.leave(0)
     except GivingUp as end:
-        _log.error("%s%s", end.reason, end.traceback and "\n" + end.traceback)
-        failed = Failed(end.reason, end.traceback)
+        reason = end.reason + hint()
+        _log.error("%s%s", reason, end.traceback and "\n" + end.traceback)
+        failed = Failed(reason, end.traceback)
     # The boundary of the process: a fault of the loop itself is told before the end.
     except Exception as error:  # noqa: BLE001
         _log.exception("the worker's loop broke")
-        failed = Failed(describe(error), tail(traceback.format_exc()))
+        failed = Failed(describe(error) + hint(), tail(traceback.format_exc()))
     if failed is not None:
         with contextlib.suppress(Closed):
             channel.send(failed)
     process.leave(0 if failed is None else 1)
+
+
+def _lowered(given: Arguments) -> Lock:
+    """The worker's lock, opened with the rights that it has so far; then it has its own.
+
+    Only root may write where the locks of a daemon of root lie.
+    """
+    lock = Lock(given.lock_path)
+    try:
+        lock.open()
+    except OSError as error:
+        raise GivingUp(f"its lock {lock.path} cannot be opened: {error.strerror}") from error
+    become(given.user)
+    process.bind(given)
+    return lock
 
 
 class WorkerHost:

@@ -32,22 +32,27 @@ class GivingUp(Exception):
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """What the supervisor passes: ``parent_pid`` 0 means that any parent will do."""
+    """What the supervisor passes: ``parent_pid`` 0 means that any parent will do.
+
+    ``user`` is the account to become, empty to stay as it is.
+    """
 
     name: str
     plugin: str
     channel_fd: int
     lock_path: Path
     parent_pid: int
+    user: str = ""
 
 
 def arguments(argv: Sequence[str]) -> Arguments:
-    """The command line's words, typed; exits with a usage line if they are not five."""
+    """The command line's words, typed; exits with a usage line if they are others."""
     try:
-        name, plugin, channel_fd, lock_path, parent_pid = argv[1:]
-        return Arguments(name, plugin, int(channel_fd), Path(lock_path), int(parent_pid))
-    except ValueError:
-        raise SystemExit("usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID") from None
+        name, plugin, channel_fd, lock_path, parent_pid, *user = argv[1:]
+        typed = int(channel_fd), Path(lock_path), int(parent_pid)
+        return Arguments(name, plugin, *typed, *user)
+    except (ValueError, TypeError):
+        raise SystemExit("usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER]") from None
 
 
 def begin(kind: str, given: Arguments) -> Channel:
@@ -56,9 +61,7 @@ def begin(kind: str, given: Arguments) -> Channel:
     From here on the process dies with its parent, holds no descriptor that it was not meant
     to have, and is deaf to the terminal's signals.
     """
-    _die_with_parent()
-    if given.parent_pid and os.getppid() != given.parent_pid:
-        leave(0)
+    bind(given)
     _close_all_but(given.channel_fd)
     _default_signals()
     faulthandler.enable()
@@ -69,6 +72,13 @@ def begin(kind: str, given: Arguments) -> Channel:
     os.register_at_fork(after_in_child=_die_with_parent)
     os.register_at_fork(after_in_child=channel.close)
     return channel
+
+
+def bind(given: Arguments) -> None:
+    """Die with the parent; the kernel forgets that when a process becomes another user."""
+    _die_with_parent()
+    if given.parent_pid and os.getppid() != given.parent_pid:
+        leave(0)
 
 
 def leave(status: int) -> NoReturn:

@@ -5,6 +5,7 @@ is none. What depends on other files is judged elsewhere.
 """
 
 import logging
+import os
 import pwd
 from pathlib import Path
 from typing import Any, Final
@@ -223,9 +224,11 @@ def _memory(value: object) -> int:
 def _user(value: object) -> str:
     text = schema.convert(value, str)
     try:
-        pwd.getpwnam(text)
+        account = pwd.getpwnam(text)
     except (KeyError, ValueError):
         raise ValueError(f"there is no user {shown(text)} on this host") from None
+    if os.geteuid() not in (0, account.pw_uid):
+        raise ValueError(f"only root can run a worker as user {shown(text)}, and this is not root")
     return text
 
 

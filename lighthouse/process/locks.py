@@ -20,12 +20,20 @@ class Lock:
         self._file = -1
         self.held = False
 
+    def open(self) -> None:
+        """Open the file, so that ``take`` needs no right to it any more."""
+        if self._file < 0:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.open(self.path, flags, 0o600)
+
     def take(self) -> bool:
-        """Whether this process now holds the lock; raises ``OSError`` if there can be none."""
+        """Return True if this process now holds the lock.
+
+        Raises ``OSError`` if there can be none.
+        """
         if self.held:
             return True
-        if self._file < 0:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.open()
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

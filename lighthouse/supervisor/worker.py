@@ -48,6 +48,7 @@ class Process:
         self.channel, theirs = Channel.pair()
         reading, writing = os.pipe2(os.O_CLOEXEC)
         arguments = [*name[1:], plugin, str(theirs.fileno()), str(lock), str(os.getpid())]
+        arguments += [settings.user] if settings.user is not None else []
         try:
             self._popen: Final = subprocess.Popen(
                 [sys.executable, "-P", "-m", f"lighthouse.workers.{name[0]}", *arguments],
@@ -57,7 +58,6 @@ class Process:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 cwd="/",
-                **_identity(settings),
             )
         except BaseException:
             self.channel.close()
@@ -257,10 +257,3 @@ class Worker:
                 _log.error("%s: %s; starts again in %.1f s", name, life.last_exit, delay)
             case "stopped":
                 _log.info("%s: stopped (%s)", name, life.last_exit or before.state)
-
-
-def _identity(settings: WorkerSettings) -> dict[str, Any]:
-    """The user that a worker runs as."""
-    if settings.user is None:
-        return {}
-    return {"user": settings.user, "group": settings.user, "extra_groups": []}

@@ -1,11 +1,14 @@
 """Each kind of file: what it may say, and every fault with its place and its words."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lighthouse.config.policy import GuardPolicy, Policy
+from lighthouse.config.reader import worker
+from lighthouse.config.section import SectionReader
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.types import (
     CheckFile,
@@ -17,6 +20,7 @@ from lighthouse.config.types import (
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.schema import Problem
 
 INSTALLED = Installed(
     frozenset({"haproxy", "hosts"}), frozenset({"file"}), frozenset({"http", "tcp"})
@@ -301,3 +305,16 @@ def test_nothing_that_plugins_are_given_is_lost_on_the_way(tmp_path: Path) -> No
     config: dict[str, Any] = {"a": [1, -1, 0.5, None, True, "x"], "b": {"c": {}}}
     text = "a: [1, -1, 0.5, ~, true, x]\nb: {c: {}}\n"
     assert read(tmp_path, "balancers/haproxy.yaml", text).balancers["haproxy"].config == config
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_only_root_may_run_a_worker_as_another_user() -> None:
+    problems: list[Problem] = []
+    section = SectionReader({"user": "root"}, problems)
+    os.seteuid(65534)
+    try:
+        worker(section, WorkerSettings())
+    finally:
+        os.seteuid(0)
+    [problem] = problems
+    assert problem.message == "only root can run a worker as user 'root', and this is not root"

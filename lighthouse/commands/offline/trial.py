@@ -28,11 +28,15 @@ NOBODY: Final = HostIdentity("localhost", "127.0.0.1")
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What one worker is asked: ``within`` seconds, started and loaded included."""
+    """What one worker is asked: ``within`` seconds, started and loaded included.
+
+    It runs as the account that the daemon's would, ``user``, empty for the caller's.
+    """
 
     plugin: str
     snapshot: Snapshot
     within: float
+    user: str = ""
 
 
 Answer = Validated | Rehearsed | Failed
@@ -46,6 +50,7 @@ def tasks(state: State) -> dict[Name, Task]:
             wanted.plugin,
             wanted.snapshot,
             wanted.settings.start_timeout + wanted.settings.sync_timeout,
+            wanted.settings.user or "",
         )
         for name, wanted in plan(state).items()
     }
@@ -84,7 +89,7 @@ class _Worker:
         self._question: Final = question
         self.channel, theirs = Channel.pair()
         self.deadline: Final = time.monotonic() + task.within
-        self._process: Final = _spawn(name, task.plugin, theirs)
+        self._process: Final = _spawn(name, task, theirs)
         theirs.close()
 
     def step(self) -> tuple[Answer, bytes] | None:
@@ -120,12 +125,12 @@ class _Worker:
         return "it closed its channel"
 
 
-def _spawn(name: Name, plugin: str, channel: Channel) -> subprocess.Popen[bytes]:
+def _spawn(name: Name, task: Task, channel: Channel) -> subprocess.Popen[bytes]:
     kind, own = name
     fd = channel.fileno()
-    command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", own, plugin]
+    command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", own, task.plugin]
     return subprocess.Popen(
-        [*command, str(fd), os.devnull, str(os.getpid())],
+        [*command, str(fd), os.devnull, str(os.getpid()), task.user],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

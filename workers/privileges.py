@@ -1,0 +1,39 @@
+"""Becoming the account that ``worker: user`` names, before any plugin code is loaded."""
+
+import os
+import pwd
+
+from lighthouse.workers.process import GivingUp
+
+
+def become(user: str) -> None:
+    """Give up all rights but those of an account; nothing without a name, or as that account.
+
+    The groups are those of the account, its environment names it and its home. Raises
+    ``GivingUp`` if there is no such account, or if this process may not become it.
+    """
+    if not user:
+        return
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise GivingUp(f"there is no user {user} on this host") from None
+    if account.pw_uid == os.geteuid():
+        return
+    try:
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+        os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+    except OSError as error:
+        raise GivingUp(f"cannot become user {user}: {error.strerror}") from error
+    os.environ |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
+
+
+def hint() -> str:
+    """What keeps this account from loading anything, if that is so: words to follow a reason."""
+    place = os.path.dirname(os.__file__)
+    if os.access(place, os.R_OK | os.X_OK):
+        return ""
+    return (
+        f"; user {pwd.getpwuid(os.geteuid()).pw_name} may not read {place}, Python's own modules"
+    )
