@@ -51,9 +51,11 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
         diff = _diff(before, file_of(chunks).decode(), settings)
         return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
-        standing.recall(before, instance.generation)
+        standing.recall((before,), instance.generation)
+        if instance.generation == standing.generation:
+            instance.claim(standing.proven)
         held = binds.held_by(instance.pid)
-        frame, chunks, findings = _chosen(wish, members, standing, instance.live, held)
+        frame, chunks, findings = _chosen(wish, members, standing, instance.members, held)
         ways = [
             climb(stanza, members.servers(stanza, instance.live), instance.live[stanza.cluster])
             for stanza in frame.stanzas
@@ -62,7 +64,9 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
         steps = [step for way in ways for step in (*way.gain, *way.lose)]
         reasons = [way.reload for way in ways if way.reload]
         if frame.generation != instance.generation:
-            reasons.insert(0, difference(frame, standing.proven, standing.peers))
+            reasons.insert(
+                0, difference(frame, standing.owned(instance.generation), standing.peers)
+            )
         return Preview(
             _diff(before, file_of(chunks).decode(), settings),
             tuple(" ".join(command) for step in steps for command in step.commands),

@@ -117,7 +117,7 @@ class Reconciler:
         self._adopt(instance)
         wanted = self.wish.frame(self.standing.proven, self._peers())
         if wanted.generation == instance.generation:
-            self._settle()
+            self._settle(instance)
         dirty, self._dirty = self._dirty, set()
         steps = self._members(instance, dirty)
         hindrance, reloaded = self.reloading.step(instance, wanted)
@@ -182,18 +182,18 @@ class Reconciler:
         instance = self.control.instance
         if self.standing.frame is None or instance is None:
             return None
-        return self.membership.fill(self.standing.frame, instance.live)
+        return self.membership.fill(self.standing.frame, instance.members)
 
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""
         if instance is self._adopted:
             return
         self._adopted = instance
-        text = (self.control.target.read() or b"").decode("utf-8", "replace")
-        self.standing.recall(text, instance.generation)
         # Whoever wrote the file may have ended before it was loaded.
-        self.standing.recall(self._replaced(), instance.generation)
-        for name, stanza in self.standing.proven.items():
+        self.standing.recall(self.control.texts(), instance.generation)
+        if instance.generation == self.standing.generation:
+            instance.claim(self.standing.proven)
+        for name, stanza in self.standing.owned(instance.generation).items():
             if stanza.agent and name in instance.live:
                 wanted = self.membership.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name], adopted=True)
@@ -201,30 +201,29 @@ class Reconciler:
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         self.parity.postpone(instance.took)
         self.writer.want()
+        text = next(self.control.texts())
         if "\npeers " in text:
             self.control.warm_up(text.count("\n    peer "))
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)
 
-    def _replaced(self) -> str:
-        """The configuration before the one on disk."""
-        try:
-            return self.control.target.version(1).read_text("utf-8", "replace")
-        except OSError:
-            return ""
-
-    def _settle(self) -> None:
+    def _settle(self, instance: Instance) -> None:
         """The wanted skeleton is what runs."""
         frame = self.wish.frame(self.standing.proven, self.standing.peers)
         if self.standing.settle(frame):
+            instance.claim(self.standing.proven)
             self._dirty |= self.standing.proven.keys()
 
     def _members(self, instance: Instance, names: Collection[str]) -> int:
-        """Bring the servers of these backends to where they should be; the steps it took."""
+        """Bring the servers of these clusters to where they should be; the steps it took.
+
+        Those that the running HAProxy has of us: a section of the same name may be another's.
+        """
         climbs = []
         reasons = self.reloading.reasons
+        owned = self.standing.owned(instance.generation)
         for name in sorted(names):
             reasons.pop(name, None)
-            stanza = self.standing.proven.get(name) or self.membership.stanzas.get(name)
+            stanza = owned.get(name)
             if stanza is None or name not in instance.live:
                 continue
             wanted = self.membership.servers(stanza, instance.live)

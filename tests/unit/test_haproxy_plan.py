@@ -23,7 +23,8 @@ from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.runtime.socket import Forbidden, line
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
 from lighthouse.haproxy.schema.cluster import parse_section
-from lighthouse.haproxy.sync.candidate import CandidateRefused, allot, blame, confine
+from lighthouse.haproxy.sync.allotment import allot
+from lighthouse.haproxy.sync.candidate import CandidateRefused, blame, confine
 from lighthouse.haproxy.sync.diff import Live, climb, deletable, excuse, read_states, succeeded
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, parse

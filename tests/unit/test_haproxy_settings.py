@@ -234,6 +234,7 @@ def test_the_operators_own_servers_are_known() -> None:
     made = stanza(backend=["server fixed 10.0.0.9:80", "server-template tpl 3 10.0.0.8:80"])
     assert made.owns("fixed")
     assert made.owns("tpl2")
+    assert not made.owns("tpl2_10.0.0.1_80"), "a node whose host is named like the template"
     assert not made.owns("other")
 
 

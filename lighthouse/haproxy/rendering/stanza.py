@@ -59,9 +59,11 @@ class Stanza(msgspec.Struct, frozen=True):
         return "agent-check" in self.facts.options
 
     def owns(self, server: str) -> bool:
-        """Whether this server stands in the text itself."""
-        own = self.facts.own
-        return server in own or any(n.endswith("*") and server.startswith(n[:-1]) for n in own)
+        """Return True if this server stands in the text itself, by name or in a template."""
+        if server in self.facts.own:
+            return True
+        stems = (name[:-1] for name in self.facts.own if name.endswith("*"))
+        return any(server.removeprefix(s).isdigit() for s in stems if server.startswith(s))
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from lighthouse.files import FileTarget, NotActivated
@@ -143,11 +143,13 @@ class Controller:
         """Hold the next reload until stick tables would survive it, among so many peers."""
         self.allowance.hold(self._started_at + (_COLD_COMPANY if peers > 1 else _COLD))
 
-    def reload(self, chunks: Iterable[Chunk], reason: str, ours: Iterable[str]) -> None:
+    def reload(
+        self, chunks: Iterable[Chunk], reason: str, decides: Callable[[str, str], bool]
+    ) -> None:
         """Install the file and reload; raises ``OSError`` or ``files.NotActivated``.
 
-        ``ours`` are the backends whose servers' states lighthouse decides. ``failure`` has
-        HAProxy's words afterwards, if it has any.
+        ``decides`` tells of which servers, by backend and name, lighthouse decides the state.
+        ``failure`` has HAProxy's words afterwards, if it has any.
         """
         began = time.monotonic()
         chunks = tuple(chunks)
@@ -155,7 +157,7 @@ class Controller:
         log.info("reload: %s", reason)
         self.failure = None
         if self.instance is not None and carries_states(self.settings):
-            self._keep_states(carried(self.instance.states(), text, ours))
+            self._keep_states(carried(self.instance.states(), text, decides))
         try:
             self.target.install(file_of(chunks), active=False, good=self._is_good())
         except NotActivated:
@@ -217,6 +219,15 @@ class Controller:
             return True
         running = self.instance.generation if self.instance else ""
         return generation_in(self._text()) == running
+
+    def texts(self) -> Iterator[str]:
+        """What HAProxy may have loaded: the file, then what was replaced, the newest first."""
+        yield self._text()
+        for number in range(1, self.settings.keep_versions + 1):
+            try:
+                yield self.target.version(number).read_text("utf-8", "replace")
+            except OSError:
+                return
 
     def _text(self) -> str:
         return (self.target.read() or b"").decode("utf-8", "replace")

@@ -6,7 +6,7 @@ no question; a full comparison finds what others did.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -34,7 +34,12 @@ class InstanceFailure(msgspec.Struct, frozen=True):
 
 
 class Instance:
-    """One worker of HAProxy, and the held connection to it; ``took``: seconds to read it all."""
+    """One worker of HAProxy, and the held connection to it; ``took``: seconds to read it all.
+
+    ``backends`` are all that it has, with their servers as they were when it was attached.
+    ``live`` are those among them that are ours, kept up with every command: none, until they
+    are claimed.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         began = time.monotonic()
@@ -47,9 +52,11 @@ class Instance:
         self.pid: Final = int(facts.get("Pid", 0))
         self.version: Final = facts.get("Version", "")
         self.generation: Final = env.partition("=")[2] if env.startswith(f"{MARKER}=") else ""
-        self.live: dict[str, dict[str, Live]] = read_states(states)
+        self.live: dict[str, dict[str, Live]] = {}
+        self._claimed = False
+        self.backends: Final = read_states(states)
         for name in backends.splitlines()[1:]:
-            self.live.setdefault(name.strip(), {})
+            self.backends.setdefault(name.strip(), {})
         self.took: Final = time.monotonic() - began
 
     @classmethod
@@ -74,6 +81,20 @@ class Instance:
 
     def close(self) -> None:
         self.runtime.close()
+
+    def claim(self, ours: Iterable[str]) -> None:
+        """Take these backends for ours, if they are there; all others are let alone."""
+        there = self.backends.keys() & set(ours)
+        self.live = {name: self.live.get(name, self.backends[name]) for name in there}
+        self._claimed = True
+
+    @property
+    def members(self) -> Mapping[str, Mapping[str, Live]]:
+        """The servers to go by where a cluster's own are not heard of.
+
+        Of all backends while nobody knows which are ours: better those than none.
+        """
+        return self.live if self._claimed else self.backends
 
     def confirm(self) -> None:
         """Raises ``Lost`` unless this is still the worker that serves, alive and well."""
@@ -108,7 +129,8 @@ class Instance:
     def climb(self, climbs: Sequence[Climb]) -> list[InstanceFailure]:
         """Send what the climbs need: all gains first, then the losses of those that gained.
 
-        Returns what HAProxy refused; raises ``Lost`` if the worker has been replaced.
+        Only to backends that are ours. Returns what HAProxy refused; raises ``Lost`` if the
+        worker has been replaced.
         """
         failures = self._send([step for climb in climbs for step in climb.gain])
         stuck = {failure.backend for failure in failures}
@@ -142,7 +164,7 @@ class Instance:
             answered = [(command, next(replies)) for command in step.commands]
             wrong = next((a for a in answered if not succeeded(*a)), None)
             if wrong is None:
-                self.live.setdefault(step.backend, {})[step.server] = step.after
+                self.live[step.backend][step.server] = step.after
                 continue
             if any(reply == _DISABLED for _, reply in answered):
                 raise Lost("the worker has been replaced")

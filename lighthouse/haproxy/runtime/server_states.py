@@ -5,7 +5,7 @@ only rows are handed over whose server the new file has at the same address and 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lighthouse.haproxy.schema.directive import words
@@ -17,13 +17,12 @@ NOTHING: Final = "1\n"
 _PROXIES: Final = ("backend", "listen")
 
 
-def carried(states: str, text: str, ours: Iterable[str]) -> str:
+def carried(states: str, text: str, decides: Callable[[str, str], bool]) -> str:
     """The file of states; ``states`` is the reply to ``show servers state``.
 
-    ``ours`` are the backends whose servers' admin states lighthouse decides: there only rows
-    of servers that are ready go along. Elsewhere a state that somebody set is kept.
+    ``decides`` tells of which servers, by backend and name, lighthouse decides the admin state:
+    they go along only if they are ready. Elsewhere a state that somebody set is kept.
     """
-    managed = frozenset(ours)
     places = {(backend, name): place for backend, name, place in _servers(text)}
     lines = states.splitlines()
     header = next((line for line in lines if line.startswith("# ")), "")
@@ -33,7 +32,7 @@ def carried(states: str, text: str, ours: Iterable[str]) -> str:
         admin = int(fields["srv_admin_state"])
         if places.get(key) != (_bare(fields["srv_addr"]), fields["srv_port"]):
             continue
-        if key[0] in managed and state_of(admin) != "ready":
+        if state_of(admin) != "ready" and decides(*key):
             continue
         if state_of(admin) == "ready":
             fields["srv_admin_state"] = "0"

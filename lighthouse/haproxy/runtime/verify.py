@@ -32,7 +32,7 @@ def missing(instance: Instance, text: str) -> str:
     lost = {
         f"{backend}/{name}"
         for backend, name in _servers(text)
-        if name not in instance.live.get(backend, {})
+        if name not in instance.backends.get(backend, {})
     }
     return f"it has no server {_some(lost)}" if lost else ""
 

@@ -14,10 +14,9 @@ from lighthouse.balancer import Finding
 from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, ConfigPath, at_port, origin, text_of
-from lighthouse.haproxy.rendering.render import METRICS, STATS, Skeleton
-from lighthouse.haproxy.rendering.stanza import Stanza
+from lighthouse.haproxy.rendering.render import Skeleton
 from lighthouse.haproxy.runtime.process import FileVerdict
-from lighthouse.haproxy.schema.balancer import HAProxySettings, header
+from lighthouse.haproxy.sync.allotment import Stanzas
 
 ROUNDS: Final = 20
 """HAProxy stops reading at some faults, so one check may show just the first of several."""
@@ -33,8 +32,6 @@ _SUMMARY: Final = (
     *("Error(s) found in configuration", "Fatal errors found in configuration"),
     *("Some protocols failed to start", "Loading failure", "Warnings were found"),
 )
-
-Stanzas = Mapping[str, Stanza]
 
 
 class CandidateRefused(ValueError):
@@ -54,58 +51,6 @@ class Candidate(msgspec.Struct, frozen=True):
     chunks: tuple[Chunk, ...]
     refused: dict[str, tuple[Finding, ...]] = {}
     warnings: tuple[Finding, ...] = ()
-
-
-def allot(
-    settings: HAProxySettings,
-    head: Iterable[Chunk],
-    stanzas: Stanzas,
-    standing: Stanzas | None = None,
-) -> tuple[dict[str, Stanza], dict[str, Finding]]:
-    """The clusters that may have their addresses and names, and why the others may not.
-
-    The settings' own (whose text is ``head``) come first, then the clusters that listen where
-    they do already (``standing`` is what runs), then the others by name. One whose new address
-    is another's stays where it is.
-    """
-    claims = binds.Claims()
-    for chunk in head:
-        claims.add(binds.spots(chunk.text), "the balancer's file")
-    former = standing or {}
-    names = _names(settings)
-    kept: dict[str, Stanza] = {}
-    faults = {}
-    for name in sorted(stanzas, key=lambda n: (_moves(stanzas[n], former.get(n)), n)):
-        stanza = stanzas[name]
-        if name in names:
-            text = "a proxy, section or meta_cluster in the balancer's file has the same name"
-            faults[name] = Finding((), text, name)
-            continue
-        if (fault := _taken(stanza, claims)) is not None:
-            faults[name] = fault
-            before = former.get(name)
-            if before is None or _taken(before, claims) is not None:
-                continue
-            stanza = before
-        elif (fault := _without_meta(settings, stanza)) is not None:
-            faults[name] = fault
-        kept[name] = stanza
-        claims.add(stanza.facts.spots, f"cluster {name}")
-    return kept, faults
-
-
-def _moves(stanza: Stanza, former: Stanza | None) -> bool:
-    """Whether a cluster asks for addresses that it does not have."""
-    return former is None or former.facts.spots != stanza.facts.spots
-
-
-def _taken(stanza: Stanza, claims: binds.Claims) -> Finding | None:
-    """The first address of a cluster that is somebody else's."""
-    for spot in stanza.facts.spots:
-        if (owner := claims.owner(spot)) is not None:
-            text = f"{_shown(spot)} belongs to {owner}"
-            return Finding(_place(spot), text, stanza.cluster)
-    return None
 
 
 def blame(alerts: Sequence[str], chunks: Sequence[Chunk]) -> tuple[Finding, ...]:
@@ -201,34 +146,6 @@ def _by_cluster(findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
 
 def _all_of(findings: Iterable[Finding], cluster: str) -> tuple[Finding, ...]:
     return tuple(msgspec.structs.replace(finding, cluster=cluster) for finding in findings)
-
-
-def _names(settings: HAProxySettings) -> set[str]:
-    extra = [header(text) for text in settings.extra_sections]
-    own = {head.name for head in extra if head.is_proxy}
-    return {STATS, METRICS, *settings.meta_clusters, *settings.proxies, *own}
-
-
-def _without_meta(settings: HAProxySettings, stanza: Stanza) -> Finding | None:
-    """Why a member of a meta cluster gets none of its requests, if it does not."""
-    meta = stanza.facts.meta
-    if meta is None:
-        return None
-    if meta not in settings.meta_clusters:
-        text = f"meta_cluster '{meta}' is not in the balancer's file"
-        return Finding((), text, stanza.cluster)
-    if not stanza.facts.routes and not stanza.facts.spots:
-        text = f"nothing tells its requests at '{meta}': give it an acl, hosts or paths"
-        return Finding((), text, stanza.cluster)
-    return None
-
-
-def _place(spot: Spot) -> ConfigPath:
-    return ("port",) if spot.port else ("bind",)
-
-
-def _shown(spot: Spot) -> str:
-    return f"port {spot.port}" if spot.port else spot.host
 
 
 def faulty_binds(chunks: Sequence[Chunk], wrong: Mapping[Spot, str]) -> Iterator[Finding]:

@@ -76,9 +76,10 @@ class Drift:
         for name, text in zip(names, instance.refresh(names), strict=True):
             self._figures.take(name, text)
         backends = []
+        owned = self._standing.owned(instance.generation)
         for name in names:
             if name in self._membership.stanzas:
-                stanza = self._standing.proven[name]
+                stanza = owned[name]
                 wanted = self._membership.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name])
                 backends.append((stanza, wanted))
@@ -95,7 +96,7 @@ class Drift:
         return steps
 
     def _both(self, instance: Instance) -> Iterable[str]:
-        return self._standing.proven.keys() & instance.live.keys()
+        return self._standing.owned(instance.generation).keys() & instance.live.keys()
 
     def _slice(self, instance: Instance) -> Sequence[str]:
         names, servers = list[str](), 0

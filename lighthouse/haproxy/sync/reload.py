@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from typing import Final
 
 from lighthouse.balancer import Finding, Outcome
@@ -101,7 +102,8 @@ class Reload:
 
     def _reason(self, instance: Instance, wanted: Skeleton) -> str:
         if wanted.generation != instance.generation:
-            return difference(wanted, self._standing.proven, self._standing.peers)
+            proven = self._standing.owned(instance.generation)
+            return difference(wanted, proven, self._standing.peers)
         return "; ".join(sorted(self.reasons.values())[:3])
 
     def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
@@ -129,16 +131,16 @@ class Reload:
         """Whether it was done, or an outcome that says why not."""
         peers = self._membership.peers()
         held = self._held()
-        found = self._wish.choose(self._standing.proven, peers, instance.live, held)
+        found = self._wish.choose(self._standing.proven, peers, instance.members, held)
         if found.skeleton.generation == instance.generation and not self.reasons:
             self._standing.settle(found.skeleton)
             return False
         if (hold := self._shrinkage(found)) is not None:
             return hold
         self._writer.wait()
-        ours = [stanza.cluster for stanza in found.skeleton.stanzas if not stanza.agent]
+        decides = partial(self._standing.decides, found.skeleton)
         try:
-            self._control.reload(found.chunks, reason, ours)
+            self._control.reload(found.chunks, reason, decides)
         except NotActivated as error:
             return self._not_activated(error, found)
         self._control.bound_old()

@@ -53,7 +53,7 @@ class Start:
         there = target.read()
         text = (there or b"").decode("utf-8", "replace")
         if there is not None and is_intact(there):
-            self._standing.recall(text, generation_in(text))
+            self._standing.recall((text,), generation_in(text))
         findings: tuple[Finding, ...] = ()
         chunks: tuple[Chunk, ...] = ()
         try:
@@ -114,9 +114,7 @@ class Start:
                 continue
             reason = f"HAProxy does not start with it: {failed.reason}"
             log.warning("the last good configuration is started: %s", reason)
-            text = former.decode("utf-8", "replace")
-            self._standing.forget()
-            self._standing.recall(text, instance.generation)
+            self._standing.recall((former.decode("utf-8", "replace"),), instance.generation)
             outcome = msgspec.structs.replace(
                 failed, reason=f"{reason}; the last good configuration is started"
             )

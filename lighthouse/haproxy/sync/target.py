@@ -15,7 +15,8 @@ from lighthouse.haproxy.rendering.stanza import Stanza
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
-from lighthouse.haproxy.sync.candidate import Candidate, Stanzas, allot, confine, faulty_binds
+from lighthouse.haproxy.sync.allotment import Stanzas, allot, give_way
+from lighthouse.haproxy.sync.candidate import Candidate, confine, faulty_binds
 from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
 from lighthouse.peer import Peer
 
@@ -42,7 +43,7 @@ class Target:
         self._use: dict[str, Stanza] = {}
         self._peers: frozenset[Peer] = frozenset()
         self._proven: Mapping[str, Stanza] = {}
-        self.settings_faults: tuple[Finding, ...] = ()
+        self._yielding: tuple[Finding, ...] = ()
         self.warnings: tuple[Finding, ...] = ()
 
     @property
@@ -53,7 +54,7 @@ class Target:
         }
         found |= {name: (finding,) for name, finding in self._conflicts.items()}
         found |= {name: refusal.findings for name, refusal in self._refusals.items()}
-        return (*self.settings_faults, *(f for name in sorted(found) for f in found[name]))
+        return (*self._yielding, *(f for name in sorted(found) for f in found[name]))
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -131,10 +132,13 @@ class Target:
         return found
 
     def _drawn(self, stanzas: Stanzas) -> Skeleton:
-        """The skeleton of those that may have their addresses."""
+        """The skeleton of those that may have their names and addresses."""
         bare = skeleton(self._settings, (), (), self._host)
-        kept, self._conflicts = allot(self._settings, bare.head, stanzas, self._proven)
-        return skeleton(self._settings, tuple(kept.values()), self._peers, self._host)
+        settings, self._yielding = give_way(self._settings, bare.head, stanzas, self._proven)
+        if self._yielding:
+            bare = skeleton(settings, (), (), self._host)
+        kept, self._conflicts = allot(settings, bare.head, stanzas, self._proven)
+        return skeleton(settings, tuple(kept.values()), self._peers, self._host)
 
 
 def _wanted_warnings(warnings: tuple[Finding, ...]) -> Iterator[Finding]:
