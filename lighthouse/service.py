@@ -58,7 +58,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """What rise and fall make of a probe's results, with the newest one's reason.
 
     ``metadata`` is what the check found out about the service (its role, its lag); it is
-    published with the node. ``checked_at`` is wall-clock seconds, ``took`` seconds.
+    published with the node. ``performed_at`` is when it had its newest result, in
+    ``time.monotonic()``, 0 if there is none yet; ``took`` is seconds.
     """
 
     service: str
@@ -66,5 +67,13 @@ class Verdict(msgspec.Struct, frozen=True):
     passing: bool | None
     reason: str = ""
     metadata: dict[str, Any] = {}
-    checked_at: float = 0.0
+    performed_at: float = 0.0
     took: float = 0.0
+
+
+class Performed(msgspec.Struct, frozen=True, array_like=True):
+    """When a probe had its newest result, in ``time.monotonic()``."""
+
+    service: str
+    port: int
+    at: float

@@ -10,10 +10,10 @@ import msgspec
 
 from lighthouse.check import Check
 from lighthouse.ipc.log_lines import Once
-from lighthouse.ipc.messages import Deliver, Validated, Verdicts, encode, unpack
+from lighthouse.ipc.messages import Deliver, Probed, Validated, Verdicts, encode, unpack
 from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.schema import Rejection
-from lighthouse.service import Probe
+from lighthouse.service import Performed, Probe
 from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import CHECK
@@ -28,6 +28,9 @@ ProbeKey = tuple[str, int]
 
 MOST_ABANDONED: Final = 64
 """Threads that may hang in the plugin before the worker starts afresh."""
+
+PULSE: Final = 2.0
+"""Seconds between two statements of what was performed last."""
 
 _log: Final = logging.getLogger("lighthouse.worker")
 
@@ -46,6 +49,8 @@ class CheckRole(WorkerRole):
         self._rejected: dict[ProbeKey, Rejection] = {}
         self._probings: dict[ProbeKey, Probing] = {}
         self._abandoned: list[Performance] = []
+        self._pulse_at = 0.0
+        self._unpulsed = False  # something was performed since the last pulse
         self._stated: list[tuple[ProbeKey, bool | None, str, dict[str, Any]]] = []
 
     def take(self, _delivery: Deliver, payload: memoryview) -> None:
@@ -86,18 +91,24 @@ class CheckRole(WorkerRole):
             for probing in self._probings.values():
                 finding = probing.take(performance)
                 if finding is not None:
+                    self._unpulsed = True
                     self._tell(probing, finding)
                     break
         now = time.monotonic()
         for probing in self._probings.values():
             if now >= probing.next_at():
+                before = probing.verdict
                 self._abandon(probing.attend(now))
+                self._unpulsed |= probing.verdict is not before
         if self._now_stated() != self._stated:
             self._state()
+        if self._unpulsed and now >= self._pulse_at:
+            self._pulse(now)
         return False
 
     def attend_at(self) -> float:
-        return min((p.next_at() for p in self._probings.values()), default=float("inf"))
+        due = min((p.next_at() for p in self._probings.values()), default=float("inf"))
+        return min(due, self._pulse_at) if self._unpulsed else due
 
     def status(self) -> Mapping[str, Any]:
         self._abandoned = [one for one in self._abandoned if one.alive()]
@@ -150,6 +161,14 @@ class CheckRole(WorkerRole):
     def _now_stated(self) -> list[tuple[ProbeKey, bool | None, str, dict[str, Any]]]:
         verdicts = ((key, probing.verdict) for key, probing in self._probings.items())
         return [(key, v.passing, v.reason, v.metadata) for key, v in verdicts]
+
+    def _pulse(self, now: float) -> None:
+        """Say when each probe had its newest result: one message, however many they are."""
+        self._unpulsed, self._pulse_at = False, now + PULSE
+        verdicts = ((key, probing.verdict) for key, probing in self._probings.items())
+        found = [Performed(*key, v.performed_at) for key, v in verdicts if v.performed_at]
+        if found:
+            self._outbox.post(Probed(), encode(found))
 
     def _state(self) -> None:
         """Say all verdicts, changed or not."""

@@ -95,7 +95,7 @@ class Probing:
             passing,
             result.reason,
             metadata,
-            time.time(),
+            time.monotonic(),
             finding.took,
         )
 

@@ -56,7 +56,7 @@ def localized(policy: Policy, metadata: Mapping[str, Any]) -> Policy:
 
 
 def _combine(section: SectionReader, discovery: tuple[str, ...]) -> Failover | Percent | None:
-    chosen = _variant(section, "combine", ("union", "failover", "percent"))
+    chosen = section.variant("combine", ("union", "failover", "percent"))
     if chosen is None:
         return None
     name, inside = chosen
@@ -85,7 +85,7 @@ def _percent(inside: SectionReader, discovery: tuple[str, ...]) -> Percent:
 
 
 def _loss(section: SectionReader) -> Loss:
-    chosen = _variant(section, "on_source_loss", ("keep", "drain", "fence"))
+    chosen = section.variant("on_source_loss", ("keep", "drain", "fence"))
     if chosen is None or chosen[0] == "keep":
         if chosen is not None:
             chosen[1].close()
@@ -185,26 +185,6 @@ def _record(value: object) -> dict[str, Any]:
         return {"ip": ip.removeprefix("[").removesuffix("]"), "port": int(port)}
     except ValueError:
         raise ValueError(expected) from None
-
-
-def _variant(
-    section: SectionReader, key: str, options: tuple[str, ...]
-) -> tuple[str, SectionReader] | None:
-    """One of some words, alone or as a map's only key with its settings; None if absent."""
-    value = section.take(key, lambda value: value, None)
-    if key not in section:
-        return None
-    if isinstance(value, str) and value in options:
-        return value, SectionReader({}, section.problems, (*section.path, key))
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in options:
-        name = next(iter(value))
-        return name, section.section(key).section(name)
-    words = f"expected one of {', '.join(options)}, or a map of one of them to its settings"
-    named = [value] if isinstance(value, str) else value if isinstance(value, dict) else ()
-    unknown = [name for name in named if name not in options]
-    hint = f"{schema.unknown(unknown[0], options)}; " if unknown else ""
-    section.note(f"{hint}{words}; got {shown(value)}", key)
-    return None
 
 
 def _scalar(value: object) -> Scalar:

@@ -14,6 +14,7 @@ from lighthouse import schema
 from lighthouse.config import members, quantity
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import (
+    CHECK_LOSS_AFTER,
     CheckFile,
     ClusterFile,
     DaemonSettings,
@@ -119,6 +120,7 @@ def service(section: SectionReader, stem: str, file: str) -> ServiceFile:
         file=file,
         flap_damping=_damping(section),
         drain_delay=section.seconds("drain_delay", 0.0) if "drain_delay" in section else None,
+        on_check_loss=_on_check_loss(section),
     )
     section.close()
     return content
@@ -170,6 +172,17 @@ def _damping(section: SectionReader) -> DampingPolicy | None:
     )
     limits.close()
     return damping
+
+
+def _on_check_loss(section: SectionReader) -> float | None:
+    """``on_check_loss``: seconds after which to deregister, None to keep what is registered."""
+    chosen = section.variant("on_check_loss", ("keep", "deregister"))
+    if chosen is None:
+        return CHECK_LOSS_AFTER
+    name, inside = chosen
+    after = inside.seconds("after", CHECK_LOSS_AFTER) if name == "deregister" else None
+    inside.close()
+    return after
 
 
 def _checks(section: SectionReader) -> tuple[CheckFile, ...]:

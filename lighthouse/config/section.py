@@ -97,6 +97,23 @@ class SectionReader:
         self._known.add(key)
         return SectionReader(self.data.get(key), self.problems, (*self.path, key))
 
+    def variant(self, key: str, options: tuple[str, ...]) -> "tuple[str, SectionReader] | None":
+        """One of some words, alone or as a map's only key with its settings; None if absent."""
+        value = self.take(key, lambda value: value, None)
+        if key not in self:
+            return None
+        if isinstance(value, str) and value in options:
+            return value, SectionReader({}, self.problems, (*self.path, key))
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in options:
+            name = next(iter(value))
+            return name, self.section(key).section(name)
+        words = f"expected one of {', '.join(options)}, or a map of one of them to its settings"
+        named = [value] if isinstance(value, str) else value if isinstance(value, dict) else ()
+        unknown = [name for name in named if name not in options]
+        hint = f"{schema.unknown(unknown[0], options)}; " if unknown else ""
+        self.note(f"{hint}{words}; got {shown(value)}", key)
+        return None
+
     def need(self, key: str) -> None:
         """Notes that a key is missing, if it is."""
         if key not in self.data:

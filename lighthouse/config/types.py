@@ -6,11 +6,14 @@ validation.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lighthouse.config.policy import Policy
+
+CHECK_LOSS_AFTER: Final = 60.0
+"""Seconds without a verdict after which a service counts as down, if its file says no other."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -104,7 +107,8 @@ class ServiceFile(msgspec.Struct, frozen=True):
 
     ``name`` is the cluster to join, ``host`` where checks connect, ``advertise`` the address
     to register (None: the daemon's), ``drain_delay`` seconds (None: the daemon's).
-    ``flap_damping`` None lets it flap.
+    ``flap_damping`` None lets it flap. ``on_check_loss`` is after how many seconds without a
+    verdict of one of its checks it counts as down (None: it stays as it was).
     """
 
     name: str
@@ -118,6 +122,7 @@ class ServiceFile(msgspec.Struct, frozen=True):
     file: str
     flap_damping: DampingPolicy | None = DampingPolicy()
     drain_delay: float | None = None
+    on_check_loss: float | None = CHECK_LOSS_AFTER
 
 
 class Config(msgspec.Struct, frozen=True):

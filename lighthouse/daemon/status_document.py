@@ -147,10 +147,18 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``checked_at`` is when it had its newest result, ``changed_at`` when its verdict changed.
+
+    ``overdue`` tells that there should have been another result by now: then what it says of the
+    service is not known any more (``passing`` is None).
+    """
+
     plugin: str = ""
     passing: bool | None = None
     reason: str = ""
     checked_at: float | None = None
+    changed_at: float | None = None
+    overdue: bool = False
 
 
 class RegistrationStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -170,6 +170,14 @@ class Verdicts(msgspec.Struct, frozen=True, tag=True):
     """From a check worker: the payload lists a ``Verdict`` for each of its probes."""
 
 
+class Probed(msgspec.Struct, frozen=True, tag=True):
+    """From a check worker, now and then: the payload lists a ``Performed`` for each probe.
+
+    It is complete each time, and sent though no verdict has changed: that is what tells a
+    service that is well from one that nobody looks at.
+    """
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """From a worker that cannot go on and exits: why, in words."""
 
@@ -189,6 +197,7 @@ FromWorker = (
     | Connected
     | Registered
     | Verdicts
+    | Probed
     | Failed
 )
 Control = Question | Reply

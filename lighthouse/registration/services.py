@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from lighthouse.config.types import Config, ServiceFile
 from lighthouse.ipc.messages import Registration
 from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.registration import damping
+from lighthouse.registration.checks import Checks
 from lighthouse.registration.damping import DampingState
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import Logbook
 from lighthouse.registration.published import Published
-from lighthouse.service import Place, Probe, Service, Verdict
+from lighthouse.service import Place, Probe, Service
 
 NO_ADDRESS: Final = (
     "this host has no address that others can reach: there is no default route, and neither "
@@ -25,13 +24,13 @@ NO_ADDRESS: Final = (
 class ProvidedServices:
     """Verdicts and registrations, by what they are about.
 
-    A verdict is known by (plugin, service file's stem, port), a standing by (stem, port), a
-    registration by its discovery and place. Once ``leaving`` is true, nothing is up.
+    A standing is known by (service file's stem, port), a registration by its discovery and
+    place. Once ``leaving`` is true, nothing is up.
     """
 
     def __init__(self, host: HostIdentity) -> None:
         self.host = host
-        self.verdicts: Final[dict[tuple[str, str, int], Verdict]] = {}
+        self.checks: Final = Checks()
         self.registrations: Final[dict[str, dict[Place, Registration]]] = {}
         self.standings: Final[dict[tuple[str, int], DampingState]] = {}
         self.published = Published()
@@ -40,29 +39,14 @@ class ProvidedServices:
         self._advertise: str | None = None
         self._metadata: dict[str, Any] = {}
 
-    def configure(self, config: Config) -> None:
-        """Take what this host is, and forget the verdicts of checks that are no more."""
+    def configure(self, config: Config, now: float) -> None:
+        """Take what this host is, and which checks there are."""
         self._advertise = config.daemon.advertise
         self._metadata = config.daemon.metadata
-        wanted = {
-            (check.plugin, stem, port)
-            for stem, service in config.services.items()
-            for port in service.ports
-            for check in service.checks
-        }
-        for key in self.verdicts.keys() - wanted:
-            del self.verdicts[key]
+        self.checks.configure(config.services, now)
         there = {(stem, port) for stem, _, port in ports(config.services)}
         for standing in self.standings.keys() - there:
             del self.standings[standing]
-
-    def verdict(self, plugin: str, verdict: Verdict) -> None:
-        """A check's verdict; an undecided one leaves an earlier decision in force."""
-        key = (plugin, verdict.service, verdict.port)
-        known = self.verdicts.get(key)
-        if verdict.passing is None and known is not None:
-            verdict = msgspec.structs.replace(verdict, passing=known.passing)
-        self.verdicts[key] = verdict
 
     def registered(self, discovery: str, registrations: Iterable[Registration]) -> None:
         """A discovery says of every node it was told of whether it stands."""
@@ -85,14 +69,21 @@ class ProvidedServices:
                 news.append((stem, file, port))
         return news
 
-    def next_due(self, config: Config) -> float | None:
+    def next_due(self, config: Config, now: float) -> float | None:
         """When ``settle`` may decide otherwise though nothing has happened."""
-        found = (
+        found = [
+            self.checks.next_due(config.services, now),
+            *self._held_until(config),
+        ]
+        return min((due for due in found if due is not None), default=None)
+
+    def _held_until(self, config: Config) -> Iterator[float | None]:
+        """When what flap damping holds back may be reported, port by port."""
+        return (
             self.standings[stem, port].due(file.flap_damping)
             for stem, file, port in ports(config.services)
             if (stem, port) in self.standings
         )
-        return min((due for due in found if due is not None), default=None)
 
     def drain_delay(self, config: Config) -> float:
         """Seconds that the traffic of what is reported up wants to go elsewhere."""
@@ -116,10 +107,7 @@ class ProvidedServices:
 
     def passing(self, stem: str, service: ServiceFile, port: int) -> bool | None:
         """Whether all checks of a port pass; None while any is undecided and none fails."""
-        results = [
-            verdict.passing if (verdict := self.verdicts.get((check.plugin, stem, port))) else None
-            for check in service.checks
-        ]
+        results = [self.checks.get((check.plugin, stem, port)).passing for check in service.checks]
         if False in results:
             return False
         return None if None in results else True
@@ -131,8 +119,7 @@ class ProvidedServices:
             return None
         metadata: dict[str, Any] = self._metadata | service.metadata
         for check in service.checks:
-            verdict = self.verdicts.get((check.plugin, stem, port))
-            metadata |= verdict.metadata if verdict else {}
+            metadata |= self.checks.metadata((check.plugin, stem, port))
         node = Node(
             host=self.host.name,
             ip=address,
@@ -191,8 +178,8 @@ class ProvidedServices:
         )
 
     def _decision(self, plugin: str, stem: str, port: int) -> bool | None:
-        verdict = self.verdicts.get((plugin, stem, port))
-        return verdict.passing if verdict else None
+        verdict = self.checks.get((plugin, stem, port)).verdict
+        return verdict.passing if verdict is not None else None
 
 
 def _place(service: Service) -> Place:

@@ -14,6 +14,7 @@ from lighthouse.ipc.messages import (
     Failed,
     Message,
     Observed,
+    Probed,
     Ready,
     Registered,
     Registration,
@@ -22,7 +23,7 @@ from lighthouse.ipc.messages import (
     decode_as,
 )
 from lighthouse.membership.source import SourceConnection, SourceReading
-from lighthouse.service import Verdict
+from lighthouse.service import Performed, Verdict
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.worker import Worker
 
@@ -88,6 +89,9 @@ def take(
             for verdict in decode_as(list[Verdict], payload):
                 _verdict(state, worker.name[1], verdict)
             return Effect(services=True)
+        case Probed():
+            performed = decode_as(list[Performed], payload)
+            return Effect(services=state.report.checks.probed(worker.name[1], performed))
         case Failed(reason):
             worker.said = worker.last_error = reason
     return NOTHING
@@ -104,9 +108,7 @@ def _observed(
 
 
 def _verdict(state: State, plugin: str, verdict: Verdict) -> None:
-    before = state.report.verdicts.get((plugin, verdict.service, verdict.port))
-    state.report.verdict(plugin, verdict)
-    if verdict.passing is not None and (before is None or before.passing != verdict.passing):
+    if state.report.checks.verdict(plugin, verdict, time.time()):
         _log.log(
             logging.INFO if verdict.passing else logging.WARNING,
             "service %s: port %d: check %s %s%s",

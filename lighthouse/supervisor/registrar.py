@@ -5,6 +5,7 @@ The effects around the pure parts: what is on disk, in the log, and said to oper
 
 import logging
 import math
+import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -24,6 +25,12 @@ from lighthouse.text import one_line
 LOOK: Final = 30.0
 """Seconds after which an expiry is looked at again, for the wall clock may have been set."""
 
+LOOK_AROUND: Final = 2.0
+"""Seconds between looks at this host's name and address, and at whether time was lost."""
+
+MISSED: Final = 3
+"""So many looks are missed only by a process that did not run."""
+
 _SHOWN: Final = 20
 """At most so many reasons are told at once."""
 
@@ -37,6 +44,7 @@ class Registrar:
         self._state: Final = state
         self._cache: Final = cache
         self._saved: dict[str, object] = {}
+        self._looked_at = time.monotonic()
 
     def restore(self) -> None:
         """Start from what an earlier run left."""
@@ -46,8 +54,15 @@ class Registrar:
         report.published, report.maintenance = Published(entries), Logbook(statements)
         self._saved = {"published": entries, "maintenance": statements}
 
-    def look_around(self) -> bool:
-        """Take this host's name and address as they are now; return True if they changed."""
+    def look_around(self, now: float) -> bool:
+        """Take this host's name and address as they are now; return True if they changed.
+
+        To be called every ``LOOK_AROUND`` seconds. If it was not, this process did not run (it
+        was stopped, or the host was), and heard no verdict meanwhile.
+        """
+        if now - self._looked_at > MISSED * LOOK_AROUND:
+            self._state.report.checks.excuse(now - self._looked_at, now)
+        self._looked_at = now
         before = self._state.report.host
         found = self._state.report.host = identity.look(before)
         if found == before:
@@ -59,12 +74,14 @@ class Registrar:
     def settle(self, now: float, wall: float) -> float | None:
         """Decide what may be reported by now; returns when to be asked again at the latest."""
         config, report = self._state.config, self._state.report
+        for plugin, stem, port in report.checks.age(config.services, now):
+            self._tell_loss(plugin, stem, port, now)
         for stem, file, port in report.settle(config, now):
             self._tell_flaps(stem, file, port, now)
         for over in report.maintenance.pass_time(self._provided(), wall):
             _log.info("%s: maintenance is over", _named(over))
         self._save("maintenance", report.maintenance.all())
-        due, end = report.next_due(config), report.maintenance.next_end()
+        due, end = report.next_due(config, now), report.maintenance.next_end()
         ends = None if end is None else now + min(max(0.0, end - wall), LOOK)
         return min((when for when in (due, ends) if when is not None), default=None)
 
@@ -176,6 +193,17 @@ class Registrar:
             return False
         self._saved[name] = value
         return True
+
+    def _tell_loss(self, plugin: str, stem: str, port: int, now: float) -> None:
+        file = self._state.config.services[stem]
+        seconds = now - self._state.report.checks.get((plugin, stem, port)).awaited
+        _log.error(
+            "service %s: port %d: check %s has given no verdict for %.0f s: it counts as down",
+            file.name,
+            port,
+            plugin,
+            seconds,
+        )
 
     def _tell_flaps(self, stem: str, file: ServiceFile, port: int, now: float) -> None:
         standing = self._state.report.standings[stem, port]

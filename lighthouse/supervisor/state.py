@@ -59,7 +59,7 @@ class State:
         touched = self.memberships.configure(config.clusters, now)
         news = set(touched)
         touched |= {key[2] for key in changed if len(key) == 3}
-        self.report.configure(config)
+        self.report.configure(config, now)
         for balancer in self._parts.keys() - config.balancers.keys():
             del self._parts[balancer]
         for roll in (self._parts.setdefault(balancer, Ordered()) for balancer in config.balancers):

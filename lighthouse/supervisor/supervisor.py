@@ -33,7 +33,7 @@ from lighthouse.supervisor.logs import Logs
 from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
-from lighthouse.supervisor.registrar import Registrar
+from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
@@ -42,9 +42,6 @@ from lighthouse.supervisor.worker import Worker
 
 POLL: Final = 30.0
 """Seconds between looks at the config tree behind inotify's back."""
-
-HOST: Final = 2.0
-"""Seconds between looks at this host's name and address."""
 
 QUIET: Final = 0.1
 """Seconds without a change in the config tree before it is read."""
@@ -149,7 +146,7 @@ class Supervisor:
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
-        self._every("host", HOST, self._look_around)
+        self._every("host", LOOK_AROUND, self._look_around)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, GarbageCollector().tidy)
         self._every("logs", 1.0, self._logs.follow)
@@ -218,7 +215,7 @@ class Supervisor:
 
     def _look_around(self) -> None:
         """This host may be called or reached otherwise than before."""
-        self._unsettled |= self._registrar.look_around()
+        self._unsettled |= self._registrar.look_around(time.monotonic())
 
     def _poll(self) -> None:
         self._load()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lighthouse.ipc.messages import Alive, Applied, Failed, Verdicts
+from lighthouse.ipc.messages import Alive, Applied, Failed, Probed, Verdicts, decode_as
 from lighthouse.ipc.snapshot import CheckSnapshot
-from lighthouse.service import Probe
+from lighthouse.service import Performed, Probe
 from tests.rig import Rig
 from tests.waiting import eventually
 
@@ -61,7 +61,7 @@ def test_verdicts_are_stated_when_they_change(tmp_path: Path) -> None:
         assert rig.expect(Applied).kind == "applied"
         both = rig.verdicts(lambda v: v["a"].reason == "ok" and v["b"].reason == "no")
         assert (both["a"].passing, both["b"].passing) == (True, False)
-        assert both["a"].checked_at > 0
+        assert both["a"].performed_at > 0
         eventually(lambda: performances(rig, 80) > 20)
         assert not rig.received(Verdicts)
         title = Path(f"/proc/{rig.pid}/cmdline")
@@ -244,3 +244,23 @@ def test_an_exit_in_a_check_ends_the_process_only(tmp_path: Path) -> None:
     with Rig(tmp_path, "check", SOURCE) as rig:
         rig.deliver(CheckSnapshot((probe("a", "os._exit(9)"),)))
         assert rig.exit_status() == 9
+
+
+def test_that_probes_are_performed_is_said_in_one_message_now_and_then(tmp_path: Path) -> None:
+    probes = tuple(probe("a", port=port) for port in range(1, 101))
+    with Rig(tmp_path, "check", SOURCE) as rig:
+        rig.deliver(CheckSnapshot(probes))
+        rig.verdicts(lambda found: found["a"].passing)
+        rig.expect(Probed)
+        first, second = (_performed(rig) for _ in range(2))
+        assert len(second) == 100
+        assert all(at > first.get(port, 0.0) for port, at in second.items())
+        runs = rig.log.count("[")
+        rig.forget()
+        eventually(lambda: rig.log.count("[") > runs + 1000, 60)
+        assert len(rig.received(Probed)) < 10
+
+
+def _performed(rig: Rig) -> dict[int, float]:
+    _, payload = rig.expect_payload(Probed)
+    return {one.port: one.at for one in decode_as(list[Performed], payload)}

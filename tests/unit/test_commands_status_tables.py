@@ -102,7 +102,16 @@ DAMPING = {
 
 
 def test_a_service_tells_its_state_and_its_checks() -> None:
-    checks = [{"plugin": "http", "passing": False, "reason": "status 500", "checked_at": NOW - 2}]
+    checks = [
+        {
+            "plugin": "http",
+            "passing": False,
+            "reason": "status 500",
+            "checked_at": NOW - 2,
+            "changed_at": NOW - 120,
+        },
+        {"plugin": "tcp", "reason": "no verdict for 75 s", "overdue": True},
+    ]
     view = shown(
         services=[
             {"name": "web", "port": 80, "up": False, "registered": False, "checks": checks},
@@ -111,7 +120,8 @@ def test_a_service_tells_its_state_and_its_checks() -> None:
             {"name": "old", "port": 83, "up": False, "damping": DAMPING, "checks": []},
         ]
     )
-    assert "http failing: status 500 (2 s ago)" in view
+    assert "http failing: status 500 (2 s ago, as for 2 min 0 s)" in view
+    assert "tcp unknown: no verdict for 75 s" in view
     assert "not known yet" in view
     assert "maintenance: upgrade, for 1 min 0 s, ends in 9 min 0 s, by alice (uid 0)" in view
     assert "held down, for 12 s more" in view

@@ -162,6 +162,39 @@ def test_damping_and_draining(tmp_path: Path) -> None:
     assert (daemon.drain_delay, daemon.deregister_on_stop) == (3.0, False)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("keep", None),
+        ("{keep: }", None),
+        ("deregister", 60.0),
+        ("{deregister: {after: 5m}}", 300.0),
+        ("{deregister: {after: 0}}", 0.0),
+    ],
+)
+def test_what_becomes_of_a_service_whose_check_is_lost(
+    tmp_path: Path, value: str, expected: float | None
+) -> None:
+    text = f"port: 80\ndiscovery: file\non_check_loss: {value}\n"
+    service = read(tmp_path, "services/web.yaml", text).services["web"]
+    assert service.on_check_loss == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("kep", "did you mean 'keep'?"),
+        ("{deregister: {afer: 1}}", "unknown key 'afer'; did you mean 'after'?"),
+        ("{keep: {after: 1}}", "unknown key 'after'"),
+        ("[keep]", "expected one of keep, deregister"),
+    ],
+)
+def test_what_on_check_loss_may_not_say(tmp_path: Path, value: str, told: str) -> None:
+    text = f"port: 80\ndiscovery: file\non_check_loss: {value}\n"
+    (fault,) = load(tmp_path, "services/web.yaml", text).faults
+    assert told in fault.message
+
+
 @pytest.mark.parametrize("value", ["yes", "5", "[]", "{burst: 0}", "{every: 0}", "{brust: 1}"])
 def test_damping_that_is_none(tmp_path: Path, value: str) -> None:
     text = f"port: 80\ndiscovery: file\nflap_damping: {value}\n"

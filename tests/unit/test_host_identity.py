@@ -40,7 +40,7 @@ def _state(service: ServiceFile = APP, **daemon: Any) -> State:
     )
     state.configure(config, 0.0)
     for port in service.ports:
-        state.report.verdict("http", Verdict("app", port, True))
+        state.report.checks.verdict("http", Verdict("app", port, True), 0.0)
     return state
 
 
@@ -58,7 +58,7 @@ def test_without_an_address_nothing_is_registered_and_nothing_that_stands_is_rem
     state = _state()
     state.report.published = Published(PublishedNode("files", node) for node in nodes if node)
     assert _told(state) == ([], [])
-    state.report.verdict("http", Verdict("app", 80, False))
+    state.report.checks.verdict("http", Verdict("app", 80, False), 0.0)
     assert _told(state) == ([], ["10.0.0.1"])
 
 

@@ -183,7 +183,7 @@ def test_verdicts_decide_registrations(
     down: list[Any],
 ) -> None:
     for port, passing in zip((80, 81), verdicts, strict=True):
-        state.report.verdict("http", Verdict("app", port, passing))
+        state.report.checks.verdict("http", Verdict("app", port, passing), 0.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.port for s in snapshot.up] == up
     assert [s.port for s in snapshot.down] == down
@@ -192,13 +192,15 @@ def test_verdicts_decide_registrations(
 def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state: State) -> None:
     daemon = DaemonSettings(metadata={"zone": "z", "a": 0})
     state.configure(configured(daemon=daemon), 0.0)
-    state.report.verdict("http", Verdict("app", 80, True))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
     (service,) = plan(state)["discovery", "files"].snapshot.up
     assert service.node.metadata == {"zone": "z", "a": 1}
 
 
 def test_a_registered_node_carries_what_others_need(state: State) -> None:
-    state.report.verdict("http", Verdict("app", 80, True, metadata={"role": "primary"}))
+    state.report.checks.verdict(
+        "http", Verdict("app", 80, True, metadata={"role": "primary"}), 0.0
+    )
     (service,) = plan(state)["discovery", "files"].snapshot.up
     assert service.name == "web"
     assert service.node.ip == "10.0.0.1"
@@ -214,15 +216,15 @@ def test_a_service_without_checks_is_up(state: State) -> None:
 
 
 def test_an_undecided_verdict_changes_no_decision(state: State) -> None:
-    state.report.verdict("http", Verdict("app", 80, True))
-    state.report.verdict("http", Verdict("app", 80, None))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.report.checks.verdict("http", Verdict("app", 80, None), 0.0)
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80]
     probes = {p.port: p.passing for p in plan(state)["check", "http"].snapshot.probes}
     assert probes == {80: True, 81: None}
 
 
 def test_a_removed_service_is_deregistered_until_that_is_confirmed(state: State) -> None:
-    state.report.verdict("http", Verdict("app", 80, True))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
     state.report.published.want("files", plan(state)["discovery", "files"].snapshot.up)
     state.configure(configured(services={}), 1.0)
     state.report.published.want("files", ())
@@ -254,7 +256,9 @@ def test_a_discovery_is_told_which_files_report_to_it(state: State) -> None:
 def settled(state: State, now: Any, *passing: Any, metadata: Any = None) -> tuple[Any, ...]:
     """What the discovery is told, up and down, after both ports' checks said so."""
     for port, passes in zip((80, 81), passing, strict=False):
-        state.report.verdict("http", Verdict("app", port, passes, metadata=metadata or {}))
+        state.report.checks.verdict(
+            "http", Verdict("app", port, passes, metadata=metadata or {}), 0.0
+        )
     state.report.settle(state.config, now)
     snapshot = plan(state)["discovery", "files"].snapshot
     return [s.port for s in snapshot.up], [s.port for s in snapshot.down]
@@ -267,10 +271,11 @@ def test_a_port_that_flaps_stays_down_alone(state: State) -> None:
     assert settled(state, 10.0, True, True) == ([80, 81], [])  # the fifth return
     assert settled(state, 11.0, False, True) == ([81], [80])
     assert settled(state, 12.0, True, True) == ([81], [80])
-    due = state.report.next_due(state.config)
+    due = state.report.next_due(state.config, 12.0)
+    assert due is not None
     assert due == pytest.approx(2 + 30)
     assert settled(state, due) == ([80, 81], [])
-    assert state.report.next_due(state.config) is None
+    assert state.report.next_due(state.config, due) == pytest.approx(60)  # the checks are lost
 
 
 def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) -> None:
@@ -279,7 +284,7 @@ def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) 
         settled(state, 1.0, True, metadata={"lag": lag})
     (told,) = plan(state)["discovery", "files"].snapshot.up
     assert told.node.metadata["lag"] == 19
-    due = state.report.next_due(state.config)
+    due = state.report.next_due(state.config, 1.0)
     settled(state, due)
     (told,) = plan(state)["discovery", "files"].snapshot.up
     assert told.node.metadata["lag"] == 29
@@ -299,9 +304,9 @@ def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state: Stat
     daemon = DaemonSettings(drain_delay=3.0)
     state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
     assert state.report.drain_delay(state.config) == 0.0
-    state.report.verdict("http", Verdict("app", 80, True))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
     assert state.report.drain_delay(state.config) == 3.0
-    state.report.verdict("http", Verdict("slow", 81, True))
+    state.report.checks.verdict("http", Verdict("slow", 81, True), 0.0)
     assert state.report.drain_delay(state.config) == 7.0
     state.report.maintenance.begin(Maintenance("slow", 81, 0.0))
     assert state.report.drain_delay(state.config) == 3.0
@@ -313,7 +318,7 @@ def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state
     old = Service("web", 80, Node("here", "10.0.0.9", 80))
     state.report.published = Published([PublishedNode("files", old)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
-    state.report.verdict("http", Verdict("app", 80, True))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.node.ip for s in snapshot.up] == ["10.0.0.1"]
     assert [s.node.ip for s in snapshot.down] == ["10.0.0.9"]
@@ -324,7 +329,7 @@ def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
 ) -> None:
     state.link("files", SourceConnection("connected", "", 0.0))
     state.observe("files", "web", reading(1, 2, 3), 0.0)
-    state.report.verdict("http", Verdict("app", 80, True))
+    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
     before = plan(state)
     state.observe("files", "web", reading(4), 1.0)
     state.pass_time(3.0)  # asks for a fresh read

@@ -119,7 +119,11 @@ def _local(service: ServiceStatus, now: float) -> Iterator[str]:
         yield f"    {plain(service.reason)}"
     for check in service.checks:
         verdict = {True: "passes", False: "fails", None: "is undecided"}[check.passing]
+        if check.overdue:
+            verdict = "is unknown"
         when = f", {_ago(check.checked_at, now)}" if check.checked_at else ""
+        if check.changed_at and check.passing is not None:
+            when += f", as for {span(now - check.changed_at)}"
         reason = f": {plain(check.reason)}" if check.reason else ""
         yield f"    check {plain(check.plugin)} {verdict}{reason}{when}"
 

@@ -257,11 +257,13 @@ def _checks(service: ServiceStatus, now: float) -> Text:
 def _check(check: CheckStatus, now: float) -> Text:
     verdict = ("passing", _GOOD) if check.passing else ("failing", _BAD)
     if check.passing is None:
-        verdict = ("not checked yet", _SOSO)
+        verdict = ("unknown", _BAD) if check.overdue else ("not checked yet", _SOSO)
     text = Text(f"{plain(check.plugin)} ")
     text.append(*verdict)
     if check.reason:
         text.append(f": {plain(check.reason)}")
     if check.checked_at:
-        text.append(f" ({span(now - check.checked_at)} ago)", _DIM)
+        since = check.changed_at if check.passing is not None else None
+        lasts = "" if since is None else f", as for {span(now - since)}"
+        text.append(f" ({span(now - check.checked_at)} ago{lasts})", _DIM)
     return text

@@ -1,8 +1,10 @@
 """The services of this host in the status document."""
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from lighthouse.config.types import ServiceFile
+from lighthouse.config.types import CheckFile, ServiceFile
 from lighthouse.daemon.status_document import (
     CheckStatus,
     DampingStatus,
@@ -12,9 +14,14 @@ from lighthouse.daemon.status_document import (
     StatedMaintenance,
 )
 from lighthouse.registration.damping import DampingState
+from lighthouse.registration.freshness import VerdictAge
 from lighthouse.registration.maintenance import Maintenance
 from lighthouse.registration.services import NO_ADDRESS, ports
+from lighthouse.service import Verdict
 from lighthouse.supervisor.state import State
+
+_NAMED: Final = 5
+"""At most so many services are named in one line."""
 
 
 def provided(state: State) -> tuple[ServiceStatus, ...]:
@@ -37,19 +44,35 @@ def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
     )
 
 
+def overdue(services: Iterable[ServiceStatus]) -> Iterator[str]:
+    """Which checks should have given a verdict by now and have not, in words."""
+    found: dict[str, dict[str, str]] = {}
+    for service in services:
+        for check in service.checks:
+            if check.overdue:
+                found.setdefault(check.plugin, {}).setdefault(service.name, check.reason)
+    for plugin, reasons in sorted(found.items()):
+        names = sorted(reasons)
+        some = ", ".join(names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more services" if len(names) > _NAMED else ""
+        yield f"{some}{more}: check {plugin}: {reasons[names[0]]}"
+
+
 def _service(state: State, stem: str, service: ServiceFile, port: int) -> ServiceStatus:
     found = _registrations(state, stem, service, port)
+    checks = tuple(_check(state, stem, service, port, check) for check in service.checks)
+    up = state.report.up(stem, service, port)
     return ServiceStatus(
         name=service.name,
         file=service.file,
         port=port,
-        up=state.report.up(stem, service, port),
+        up=None if up and any(check.overdue for check in checks) else up,
         maintenance=_maintenance(state.report.maintenance.of(service.name, port)),
         damping=_damping(state, stem, service, port),
         registered=bool(found) and all(one.registered for one in found),
         registrations=found,
         reason=_reason(state, stem, service, port),
-        checks=tuple(_check(state, stem, port, check.plugin) for check in service.checks),
+        checks=checks,
     )
 
 
@@ -105,13 +128,29 @@ def _registrations(
     return tuple(found)
 
 
-def _check(state: State, stem: str, port: int, plugin: str) -> CheckStatus:
-    verdict = state.report.verdicts.get((plugin, stem, port))
-    if verdict is None:
-        return CheckStatus(plugin=plugin, reason="not yet run")
+def _check(state: State, stem: str, file: ServiceFile, port: int, check: CheckFile) -> CheckStatus:
+    key, now = (check.plugin, stem, port), time.monotonic()
+    known, age = state.report.checks.get(key), state.report.checks.age_of(file, check, key, now)
+    verdict = known.verdict
+    reason = verdict.reason if verdict is not None else "not yet run"
     return CheckStatus(
-        plugin=plugin,
-        passing=verdict.passing,
-        reason=verdict.reason,
-        checked_at=verdict.checked_at,
+        plugin=check.plugin,
+        passing=None if age.unknown or verdict is None else verdict.passing,
+        reason=_unknown(age, verdict) if age.unknown else reason,
+        checked_at=None if known.performed is None else time.time() - (now - known.performed),
+        changed_at=known.changed_at,
+        overdue=age.unknown,
     )
+
+
+def _unknown(age: VerdictAge, verdict: Verdict | None) -> str:
+    """Why nothing is known of a check any more, and what comes of it."""
+    last = None if verdict is None else verdict.passing
+    told = {None: "it never gave one", True: "it passed then", False: "it failed then"}[last]
+    if age.lost:
+        comes = "the service counts as down"
+    elif age.lost_in is None:
+        comes = "the service stays as it was (on_check_loss: keep)"
+    else:
+        comes = f"the service counts as down in {age.lost_in:.0f} s unless there is one"
+    return f"no verdict for {age.seconds:.0f} s ({told}): {comes}"

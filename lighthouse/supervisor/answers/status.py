@@ -18,7 +18,7 @@ from lighthouse.daemon.status_document import (
 )
 from lighthouse.registration.services import NO_ADDRESS
 from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status, troubles
-from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
+from lighthouse.supervisor.answers.service_status import overdue, provided, stated_maintenance
 from lighthouse.supervisor.answers.worker_status import usage, worker_status
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.worker import Worker
@@ -66,7 +66,7 @@ class StatusReport:
         faults: Iterable[Fault],
         workers: Iterable[WorkerStatus],
         clusters: Iterable[ClusterStatus],
-        services: Iterable[ServiceStatus],
+        services: tuple[ServiceStatus, ...],
     ) -> Iterable[str]:
         """Every reason for not being healthy, in words."""
         yield from (str(fault) for fault in faults if not fault.warning)
@@ -75,6 +75,7 @@ class StatusReport:
                 yield f"{worker.kind} {worker.name}: {worker.reason}"
         for cluster in clusters:
             yield from (f"cluster {cluster.name}: {text}" for text in troubles(cluster))
+        yield from overdue(services)
         nowhere = {service.name for service in services if service.reason == NO_ADDRESS}
         if nowhere:
             yield f"{', '.join(sorted(nowhere))}: not registered: {NO_ADDRESS}"
