@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 
 from tests.fleet import Fleet
+from tests.requirements import require
 
 
 def pytest_configure() -> None:
     """Whoever starts the suite in the background has its children ignore SIGINT; ours must not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what the machine has no software or rights for, with the reason."""
+    for mark in item.iter_markers("needs"):
+        require(*mark.args)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import httpx
-import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import KazooRetry
 
+from tests.requirements import require
 from tests.software import etcd_world, zookeeper_world
 from tests.waiting import eventually
 
@@ -284,8 +284,7 @@ class Etcds:
 @contextlib.contextmanager
 def zookeepers(root: Path) -> Iterator[Servers]:
     """Three ZooKeepers that serve."""
-    if not zookeeper_world.INSTALLED:
-        pytest.skip(zookeeper_world.REASON)
+    require("zookeeper")
     with zookeeper_world.ensemble(root, 3) as ensemble:
         yield ZooKeepers(ensemble)
 

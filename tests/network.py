@@ -7,7 +7,6 @@ without a word, as a partition does: neither end is told.
 import ctypes
 import itertools
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +14,6 @@ from typing import Final
 
 _numbers: Final = itertools.count(1)
 _libc: Final = ctypes.CDLL(None, use_errno=True)
-
-
-def available() -> str:
-    """Why there can be no namespaces here, empty if there can."""
-    if os.geteuid() != 0:
-        return "not root: no network namespaces"
-    return "" if shutil.which("ip") else "no ip command (iproute2)"
 
 
 class Network:

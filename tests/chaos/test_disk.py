@@ -1,12 +1,11 @@
 """A full disk under HAProxy's configuration."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.disk import small_disk
 from tests.fleet import Backend, get, running
 from tests.waiting import eventually
 
@@ -14,15 +13,8 @@ from tests.waiting import eventually
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    directory = tmp_path / "small"
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(directory)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("this machine does not let us mount")
-    yield directory
-    subprocess.run(["umount", "-l", str(directory)], check=True)
+    with small_disk(tmp_path / "small", "256k") as directory:
+        yield directory
 
 
 def test_the_old_file_stays_whole_and_membership_goes_on(tmp_path: Path, small: Path) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +28,7 @@ KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))
 SCAN = ("read", "lseek", "newfstatat", "openat", "close", "ioctl")
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace"),
+    pytest.mark.needs("strace"),
     pytest.mark.timeout(1800),
 ]
 

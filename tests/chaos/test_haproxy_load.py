@@ -6,7 +6,6 @@ the figures; without them the suite has a shorter run of the same.
 
 import os
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +32,7 @@ RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "5"))
 CLUSTERS, NODES, BURST = 500, 20, 500
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("wrk") is None, reason="there is no wrk"),
+    pytest.mark.needs("wrk"),
     pytest.mark.timeout(600),
 ]
 

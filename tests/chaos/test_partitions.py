@@ -12,7 +12,8 @@ import pytest
 
 from tests.coordination import Etcds, Servers, ZooKeepers
 from tests.fleet import Backend, Fleet, Traffic, running
-from tests.network import Network, available, network
+from tests.network import Network, network
+from tests.requirements import require
 from tests.software import etcd_world, zookeeper_world
 from tests.waiting import eventually
 
@@ -21,7 +22,7 @@ SESSION = {"zookeeper": {"session_timeout": 2}, "etcd": {"lease_ttl": 3}}
 AWAY = 5.0
 
 pytestmark = [
-    pytest.mark.skipif(bool(available()), reason=available()),
+    pytest.mark.needs("namespaces"),
     pytest.mark.timeout(240),
 ]
 
@@ -31,8 +32,7 @@ Leader = Callable[[], str]
 
 @contextlib.contextmanager
 def _zookeepers(root: Path, net: Network) -> Iterator[tuple[Servers, Leader]]:
-    if not zookeeper_world.INSTALLED:
-        pytest.skip(zookeeper_world.REASON)
+    require("zookeeper")
     addresses = [net.address(host) for host in HOSTS]
     ensemble = zookeeper_world.Ensemble(root, 3, addresses=addresses)
     try:
@@ -48,8 +48,7 @@ def _zookeepers(root: Path, net: Network) -> Iterator[tuple[Servers, Leader]]:
 
 @contextlib.contextmanager
 def _etcds(root: Path, net: Network) -> Iterator[tuple[Servers, Leader]]:
-    if etcd_world.ETCD is None:
-        pytest.skip("there is no etcd (Debian: etcd-server)")
+    require("etcd")
     etcd = etcd_world.Etcd(root, 3, addresses=[net.address(host) for host in HOSTS])
     peers = ",".join(f"{member.name}={member.peer_url}" for member in etcd.members)
     try:

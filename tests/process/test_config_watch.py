@@ -337,21 +337,21 @@ EXHAUST = """
 import os, select, sys
 from pathlib import Path
 from inotify_simple import INotify
-from lighthouse.config.watch import Watch
+from lighthouse.config.watch import ConfigWatch
 os.setuid(54321)
 taken = []
 try:
     while True:
         taken.append(INotify())
 except OSError:
-    watch = Watch(Path(sys.argv[1]))
+    watch = ConfigWatch(Path(sys.argv[1]))
 watch.rearm()
 print(select.select([watch], [], [], 0)[0], watch.drain(), watch.reason)
 watch.close()
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user whose instances may be used up")
+@pytest.mark.needs("root")
 def test_without_inotify_there_is_a_reason_and_silence(root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", EXHAUST, str(root)], capture_output=True, text=True, check=False

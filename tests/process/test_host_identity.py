@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import Fleet
-from tests.network import Network, available, network
+from tests.network import Network, network
 from tests.waiting import eventually
 
 pytestmark = [
-    pytest.mark.skipif(bool(available()), reason=available()),
+    pytest.mark.needs("namespaces"),
     pytest.mark.timeout(120),
 ]
 

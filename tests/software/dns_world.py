@@ -6,7 +6,6 @@
 import contextlib
 import os
 import select
-import shutil
 import signal
 import socket
 import socketserver
@@ -23,15 +22,14 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
-import pytest
 
 from lighthouse.discovery import Reading
 from lighthouse.dns.discovery import DnsDiscovery
 from tests.ports import free_port
+from tests.requirements import command
 from tests.waiting import eventually
 
-DNSMASQ = shutil.which("dnsmasq") or shutil.which("dnsmasq", path="/usr/sbin")
-needs_dnsmasq = pytest.mark.skipif(DNSMASQ is None, reason="dnsmasq is not installed")
+DNSMASQ = command("dnsmasq") or "dnsmasq"
 
 ZONE = "example.com"
 
@@ -49,7 +47,6 @@ class Dnsmasq:
         self._services.write_text("")
 
     def start(self) -> None:
-        assert DNSMASQ is not None
         line = [DNSMASQ, "--keep-in-foreground", "--conf-file=" + str(self._services)]
         line += [f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces"]
         line += ["--no-resolv", "--no-hosts", f"--addn-hosts={self._hosts}", f"--local=/{ZONE}/"]

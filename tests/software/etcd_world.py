@@ -7,7 +7,6 @@ import base64
 import contextlib
 import http.client
 import json
-import os
 import re
 import shutil
 import signal
@@ -20,16 +19,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 from lighthouse.discovery import Reading
 from lighthouse.etcd.discovery import EtcdDiscovery
 from lighthouse.node import Node
 from lighthouse.service import Service
 from tests.ports import free_port, free_ports
+from tests.requirements import command, require
 from tests.waiting import eventually
 
-ETCD: Final = shutil.which("etcd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+ETCD: Final = command("etcd") or "etcd"
 
 
 def b64(text: str | bytes) -> str:
@@ -51,7 +49,6 @@ class Member:
         self.peer_url = f"http://{address}:{self.peer_port}"
 
     def start(self, peers: str) -> None:
-        assert ETCD is not None
         words = [ETCD, "--name", self.name, "--data-dir", str(self.data), "--logger", "zap"]
         words += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
         words += ["--listen-peer-urls", self.peer_url]
@@ -246,8 +243,7 @@ class Etcd:
 @contextlib.contextmanager
 def running(root: Path, count: int = 1, **settings: Any) -> Iterator[Etcd]:
     """A cluster that is started, and ended in the end."""
-    if ETCD is None:
-        pytest.skip("there is no etcd (Debian: etcd-server)")
+    require("etcd")
     etcd = Etcd(root, count, **settings)
     try:
         etcd.start()

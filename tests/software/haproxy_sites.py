@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import http.server
-import shutil
 import socket
 import socketserver
 import ssl
@@ -13,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lighthouse.balancer import Outcome
 from lighthouse.node import Node
+from tests.requirements import require
 from tests.software.haproxy_world import World
 from tests.waiting import eventually
 
@@ -26,11 +24,9 @@ _HELLO = b"\x16"
 
 def certificate(directory: Path, name: str = "localhost") -> Path:
     """A file with a fresh key and its own certificate, for this name and 127.0.0.1."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl")
+    require("openssl")
     made = directory / f"{name}.pem"
-    command = [openssl, "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"]
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"]
     command += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", f"/CN={name}"]
     command += ["-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
     key = directory / f"{name}.key"

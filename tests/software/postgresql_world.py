@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.ports import free_port
 from tests.software.daemon import Daemon, Directory, account, as_user
@@ -28,7 +27,6 @@ def _version(path: Path) -> float:
 
 
 BIN = _binaries()
-needs_postgresql = pytest.mark.skipif(BIN is None, reason="postgresql is not installed")
 
 _SETTINGS = """
 listen_addresses = '127.0.0.1'

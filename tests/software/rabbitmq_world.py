@@ -16,16 +16,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.ports import free_ports
 from tests.software.daemon import Daemon, Directory, account, as_user
 
 BIN = Path("/usr/lib/rabbitmq/bin")
 EPMD = shutil.which("epmd")
-needs_rabbitmq = pytest.mark.skipif(
-    EPMD is None or not (BIN / "rabbitmq-server").exists(), reason="RabbitMQ is not installed"
-)
 
 
 class RabbitMQ:

@@ -1,20 +1,18 @@
 """Real Redis servers on loopback."""
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.ports import free_port
+from tests.requirements import command
 from tests.software.daemon import Daemon, Directory, account
 
-BINARY = shutil.which("redis-server")
-needs_redis = pytest.mark.skipif(BINARY is None, reason="redis-server is not installed")
+BINARY = command("redis-server") or "redis-server"
 
 
 class Redis:
@@ -27,7 +25,6 @@ class Redis:
 
     def start(self, *options: str, up: bool = True) -> "Redis":
         """Start with options as on the command line: ``--requirepass secret``."""
-        assert BINARY is not None
         words = f"--port {self.port} --bind 127.0.0.1 --daemonize no --enable-debug-command yes"
         words += " --repl-diskless-sync-delay 0"
         where = ["--dir", str(self.directory.path), "--save", ""]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.fleet import Fleet, running
-from tests.software.postgresql_world import needs_postgresql, pair
+from tests.software.postgresql_world import pair
 from tests.waiting import eventually
 
-pytestmark = needs_postgresql
+pytestmark = pytest.mark.needs("postgresql")
 
 
 @pytest.fixture

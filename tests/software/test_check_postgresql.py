@@ -13,12 +13,12 @@ from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.postgresql.check import PostgresqlCheck
 from lighthouse.service import Probe as Wanted
 from tests.rig import Rig
-from tests.software.postgresql_world import Pair, PostgreSQL, needs_postgresql, pair
+from tests.software.postgresql_world import Pair, PostgreSQL, pair
 from tests.software.probing import Probe, probe
 from tests.software.servers import certificate, speaking, unused
 from tests.waiting import eventually
 
-pytestmark = needs_postgresql
+pytestmark = pytest.mark.needs("postgresql")
 
 LOGINS = """
 create role lighthouse login password 'right';

@@ -10,11 +10,11 @@ import pytest
 from lighthouse.check import Result
 from lighthouse.rabbitmq.check import RabbitmqCheck
 from tests.software.probing import Probe, probe
-from tests.software.rabbitmq_world import RabbitMQ, needs_rabbitmq, rabbitmq
+from tests.software.rabbitmq_world import RabbitMQ, rabbitmq
 from tests.software.servers import certificate, unused
 from tests.waiting import eventually
 
-pytestmark = needs_rabbitmq
+pytestmark = pytest.mark.needs("rabbitmq")
 
 
 @pytest.fixture(scope="module")

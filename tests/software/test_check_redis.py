@@ -10,11 +10,11 @@ import pytest
 from lighthouse.check import Result
 from lighthouse.redis.check import RedisCheck
 from tests.software.probing import Probe, probe
-from tests.software.redis_world import Redis, needs_redis, redis_server
+from tests.software.redis_world import Redis, redis_server
 from tests.software.servers import certificate, speaking, unused
 from tests.waiting import eventually
 
-pytestmark = needs_redis
+pytestmark = pytest.mark.needs("redis")
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,7 @@ from tests.waiting import eventually
 
 JARS = Path("/usr/share/java/zookeeper.jar")
 JAVA = shutil.which("java")
-pytestmark = pytest.mark.skipif(
-    JAVA is None or not JARS.exists(), reason="ZooKeeper is not installed"
-)
+pytestmark = pytest.mark.needs("zookeeper")
 
 
 class Server:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.software.dns_world import Dnsmasq, Told, World, needs_dnsmasq, running, world
+from tests.software.dns_world import Dnsmasq, Told, World, running, world
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def dnsmasq(tmp_path: Path) -> Iterator[Dnsmasq]:
 BOTH = ["10.0.0.1:8001", "10.0.0.2:8002"]
 
 
-@needs_dnsmasq
+@pytest.mark.needs("dnsmasq")
 def test_srv_records_of_dnsmasq_with_primary_and_backup_servers(dnsmasq: Dnsmasq) -> None:
     dnsmasq.hosts(("10.0.0.1", "one"), ("10.0.0.2", "two"), ("10.0.0.3", "three"))
     dnsmasq.services("_web._tcp", ("one", 81, 10, 600), ("two", 82, 10, 0), ("three", 83, 20, 5))
@@ -47,7 +47,7 @@ def test_srv_records_of_dnsmasq_with_primary_and_backup_servers(dnsmasq: Dnsmasq
         assert ("connected", "") in seen.connection
 
 
-@needs_dnsmasq
+@pytest.mark.needs("dnsmasq")
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
@@ -69,7 +69,7 @@ def test_addresses_of_a_name_follow_the_hosts_file(
         seen.until(lambda: seen.nodes() == changed.get(record, ["10.0.0.9:80", "fd00::9:80"]))
 
 
-@needs_dnsmasq
+@pytest.mark.needs("dnsmasq")
 def test_a_name_that_is_removed_is_empty_only_when_that_is_said_twice(dnsmasq: Dnsmasq) -> None:
     dnsmasq.hosts(("10.0.0.1", "web"))
     settings: dict[str, Any] = {

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from lighthouse.haproxy.rendering import render
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.runtime import process, rate_limit
 from lighthouse.haproxy.sync import reload, writer
+from tests.disk import small_disk
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
 from tests.software.haproxy_world import (
@@ -42,14 +42,10 @@ def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def small(world: World) -> Iterator[Path]:
     """The directory of the configuration, with 64 KiB of room."""
     place = world.directory / "tiny"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tiny", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system is not allowed here")
-    world.extra = {"config_file": str(place / "haproxy.cfg")}
-    yield place
-    world.close()
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_disk(place):
+        world.extra = {"config_file": str(place / "haproxy.cfg")}
+        yield place
+        world.close()
 
 
 def fill(place: Path, leave: int = 0) -> Path:

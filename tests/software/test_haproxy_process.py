@@ -4,13 +4,13 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from tests.disk import small_disk
 from tests.ports import free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.haproxy_world import (
@@ -339,14 +339,9 @@ def test_the_2016_settings_serve(world: World, http: Http) -> None:
     assert get(stats, "/haproxy")[0] == 200
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 def test_a_full_disk_holds_up_the_file_only(world: World, http: Http) -> None:
     place = world.directory / "tiny"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tiny", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    try:
+    with small_disk(place):
         world.extra = {"config_file": str(place / "haproxy.cfg")}
         path = place / "haproxy.cfg"
         (port,) = free_ports(1)
@@ -363,9 +358,7 @@ def test_a_full_disk_holds_up_the_file_only(world: World, http: Http) -> None:
         assert path.read_bytes() == before
         fill.unlink()
         until_file(world, http.nodes[:2])
-    finally:
         world.close()
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def test_a_preview_tells_and_changes_nothing(world: World, http: Http) -> None:

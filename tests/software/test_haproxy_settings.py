@@ -5,13 +5,13 @@ import os
 import pwd
 import socket
 import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lighthouse.haproxy.runtime.socket import Runtime
 from tests.ports import free_ports
+from tests.requirements import require
 from tests.software.haproxy_sites import (
     ask,
     compare,
@@ -23,7 +23,7 @@ from tests.software.haproxy_sites import (
 from tests.software.haproxy_world import World, cluster, node, until_file
 from tests.waiting import eventually
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give away rights")
+ROOT = pytest.mark.needs("root")
 
 
 def test_sockets_in_the_file_system_serve_like_ports(world: World) -> None:
@@ -86,11 +86,9 @@ def test_our_socket_may_be_written_with_its_family(world: World) -> None:
 
 
 @ROOT
+@pytest.mark.needs("nobody")
 def test_an_haproxy_without_rights_is_led_and_reloaded_all_the_same(world: World) -> None:
-    try:
-        user = pwd.getpwnam("nobody")
-    except KeyError:
-        pytest.skip("there is no user nobody")
+    user = pwd.getpwnam("nobody")
     cage = world.directory / "cage"
     cage.mkdir(mode=0o755)
     group = grp.getgrgid(user.pw_gid).gr_name
@@ -273,8 +271,7 @@ def test_weights_share_the_requests(world: World) -> None:
 
 
 def test_addresses_of_ipv6_are_bound(world: World) -> None:
-    if not Path("/proc/net/if_inet6").exists():
-        pytest.skip("there is no IPv6")
+    require("ipv6")
     (port,) = free_ports(1)
     world.extra = {"bind_address": "::1"}
     with sites(1) as (site,):

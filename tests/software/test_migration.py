@@ -15,12 +15,12 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
 from tests.fleet import Backend, Fleet, Traffic, running
-from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
+from tests.software.zookeeper_world import Ensemble, client, ensemble
 from tests.waiting import eventually
 
 HAPROXY = shutil.which("haproxy")
-pytestmark = pytest.mark.skipif(HAPROXY is None, reason="there is no haproxy")
-needs_zookeeper = pytest.mark.skipif(not INSTALLED, reason=REASON)
+pytestmark = pytest.mark.needs("haproxy")
+needs_zookeeper = pytest.mark.needs("zookeeper")
 
 OURS = "/lighthouse/services/web"
 NERVES = "/nerve/services/web/services"
@@ -100,7 +100,7 @@ def weights(fleet: Fleet) -> dict[int, int]:
     return {int(row[18]): int(row[7]) for row in rows if len(row) > 18 and not int(row[6]) & 0x23}
 
 
-@needs_zookeeper
+@pytest.mark.needs("zookeeper")
 def test_a_host_that_is_moved_over_is_seen_by_all_and_sees_all(
     host: Fleet, server: Ensemble, backends: list[Backend]
 ) -> None:

@@ -11,17 +11,17 @@ import pytest
 
 from tests.fleet import Fleet, running
 from tests.software.etcd_world import running as etcd_running
-from tests.software.postgresql_world import PostgreSQL, needs_postgresql, pair
-from tests.software.rabbitmq_world import needs_rabbitmq, rabbitmq
-from tests.software.redis_world import Redis, needs_redis, redis_server
-from tests.software.zookeeper_world import INSTALLED, REASON, ensemble
+from tests.software.postgresql_world import PostgreSQL, pair
+from tests.software.rabbitmq_world import rabbitmq
+from tests.software.redis_world import Redis, redis_server
+from tests.software.zookeeper_world import ensemble
 from tests.waiting import eventually
 
 pytestmark = [
-    pytest.mark.skipif(not INSTALLED, reason=REASON),
-    needs_postgresql,
-    needs_rabbitmq,
-    needs_redis,
+    pytest.mark.needs("zookeeper"),
+    pytest.mark.needs("postgresql"),
+    pytest.mark.needs("rabbitmq"),
+    pytest.mark.needs("redis"),
     pytest.mark.timeout(240),
 ]
 

@@ -13,10 +13,10 @@ import pytest
 from tests.ports import free_port, free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.zookeeper_plugin import Driver, driving, record, service
-from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, Server, client, ensemble
+from tests.software.zookeeper_world import Ensemble, Server, client, ensemble
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(not INSTALLED, reason=REASON)
+pytestmark = pytest.mark.needs("zookeeper")
 
 ADD_WATCH = 106
 UNKNOWN = 999

@@ -11,10 +11,10 @@ import pytest
 from kazoo.client import KazooClient
 
 from tests.software.zookeeper_plugin import Driver, driving, fill, record, service
-from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
+from tests.software.zookeeper_world import Ensemble, client, ensemble
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(not INSTALLED, reason=REASON)
+pytestmark = pytest.mark.needs("zookeeper")
 
 LONG = os.environ.get("LIGHTHOUSE_LONG_FAULTS") == "1"
 PAUSE = 15.0 if LONG else 3.0

@@ -1,19 +1,18 @@
 """A whole host on ZooKeeper: the daemon, HAProxy, a service of its own, and traffic."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fleet import Backend, Fleet, Traffic, running
-from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
+from tests.software.zookeeper_world import Ensemble, client, ensemble
 from tests.waiting import eventually
 
 pytestmark = [
-    pytest.mark.skipif(not INSTALLED, reason=REASON),
-    pytest.mark.skipif(shutil.which("haproxy") is None, reason="there is no haproxy"),
+    pytest.mark.needs("zookeeper"),
+    pytest.mark.needs("haproxy"),
 ]
 
 PATH = "/lighthouse/services"

@@ -12,9 +12,9 @@ from kazoo.security import make_digest_acl
 from lighthouse.discovery import Refusal
 from lighthouse.zookeeper.protocol.requests import RemoveWatches
 from tests.software.zookeeper_plugin import Driver, driving, fill, record, service
-from tests.software.zookeeper_world import INSTALLED, REASON, Ensemble, client, ensemble
+from tests.software.zookeeper_world import Ensemble, client, ensemble
 
-pytestmark = pytest.mark.skipif(not INSTALLED, reason=REASON)
+pytestmark = pytest.mark.needs("zookeeper")
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,6 @@ from lighthouse.peer import Peer
 from tests.rig import Rig
 from tests.software.zookeeper_plugin import Driver, driving, fill, record, service
 from tests.software.zookeeper_world import (
-    INSTALLED,
-    REASON,
     Ensemble,
     client,
     ensemble,
@@ -30,7 +28,7 @@ from tests.software.zookeeper_world import (
 )
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(not INSTALLED, reason=REASON)
+pytestmark = pytest.mark.needs("zookeeper")
 
 
 @pytest.fixture(scope="module")

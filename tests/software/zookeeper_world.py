@@ -32,8 +32,6 @@ JVM: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dzookeeper.admin.enableServer=false",
 )
-INSTALLED: Final = JAR.exists() and shutil.which("java") is not None
-REASON: Final = "zookeeper or java is not installed"
 
 TICK: Final = 100
 """Milliseconds; a session lasts at least two of these."""

@@ -52,7 +52,7 @@ def test_a_tree_keeps_its_directory_when_its_link_is_swapped(tmp_path: Path) -> 
     assert run_dir(tmp_path / "alias" / "current", DaemonSettings()) == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become someone else")
+@pytest.mark.needs("root")
 def test_where_a_users_directories_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/somewhere")
     assert run_dir(tmp_path, DaemonSettings()).parent == Path("/run")
@@ -93,7 +93,7 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
         create(tmp_path / "file")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory away")
+@pytest.mark.needs("root")
 def test_someone_elses_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 54321, 54321)
@@ -101,7 +101,7 @@ def test_someone_elses_directory_is_refused(tmp_path: Path) -> None:
         create(tmp_path / "theirs")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory away")
+@pytest.mark.needs("root")
 def test_a_directory_in_one_that_someone_else_made_for_us_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     (tmp_path / "lighthouse-0").mkdir()

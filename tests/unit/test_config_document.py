@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +42,7 @@ def test_values(text: str, data: Any) -> None:
     assert found == data
 
 
-@pytest.mark.skipif(not yaml.__with_libyaml__, reason="these are libyaml's words")
+@pytest.mark.needs("libyaml")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -1,5 +1,6 @@
 """What is sent of a snapshot, and that it is the whole snapshot each time."""
 
+import contextlib
 import os
 import random
 from typing import Any
@@ -90,27 +91,25 @@ def test_no_memory_is_left_open() -> None:
 
 @given(st.randoms(use_true_random=False))
 def test_every_delivery_is_the_whole_snapshot(chance: random.Random) -> None:
-    left, right = Channel.pair()
-    base, held, taken = Base(), 0, {}
-    snapshot = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 30))
-    for version in range(1, 30):
-        if chance.random() < 0.8:
-            place = chance.randrange(len(snapshot.clusters))
-            body = bytes(chance.choice([1, 100, 5000]))
-            snapshot = replaced(snapshot, place, body, 1000 + version)
-        else:
-            snapshot = BalancerSnapshot(SETTINGS, snapshot.clusters[1:])
-        assert left.send(*base.deliver(snapshot, version))
-        received = right.receive(held)
-        assert received is not None
-        message, payload = received
-        assert isinstance(message, Deliver)
-        if message.base != held:
-            held, taken = message.base, {p.name: p for p in unpack(payload).clusters}
-        else:
-            assert not payload
-        found = {**taken, **{part.name: part for part in message.fresh}}
-        assert tuple(found.values()) == snapshot.clusters
-    base.close()
-    left.close()
-    right.close()
+    with contextlib.ExitStack() as stack:
+        left, right = map(stack.enter_context, map(contextlib.closing, Channel.pair()))
+        base, held, taken = stack.enter_context(contextlib.closing(Base())), 0, {}
+        snapshot = BalancerSnapshot(SETTINGS, parts(*[b"body"] * 30))
+        for version in range(1, 30):
+            if chance.random() < 0.8:
+                place = chance.randrange(len(snapshot.clusters))
+                body = bytes(chance.choice([1, 100, 5000]))
+                snapshot = replaced(snapshot, place, body, 1000 + version)
+            else:
+                snapshot = BalancerSnapshot(SETTINGS, snapshot.clusters[1:])
+            assert left.send(*base.deliver(snapshot, version))
+            received = right.receive(held)
+            assert received is not None
+            message, payload = received
+            assert isinstance(message, Deliver)
+            if message.base != held:
+                held, taken = message.base, {p.name: p for p in unpack(payload).clusters}
+            else:
+                assert not payload
+            found = {**taken, **{part.name: part for part in message.fresh}}
+            assert tuple(found.values()) == snapshot.clusters

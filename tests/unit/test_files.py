@@ -2,13 +2,13 @@
 
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lighthouse.files import FileTarget, NotActivated, Refused
+from tests.disk import small_disk
 
 
 def test_writes_what_differs_and_leaves_no_trace(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_mode_of_a_new_file(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "conf").stat().st_mode) == 0o640
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.needs("root")
 def test_owner_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "conf"
     path.write_bytes(b"old")
@@ -141,13 +141,8 @@ def test_a_planted_link_beside_the_target_is_not_followed(tmp_path: Path) -> Non
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tiny", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "tiny") as place:
+        yield place
 
 
 def test_full_disk_leaves_the_old_file_whole(tiny_disk: Path) -> None:

@@ -1,0 +1,107 @@
+"""What some tests need of the machine, each by name, and why it cannot be had here.
+
+A test says so with ``@pytest.mark.needs("etcd", "root")``; a fixture that starts such software
+calls ``require``. Both skip the test with the reason and, where there is one, Debian's package.
+"""
+
+import ctypes
+import os
+import pwd
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+_SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def command(name: str) -> str | None:
+    """Return the path of a command, also of one that only root has on the PATH."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
+
+
+def lacking(name: str) -> str:
+    """Return why a requirement is not met on this machine, empty if it is."""
+    return _REQUIREMENTS[name]()
+
+
+def require(*names: str) -> None:
+    """Skip the running test unless all of these requirements are met."""
+    for reason in filter(None, map(lacking, names)):
+        pytest.skip(reason)
+
+
+def _installed(package: str, *commands: str, file: str = "") -> Callable[[], str]:
+    def look() -> str:
+        missing = [name for name in commands if command(name) is None]
+        if file and not list(Path("/").glob(file.removeprefix("/"))):
+            missing.append(file)
+        words = f"there is no {', '.join(missing)} (Debian: {package})"
+        return words if missing else ""
+
+    return look
+
+
+def _root() -> str:
+    return "" if os.geteuid() == 0 else "only root can do this"
+
+
+def _nobody() -> str:
+    try:
+        pwd.getpwnam("nobody")
+    except KeyError:
+        return "there is no user nobody"
+    return ""
+
+
+def _ipv6() -> str:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return ""
+    except OSError:
+        return "there is no IPv6"
+
+
+def _mount() -> str:
+    """A small file system of one's own: a sandbox may forbid it even to root."""
+    if _root():
+        return _root()
+    libc = ctypes.CDLL(None, use_errno=True)
+    with tempfile.TemporaryDirectory(prefix="lighthouse-") as place:
+        if libc.mount(b"none", place.encode(), b"tmpfs", 0, b"size=64k") != 0:
+            return "this machine does not let us mount a file system"
+        libc.umount(place.encode())
+    return ""
+
+
+def _namespaces() -> str:
+    return _root() or _installed("iproute2", "ip")()
+
+
+def _libyaml() -> str:
+    return "" if yaml.__with_libyaml__ else "PyYAML is here without libyaml"
+
+
+_REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
+    "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
+    "etcd": _installed("etcd-server", "etcd"),
+    "haproxy": _installed("haproxy", "haproxy"),
+    "ipv6": _ipv6,
+    "libyaml": _libyaml,
+    "mount": _mount,
+    "namespaces": _namespaces,
+    "nobody": _nobody,
+    "openssl": _installed("openssl", "openssl"),
+    "postgresql": _installed("postgresql", file="/usr/lib/postgresql/*/bin/initdb"),
+    "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
+    "redis": _installed("redis-server", "redis-server"),
+    "root": _root,
+    "strace": _installed("strace", "strace"),
+    "wrk": _installed("wrk", "wrk"),
+    "zookeeper": _installed("zookeeper", "java", file="/usr/share/java/zookeeper.jar"),
+}
