@@ -1,7 +1,4 @@
-# make demo [FOR=15]   see it work: no root, nothing outside a temporary directory and .venv
-# make test            everything that CI checks
-# make bench           figures of speed and cost, measured here
-# make clean           remove what these made
+# make help says what there is.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,21 +9,39 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONSAFEPATH PYTHO
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: demo test bench clean tools
+.PHONY: help demo test lint fast cov bench hooks clean tools
+.DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.demo
+help: ## what make can do
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
 
-test: $(VENV)/.dev tools
+test: lint tools ## all that CI runs: lint, then every test
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, the imports' contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p lighthouse -p tests
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
-bench: $(VENV)/.dev tools
+fast: $(VENV)/.dev ## the unit tests, in seconds
+	$(BIN)/python -m pytest tests/unit --numprocesses 3 --hypothesis-profile fast
+
+cov: $(VENV)/.dev tools ## every test with coverage, of the processes that tests start too
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+bench: $(VENV)/.dev tools ## figures of speed and cost, as ratios measured in one run
 	$(BIN)/python -m tests.bench
+
+hooks: $(VENV)/.dev ## have git run `make lint` before each commit
+	$(BIN)/pre-commit install --config .ci/pre-commit.yaml
 
 # Both are links to this checkout, so that only a changed setup.py asks for a new install.
 $(VENV)/.demo: $(VENV)/.python setup.py pyproject.toml
@@ -82,7 +97,7 @@ tools:
 		fi; \
 	fi
 
-clean:
+clean: ## remove what these made
 	rm -rf $(VENV) build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find lighthouse workers tests -name __pycache__ -type d -prune -exec rm -rf {} +

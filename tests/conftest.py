@@ -5,9 +5,12 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.fleet import Fleet
 from tests.requirements import require
+
+settings.register_profile("fast", max_examples=20)
 
 
 def pytest_configure() -> None:
