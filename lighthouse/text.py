@@ -26,5 +26,10 @@ def plain(value: object) -> str:
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it has to be."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _escape(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -17,6 +17,7 @@ from lighthouse.commands.output import worker_detail
 from lighthouse.commands.output.console import console
 from lighthouse.commands.output.status_tables import render
 from lighthouse.commands.root_option import root_option
+from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
@@ -62,22 +63,38 @@ def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
 def _show(document: StatusDocument, worker: str | None) -> RenderableType:
     if worker is None:
         return render(document, time.time())
-    return Group(*map(worker_detail.render, _named(document, worker)))
+    found = _named(document, worker)
+    return Group(*(worker_detail.render(one, _about(document, one)) for one in found))
 
 
 def _healthy(document: StatusDocument, worker: str | None) -> bool:
     if worker is None:
         return document.healthy
-    return all(found.healthy for found in _named(document, worker))
+    found = _named(document, worker)
+    return all(one.healthy and not _about(document, one) for one in found)
 
 
 def _named(document: StatusDocument, name: str) -> list[WorkerStatus]:
     """The workers of that name, one of each kind at most."""
     found = [worker for worker in document.workers if worker.name == name]
     if not found:
-        names = ", ".join(sorted({worker.name for worker in document.workers})) or "none"
-        raise CommandFailure(f"no worker {plain(name)}; there are: {plain(names)}")
+        raise CommandFailure(_unknown(document, name))
     return found
+
+
+def _unknown(document: StatusDocument, name: str) -> str:
+    """Why there is no such worker; one that should be there has a cause for that."""
+    asked = [WorkerStatus(kind=kind, name=name) for kind in ("balancer", "discovery", "check")]
+    causes = [text for one in asked for text in _about(document, one)]
+    if causes:
+        return f"no worker {plain(name)} runs: {plain('; '.join(causes))}"
+    names = ", ".join(sorted({worker.name for worker in document.workers})) or "none"
+    return f"no worker {plain(name)}; there are: {plain(names)}"
+
+
+def _about(document: StatusDocument, worker: WorkerStatus) -> list[str]:
+    """Why a worker is not well, in words."""
+    return [words(cause) for cause in document.causes if concerns(cause, worker)]
 
 
 def _ask(daemon: DaemonClient) -> bytes:

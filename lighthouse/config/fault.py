@@ -6,7 +6,8 @@ import msgspec
 class Fault(msgspec.Struct, frozen=True, order=True):
     """One fault; ``file`` is relative to the tree, line and column count from 1.
 
-    A ``warning`` keeps nothing from being in force.
+    A ``warning`` keeps nothing from being in force. ``about`` names what is missing elsewhere
+    (``discovery zk``, ``check plugin http``): the faults of many files may have that one cause.
     """
 
     file: str
@@ -14,6 +15,7 @@ class Fault(msgspec.Struct, frozen=True, order=True):
     column: int
     message: str
     warning: bool = False
+    about: str = ""
 
     def __str__(self) -> str:
         kind = "warning: " if self.warning else ""

@@ -29,12 +29,10 @@ def uninstalled(
 ) -> Iterator[Fault]:
     """The fault of a plugin that is not there; at ``plugin:`` if the file has that key."""
     if content.plugin not in installed:
-        message = _not_installed(f"{kind} plugin", content.plugin, installed)
-        data = document.data or {}
-        if "plugin" in data:
-            yield document.fault(("plugin",), message)
-        else:
-            yield Fault(document.file, 1, 1, message)
+        what = f"{kind} plugin"
+        message = _not_installed(what, content.plugin, installed)
+        place = document.locate(("plugin",)) if "plugin" in (document.data or {}) else (1, 1)
+        yield Fault(document.file, *place, message, about=f"{what} {content.plugin}")
 
 
 def unknown_sections(
@@ -57,7 +55,8 @@ def unknown_discovery(
         if name not in discovery:
             hint = f"expected one of: {', '.join(sorted(discovery))}" if discovery else "add it"
             message = f"there is no discovery/{name}.yaml; {_close(name, discovery) or hint}"
-            yield document.fault(("discovery", index), message)
+            place = document.locate(("discovery", index))
+            yield Fault(document.file, *place, message, about=f"discovery {name}")
 
 
 def unknown_preference(document: YamlDocument, content: ClusterFile) -> Iterator[Fault]:
@@ -75,7 +74,8 @@ def unknown_checks(
     for check in content.checks:
         if check.plugin not in installed.checks:
             message = _not_installed("check plugin", check.plugin, installed.checks)
-            yield document.fault(("checks", check.plugin), message)
+            place = document.locate(("checks", check.plugin))
+            yield Fault(document.file, *place, message, about=f"check plugin {check.plugin}")
 
 
 def claims(content: ServiceFile) -> set[Claim]:

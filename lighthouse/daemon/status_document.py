@@ -208,12 +208,36 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckStatus, ...] = ()
 
 
+class Consequence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cause does to a cluster, a service or a worker; see ``lighthouse.daemon.causes``."""
+
+    kind: str = ""
+    name: str = ""
+    effect: str = ""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, and all that follows from it.
+
+    ``kind`` and ``name`` say what it is about: a ``file``, a worker (``discovery``, ``balancer``
+    or ``check``), a ``cluster``, a ``service``, or the ``supervisor`` itself. ``places`` are
+    where else the same is seen.
+    """
+
+    kind: str = ""
+    name: str = ""
+    message: str = ""
+    places: tuple[str, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
+
+
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the daemon says of itself; ``problems`` are in words."""
+    """All that the daemon says of itself; ``problems`` are the causes in words."""
 
     version: int = VERSION
     healthy: bool = False
     problems: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
     supervisor: SupervisorStatus = SupervisorStatus()
     workers: tuple[WorkerStatus, ...] = ()
     clusters: tuple[ClusterStatus, ...] = ()

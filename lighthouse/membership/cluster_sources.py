@@ -267,7 +267,7 @@ class ClusterSources:
             was = before.get(name, "keep")
             if stage != was:
                 who = f"{name} is away: its" if name else "no source has answered: the"
-                self._tell(logging.WARNING, _DEEDS[stage].format(who=who, name=name))
+                self._tell(logging.WARNING, _DEEDS[stage].format(who=who, name=name or "it"))
 
     def _forget(self, scopes: Iterable[str], now: float) -> None:
         """The guard does not judge these any more."""

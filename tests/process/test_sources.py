@@ -104,7 +104,7 @@ def test_a_lost_source_is_drained_or_fenced_until_it_is_back(
     sources["a"].rename(fleet.root / "away")
     eventually(lambda: weights(fleet.record, "web") == left)
     assert recorded(fleet.record)["clusters"]["web"]["known"] is True
-    told = {"drain": "its nodes are drained", "fence": "its nodes are not served"}[deed]
+    told = {"drain": "cluster web is drained", "fence": "cluster web is not served"}[deed]
     eventually(lambda: any(told in problem for problem in fleet.status()["problems"]))
     assert status(fleet)["guard"]["trips"] == 0
     assert [source["stage"] for source in explain(fleet)["sources"]] == [deed]
@@ -231,9 +231,10 @@ def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_o
     clusters: Any = eventually(lambda: recorded(fleet.record).get("clusters"))
     assert (clusters["web"]["nodes"], clusters["web"]["stale"]) == (["one:1"], True)
     assert (clusters["api"]["nodes"], clusters["api"]["known"]) == ([], False)
-    problems = eventually(lambda: fleet.status()["problems"])
-    assert any("what is known of a is" in problem for problem in problems), problems
-    assert any("the last known ones of a, which is away for" in problem for problem in problems)
+    (problem,) = eventually(lambda: fleet.status()["problems"])
+    assert problem.startswith("discovery a: ")
+    assert "cluster api is not served: what is remembered of it is too old" in problem
+    assert "cluster web keeps its last known nodes" in problem
     (fleet.root / "away").rename(sources["a"])
     eventually(lambda: nodes(fleet.record, "api") == ["one:1"])
     eventually(lambda: fleet.status()["healthy"])
@@ -250,8 +251,9 @@ def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(
     fleet.write("clusters/api.yaml", {"discovery": "a", "recorder": {}})
     fleet.start()
     eventually(lambda: recorded(fleet.record))
-    told = "cluster api: no source has answered for it yet, and none is remembered"
-    eventually(lambda: told in fleet.status()["problems"])
+    waits = "; cluster api waits for it; cluster web is served by its default nodes"
+    (problem,) = eventually(lambda: [p for p in fleet.status()["problems"] if p.endswith(waits)])
+    assert problem.startswith("discovery a: suspended: ")
     clusters = recorded(fleet.record)["clusters"]
     assert clusters["api"]["known"] is False
     eventually(lambda: nodes(fleet.record, "web") == ["10.9.9.9:1"])
@@ -290,6 +292,44 @@ def test_explain_tells_of_services_refusals_and_unknowns(
     for words, reason in ((["web", "two"], "has no node 'two'"), (["wep"], "no cluster 'wep'")):
         result = fleet.lighthouse("explain", *words)
         assert (result.returncode, reason in result.stderr) == (1, True)
+
+
+def test_one_cause_is_one_line_however_many_clusters_wait_for_it(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
+    put(sources["a"], "one", 1)
+    for name in ("web", "api", "db"):
+        fleet.write(f"clusters/{name}.yaml", {"discovery": "a", "recorder": {}})
+    for name in ("api", "db"):
+        (sources["a"] / name).symlink_to("web")
+    good = {"plugin": "file", "path": str(sources["a"]), "poll": 0.2}
+    fleet.write("discovery/a.yaml", {**good, "pth": "x"})
+    fleet.start()
+    waits = "; 3 clusters wait for it"
+
+    def waiting() -> str | None:
+        (problem, *others) = fleet.status()["problems"] or [""]
+        return problem if problem.endswith(waits) and not others else None
+
+    rejected = str(eventually(waiting))
+    assert "discovery/a.yaml" in rejected
+    assert "unknown key 'pth'" in rejected
+    assert fleet.lighthouse("status").stdout.count(waits) == 1
+    assert (_exit(fleet), _exit(fleet, "--worker", "a")) == (1, 1)
+    assert _exit(fleet, "--worker", "recorder") == 0
+    fleet.write("discovery/a.yaml", good)
+    eventually(lambda: fleet.status()["healthy"])
+    assert (_exit(fleet), _exit(fleet, "--worker", "a")) == (0, 0)
+    sources["a"].rename(fleet.root / "away")
+    eventually(lambda: fleet.status()["problems"])
+    (suspended,) = fleet.status()["problems"]
+    assert suspended.startswith("discovery a: suspended: ")
+    shown = fleet.lighthouse("status", "--worker", "a")
+    assert (_exit(fleet), shown.returncode, "suspended" in shown.stdout) == (1, 1, True)
+
+
+def _exit(fleet: Fleet, *words: str) -> int:
+    return fleet.lighthouse("status", *words).returncode
 
 
 def test_a_discovery_whose_file_is_removed_is_away(fleet: Fleet, sources: dict[str, Path]) -> None:

@@ -1,6 +1,7 @@
 """The status document as a person sees it."""
 
 import json
+from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,11 +25,10 @@ def printed(view: RenderableType) -> str:
     return capture.get()
 
 
-def detailed(**changes: object) -> str:
+def detailed(problems: Iterable[str] = (), **changes: object) -> str:
     content = {"workers": [worker(**changes)]}
-    return printed(
-        worker_detail.render(status_document.parse(json.dumps(content).encode()).workers[0])
-    )
+    (found,) = status_document.parse(json.dumps(content).encode()).workers
+    return printed(worker_detail.render(found, problems))
 
 
 def worker(**changes: object) -> dict[str, object]:
@@ -156,6 +156,7 @@ def test_one_worker_is_shown_with_all_that_its_plugin_says() -> None:
     ):
         assert lines in "\n".join(line.rstrip() for line in view.split("\n"))
     assert "Traceback" not in detailed()
+    assert "discovery zk: away" in detailed(["discovery zk: away"])
     assert "nothing" in detailed()
 
 

@@ -3,11 +3,13 @@
 import pytest
 
 from lighthouse.config.types import CheckFile, Config, ServiceFile
+from lighthouse.daemon.causes import words
 from lighthouse.registration.freshness import SLACK, VerdictAge, age
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.service import Performed, Service, Verdict
-from lighthouse.supervisor.answers.service_status import overdue, provided
+from lighthouse.supervisor.answers.causes import Judged, causes
+from lighthouse.supervisor.answers.service_status import provided
 from lighthouse.supervisor.plan import plan
 from lighthouse.supervisor.state import State
 from tests.unit.test_plan import FILES
@@ -151,7 +153,8 @@ def test_status_says_since_when_nothing_is_known_and_what_comes_of_it(
         "no verdict for 20 s (it passed then): "
         "the service counts as down in 40 s unless there is one"
     )
-    assert [*overdue([service])] == [f"web: check http: {check.reason}"]
+    (cause,) = causes([], [], Judged(), [], [service], [])
+    assert words(cause) == f"check http: {check.reason}; service web is not checked"
     _look(state, 1061.0)
     monkeypatch.setattr("time.monotonic", lambda: 1076.0)
     (service,) = provided(state)

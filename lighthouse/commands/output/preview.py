@@ -60,7 +60,7 @@ def document(
             "age_seconds": members.age(now),
             "unknown": unknown,
         },
-        "faults": [msgspec.structs.asdict(fault) for fault in faults],
+        "faults": [_fault(fault) for fault in faults],
         "balancers": [
             {
                 "name": outlook.name,
@@ -75,6 +75,16 @@ def document(
         ],
     }
     return msgspec.json.format(msgspec.json.encode(content))
+
+
+def _fault(fault: Fault) -> dict[str, object]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "column": fault.column,
+        "message": fault.message,
+        "warning": fault.warning,
+    }
 
 
 def _headline(outlook: Outlook) -> str:

@@ -45,12 +45,8 @@ def render(document: StatusDocument, now: float) -> RenderableType:
 
 def _parts(document: StatusDocument, now: float) -> Iterator[RenderableType]:
     yield _headline(document, now)
-    faults = [str(error) for error in document.supervisor.config_errors]
-    for fault in faults:
-        yield Text(f"  {plain(fault)}", _BAD)
     for problem in document.problems:
-        if problem not in faults:
-            yield Text(f"  {plain(problem)}", _SOSO)
+        yield Text(f"  {plain(problem)}", _BAD)
     for warning in document.supervisor.config_warnings:
         yield Text(f"  warning: {plain(warning)}", _SOSO)
     if document.workers:

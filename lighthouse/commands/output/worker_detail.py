@@ -1,6 +1,6 @@
 """One worker in full: its row, its last error, and all that its plugin says of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import yaml
 from rich.console import Group, RenderableType
@@ -11,11 +11,14 @@ from lighthouse.daemon.status_document import WorkerStatus
 from lighthouse.text import plain
 
 
-def render(worker: WorkerStatus) -> RenderableType:
-    return Group(*_parts(worker))
+def render(worker: WorkerStatus, problems: Iterable[str]) -> RenderableType:
+    """``problems`` are those that concern it, in words."""
+    return Group(*_parts(worker, problems))
 
 
-def _parts(worker: WorkerStatus) -> Iterator[RenderableType]:
+def _parts(worker: WorkerStatus, problems: Iterable[str]) -> Iterator[RenderableType]:
+    for problem in problems:
+        yield Text(f"  {plain(problem)}", "bold red")
     yield workers((worker,))
     for title, text in (
         ("Last error", worker.last_error),

@@ -4,7 +4,7 @@ Ages and times to come are seconds; ``now`` is monotonic, and ``clock`` what has
 to it for the wall clock's time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -23,7 +23,6 @@ from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.guard import HeldLoss
 from lighthouse.membership.guard_history import Trip
 from lighthouse.membership.memberships import Memberships
-from lighthouse.membership.source import STALE_AFTER
 from lighthouse.membership.view import View
 from lighthouse.node import Node
 
@@ -80,36 +79,6 @@ def combine(roster: ClusterSources) -> str:
         case Percent():
             return "percent"
     return "union"
-
-
-def troubles(cluster: ClusterStatus) -> list[str]:
-    """What is not as it should be, in words."""
-    found = []
-    for source in cluster.sources:
-        away = source.away_seconds
-        if away is None:
-            continue
-        if source.stage in _DEEDS:
-            found.append(_DEEDS[source.stage].format(name=source.discovery, away=away))
-        elif source.used and (away >= STALE_AFTER or cluster.stale):
-            who = f"of {source.discovery}, which is away for {away:.0f} s"
-            found.append(f"its nodes are the last known ones {who}")
-    if cluster.waits:
-        found.append("no source has answered for it yet, and none is remembered")
-    if cluster.default_nodes:
-        found.append("its default nodes are served, since there is no other")
-    if cluster.held_back:
-        found.append(f"{len(cluster.held_back)} vanished nodes are held back")
-    if cluster.refused:
-        found.append(f"{len(cluster.refused)} records are refused")
-    return found
-
-
-_DEEDS: Final[Mapping[str, str]] = {
-    "drain": "{name} is away for {away:.0f} s: its nodes are drained",
-    "fence": "{name} is away for {away:.0f} s: its nodes are not served",
-    "withhold": "what is known of {name} is {away:.0f} s old: it is not served",
-}
 
 
 def sources(roster: ClusterSources, now: float) -> tuple[SourceStatus, ...]:

@@ -1,8 +1,6 @@
 """The services of this host in the status document."""
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import Final
 
 from lighthouse.config.types import CheckFile, ServiceFile
 from lighthouse.daemon.status_document import (
@@ -19,9 +17,6 @@ from lighthouse.registration.maintenance import Maintenance
 from lighthouse.registration.services import NO_ADDRESS, ports
 from lighthouse.service import Verdict
 from lighthouse.supervisor.state import State
-
-_NAMED: Final = 5
-"""At most so many services are named in one line."""
 
 
 def provided(state: State) -> tuple[ServiceStatus, ...]:
@@ -42,20 +37,6 @@ def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
         )
         for one in state.report.maintenance.all()
     )
-
-
-def overdue(services: Iterable[ServiceStatus]) -> Iterator[str]:
-    """Which checks should have given a verdict by now and have not, in words."""
-    found: dict[str, dict[str, str]] = {}
-    for service in services:
-        for check in service.checks:
-            if check.overdue:
-                found.setdefault(check.plugin, {}).setdefault(service.name, check.reason)
-    for plugin, reasons in sorted(found.items()):
-        names = sorted(reasons)
-        some = ", ".join(names[:_NAMED])
-        more = f" and {len(names) - _NAMED} more services" if len(names) > _NAMED else ""
-        yield f"{some}{more}: check {plugin}: {reasons[names[0]]}"
 
 
 def _service(state: State, stem: str, service: ServiceFile, port: int) -> ServiceStatus:

@@ -8,18 +8,22 @@ from typing import Final
 
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
+from lighthouse.daemon.causes import words
 from lighthouse.daemon.status_document import (
     ClusterStatus,
     ConfigFault,
-    ServiceStatus,
     StatusDocument,
     SupervisorStatus,
-    WorkerStatus,
 )
-from lighthouse.registration.services import NO_ADDRESS
-from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status, troubles
-from lighthouse.supervisor.answers.service_status import overdue, provided, stated_maintenance
-from lighthouse.supervisor.answers.worker_status import usage, worker_status
+from lighthouse.supervisor.answers.causes import Judged, causes
+from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status
+from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
+from lighthouse.supervisor.answers.worker_status import (
+    is_rejected,
+    is_told_by_faults,
+    usage,
+    worker_status,
+)
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.worker import Worker
 
@@ -47,13 +51,18 @@ class StatusReport:
         """How everything is now."""
         faults = list(self._faults())
         found = sorted(self._pool, key=lambda worker: worker.name)
-        workers = tuple(worker_status(worker) for worker in found)
+        workers = tuple(worker_status(worker, self._away(worker)) for worker in found)
         clusters = self._clusters()
         services = provided(self._state)
-        problems = (*self._problems(faults, workers, clusters, services), *self._own())
+        judged = Judged(
+            frozenset(worker.name for worker in found if is_rejected(worker)),
+            frozenset(worker.name for worker in found if is_told_by_faults(worker.applied)),
+        )
+        found_causes = causes(faults, workers, judged, clusters, services, self._own())
         return StatusDocument(
-            healthy=not problems,
-            problems=problems,
+            healthy=not found_causes,
+            problems=tuple(words(cause) for cause in found_causes),
+            causes=found_causes,
             supervisor=self._supervisor(faults),
             workers=workers,
             clusters=clusters,
@@ -61,28 +70,11 @@ class StatusReport:
             maintenance=stated_maintenance(self._state),
         )
 
-    def _problems(
-        self,
-        faults: Iterable[Fault],
-        workers: Iterable[WorkerStatus],
-        clusters: Iterable[ClusterStatus],
-        services: tuple[ServiceStatus, ...],
-    ) -> Iterable[str]:
-        """Every reason for not being healthy, in words."""
-        yield from (str(fault) for fault in faults if not fault.warning)
-        for worker in workers:
-            if not worker.healthy:
-                yield f"{worker.kind} {worker.name}: {worker.reason}"
-        for cluster in clusters:
-            yield from (f"cluster {cluster.name}: {text}" for text in troubles(cluster))
-        yield from overdue(services)
-        nowhere = {service.name for service in services if service.reason == NO_ADDRESS}
-        if nowhere:
-            yield f"{', '.join(sorted(nowhere))}: not registered: {NO_ADDRESS}"
-        for discovery in self._state.config.discovery:
-            link = self._state.memberships.away(discovery)
-            if link is not None:
-                yield f"discovery {discovery}: {link.state}: {link.reason}"
+    def _away(self, worker: Worker) -> str:
+        """Why a discovery's worker cannot ask its source, empty if it can."""
+        kind, name = worker.name
+        link = self._state.memberships.away(name) if kind == "discovery" else None
+        return "" if link is None else f"{link.state}: {link.reason}"
 
     def _supervisor(self, faults: Iterable[Fault]) -> SupervisorStatus:
         rss, cpu = usage(os.getpid())

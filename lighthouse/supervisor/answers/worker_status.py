@@ -6,13 +6,14 @@ from typing import Final
 import psutil
 
 from lighthouse.daemon.status_document import LatencyStatus, SnapshotStatus, WorkerStatus
+from lighthouse.ipc.messages import Applied
 from lighthouse.supervisor.worker import Worker
 
 UNKNOWN: Final = (None, None)
 
 
-def worker_status(worker: Worker) -> WorkerStatus:
-    """How a worker is, and what its plugin says of itself."""
+def worker_status(worker: Worker, away: str) -> WorkerStatus:
+    """How a worker is; ``away`` is why a discovery's cannot ask its source, empty if it can."""
     life, applied = worker.life, worker.applied
     figures = worker.latency.figures()
     pid = worker.process.pid if worker.process is not None else None
@@ -23,8 +24,8 @@ def worker_status(worker: Worker) -> WorkerStatus:
         plugin=worker.plugin,
         pid=pid,
         state=life.state,
-        healthy=_healthy(worker),
-        reason=_reason(worker),
+        healthy=_healthy(worker) and not away,
+        reason=_reason(worker, away),
         since=time.time() - (time.monotonic() - life.since) if life.since else None,
         restarts=max(0, life.starts - 1),
         last_exit=life.last_exit,
@@ -63,11 +64,34 @@ def _healthy(worker: Worker) -> bool:
     return life.state == "running" and not failed
 
 
-def _reason(worker: Worker) -> str:
-    """Why it does not run, or what is wrong with what it has applied."""
+def is_rejected(worker: Worker) -> bool:
+    """Return True if it does nothing since its plugin rejects the file that it is made for."""
+    applied = worker.applied
+    if applied is None or applied.kind != "failed":
+        return False
+    return any(one.cluster is None and one.service is None for one in applied.rejections)
+
+
+def is_told_by_faults(applied: Applied | None) -> bool:
+    """Return True if all of an outcome's reason is what it rejects, each with its place."""
+    if applied is None or applied.kind not in ("failed", "degraded") or not applied.rejections:
+        return False
+    known = [
+        f"{rejection.cluster or ''}: {problem.message}"
+        for rejection in applied.rejections
+        for problem in rejection.problems
+    ]
+    clauses = [clause.removesuffix("...") for clause in applied.reason.split("; ")]
+    return all(clause and any(clause in text for text in known) for clause in clauses)
+
+
+def _reason(worker: Worker, away: str) -> str:
+    """Why it does not run or cannot ask, or what is wrong with what it has applied."""
     life, applied = worker.life, worker.applied
     if life.state in ("waiting", "stopping") and life.reason:
         return life.reason
+    if away and life.state == "running":
+        return away
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         return f"{applied.kind}: {applied.reason}"
     return "starting" if life.state == "starting" else ""
