@@ -81,7 +81,7 @@ class ZooKeeperSession:
     def open(self) -> None:
         """Begin to connect, without waiting for it."""
         hosts = ",".join(self._settings.hosts)
-        handler = KazooHandler(self._contexts, len(self._settings.hosts))
+        handler = KazooHandler(self._contexts)
         self._client = ZooKeeperClient(hosts, self._settings.session_timeout, handler, self)
         self._refusals, self._barred = {}, False
         self._opened = time.monotonic()
@@ -191,7 +191,8 @@ class ZooKeeperSession:
             if why is None:
                 self._proved(client, f"{host}:{port}", found is not None)
             else:
-                self.on_refused(host, port, why)
+                late = client is not None and client.late
+                self.on_refused(host, port, KazooTimeoutError() if late else why)
 
         if client is not None:
             client.ask(AddWatch(self._settings.base, PERSISTENT), watched)
@@ -200,6 +201,8 @@ class ZooKeeperSession:
     def _proved(self, client: ZooKeeperClient | None, server: str, rooted: bool) -> None:
         self._unproven = 0
         self._refusals.clear()
+        if client is not None:
+            client.proved()
         number = None if client is None else client.session
         self._mailbox.post(self._came, client, server, number, rooted)
 

@@ -4,7 +4,11 @@ Whatever happens, no reading lacks a node that is there, and nothing is read in 
 ``LIGHTHOUSE_LONG_FAULTS=1`` has the pauses and outages last as long as they may in a fleet.
 """
 
+import contextlib
 import os
+import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -160,6 +164,44 @@ def test_all_servers_are_killed_and_come_back(whole: Ensemble, driver: Driver, p
         assert eventually(lambda: zk.exists(f"{path}/c0/me:80"))
     complete(driver)
     no_herd(driver, reads, lists)
+
+
+@contextlib.contextmanager
+def silence(port: int) -> Iterator[list[socket.socket]]:
+    """A server that takes connections and never says anything; they stay when it has ended."""
+    taken: list[socket.socket] = []
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(listener.accept()[0])
+
+    listener = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+
+
+def test_a_handshake_that_nobody_answers_is_given_up_soon(whole: Ensemble, path: str) -> None:
+    """However long sessions are, and however often the server was slow before."""
+    server = whole.servers[0]
+    with driving(hosts=[server.host], path=path, session_timeout=60) as driver:
+        driver.watch("c0")
+        server.kill()
+        driver.until(lambda: "connection refused" in driver.reason, "it is gone")
+        with silence(server.port) as taken:
+            driver.until(lambda: len(taken) >= 2, "a second try", 5)
+        driver.during(lambda: server.start().ready())
+        began = time.monotonic()
+        driver.until(lambda: driver.state == "connected", "back", 6)
+        assert time.monotonic() - began < 6
+        for one in taken:
+            one.close()
 
 
 def test_an_emptied_ensemble_takes_us_soon_however_long_sessions_are(

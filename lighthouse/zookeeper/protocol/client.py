@@ -20,6 +20,13 @@ from lighthouse.zookeeper.protocol.kazoo_handler import KazooHandler
 
 RECONNECT: Final = {"max_tries": -1, "delay": 0.1, "backoff": 1.5, "max_delay": 1.0}
 
+HANDSHAKE: Final = 1.0
+"""Seconds that a server may take for a session and the answer to a first question.
+
+One that accepts connections and does not serve yet, or not any more, may stay silent for
+ever. Each time that this was too short in a row it is doubled, up to what a session allows.
+"""
+
 LOOK_BACK: Final = 2.0
 """Seconds in which no server took us, for it to be possible that all of them were emptied."""
 
@@ -106,6 +113,15 @@ class ZooKeeperClient(KazooClient):  # type: ignore[misc]
         """Send a request; ``done`` is called in the connection's thread."""
         self._call(request, ResultCallback(done))
 
+    def proved(self) -> None:
+        """The server that we are connected to has answered; in the connection's thread."""
+        self._connection.proved()
+
+    @property
+    def late(self) -> bool:
+        """Return True if the server that we were connected to did not answer in time."""
+        return bool(self.handler.late)
+
     @property
     def session(self) -> int | None:
         """The session's number, None if there is none that stands."""
@@ -133,6 +149,7 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
     """kazoo's connection; every event goes to the listener."""
 
     _refused_since: float | None = None
+    _late = 0
 
     def zk_loop(self) -> None:
         try:
@@ -145,6 +162,8 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
             return super()._connect_loop(retry)
         finally:
             self.client.listener.on_round()
+            if self.handler.late:  # it was waited for long enough
+                retry.reset()
 
     def _expand_client_hosts(self) -> Any:
         found = super()._expand_client_hosts()
@@ -157,6 +176,7 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
     def _connect(self, host: str, hostip: str, port: int) -> Any:
         listener: ConnectionListener = self.client.listener
         time.sleep(listener.pause())
+        self._grant()
         try:
             self.client.auth_data = listener.credentials()
             limits = super()._connect(host, hostip, port)
@@ -164,12 +184,24 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
             listener.on_refused(host, port, error)
             raise ConnectionDropped(str(error)) from error
         except (KazooException, self.handler.timeout_exception) as error:
-            listener.on_refused(host, port, error)
+            if self._late or not self.handler.late:  # a first time says nothing yet
+                listener.on_refused(host, port, error)
             self._look_back()
             raise
         self._refused_since = None
         listener.on_connected(host, port)
         return limits
+
+    def proved(self) -> None:
+        """The server has answered a question."""
+        self.handler.proved()
+        self._late = 0
+
+    def _grant(self) -> None:
+        """Let the connection to come take its time, the longer the more often it was short."""
+        self._late = self._late + 1 if self.handler.late else 0
+        longest = self.client._session_timeout / 1000.0 / len(self.client.hosts)
+        self.handler.begin(min(HANDSHAKE * 2**self._late, max(longest, HANDSHAKE / 2)))
 
     def _look_back(self) -> None:
         """After long enough, be content with servers that know less than we have seen.
