@@ -29,6 +29,11 @@ class Background(Generic[T]):
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Return True while something can be run: the thread was started and has not ended."""
+        return self._thread.is_alive()
+
     def fileno(self) -> int:
         """Readable while there is something that ``next`` has not given back."""
         return self._fd
@@ -51,7 +56,8 @@ class Background(Generic[T]):
 
     def close(self) -> None:
         """Let go of everything that is under way."""
-        self._loop.call_soon_threadsafe(self._over.set)
+        with contextlib.suppress(RuntimeError):  # the thread has ended, and its loop with it
+            self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(_PATIENCE)
         with self._lock:
             self._closed = True

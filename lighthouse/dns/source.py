@@ -27,6 +27,10 @@ SCOUT: Final = 1.0
 CATCH_UP: Final = 1.0
 """Seconds within which all that failed is asked for again once an answer has come."""
 
+LONGEST: Final = 120.0
+"""Seconds after which a look-up is given up and begun anew. Each of its questions is bounded,
+so this is for one that was lost, or that has more questions to ask than anybody answers."""
+
 MOST_TOLD: Final = 20
 """Clusters whose errors are in the log at the same time; a status counts all of them."""
 
@@ -52,11 +56,12 @@ class DnsSource:
         self._chance: Final = chance
         self._pace: Final = Pace(settings.min_interval, settings.max_interval)
         self._nameservers: Final = Nameservers(settings.servers(), resolv_conf)
-        self._resolver: Final = Resolver(self._nameservers, settings.timeout, settings.attempts)
-        self._background: Final[Background[LookupResult]] = Background()
+        self._resolver = self._new_resolver()
+        self._background: Background[LookupResult] = Background()
         self._standings: Final[dict[str, NameState]] = {}
         self._lookups: Final[dict[str, Lookup]] = {}
         self._clusters: Final[dict[Lookup, str]] = {}
+        self._overdue_at: Final[dict[str, float]] = {}  # of those under way, the oldest first
         self._state: str | None = None
         self._told: Final[set[str]] = set()  # clusters whose error is in the log
         self._scout_at = 0.0
@@ -68,6 +73,7 @@ class DnsSource:
         self._standings.clear()
         self._lookups.clear()
         self._clusters.clear()
+        self._overdue_at.clear()
         self._background.close()
 
     def fileno(self) -> int:
@@ -97,23 +103,22 @@ class DnsSource:
             cluster = self._clusters.pop(lookup, None)
             if cluster is None:
                 continue
-            del self._lookups[cluster]
+            del self._lookups[cluster], self._overdue_at[cluster]
             broken = self._take(cluster, lookup) or broken
-        self._state_connection()
         now = time.monotonic()
+        self._give_up(now)
+        self._state_connection()
         for cluster in self._due(now):
             self._begin(cluster)
         if broken is not None:
             raise broken
 
     def wake_after(self) -> float | None:
-        waiting = [s.due for name, s in self._standings.items() if name not in self._lookups]
-        if not waiting:
-            return None
-        due = min(waiting)
-        if self._scouts():
-            due = min(due, self._scout_at)
-        return max(0.0, due - time.monotonic())
+        moments = [s.due for name, s in self._standings.items() if name not in self._lookups]
+        if moments and self._scouts():
+            moments.append(self._scout_at)
+        moments += [*self._overdue_at.values()][:1]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def status(self) -> dict[str, Any]:
         tally = self._resolver.tally
@@ -127,15 +132,38 @@ class DnsSource:
     def _begin(self, cluster: str) -> None:
         """Ask afresh; an answer to an earlier question is not waited for."""
         self._abandon(cluster)
+        if not self._background.alive:
+            self._restart()
         lookup = self._background.run(look_up(self._resolver, self._standings[cluster].query))
         self._lookups[cluster] = lookup
         self._clusters[lookup] = cluster
+        self._overdue_at[cluster] = time.monotonic() + LONGEST
+
+    def _restart(self) -> None:
+        """Ask in another thread: the one that was started has ended, and asks nothing any more."""
+        logger.error("the thread that asks nameservers has ended; another one is started")
+        self._background.close()
+        self._background, self._resolver = Background(), self._new_resolver()
+        self._background.start()
+
+    def _new_resolver(self) -> Resolver:
+        return Resolver(self._nameservers, self._settings.timeout, self._settings.attempts)
 
     def _abandon(self, cluster: str) -> None:
         lookup = self._lookups.pop(cluster, None)
         if lookup is not None:
+            del self._overdue_at[cluster]
             self._clusters.pop(lookup, None)
             lookup.cancel()
+
+    def _give_up(self, now: float) -> None:
+        """Let go of look-ups that take too long; those clusters are asked for again."""
+        for cluster in [name for name, at in self._overdue_at.items() if at <= now]:
+            self._abandon(cluster)
+            standing = self._standings[cluster]
+            standing.fail(f"no answer within {LONGEST:g} s", now, self._chance())
+            self._scout_at = now + SCOUT
+            self._tell(cluster, standing)
 
     def _take(self, cluster: str, lookup: Lookup) -> BaseException | None:
         """Take one lookup's result; what it raised beyond an expected error."""

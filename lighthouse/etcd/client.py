@@ -24,6 +24,9 @@ CALL: Final = 2.0
 PAGE_TIME: Final = 5.0
 """Seconds for one page of a list."""
 
+WATCH: Final = 5.0
+"""Seconds for a watch to begin."""
+
 PAGE: Final = 2000
 """Keys of a page."""
 
@@ -68,6 +71,8 @@ class EtcdClient:
                     raise
                 limit = max(1, limit // 8)
                 continue
+            if page.kvs and page.kvs[-1].key < key:
+                raise Trouble("a list that does not go on: what answers is no etcd, or broken")
             revision = revision or page.header.revision
             yield page
             if not page.more or not page.kvs:
@@ -108,7 +113,7 @@ class EtcdClient:
             connection = connect(self.endpoint, self._access.contexts(self.endpoint), deadline)
             stream = WatchStream(connection, _BEAT)
             try:
-                stream.begin(self.endpoint, "/v3/watch", first, token)
+                stream.begin(self.endpoint, "/v3/watch", first, token, Deadline(WATCH))
                 refused = stream.refused()
             except BaseException:
                 stream.close()

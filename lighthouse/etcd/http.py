@@ -105,11 +105,18 @@ class WatchStream:
         self._connection: Final = connection
         self._beat: Final = beat
         self._asked_at: float | None = None
+        self._begin_by: Deadline | None = None
         self._rest = b""
         self._response: http.client.HTTPResponse | None = None
 
-    def begin(self, endpoint: Endpoint, target: str, first: bytes, token: str) -> None:
-        """Send the request with its first message; raises like ``messages``."""
+    def begin(
+        self, endpoint: Endpoint, target: str, first: bytes, token: str, deadline: Deadline
+    ) -> None:
+        """Send the request with its first message; raises like ``messages``.
+
+        The answer has to begin by the deadline.
+        """
+        self._begin_by = deadline
         lines = [
             f"POST {target} HTTP/1.1",
             f"Host: {endpoint.host}:{endpoint.port}",
@@ -125,7 +132,7 @@ class WatchStream:
         self._asked_at = time.monotonic()
         response = http.client.HTTPResponse(cast(Any, Received(self, _CHUNK)), method="POST")
         response.begin()
-        self._response = response
+        self._response, self._begin_by = response, None
 
     def refused(self) -> tuple[int, bytes] | None:
         """Status and body, if this is no stream after all."""
@@ -155,6 +162,8 @@ class WatchStream:
     def recv_into(self, buffer: Any) -> int:
         """Wait for bytes, however long it takes as long as there are signs of life."""
         while True:
+            if self._begin_by is not None:
+                self._begin_by.left()
             self._connection.renew(Deadline(BEAT))
             try:
                 count = self._connection.recv_into(buffer)

@@ -9,6 +9,7 @@ import http.client
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -16,7 +17,7 @@ import msgspec
 
 from lighthouse.etcd import errors
 from lighthouse.etcd.auth import Authentication
-from lighthouse.etcd.client import EtcdClient
+from lighthouse.etcd.client import WATCH, EtcdClient
 from lighthouse.etcd.clusters import Clusters
 from lighthouse.etcd.connection_state import EtcdConnection, EtcdSession
 from lighthouse.etcd.counts import EtcdCounts
@@ -113,7 +114,7 @@ class WatchThread:
             self._stale = False
         client.close()
         stream = client.watch(self._prefix, self._clusters.revision + 1)
-        session = EtcdSession(client.endpoint, stream)
+        session, begin_by = EtcdSession(client.endpoint, stream), time.monotonic() + WATCH
         try:
             while not self._over.is_set():
                 lines = stream.messages()
@@ -121,6 +122,8 @@ class WatchThread:
                     raise session.fault or EtcdAway("it ended the watch")
                 for line in lines:
                     self._take(session, line, on_up, on_events)
+                if self._link.session is None and time.monotonic() > begin_by:
+                    raise EtcdAway(f"its watch does not begin within {WATCH:g} s")
         except Trouble:
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:

@@ -21,6 +21,9 @@ MASK: Final = (
 )
 _ITSELF: Final = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT | flags.IGNORED
 
+_TRIES: Final = 10
+"""Times that a path may lead elsewhere while it is being watched; then the poll has to do."""
+
 Identity = tuple[int, int]
 
 
@@ -70,7 +73,7 @@ class Watches:
         if self._inotify is None:
             return False
         try:
-            while True:
+            for _ in range(_TRIES):
                 identity = _identity(path)
                 held = self._armed.get(key)
                 if held is not None and held[1] == identity:
@@ -79,6 +82,9 @@ class Watches:
                 if _identity(path) == identity:
                     break
                 self._release(number)
+            else:
+                self.disarm(key)
+                return False
         except OSError as error:
             self.disarm(key)
             if error.errno in (errno.ENOSPC, errno.ENOMEM):

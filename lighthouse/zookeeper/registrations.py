@@ -224,12 +224,13 @@ class ZooKeeperRegistrations:
         """Remove a znode if it is ours, whichever session it is of."""
         self._feed.owned.pop(path, None)
         try:
-            while not self._removed(path):
-                pass
+            gone = any(self._removed(path) for _ in range(_ATTEMPTS))
         except NoNodeError:
-            pass
+            gone = True
         except KazooException as error:
             raise self._explained(error, path) from error
+        if not gone:
+            raise BlockingIOError(f"{path}: changes faster than it can be removed")
         self._session.ask(RemoveWatches(path), _nothing)
 
     def _removed(self, path: str) -> bool:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from lighthouse.dns import source
+from lighthouse.dns.lookup import LookupResult
 from lighthouse.workers.limits import plain
 from tests.ports import free_port
 from tests.software.dns_world import Told, world
+from tests.waiting import eventually
 
 BOTH = ["10.0.0.1:8001", "10.0.0.2:8002"]
 
@@ -115,6 +118,35 @@ def test_all_is_caught_up_soon_after_the_source_is_back() -> None:
             seen.until(lambda: len(seen.readings) == 30, within=10)
         finally:
             told.close()
+
+
+def test_a_lookup_that_does_not_end_is_begun_anew(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "LONGEST", 0.4)
+    told.faults["*"] = "silent"
+    with world(told.server, timeout=30, max_interval=0.5) as seen:
+        seen.until(lambda: told.count("_web._tcp") >= 3)
+        assert seen.connection == [("suspended", "no answer within 0.4 s")]
+        assert seen.error() == "no answer within 0.4 s"
+        told.faults.clear()
+        seen.until(lambda: seen.nodes() == BOTH)
+        assert seen.connection[-1] == ("connected", "")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended_is_replaced(told: Told) -> None:
+    async def end() -> LookupResult:
+        raise SystemExit
+
+    with world(told.server, max_interval=0.5) as seen:
+        seen.until(lambda: seen.nodes() == BOTH)
+        assert seen.discovery._source is not None
+        background = seen.discovery._source._background
+        background.run(end())
+        eventually(lambda: not background.alive)
+        told.set("_web._tcp", "SRV", "0 1 8003 one.example.com.")
+        seen.until(lambda: seen.nodes() == ["10.0.0.1:8003"])
 
 
 def test_a_silent_nameserver_is_asked_after_the_others_for_a_while(second: Told) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +291,29 @@ def test_a_worker_registers_again_within_a_second_of_its_sessions_end(
         assert stat.ephemeralOwner != session
         assert rig.registrations()["webapp", 80].registered is False
         assert rig.registrations()["webapp", 80].registered is True
+
+
+def test_what_changes_all_the_time_is_given_up_and_tried_again(
+    driver: Driver, zk: KazooClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody writes between each look at the znode and its removal."""
+    given = service("webapp", "web-1", 8000)
+    driver.plugin.report_up(given)
+    place = f"{path}/webapp/web-1:8000"
+    session, looks = driver.source.session, []
+    call = session.call
+
+    def slow(begin: Callable[[KazooClient], Any]) -> Any:
+        found = call(begin)
+        if isinstance(found, tuple):
+            looks.append(found)
+            zk.set(place, found[0])
+        return found
+
+    monkeypatch.setattr(session, "call", slow)
+    with pytest.raises(BlockingIOError, match="changes faster than it can be removed"):
+        driver.plugin.report_down(given)
+    assert len(looks) == 5
+    monkeypatch.undo()
+    driver.plugin.report_down(given)
+    assert zk.exists(place) is None
