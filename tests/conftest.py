@@ -1,6 +1,8 @@
 """What every test gets."""
 
+import os
 import signal
+import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -13,8 +15,15 @@ from tests.requirements import require
 settings.register_profile("fast", max_examples=20)
 
 
-def pytest_configure() -> None:
-    """Whoever starts the suite in the background has its children ignore SIGINT; ours must not."""
+def pytest_configure(config: pytest.Config) -> None:
+    """What the processes that tests start inherit.
+
+    Whoever starts the suite in the background has its children ignore SIGINT; ours must not.
+    What a daemon remembers of a tree beside the tree's own directories goes with the suite.
+    """
+    durable = tempfile.TemporaryDirectory(prefix="lighthouse-tests-")
+    config.add_cleanup(durable.cleanup)
+    os.environ["XDG_STATE_HOME"] = durable.name
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.config.directories import create
 from lighthouse.daemon.client import DaemonClient
+from lighthouse.daemon.pidfile import AlreadyRunning
 
 
 def existing(root: Path) -> Path:
@@ -17,10 +17,13 @@ def existing(root: Path) -> Path:
 def occupy(daemon: DaemonClient) -> None:
     """Take the daemon's place for this process.
 
-    Raises ``Held`` if it is taken, a ``CommandFailure`` if it cannot be had.
+    Raises ``AlreadyRunning`` if it is taken, a ``CommandFailure`` if it cannot be had.
     """
+    claim = daemon.claim
     try:
-        create(daemon.pidfile.path.parent)
-        daemon.pidfile.acquire()
+        pid = daemon.pid()
+        if pid is not None:
+            raise AlreadyRunning(pid)
+        claim.take()
     except OSError as error:
-        raise CommandFailure(f"{daemon.pidfile.path}: {error.strerror or error}") from error
+        raise CommandFailure(f"{claim.run_dir}: {error.strerror or error}") from error

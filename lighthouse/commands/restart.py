@@ -19,6 +19,5 @@ def command(root: Path) -> None:
     The software that it configures goes on meanwhile and is taken over again. What is
     registered stays registered, as long as its discovery believes in it without a daemon.
     """
-    daemon = find(existing(root))
-    stop(daemon, keep=True)
-    start(daemon)
+    stop(find(existing(root)), keep=True)
+    start(find(root))  # which may be elsewhere: its settings may have changed since

@@ -30,7 +30,7 @@ def command(root: Path) -> None:
     except AlreadyRunning as held:
         raise CommandFailure(str(held)) from held
     try:
-        code = Supervisor(root).run()
+        code = Supervisor(root, daemon.claim).run()
     finally:
-        daemon.pidfile.release()
+        daemon.claim.release()
     sys.exit(code)

@@ -47,7 +47,7 @@ def start(daemon: DaemonClient) -> None:
         worker = os.fork()
         if worker == 0:
             _become(daemon, log)
-    daemon.pidfile.hand_over()
+    daemon.claim.hand_over()
     os.waitpid(worker, 0)
     _wait(daemon, before)
 
@@ -71,19 +71,19 @@ def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
         with DaemonContext(
             detach_process=True,
             umask=0o022,
-            files_preserve=[daemon.pidfile.fileno()],
+            files_preserve=daemon.claim.filenos(),
             signal_map={},
             stdout=log,
             stderr=log,
         ):
             log.close()
-            daemon.pidfile.write()
-            code = Supervisor(daemon.root, log_file=daemon.log_file).run()
+            daemon.claim.forked()
+            code = Supervisor(daemon.root, daemon.claim, daemon.log_file).run()
     except Exception:  # noqa: BLE001  the process ends here: the log gets whatever it was
         with contextlib.suppress(OSError):
             traceback.print_exc()
     finally:
-        daemon.pidfile.release()
+        daemon.claim.release()
         with contextlib.suppress(OSError):
             logging.shutdown()
             sys.stderr.flush()

@@ -22,9 +22,9 @@ def run_dir(root: Path, daemon: DaemonSettings) -> Path:
     """Where pid file, control socket and locks are; nothing is created."""
     if daemon.run_dir is not None:
         return _absolute(root, daemon.run_dir)
-    if _named(root) == DEFAULT_TREE:
+    if named(root) == DEFAULT_TREE:
         return DEFAULT_RUN_DIR
-    digest = hashlib.sha256(os.fsencode(_named(root))).hexdigest()[:8]
+    digest = hashlib.sha256(os.fsencode(named(root))).hexdigest()[:8]
     return _runtime() / f"lighthouse-{digest}"
 
 
@@ -32,7 +32,7 @@ def state_dir(root: Path, daemon: DaemonSettings) -> Path:
     """Where what must outlive a restart of the host is; nothing is created."""
     if daemon.state_dir is not None:
         return _absolute(root, daemon.state_dir)
-    if daemon.run_dir is None and _named(root) == DEFAULT_TREE:
+    if daemon.run_dir is None and named(root) == DEFAULT_TREE:
         return DEFAULT_STATE_DIR
     return run_dir(root, daemon) / "state"
 
@@ -69,7 +69,7 @@ def _absolute(root: Path, path: Path) -> Path:
     return Path(os.path.abspath(root / path))
 
 
-def _named(root: Path) -> Path:
+def named(root: Path) -> Path:
     """The tree by the name it was given, with links resolved in all but the last part."""
     path = Path(os.path.abspath(root))
     return path.parent.resolve() / path.name
@@ -84,3 +84,14 @@ def _runtime() -> Path:
     if os.path.isabs(named):
         return Path(named)
     return usual if usual.is_dir() else Path("/tmp") / f"lighthouse-{os.geteuid()}"
+
+
+def durable() -> Path:
+    """The user's directory for what outlives a boot, whatever any tree says."""
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(chosen):
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return Path("/var/lib")
+    home = os.path.expanduser("~")
+    return Path(home if os.path.isabs(home) else _runtime()) / ".local/state"

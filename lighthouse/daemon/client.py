@@ -12,8 +12,8 @@ import msgspec
 
 from lighthouse.cluster import Cluster
 from lighthouse.config import types
-from lighthouse.config.directories import run_dir
-from lighthouse.daemon.pidfile import Pidfile
+from lighthouse.config.directories import run_dir, state_dir
+from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.control import (
     Explanation,
@@ -30,8 +30,6 @@ from lighthouse.ipc.messages import decode_as
 
 SYSTEM_ROOT: Final = Path("/etc/lighthouse")
 SYSTEM_LOG: Final = Path("/var/log/lighthouse.log")
-
-PIDFILE: Final = "lighthouse.pid"
 
 MARGIN: Final = 5.0
 """Seconds that a daemon gets beyond its own stop timeout before it is killed."""
@@ -59,7 +57,7 @@ class DaemonSilent(Exception):
 
 
 class DaemonClient:
-    """Finds its process by the locked pid file in its run directory; holds nothing open.
+    """Finds its process by its locks and its socket; holds nothing open.
 
     ``directory`` is that directory, where the settings do not tell.
     """
@@ -70,7 +68,7 @@ class DaemonClient:
         directory = directory or run_dir(root, settings)
         default_log = SYSTEM_LOG if root == SYSTEM_ROOT else directory / "lighthouse.log"
         self.root: Final = root
-        self.pidfile: Final = Pidfile(directory / PIDFILE)
+        self.claim: Final = Claim(directory, state_dir(root, settings))
         self.socket: Final = directory / "control.sock"
         self.log_file: Final = settings.log_file or default_log
         self.stop_timeout: Final = settings.stop_timeout
@@ -79,7 +77,17 @@ class DaemonClient:
 
     def pid(self) -> int | None:
         """The running daemon's pid, or None. Raises ``OSError`` if that cannot be told."""
-        return self.pidfile.owner()
+        owner = self.claim.pidfile.owner()
+        return self._listening() if owner is None else owner
+
+    def _listening(self) -> int | None:
+        """Who serves the control socket, as the kernel says."""
+        try:
+            channel = Channel.connect(self.socket)
+        except OSError:
+            return None
+        with contextlib.closing(channel):
+            return channel.pid()
 
     def status(self, within: float) -> bytes | None:
         """Its status document, or None if it does not run; raises like ``members``."""
@@ -181,7 +189,7 @@ class DaemonClient:
     def _handle(self, stack: contextlib.ExitStack) -> int | None:
         """A descriptor of the process that is the daemon now, and of no later one."""
         pid = self.pid()
-        if pid is None:
+        if not pid:
             return None
         try:
             handle = os.pidfd_open(pid)

@@ -17,23 +17,38 @@ from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import FoundFile
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import DaemonSettings as Settings
-from lighthouse.daemon.client import PIDFILE, DaemonClient, DaemonSilent
+from lighthouse.daemon import last_settings
+from lighthouse.daemon.claim import PIDFILE
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.last_settings import NAMES
+from lighthouse.daemon.lock_holders import holders
 
-_NAMES: Final = ("lighthouse.yaml", "lighthouse.yml")
 _PATIENCE: Final = 2.0
 _PLACE: Final = re.compile(rb"^(?:run_dir|state_dir|log_file):[^\n]*$", re.MULTILINE)
 
 
 def settings(root: Path) -> Settings:
-    """What ``lighthouse.yaml`` says, as far as it can be read; defaults for all else."""
-    for name in _NAMES:
-        with contextlib.suppress(OSError):
-            found = FoundFile(name, "lighthouse", "lighthouse", (root / name).stat())
-            entry = ConfigFile(root, found, None)
+    """What ``lighthouse.yaml`` says; while it is broken, what its last good version said.
+
+    Without one, as much of it as can be read, and defaults for all else.
+    """
+    for name in NAMES:
+        if os.path.lexists(root / name):
+            found = FoundFile(name, "lighthouse", "lighthouse", _status(root / name))
+            entry = ConfigFile(root, found, last_settings.recall(root).get(name))
             entry.refresh(found)
-            if entry.newest is not None:
-                return _read(root, name, entry.newest.text)
+            for version in (entry.newest, entry.good):
+                if version is not None and isinstance(version.content, Settings):
+                    return version.content
+            return Settings() if entry.newest is None else _read(root, name, entry.newest.text)
     return Settings()
+
+
+def _status(path: Path) -> os.stat_result | OSError:
+    try:
+        return path.stat()
+    except OSError as error:
+        return error
 
 
 def find(root: Path) -> DaemonClient:
@@ -59,20 +74,8 @@ def _read(root: Path, name: str, text: bytes) -> Settings:
 
 
 def _elsewhere(root: Path, content: Settings) -> Iterator[DaemonClient]:
-    for directory in sorted(_run_dirs()):
+    for directory in sorted({holder.path.parent for holder in holders(PIDFILE)}):
         daemon = DaemonClient(root, content, directory)
         with contextlib.suppress(DaemonSilent, OSError):
             if daemon.serves(_PATIENCE) == str(root):
                 yield daemon
-
-
-def _run_dirs() -> set[Path]:
-    """Where the processes that may be inspected hold pid files open."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            for fd in (process / "fd").iterdir() if process.name.isdigit() else ():
-                path = Path(os.readlink(fd))
-                if path.name == PIDFILE:
-                    found.add(path.parent)
-    return found

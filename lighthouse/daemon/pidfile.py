@@ -1,24 +1,29 @@
 """Who is the daemon of a configuration: the process that holds the lock of its pid file.
 
-The number in the file only names the holder. Whether there is one is asked of the kernel, so a
-file that a crash or a reboot left behind never counts, whoever has that number now.
+The number in the file is for people. Whether there is a holder is asked of the kernel, and so
+is who it is: a file that a crash or a reboot left behind never counts, nor what anybody has
+written into it. A holder is found by its lock even if the file was removed meanwhile.
 """
 
 import contextlib
 import fcntl
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Final
 
+from lighthouse.daemon.lock_holders import holders, of_process
+
 _FLOCK: Final = struct.Struct("hhqqi0q")
+_FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class AlreadyRunning(Exception):
-    """Another process is the daemon; ``pid`` names it."""
+    """Another process is the daemon; ``pid`` names it, 0 if that cannot be told."""
 
     def __init__(self, pid: int) -> None:
-        super().__init__(f"already running (pid {pid})")
+        super().__init__(f"already running (pid {pid or 'unknown'})")
         self.pid: Final = pid
 
 
@@ -39,77 +44,141 @@ class Pidfile:
         return self._fd
 
     def acquire(self) -> None:
-        """Take the lock and write this process's pid.
+        """Take the lock and write this process's pid, if it is not held.
 
         Raises ``AlreadyRunning`` if another process has it, ``OSError`` if there can be no file.
         """
         while True:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
             try:
-                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
-            except OSError as error:
-                pid = _number(fd)
+                self._lock(fd)
+            except BaseException:
                 os.close(fd)
-                if isinstance(error, BlockingIOError | PermissionError):
-                    raise AlreadyRunning(pid) from error
                 raise
-            if _is_still(fd, self.path):
-                self._fd = fd
+            if _names(self.path, fd):
+                held, self._fd = self._fd, fd
+                if held >= 0:
+                    os.close(held)
                 self.write()
                 return
             os.close(fd)
 
     def write(self) -> None:
-        """State this process's pid, after a fork."""
+        """State this process's pid, after a fork; what cannot be written is not needed."""
         text = f"{os.getpid()}\n".encode()
-        os.pwrite(self._fd, text, 0)
-        os.ftruncate(self._fd, len(text))
+        with contextlib.suppress(OSError):
+            os.pwrite(self._fd, text, 0)
+            os.ftruncate(self._fd, len(text))
+
+    def restore(self) -> bool:
+        """Put back what a holder's file lacks: name, number. Returns True if it had to.
+
+        Raises ``AlreadyRunning`` if another process has the name by now, ``OSError`` if it
+        cannot be had.
+        """
+        if not _names(self.path, self._fd):
+            self.acquire()
+            return True
+        if os.pread(self._fd, 32, 0) != f"{os.getpid()}\n".encode():
+            self.write()
+            return True
+        return False
 
     def hand_over(self) -> None:
         """Let a forked child be the only holder."""
-        os.close(self._fd)
-        self._fd = -1
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def release(self) -> None:
         """Remove the file and let go of the lock; nothing without it."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
-                self.path.unlink()
+                if _names(self.path, self._fd):
+                    self.path.unlink()
             self.hand_over()
 
     def owner(self) -> int | None:
         """The pid of the holder, or None if nobody holds the lock. Takes no lock itself.
 
-        Raises ``OSError`` if the file is there and cannot be read.
+        It is 0 for a holder of whom the caller may not know more. Raises ``OSError`` if the
+        file is there and cannot be read.
         """
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self.path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
-            return None
+            return self._of_removed()
         try:
-            answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _request(fcntl.F_WRLCK))
-            if _FLOCK.unpack(answer)[0] == fcntl.F_UNLCK:
-                return None
-            return _number(fd) or None
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(f"{self.path} is no regular file")
+            if not _is_locked(fd):
+                return self._of_removed()
+            return self._holder((status.st_dev, status.st_ino), _number(fd))
         finally:
             os.close(fd)
+
+    def _lock(self, fd: int) -> None:
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
+        except (BlockingIOError, PermissionError):
+            if _is_locked(fd):
+                status = os.fstat(fd)
+                pid = self._holder((status.st_dev, status.st_ino), _number(fd))
+                raise AlreadyRunning(pid) from None
+            # Whoever may read the file can take a lock for reading: that says nothing.
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _holder(self, inode: tuple[int, int], number: int) -> int:
+        """Who holds the lock of that very file; the number in it is only the first guess."""
+        name = self.path.name
+        if number and any(found.inode == inode for found in of_process(number, name)):
+            return number
+        pids = (found.pid for found in holders(name) if found.inode == inode)
+        return next(pids, _unseen(number))
+
+    def _of_removed(self) -> int | None:
+        """Who holds the lock of a file that had this name and has none any more."""
+        path = Path(os.path.realpath(self.path.parent)) / self.path.name
+        return next((found.pid for found in holders(path.name) if found.path == path), None)
+
+
+def _unseen(number: int) -> int:
+    """A number that is believed for want of anything better: to be shown, by who sees no more.
+
+    Whoever could send that process a signal could also see that it holds nothing.
+    """
+    try:
+        os.kill(number, 0)
+    except PermissionError:
+        return number
+    except OSError:
+        return 0
+    return 0
 
 
 def _request(kind: int) -> bytes:
     return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
 
 
+def _is_locked(fd: int) -> bool:
+    """Return True if somebody else holds a lock for writing."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _request(fcntl.F_RDLCK))
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
 def _number(fd: int) -> int:
     """The pid in the file: its first line, since a longer one may just be cut away."""
     line = os.pread(fd, 32, 0).split(b"\n", 1)[0]
-    return int(line) if line.isdigit() else 0
+    return int(line) if line.isdigit() and len(line) < 10 else 0
 
 
-def _is_still(fd: int, path: Path) -> bool:
-    """Whether the opened file is what the path names: a holder removes it before it lets go."""
+def _names(path: Path, fd: int) -> bool:
+    """Return True if the path names the opened file: a holder removes it before it lets go."""
     try:
-        named = path.stat()
-    except FileNotFoundError:
+        named = path.stat(follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
         return False
     opened = os.fstat(fd)
     return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)

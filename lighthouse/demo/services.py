@@ -39,6 +39,7 @@ class Services:
         """Its pid; what it logs goes to a file."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTHOUSE")}
         environment["PYTHONPATH"] = str(self._tree.plugins)
+        environment["XDG_STATE_HOME"] = str(self._tree.root / "durable")
         with self._log.open("ab") as log:
             self._daemon = subprocess.Popen(
                 [sys.executable, "-P", "-m", "lighthouse.commands", "run", "-c", self._tree.root],

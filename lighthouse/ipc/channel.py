@@ -85,8 +85,11 @@ class Channel:
 
     def uid(self) -> int:
         """The user at the other end, as the kernel saw it connect."""
-        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CRED.size)
-        return int(_CRED.unpack(credentials)[1])
+        return self._credentials()[1]
+
+    def pid(self) -> int:
+        """The process at the other end, as the kernel saw it connect or listen."""
+        return self._credentials()[0]
 
     def close(self) -> None:
         self._socket.close()
@@ -135,6 +138,11 @@ class Channel:
             for memory in memories:
                 os.close(memory)
 
+    def _credentials(self) -> tuple[int, int, int]:
+        found = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CRED.size)
+        pid, uid, gid = _CRED.unpack(found)
+        return pid, uid, gid
+
     def _send(self, frame: Frame, memory: Memory | None = None) -> bool:
         packet = encode(frame)
         try:
@@ -158,11 +166,21 @@ class Listener:
         self._path: Final = path
         path.unlink(missing_ok=True)
         self._socket: Final = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with _short(path) as address:
-            self._socket.bind(address)
-        path.chmod(mode)
-        self._socket.listen(16)
-        self._socket.setblocking(False)
+        try:
+            with _short(path) as address:
+                self._socket.bind(address)
+            path.chmod(mode)
+            self._socket.listen(16)
+            self._socket.setblocking(False)
+            self._named: Final = _identity(path)
+        except OSError:
+            self._socket.close()
+            raise
+
+    @property
+    def reachable(self) -> bool:
+        """Return True if the file that clients connect to is still there."""
+        return self._named == _identity(self._path)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -175,8 +193,20 @@ class Listener:
             return None
 
     def close(self) -> None:
+        """Remove the file, unless it is another's by now."""
+        if self.reachable:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a path names, None if it names nothing."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextlib.contextmanager

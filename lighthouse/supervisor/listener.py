@@ -27,7 +27,8 @@ class ControlListener:
         selector: selectors.BaseSelector,
         answer: Callable[[Message, int], Answer | None],
     ) -> None:
-        self._listener: Final = Listener(path)
+        self._path: Final = path
+        self._listener = Listener(path)
         self._selector: Final = selector
         self._answer: Final = answer
         self._clients: Final[list[Channel]] = []
@@ -38,6 +39,17 @@ class ControlListener:
             self._drop(client)
         self._selector.unregister(self._listener)
         self._listener.close()
+
+    def restore(self) -> bool:
+        """Listen anew if clients do not find the socket any more. Returns True if it had to."""
+        if self._listener.reachable:
+            return False
+        fresh = Listener(self._path)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        self._listener = fresh
+        self._selector.register(fresh, selectors.EVENT_READ, self._accept)
+        return True
 
     def _accept(self) -> None:
         while (client := self._listener.accept()) is not None:

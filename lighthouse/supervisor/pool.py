@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.config.directories import create
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Message
 from lighthouse.process.timers import Timers
@@ -36,12 +35,17 @@ class WorkerPool:
     """
 
     def __init__(
-        self, selector: selectors.BaseSelector, timers: Timers, run_dir: Path, take: Take
+        self,
+        selector: selectors.BaseSelector,
+        timers: Timers,
+        locks: Path,
+        sessions: Sessions,
+        take: Take,
     ) -> None:
         self._selector: Final = selector
         self._timers: Final = timers
-        self._locks: Final = create(run_dir / "locks")
-        self._sessions: Final = Sessions(create(run_dir / "sessions"))
+        self._locks: Final = locks
+        self._sessions: Final = sessions
         self._take: Final = take
         self._children: Final[dict[Name, Worker]] = {}
         self._leaving: Final[dict[Name, Worker]] = {}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from lighthouse.config.directories import create
 from lighthouse.process.orphans import end_session
 
 
@@ -17,7 +18,8 @@ class Sessions:
 
     def __init__(self, directory: Path) -> None:
         self._directory: Final = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._live: Final[set[int]] = set()
+        create(directory, 0o700)
 
     def clear(self) -> int:
         """End what an earlier run left behind; returns how many processes that were.
@@ -33,10 +35,21 @@ class Sessions:
         return ended
 
     def began(self, leader: int) -> None:
+        self._live.add(leader)
         with suppress(OSError):
             (self._directory / str(leader)).touch(mode=0o600)
 
+    def restore(self) -> bool:
+        """Note those that live once more if the directory was removed. Returns True if it was."""
+        if self._directory.is_dir():
+            return False
+        create(self._directory, 0o700)
+        for leader in list(self._live):
+            self.began(leader)
+        return True
+
     def ended(self, leader: int) -> None:
+        self._live.discard(leader)
         with suppress(OSError):
             (self._directory / str(leader)).unlink(missing_ok=True)
 

@@ -15,11 +15,11 @@ from typing import Final
 import setproctitle
 
 from lighthouse import __version__
-from lighthouse.config.directories import create, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.watch import ConfigWatch
-from lighthouse.daemon.locate import settings
+from lighthouse.daemon import last_settings
+from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.messages import Message, Observed
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.timers import Timers
@@ -33,7 +33,9 @@ from lighthouse.supervisor.logs import Logs
 from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
+from lighthouse.supervisor.presence import INTERVAL, Presence
 from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
+from lighthouse.supervisor.sessions import Sessions
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
@@ -53,13 +55,14 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
 class Supervisor:
-    """One daemon for one config tree.
+    """One daemon for one config tree, in the directories of its claim.
 
     Without a ``log_file`` and a ``logging.yaml`` it logs to standard error.
     """
 
-    def __init__(self, root: Path, log_file: Path | None = None) -> None:
+    def __init__(self, root: Path, claim: Claim, log_file: Path | None = None) -> None:
         self._root: Final = root
+        self._claim: Final = claim
         self._log_file: Final = log_file
         self._selector: Final = selectors.DefaultSelector()
         self._timers: Final = Timers()
@@ -121,12 +124,11 @@ class Supervisor:
         self._installed = Installed.here()
         self._tree = Tree(self._root, self._installed)
         self._tree.load()
-        daemon = settings(self._root)
-        directory = create(run_dir(self._root, daemon))
-        cache = Store(state_dir(self._root, daemon))
+        cache = Store(self._claim.state_dir)
         good = cache.good()
         if self._tree.faults:
-            self._tree = Tree(self._root, self._installed, good.texts)
+            kept = {**last_settings.recall(self._root), **good.texts}
+            self._tree = Tree(self._root, self._installed, kept)
             self._tree.load()
         self._watch = ConfigWatch(self._root)
         self._configure_logs()
@@ -136,13 +138,18 @@ class Supervisor:
         self._registrar = Registrar(self._state, cache)
         self._registrar.restore()
         self._state.configure(self._tree.config, time.monotonic())
-        self._pool = WorkerPool(self._selector, self._timers, directory, self._take)
+        sessions = Sessions(self._claim.run_dir / "sessions")
+        self._pool = WorkerPool(
+            self._selector, self._timers, self._claim.locks(), sessions, self._take
+        )
         self._shutdown = Shutdown(self._state, self._timers, self._think, self._pool.kill)
         status = StatusReport(self._root, self._state, self._pool, self._faults, self._problems)
         router = Router(
             self._state, self._pool, status, self._registrar, self._shutdown, self._think
         )
-        self._control = ControlListener(directory / "control.sock", self._selector, router.answer)
+        socket = self._claim.run_dir / "control.sock"
+        self._control = ControlListener(socket, self._selector, router.answer)
+        self._presence = Presence(self._claim, self._control, sessions)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
         self._every("poll", POLL, self._poll)
@@ -150,6 +157,7 @@ class Supervisor:
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, GarbageCollector().tidy)
         self._every("logs", 1.0, self._logs.follow)
+        self._every("presence", INTERVAL, self._presence.keep)
         self._every("seen", SEEN, self._persistence.see)
         self._entitle()
         self._tell_faults()
@@ -263,6 +271,7 @@ class Supervisor:
             self._timers.set("save", time.monotonic() + delay, self._save)
 
     def _save(self) -> None:
+        last_settings.remember(self._root, self._tree.texts, self._tree.config.daemon)
         if not self._persistence.save(self._tree):
             self._save_later(SEEN)
 
@@ -286,4 +295,5 @@ class Supervisor:
 
     def _problems(self) -> list[str]:
         """The supervisor's own problems, for the status."""
-        return [*self._persistence.problems(), *self._logs.problems()]
+        sources = (self._persistence, self._logs, self._presence)
+        return [problem for source in sources for problem in source.problems()]

@@ -1,0 +1,64 @@
+"""The last good ``lighthouse.yaml`` of a tree, where it is found without reading that file.
+
+The file says where the state is, in which its last good version lies like that of any other
+file. A version that names a place of its own is therefore kept once more, in a place that
+depends on the tree and the user only. Nothing here ever raises: it only makes things better
+while the file is broken.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from lighthouse.config.directories import create, durable, named
+from lighthouse.config.types import DaemonSettings
+
+NAMES: Final = ("lighthouse.yaml", "lighthouse.yml")
+_TREE: Final = "tree"
+_MAX: Final = 1024 * 1024
+
+
+def recall(root: Path) -> dict[str, bytes]:
+    """Name and text of the last good file, nothing if none is kept."""
+    for name in NAMES:
+        with suppress(OSError):
+            path = _place(root) / name
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                return {name: file.read(_MAX)}
+    return {}
+
+
+def remember(root: Path, texts: Mapping[str, bytes], settings: DaemonSettings) -> None:
+    """Keep the file of that name in ``texts`` if its content says where things are."""
+    places = settings.run_dir is not None or settings.state_dir is not None
+    found = {name: text for name, text in texts.items() if name in NAMES and places}
+    if found == recall(root):
+        return
+    with suppress(OSError):
+        _forget_the_gone()
+        place = _place(root)
+        shutil.rmtree(place, ignore_errors=True)
+        for name, text in found.items():
+            create(create(place.parent, 0o700) / place.name, 0o700)
+            (place / _TREE).symlink_to(named(root))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(place / f".{name}", flags, 0o600), "wb") as file:
+                file.write(text)
+            (place / f".{name}").replace(place / name)
+
+
+def _place(root: Path) -> Path:
+    digest = hashlib.sha256(os.fsencode(named(root))).hexdigest()[:16]
+    return durable() / "lighthouse" / "trees" / digest
+
+
+def _forget_the_gone() -> None:
+    """Trees that were removed need nothing any more."""
+    with suppress(OSError):
+        for place in (durable() / "lighthouse" / "trees").iterdir():
+            if not (place / _TREE).exists():
+                shutil.rmtree(place, ignore_errors=True)
