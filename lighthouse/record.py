@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from lighthouse.node import MAX_RECORD, Node, Refused, parse
+from lighthouse.node import Node, decode_object, parse
 
 Format = Literal["lighthouse", "smartstack"]
 
@@ -80,22 +80,17 @@ class _Mark(msgspec.Struct, frozen=True):
 
 
 def _translated(data: bytes, options: bool) -> Mapping[str, Any]:
-    """Nerve's words in ours; a name that is no host name is left out."""
-    if len(data) > MAX_RECORD:
-        raise Refused(f"record: {len(data)} bytes, at most {MAX_RECORD} are read")
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(f"record: not JSON ({ascii(str(error))[1:100]})") from error
-    if not isinstance(found, dict):
-        raise Refused("record: expected an object")
-    metadata = found.get("labels") or {}
-    if options and isinstance(metadata, dict):
-        metadata = {**metadata, **_options(found.get(_OPTIONS))}
-    fields = {"ip": found.get("host"), "port": found.get("port"), "metadata": metadata}
-    if found.get("weight") is not None:
-        fields["weight"] = found["weight"]
-    return {**fields, "host": found["name"]} if _is_host(found.get("name")) else fields
+    """Nerve's words in ours."""
+    found = decode_object(data, "record")
+    labels = found.get("labels")
+    asked = _options(found.get(_OPTIONS)) if options else {}
+    return {
+        "ip": found.get("host"),
+        "port": found.get("port"),
+        "host": found.get("name"),
+        "weight": found.get("weight"),
+        "metadata": labels | asked if isinstance(labels, dict) else asked or labels,
+    }
 
 
 def _options(text: object) -> dict[str, Any]:
@@ -122,14 +117,6 @@ def _nerves(node: Node, owner: str) -> bytes:
             "owner": owner,
         }
     )
-
-
-def _is_host(name: object) -> bool:
-    try:
-        parse({"ip": "127.0.0.1", "port": 1, "host": name})
-    except Refused:
-        return False
-    return name is not None
 
 
 def _text(value: object) -> str:

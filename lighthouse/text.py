@@ -3,6 +3,15 @@
 from typing import Final
 
 LIMIT: Final = 200
+_KINDS: Final[dict[type, str]] = {
+    type(None): "nothing",
+    str: "text",
+    int: "a number",
+    float: "a fraction",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def one_line(text: object, limit: int = LIMIT) -> str:
@@ -29,6 +38,17 @@ def plain(value: object) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it has to be."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def quoted(text: str) -> str:
+    """Return foreign text for an error message: in quotes, escaped and short."""
+    escaped = ascii(text)
+    return escaped if len(escaped) <= 60 else escaped[:56] + "...'"
+
+
+def kind_of(value: object) -> str:
+    """Return what a JSON value is, in words."""
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def _escape(character: str) -> str:

@@ -9,10 +9,12 @@ from typing import Final
 import msgspec
 
 from lighthouse.check import Check, Result
-from lighthouse.node import Refused, parse
+from lighthouse.node import Node, Refused, parse
 from lighthouse.service import Probe
 from lighthouse.workers.limits import one_line
 from lighthouse.workers.plugin_call import PluginError, call
+
+_NOTHING: Final = Node("127.0.0.1", "127.0.0.1", 1)
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
@@ -79,9 +81,9 @@ def _checked(found: object) -> Result:
     if not found.metadata:
         return Result(bool(found.passing), reason)
     try:
-        record = {"ip": "127.0.0.1", "port": 1, "metadata": found.metadata}
-        metadata = parse(record).metadata
+        node = parse({"ip": "127.0.0.1", "port": 1, "metadata": found.metadata})
+        wrong: tuple[object, ...] = node.notes
     except (Refused, TypeError, ValueError, RecursionError) as error:
-        reason = one_line(f"{reason}; its metadata is not published: {error}".lstrip("; "))
-        metadata = {}
-    return Result(bool(found.passing), reason, metadata)
+        node, wrong = _NOTHING, (f"its metadata is not published: {error}",)
+    reason = one_line("; ".join(map(str, filter(None, (reason, *wrong)))))
+    return Result(bool(found.passing), reason, node.metadata)

@@ -6,7 +6,8 @@ import msgspec
 
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc.messages import encode
-from lighthouse.node import Node, Refused, parse
+from lighthouse.node import MAX_NOTES, Node, Refused, parse
+from lighthouse.peer import Peer
 from lighthouse.workers.limits import one_line
 
 Known = Mapping[tuple[str, int], Node]
@@ -43,9 +44,12 @@ def _checked(node: object, known: Known) -> Node:
         if known.get(node.key) == node:
             return known[node.key]
         fields = msgspec.structs.asdict(node)
-        if node.peer is not None:
+        if isinstance(node.peer, Peer):
             fields["peer"] = msgspec.structs.asdict(node.peer)
         valid = parse(fields)
+        if node.notes:
+            notes = (*map(one_line, node.notes), *valid.notes)
+            valid = msgspec.structs.replace(valid, notes=notes[:MAX_NOTES])
         encode(valid)
     except Refused:
         raise

@@ -158,7 +158,7 @@ def _default_nodes(section: SectionReader) -> tuple[Node, ...]:
     found: dict[tuple[str, int], Node] = {}
     for index, entry in enumerate(value):
         try:
-            node = parse(_record(entry))
+            node = parse(_record(entry), strict=True)
         except (Refused, ValueError) as error:
             section.note(str(error), "default_nodes", index)
             continue

@@ -212,7 +212,7 @@ def _check(section: SectionReader, name: str, interval: float, timeout: float) -
 def _host(value: object) -> str:
     text = schema.convert(value, str)
     try:
-        parse({"host": text, "ip": "127.0.0.1", "port": 1})
+        parse({"host": text, "ip": "127.0.0.1", "port": 1}, strict=True)
     except Refused as error:
         raise ValueError(str(error).removeprefix("host: ")) from None
     return text
@@ -222,7 +222,7 @@ def _metadata(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a map, got {shown(value)}")
     try:
-        return parse({"ip": "127.0.0.1", "port": 1, "metadata": value}).metadata
+        return parse({"ip": "127.0.0.1", "port": 1, "metadata": value}, strict=True).metadata
     except Refused as error:
         raise ValueError(str(error).removeprefix("metadata: ")) from None
 

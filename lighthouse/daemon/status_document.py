@@ -120,12 +120,15 @@ class GuardStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``notes`` say what of its record was left out or converted."""
+
     name: str = ""
     host: str = ""
     ip: str = ""
     port: int = 0
     weight: int = 1
     metadata: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):

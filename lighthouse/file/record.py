@@ -1,5 +1,6 @@
 """One node's file: its format, and what it tells beyond the node."""
 
+import math
 from typing import Any, Final
 
 import msgspec
@@ -49,13 +50,26 @@ def decode(data: bytes) -> NodeFile:
     found = marks(data) or Marks()
     beat = found.beat if type(found.beat) is int else 0
     owner = found.owner if isinstance(found.owner, str) else None
-    return NodeFile(node, _ttl(found.ttl), owner, beat)
+    ttl, note = _ttl(found.ttl)
+    if note:
+        node = msgspec.structs.replace(node, notes=(*node.notes, note))
+    return NodeFile(node, ttl, owner, beat)
 
 
 def encode(record: NodeFile) -> bytes:
     """The content of a record's file: one line of JSON."""
-    fields = msgspec.to_builtins(record.node)
-    fields |= {"ttl": record.ttl, "owner": record.owner, "beat": record.beat}
+    node = record.node
+    fields = {
+        "host": node.host,
+        "ip": node.ip,
+        "port": node.port,
+        "weight": node.weight,
+        "metadata": node.metadata,
+        "peer": node.peer,
+        "ttl": record.ttl,
+        "owner": record.owner,
+        "beat": record.beat,
+    }
     return msgspec.json.encode(fields) + b"\n"
 
 
@@ -77,11 +91,16 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _ttl(value: object) -> float | None:
+def _ttl(value: object) -> tuple[float | None, str]:
+    """The seconds after which a node expires, and a note if they are not as written."""
     if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused("ttl: expected a number of seconds")
-    if not MIN_TTL <= value <= MAX_TTL:
-        raise Refused(f"ttl: expected {MIN_TTL:g}..{MAX_TTL:g} seconds")
-    return float(value)
+        return None, ""
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if math.isnan(seconds) or isinstance(value, bool):
+        return None, "ttl: expected a number of seconds; it is left out: the node does not expire"
+    taken = min(max(seconds, MIN_TTL), MAX_TTL)
+    expected = f"ttl: expected {MIN_TTL:g}..{MAX_TTL:g} seconds; it counts as {taken:g}"
+    return taken, "" if taken == seconds else expected

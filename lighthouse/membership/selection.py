@@ -65,6 +65,9 @@ def text(value: Scalar) -> str:
 def _find(metadata: Mapping[str, Any], key: str) -> Any:
     if key in metadata:
         return metadata[key]
-    head, dot, rest = key.partition(".")
-    inside = metadata.get(head)
-    return _find(inside, rest) if dot and isinstance(inside, dict) else None
+    for dot in (place for place, letter in enumerate(key) if letter == "."):
+        inside = metadata.get(key[:dot])
+        found = _find(inside, key[dot + 1 :]) if isinstance(inside, dict) else None
+        if found is not None:
+            return found
+    return None

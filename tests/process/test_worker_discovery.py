@@ -323,12 +323,13 @@ def test_readings_are_sorted_and_each_address_counts_once(tmp_path: Path) -> Non
             " (Refusal('b.json\\udc80', 'not JSON'),)))"
         )
         _, reading = rig.reading("a")
-        assert [node.host for node in reading.nodes] == ["a", "z"]
+        assert [node.host for node in reading.nodes] == ["a", "z", "10.0.0.4", "big"]
+        assert [bool(node.notes) for node in reading.nodes] == [False, False, True, True]
         assert [(r.record, r.reason) for r in reading.refused][:2] == [
             ("b.json\\udc80", "not JSON"),
             ("twin:80", "same address as a:80"),
         ]
-        assert [r.record for r in reading.refused][2:] == ["x y:80", "big:80", "'junk'"]
+        assert [r.record for r in reading.refused][2:] == ["'junk'"]
 
 
 def test_readings_from_threads_and_of_unwanted_clusters(tmp_path: Path) -> None:

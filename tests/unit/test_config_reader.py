@@ -292,7 +292,10 @@ SERVICES = [
         'port: 1\ndiscovery: file\nmetadata: {a: "x\\ny"}\n',
         ["3:1: metadata.a: 'x\\ny' has control characters"],
     ),
-    ("port: 1\ndiscovery: file\nmetadata: {a b: 1}\n", ["3:1: key 'a b' is not a name"]),
+    (
+        'port: 1\ndiscovery: file\nmetadata: {"a\\t": 1}\n',
+        ["3:1: key 'a\\t' is no printable text"],
+    ),
     ("port: 1\ndiscovery: file\nmetadata: {a: .nan}\n", ["3:1: metadata.a: nan is no finite"]),
     ("port: 1\ndiscovery: file\nchecks: [http]\n", ["3:1: expected a map, got a list"]),
     (

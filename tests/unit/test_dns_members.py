@@ -80,11 +80,14 @@ def test_what_is_no_node_is_refused_and_its_siblings_stay() -> None:
     found = services((0, 1, 0, "a"), (0, 1, 80, "_odd"), (0, 1, 80, "gone"), (0, 1, 80, "b"))
     places = {"a": ["10.0.0.1"], "_odd": ["10.0.0.2"], "b": ["0.0.0.0", "10.0.0.3"]}
     reading = of_services(found, places, {"gone": "NXDOMAIN for gone"})
-    assert [node.ip for node in reading.nodes] == ["10.0.0.3"]
+    assert [(node.ip, node.host) for node in reading.nodes] == [
+        ("10.0.0.2", "10.0.0.2"),
+        ("10.0.0.3", "b"),
+    ]
+    assert reading.nodes[0].notes == ("host: '_odd' is not a host name; it is left out",)
     assert {refusal.record: refusal.reason for refusal in reading.refused} == {
         "gone:80": "NXDOMAIN for gone",
         "a:0": "port: expected 1..65535, got 0",
-        "_odd:80": "host: '_odd' is not a host name",
         "b:80": "ip: 0.0.0.0 is not an address of one host",
     }
 

@@ -18,7 +18,7 @@ from lighthouse.daemon.explanation_document import ExplanationDocument
 from lighthouse.daemon.status_document import HoldStatus
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceConnection, SourceReading
-from lighthouse.node import Node
+from lighthouse.node import Node, parse
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.explanation import Unknown, document
 from lighthouse.supervisor.state import State
@@ -53,6 +53,16 @@ def explained(
         now = due
         state.pass_time(now)
     return document(state, [], "web", node, passes, 1000.0)
+
+
+def test_what_of_a_record_was_left_out_is_said() -> None:
+    node = parse({"ip": "10.0.0.1", "port": "80", "weight": "heavy", "host": "one"})
+    (found,) = explained([("a", [node])]).nodes
+    assert found.is_in
+    assert found.steps == (
+        "a names it, with weight 1",
+        "its record there: weight: expected 0..256, got text; it is left out",
+    )
 
 
 PRIMARY = Selection((MetadataCondition("zone", ("a",)),))

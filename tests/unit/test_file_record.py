@@ -44,11 +44,24 @@ def test_ttl(ttl: float) -> None:
     assert decode(content(ttl=ttl)).ttl == ttl
 
 
-@pytest.mark.parametrize("ttl", [0, 0.5, -1, 3601, 10**400, "30", True, [30], {}])
-def test_a_ttl_that_is_none_is_refused(ttl: Any) -> None:
-    with pytest.raises(Refused) as caught:
-        decode(content(ttl=ttl))
-    assert "ttl" in str(caught.value) or "JSON" in str(caught.value)
+@pytest.mark.parametrize(
+    ("ttl", "taken", "note"),
+    [
+        ("30", 30.0, ""),
+        (0.5, 1.0, "ttl: expected 1..3600 seconds; it counts as 1"),
+        (-1, 1.0, "ttl: expected 1..3600 seconds; it counts as 1"),
+        (3601, 3600.0, "ttl: expected 1..3600 seconds; it counts as 3600"),
+        ("soon", None, "ttl: expected a number of seconds; it is left out"),
+        (True, None, "ttl: expected a number of seconds; it is left out"),
+        ([30], None, "ttl: expected a number of seconds; it is left out"),
+        ({}, None, "ttl: expected a number of seconds; it is left out"),
+    ],
+)
+def test_a_ttl_that_is_none_costs_no_node(ttl: Any, taken: float | None, note: str) -> None:
+    record = decode(content(ttl=ttl))
+    assert record.ttl == taken
+    assert (record.node.notes[0] if record.node.notes else "").startswith(note)
+    assert bool(record.node.notes) is bool(note)
 
 
 @pytest.mark.parametrize("marks", [{"beat": "x"}, {"beat": None}, {"owner": 1}, {"beat": True}])

@@ -58,7 +58,18 @@ NERVE = {"host": "10.0.0.1", "port": 3000, "name": "mymachine"}
         ({"labels": {"az": "a"}}, Node("mymachine", "10.0.0.1", 3000, metadata={"az": "a"})),
         ({"labels": None}, Node("mymachine", "10.0.0.1", 3000)),
         ({"haproxy_server_options": "backup"}, Node("mymachine", "10.0.0.1", 3000)),
-        ({"name": "no host\n"}, Node("10.0.0.1", "10.0.0.1", 3000)),
+        ({"name": ""}, Node("10.0.0.1", "10.0.0.1", 3000)),
+        ({"port": "26101"}, Node("mymachine", "10.0.0.1", 26101)),
+        ({"weight": "7"}, Node("mymachine", "10.0.0.1", 3000, 7)),
+        (
+            {"labels": {"region:r1": "", "superregion:s/1": "x"}},
+            Node(
+                "mymachine",
+                "10.0.0.1",
+                3000,
+                metadata={"region:r1": "", "superregion:s/1": "x"},
+            ),
+        ),
         ({"name": None}, Node("10.0.0.1", "10.0.0.1", 3000)),
     ],
 )
@@ -95,12 +106,45 @@ def test_nerves_server_options_pass_where_they_are_allowed(
         b" " * 20_000,
         b'{"port": 1}',
         json.dumps(NERVE | {"host": "db.example.com"}).encode(),
-        json.dumps(NERVE | {"weight": "heavy"}).encode(),
-        json.dumps(NERVE | {"labels": "x"}).encode(),
-        json.dumps(NERVE | {"labels": {"a": "\n"}}).encode(),
         json.dumps(NERVE | {"host": ["10.0.0.1"]}).encode(),
     ],
 )
 def test_what_nerve_should_not_write_is_refused(data: bytes) -> None:
     with pytest.raises(Refused):
         decode(data, "smartstack")
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"name": "no host\n"}, "host: 'no host\\n' is not a host name"),
+        ({"name": ["a"]}, "host: expected a host name, got a list"),
+        ({"weight": "heavy"}, "weight: expected 0..256, got text"),
+        ({"weight": {"w": 1}}, "weight: expected 0..256, got an object"),
+        ({"labels": "x"}, "metadata: not JSON"),
+        ({"labels": ["az"]}, "metadata: expected an object, got a list"),
+        ({"labels": {"a": "\n"}}, "metadata.a: '\\n' has control characters"),
+    ],
+)
+def test_what_nerve_should_not_write_costs_no_node(changes: dict[str, Any], note: str) -> None:
+    node = decode(json.dumps(NERVE | changes).encode(), "smartstack")
+    assert (node.ip, node.port, node.weight, node.metadata) == ("10.0.0.1", 3000, 1, {})
+    (said,) = node.notes
+    assert said.startswith(note)
+    assert said.endswith("; it is left out")
+
+
+def test_what_is_wrong_with_a_record_of_2016_costs_no_node() -> None:
+    record = {"host": "web 1", "ip": "10.0.0.1", "port": "80", "peer": "{", "metadata": "[]"}
+    node = decode(json.dumps(record).encode())
+    assert (node.host, node.ip, node.port, node.peer) == ("10.0.0.1", "10.0.0.1", 80, None)
+    assert [note.partition(":")[0] for note in node.notes] == ["host", "metadata", "peer"]
+    assert json.loads(encode(node, "web1:abc")).keys() == {
+        *("host", "ip", "port", "weight", "metadata", "owner")
+    }
+
+
+def test_the_reason_for_what_is_no_json_is_whole() -> None:
+    for written in ("lighthouse", "smartstack"):
+        with pytest.raises(Refused, match=r"^record: not JSON \(Input data was truncated\)$"):
+            decode(b'{"ip": ', written)

@@ -33,6 +33,10 @@ HAS = [
     ({"tags": ["x", 2]}, "tags", 2, True),
     ({"tags": ["x", 2]}, "tags", "y", False),
     ({"a": {"b": 1}}, "a", "b", False),
+    ({"region:r1": ""}, "region:r1", "", True),
+    ({"region:r1": "x"}, "region:r1", "", False),
+    ({"region:r2": ""}, "region:r1", "", False),
+    ({"a.b/c": {"d:e": 1}}, "a.b/c.d:e", 1, True),
 ]
 
 

@@ -145,4 +145,5 @@ def _node(node: Node) -> NodeStatus:
         port=node.port,
         weight=node.weight,
         metadata=node.metadata,
+        notes=node.notes,
     )

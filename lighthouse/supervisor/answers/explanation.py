@@ -134,6 +134,7 @@ class _Nodes:
             record = self._records[offer.discovery].get(key)
             if record is not None:
                 yield self._named(offer, record)
+                yield from (f"its record there: {note}" for note in record.notes)
         if node.name in self._held_back and key not in self._owner:
             yield "the source names it no more; the shrink guard holds its loss back"
         left = self._left.get(key)
