@@ -228,6 +228,11 @@ class Fleet:
                 start_new_session=True,
             )
 
+    def reload(self) -> None:
+        """Send the supervisor SIGHUP."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGHUP)
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send the supervisor a signal and wait for its end; returns its exit status."""
         assert self.daemon is not None

@@ -65,8 +65,10 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
     failed: Failed | None = None
     try:
         lock = _lowered(given)
-        plugin = role(load(kind, given.plugin), outbox, wakeup)
-        WorkerHost(channel, outbox, wakeup, lock, plugin, title).run()
+        plugin, origin = load(kind, given.plugin)
+        host = WorkerHost(channel, outbox, wakeup, lock, role(plugin, outbox, wakeup), title)
+        outbox.post(Ready(origin))
+        host.run()
     except Closed:
         process.leave(0)
     except GivingUp as end:
@@ -131,7 +133,6 @@ class WorkerHost:
 
     def run(self) -> None:
         """Until told to stop. Raises ``Closed`` when the supervisor is gone."""
-        self._outbox.post(Ready())
         self._readiness.watch(self._channel.fileno())
         self._readiness.watch(self._wakeup.fileno())
         while True:

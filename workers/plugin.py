@@ -1,6 +1,6 @@
 """Loading the one plugin that this worker hosts."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ from lighthouse import hooks
 from lighthouse.balancer import Balancer
 from lighthouse.check import Check
 from lighthouse.discovery import Discovery
+from lighthouse.installed import GROUPS, Installed, PluginOrigin
 from lighthouse.plugin import Plugin
 from lighthouse.workers.plugin_call import PluginError, call, describe
 from lighthouse.workers.process import GivingUp
@@ -18,62 +19,64 @@ P = TypeVar("P", bound=Plugin)
 
 
 class PluginKind(msgspec.Struct, Generic[P], frozen=True):
-    """A kind of plugin: its entry point group, its hook and the contract it fulfils."""
+    """A kind of plugin: its hook and the contract it fulfils."""
 
     name: str
-    group: str
     hook: str
     contract: type[P]
 
 
-BALANCER: Final = PluginKind("balancer", "lighthouse.balancers", "lighthouse_balancer", Balancer)
-DISCOVERY: Final = PluginKind(
-    "discovery", "lighthouse.discovery", "lighthouse_discovery", Discovery
-)
-CHECK: Final = PluginKind("check", "lighthouse.checks", "lighthouse_check", Check)
+BALANCER: Final = PluginKind("balancer", "lighthouse_balancer", Balancer)
+DISCOVERY: Final = PluginKind("discovery", "lighthouse_discovery", Discovery)
+CHECK: Final = PluginKind("check", "lighthouse_check", Check)
 
 
-def load(kind: PluginKind[P], name: str) -> type[P]:
-    """The class of the plugin with this name, with its dependencies there.
+def load(kind: PluginKind[P], name: str) -> tuple[type[P], PluginOrigin]:
+    """The class of the plugin with this name, with its dependencies there, and its origin.
 
     Imports the plugin's module, and no other plugin's. Raises ``GivingUp``.
     """
+    installed = Installed.here()
+    origin = installed.origin(kind.name, name)
+    if origin is None:
+        raise GivingUp(installed.clash(kind.name, name) or _unknown(kind, name, installed))
     manager = pluggy.PluginManager("lighthouse")
     manager.add_hookspecs(hooks)
+    entry = EntryPoint(name, origin.module, GROUPS[kind.name])
     try:
-        found = call("entry point", manager.load_setuptools_entrypoints, kind.group, name)
-        if not found:
-            raise GivingUp(_unknown(kind, name))
+        call("hook", manager.register, call("entry point", entry.load), name)
         call("hook", manager.check_pending)
     except PluginError as failure:
         if isinstance(failure.error, pluggy.PluginValidationError):
             reason = f"its hooks are not as specified: {failure.error}"
         else:
-            remedy = _remedy(kind, name, failure.error)
+            remedy = _remedy(entry, origin, failure.error)
             reason = f"cannot be imported: {failure.what}{remedy}"
             if remedy:  # a package to install, no code to look into
                 raise GivingUp(reason) from failure
         raise GivingUp(reason, failure.traceback) from failure
     plugin = _class(kind, manager)
     _check_dependencies(plugin)
-    return plugin
+    return plugin, origin
 
 
-def _unknown(kind: PluginKind[P], name: str) -> str:
-    names = sorted({entry.name for entry in entry_points(group=kind.group)})
-    installed = ", ".join(names) or "none"
-    return f"no {kind.name} plugin '{name}' is installed ({kind.group}); installed: {installed}"
+def _unknown(kind: PluginKind[P], name: str, installed: Installed) -> str:
+    names = sorted(own for other, own in installed.offers if other == kind.name)
+    told = ", ".join(names) or "none"
+    group = GROUPS[kind.name]
+    return f"no {kind.name} plugin '{name}' is installed ({group}); installed: {told}"
 
 
-def _remedy(kind: PluginKind[P], name: str, error: BaseException) -> str:
-    """How to install what is missing: the plugin's package has an extra of the plugin's name."""
-    if not isinstance(error, ModuleNotFoundError):
+def _remedy(entry: EntryPoint, origin: PluginOrigin, error: BaseException) -> str:
+    """How to install what is missing: the plugin's distribution may have an extra of its name."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
-    for entry in entry_points(group=kind.group, name=name):
-        package = entry.dist
-        if package is not None and name in (package.metadata.get_all("Provides-Extra") or ()):
-            return f"; pip install {package.name}[{name}]"
-    return ""
+    if f"{entry.module}.".startswith(f"{error.name}."):
+        return (
+            f"; {origin} is installed without it: pip install --force-reinstall {origin.package}"
+        )
+    extra = entry.name in origin.extras
+    return f"; pip install {origin.package}[{entry.name}]" if extra else ""
 
 
 def _class(kind: PluginKind[P], manager: pluggy.PluginManager) -> type[P]:

@@ -12,8 +12,8 @@ from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
 from lighthouse.commands.root_option import root_option
 from lighthouse.config.fault import Fault
-from lighthouse.config.installed import Installed
 from lighthouse.config.tree import Tree
+from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Validate, Validated
 from lighthouse.supervisor.state import State
 from lighthouse.text import plain
@@ -45,7 +45,9 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
     state = State(tree.config, NOBODY, {})
     state.configure(tree.config, 0.0)
     there = {
-        name: task for name, task in tasks(state).items() if installed.has(name[0], task.plugin)
+        name: task
+        for name, task in tasks(state).items()
+        if installed.origin(name[0], task.plugin) is not None
     }
     for name, (answer, _) in ask(there, Validate()).items():
         match answer:

@@ -17,10 +17,10 @@ from lighthouse.commands.output.quantities import span
 from lighthouse.commands.root_option import root_option
 from lighthouse.config.directories import state_dir
 from lighthouse.config.fault import Fault
-from lighthouse.config.installed import Installed
 from lighthouse.config.tree import Tree
 from lighthouse.daemon.client import DaemonSilent
 from lighthouse.daemon.locate import find, settings
+from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
 from lighthouse.supervisor.persistence import handovers
 from lighthouse.supervisor.plan import Name

@@ -1,23 +1,22 @@
 """``lighthouse plugins``: what is installed, without importing any of it."""
 
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import click
 
 from lighthouse.commands.root_option import root_option
-from lighthouse.config.installed import Installed
 from lighthouse.config.tree import Tree
 from lighthouse.config.types import Config
+from lighthouse.daemon.client import DaemonSilent
+from lighthouse.daemon.locate import find
+from lighthouse.daemon.status_document import parse
+from lighthouse.installed import Installed, PluginKey
 from lighthouse.text import plain
 
-GROUPS: Final = {
-    "balancer": "lighthouse.balancers",
-    "check": "lighthouse.checks",
-    "discovery": "lighthouse.discovery",
-}
+PATIENCE: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
 
 Row = tuple[str, ...]
 
@@ -27,19 +26,23 @@ Row = tuple[str, ...]
 def command(root: Path) -> None:
     """List the installed plugins.
 
-    With their packages and modules, and whether the configuration uses them.
+    With their packages and modules, and whether the configuration uses them; then what is
+    wrong with a name, and which workers of a running daemon run other code than is installed.
     """
-    tree = Tree(root, Installed.here())
+    installed = Installed.here()
+    tree = Tree(root, installed)
     tree.load()
     used = set(_used(tree.config))
-    rows = [("KIND", "NAME", "USED", "PACKAGE", "MODULE"), *sorted(_rows(used))]
+    rows = [("KIND", "NAME", "USED", "PACKAGE", "MODULE"), *sorted(_rows(installed, used))]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for *columns, module in rows:
         cells = [cell.ljust(width) for cell, width in zip(columns, widths, strict=True)]
         click.echo("  ".join([*cells, module]))
+    for line in (*_clashes(installed), *_outdated(root)):
+        click.echo(plain(line))
 
 
-def _used(config: Config) -> Iterator[tuple[str, str]]:
+def _used(config: Config) -> Iterator[PluginKey]:
     """Kind and name of every plugin that has a worker."""
     yield from (("balancer", file.plugin) for file in config.balancers.values())
     yield from (("discovery", file.plugin) for file in config.discovery.values())
@@ -47,15 +50,28 @@ def _used(config: Config) -> Iterator[tuple[str, str]]:
         yield from (("check", check.plugin) for check in service.checks)
 
 
-def _rows(used: set[tuple[str, str]]) -> set[Row]:
-    rows: set[Row] = set()
-    for kind, group in GROUPS.items():
-        for point in metadata.entry_points(group=group):
-            use = "yes" if (kind, point.name) in used else "no"
-            rows.add((kind, plain(point.name), use, plain(_package(point)), plain(point.value)))
-    return rows
+def _rows(installed: Installed, used: set[PluginKey]) -> set[Row]:
+    return {
+        (kind, plain(name), _use(installed, (kind, name), used), plain(offer), plain(offer.module))
+        for (kind, name), offers in installed.offers.items()
+        for offer in offers
+    }
 
 
-def _package(point: metadata.EntryPoint) -> str:
-    found = point.dist
-    return "?" if found is None else f"{found.name} {found.version}"
+def _use(installed: Installed, key: PluginKey, used: set[PluginKey]) -> str:
+    return "yes" if key in used and installed.origin(*key) is not None else "no"
+
+
+def _clashes(installed: Installed) -> Iterator[str]:
+    yield from filter(None, (installed.clash(*key) for key in sorted(installed.offers)))
+
+
+def _outdated(root: Path) -> Iterator[str]:
+    """What a running daemon says of workers whose code is not what is installed."""
+    try:
+        text = find(root).status(PATIENCE)
+    except (DaemonSilent, OSError):
+        return
+    for worker in parse(text).workers if text is not None else ():
+        if worker.outdated:
+            yield f"{worker.kind} {worker.name}: {worker.outdated}"

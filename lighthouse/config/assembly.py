@@ -9,7 +9,6 @@ from lighthouse.config import members, references
 from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile, FileVersion
-from lighthouse.config.installed import Installed
 from lighthouse.config.scan import FileKind
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import (
@@ -20,6 +19,7 @@ from lighthouse.config.types import (
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.installed import Installed
 
 T = TypeVar("T")
 
@@ -55,8 +55,8 @@ class _Assembly:
         config = Config(
             daemon=settings,
             logging=logging if isinstance(logging, dict) else None,
-            balancers=self._plugins("balancers", settings.worker, self._installed.balancers),
-            discovery=self._plugins("discovery", settings.worker, self._installed.discovery),
+            balancers=self._plugins("balancers", settings.worker),
+            discovery=self._plugins("discovery", settings.worker),
             clusters=self._clusters(settings),
             services=self._services(),
         )
@@ -71,9 +71,7 @@ class _Assembly:
         entry = self._choose(kind, self._promote).get(kind)
         return entry.good.content if entry and entry.good else None
 
-    def _plugins(
-        self, kind: FileKind, default: WorkerSettings, installed: frozenset[str]
-    ) -> dict[str, PluginFile]:
+    def _plugins(self, kind: FileKind, default: WorkerSettings) -> dict[str, PluginFile]:
         what = "balancer" if kind == "balancers" else kind
         plugins = {}
         for stem, entry in self._choose(kind, self._promote).items():
@@ -81,7 +79,8 @@ class _Assembly:
             content = entry.plugin_file(SectionReader(document.data, []), default)
             plugins[stem] = content
             if self._newest_in_force(entry):
-                self._faults.update(references.uninstalled(document, content, what, installed))
+                found = references.uninstalled(document, content, what, self._installed)
+                self._faults.update(found)
         return plugins
 
     def _clusters(self, settings: DaemonSettings) -> dict[str, ClusterFile]:

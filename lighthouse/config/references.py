@@ -13,11 +13,13 @@ from lighthouse import schema
 from lighthouse.config import members
 from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
-from lighthouse.config.installed import Installed
 from lighthouse.config.types import ClusterFile, PluginFile, ServiceFile
+from lighthouse.installed import Installed
 from lighthouse.schema import shown
 
-_EXTRAS: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
+_SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
+"""What a section of a cluster may well be meant for, though no balancer is there for it."""
+
 _CLUSTER_KEYS: Final = {"discovery", "meta_cluster", *members.KEYS}
 
 Claim = tuple[str, int, str]
@@ -25,14 +27,13 @@ Claim = tuple[str, int, str]
 
 
 def uninstalled(
-    document: YamlDocument, content: PluginFile, kind: str, installed: Collection[str]
+    document: YamlDocument, content: PluginFile, kind: str, installed: Installed
 ) -> Iterator[Fault]:
-    """The fault of a plugin that is not there; at ``plugin:`` if the file has that key."""
-    if content.plugin not in installed:
-        what = f"{kind} plugin"
-        message = _not_installed(what, content.plugin, installed)
+    """The fault of a plugin that is not there, or there twice; at ``plugin:`` if it is given."""
+    message = _unusable(kind, content.plugin, installed)
+    if message:
         place = document.locate(("plugin",)) if "plugin" in (document.data or {}) else (1, 1)
-        yield Fault(document.file, *place, message, about=f"{what} {content.plugin}")
+        yield Fault(document.file, *place, message, about=f"{kind} plugin {content.plugin}")
 
 
 def unknown_sections(
@@ -42,7 +43,7 @@ def unknown_sections(
     for key in content.sections:
         if key not in balancers:
             message = schema.unknown(key, {*_CLUSTER_KEYS, *balancers})
-            if key in _EXTRAS:
+            if key in _SOFTWARE:
                 message = _not_installed("balancer plugin", key, balancers)
             yield document.fault((key,), message)
 
@@ -70,10 +71,10 @@ def unknown_preference(document: YamlDocument, content: ClusterFile) -> Iterator
 def unknown_checks(
     document: YamlDocument, content: ServiceFile, installed: Installed
 ) -> Iterator[Fault]:
-    """Faults for checks whose plugin is not there."""
+    """Faults for checks whose plugin is not there, or there twice."""
     for check in content.checks:
-        if check.plugin not in installed.checks:
-            message = _not_installed("check plugin", check.plugin, installed.checks)
+        message = _unusable("check", check.plugin, installed)
+        if message:
             place = document.locate(("checks", check.plugin))
             yield Fault(document.file, *place, message, about=f"check plugin {check.plugin}")
 
@@ -92,12 +93,18 @@ def conflict(document: YamlDocument, claim: Claim, owner: str) -> Fault:
     return document.fault(path, message)
 
 
+def _unusable(kind: str, name: str, installed: Installed) -> str:
+    """Why there is not one plugin of that name, empty if there is."""
+    if not installed.has(kind, name):
+        return _not_installed(f"{kind} plugin", name, installed.names(kind))
+    return installed.clash(kind, name)
+
+
 def _not_installed(what: str, name: str, installed: Collection[str]) -> str:
     message = f"{what} {shown(name)} is not installed"
     close = _close(name, installed)
     message += f"; {close}" if close else ""
-    message += f"; installed: {', '.join(sorted(installed)) or 'none'}"
-    return message + (f"; pip install lighthouse[{name}]" if name in _EXTRAS else "")
+    return f"{message}; installed: {', '.join(sorted(installed)) or 'none'}"
 
 
 def _close(name: str, names: Collection[str]) -> str:

@@ -8,9 +8,9 @@ from lighthouse.config.assembly import Assembled, assemble
 from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile
-from lighthouse.config.installed import Installed as Installed
 from lighthouse.config.scan import DIRECTORIES, SINGLE, FoundFile, Listing, kind_of, scan
 from lighthouse.config.types import Config
+from lighthouse.installed import Installed as Installed
 
 _EMPTY: Final = Assembled(Config(), (), frozenset(), {})
 

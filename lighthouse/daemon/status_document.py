@@ -56,11 +56,16 @@ class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``reason`` is why it is not simply running, ``status`` what its plugin says of itself."""
+    """``reason`` is why it is not simply running, ``status`` what its plugin says of itself.
+
+    ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
+    """
 
     kind: str = ""
     name: str = ""
     plugin: str = ""
+    package: str = ""
+    outdated: str = ""
     pid: int | None = None
     state: str = ""
     healthy: bool = False

@@ -13,6 +13,7 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Connection
+from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.control import Question, Reply
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
 from lighthouse.schema import Rejection
@@ -60,7 +61,9 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: its plugin is loaded."""
+    """From a worker: its plugin is loaded, from where ``origin`` says."""
+
+    origin: PluginOrigin | None = None
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):

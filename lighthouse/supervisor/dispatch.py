@@ -56,7 +56,8 @@ def take(
 ) -> Effect:
     """Note a worker's message; raises ``msgspec.MsgspecError`` for a payload that is none."""
     match message:
-        case Ready():
+        case Ready(origin):
+            worker.origin = origin
             worker.ready(now)
             return Effect(services=True)
         case Alive(status):

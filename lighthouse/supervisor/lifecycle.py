@@ -76,6 +76,10 @@ class Overstepped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Hurried(msgspec.Struct, frozen=True):
+    """What it failed for may be mended: the next try is due at once."""
+
+
 class Unwanted(msgspec.Struct, frozen=True):
     """The worker is to stop for good."""
 
@@ -87,7 +91,7 @@ class Exited(msgspec.Struct, frozen=True):
     said: str = ""
 
 
-Event = Due | Became | Heard | Overstepped | Unwanted | Exited
+Event = Due | Became | Heard | Overstepped | Hurried | Unwanted | Exited
 
 
 def step(
@@ -103,6 +107,8 @@ def step(
             return msgspec.structs.replace(life, deadline=deadline, reason=otherwise), None
         case Overstepped(reason) if life.state in ("starting", "running"):
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+        case Hurried() if life.state == "waiting":
+            return msgspec.structs.replace(life, deadline=now), None
         case Unwanted():
             return _unwanted(life, now, limits)
         case Exited():

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Message
 from lighthouse.process.timers import Timers
@@ -78,6 +79,27 @@ class WorkerPool:
                 same = want is not None and want.plugin == worker.plugin
                 worker.unwanted(now, keep or same)
                 self._settle(worker)
+
+    def compare(self, installed: Installed, now: float) -> None:
+        """Packages were installed or removed: say whose code is old, try again what failed."""
+        for worker in self._children.values():
+            worker.compare(installed)
+        self.hurry(now)
+
+    def renew(self, installed: Installed, now: float) -> None:
+        """Start anew what runs other code than is installed; registrations stay."""
+        for name, worker in list(self._children.items()):
+            if worker.renewable(installed):
+                _log.info("%s: %s; it starts anew", " ".join(name), worker.origin)
+                self._leaving[name] = self._children.pop(name)
+                worker.unwanted(now, keep=True)
+                self._settle(worker)
+
+    def hurry(self, now: float) -> None:
+        """Start at once what waits for its next try."""
+        for worker in self._children.values():
+            worker.hurry(now)
+            self._settle(worker)
 
     def dispatch(self, now: float) -> None:
         """Start workers whose predecessors are gone; send each the snapshot it lacks."""

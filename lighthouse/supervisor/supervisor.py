@@ -16,7 +16,7 @@ import setproctitle
 
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
-from lighthouse.config.tree import Installed, Tree
+from lighthouse.config.tree import Tree
 from lighthouse.config.watch import ConfigWatch
 from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import Claim
@@ -30,6 +30,7 @@ from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.logs import Logs
+from lighthouse.supervisor.packages import InstalledPackages
 from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
@@ -44,6 +45,9 @@ from lighthouse.supervisor.worker import Worker
 
 POLL: Final = 30.0
 """Seconds between looks at the config tree behind inotify's back."""
+
+PACKAGES: Final = 5.0
+"""Seconds between looks for plugins that were installed or removed."""
 
 QUIET: Final = 0.1
 """Seconds without a change in the config tree before it is read."""
@@ -121,14 +125,14 @@ class Supervisor:
     def _open(self) -> None:
         self._logs = Logs(self._log_file)
         self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-        self._installed = Installed.here()
-        self._tree = Tree(self._root, self._installed)
+        self._packages = InstalledPackages()
+        self._tree = Tree(self._root, self._packages.installed)
         self._tree.load()
         cache = Store(self._claim.state_dir)
         good = cache.good()
         if self._tree.faults:
             kept = {**last_settings.recall(self._root), **good.texts}
-            self._tree = Tree(self._root, self._installed, kept)
+            self._tree = Tree(self._root, self._packages.installed, kept)
             self._tree.load()
         self._watch = ConfigWatch(self._root)
         self._configure_logs()
@@ -152,7 +156,8 @@ class Supervisor:
         self._presence = Presence(self._claim, self._control, sessions)
         for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
             self._selector.register(source, selectors.EVENT_READ, act)
-        self._every("poll", POLL, self._poll)
+        self._every("poll", POLL, self._load)
+        self._every("packages", PACKAGES, self._find_plugins)
         self._every("host", LOOK_AROUND, self._look_around)
         self._every("title", 5.0, self._entitle)
         self._every("tidy", 2.0, GarbageCollector().tidy)
@@ -195,10 +200,12 @@ class Supervisor:
         for number in self._signals.drain():
             if number == signal.SIGHUP:
                 _log.info("SIGHUP: reading the configuration again")
-                self._find_plugins()
+                self._find_plugins(afresh=True)
                 self._look_around()
                 self._load()
                 self._configure_logs()
+                self._pool.renew(self._packages.installed, time.monotonic())
+                self._pool.hurry(time.monotonic())
             else:
                 self._shutdown.begin(number.name)
 
@@ -206,12 +213,15 @@ class Supervisor:
         """What is wanted may have changed though nothing was read."""
         self._unsettled = True
 
-    def _find_plugins(self) -> None:
+    def _find_plugins(self, afresh: bool = False) -> None:
         """What files are judged by (plugins, users) may have come: judge them anew if so."""
-        installed = Installed.here()
-        if installed != self._installed or self._tree.broken:
-            self._installed = installed
-            self._tree = Tree(self._root, installed, self._tree.texts)
+        before = self._packages.installed
+        if self._packages.look():
+            self._pool.compare(self._packages.installed, time.monotonic())
+        if self._packages.installed == before and not (afresh and self._tree.broken):
+            return
+        self._tree = Tree(self._root, self._packages.installed, self._tree.texts)
+        self._load()
 
     def _stirred(self) -> None:
         """Something happened in the config tree: read it once it has fallen quiet."""
@@ -224,9 +234,6 @@ class Supervisor:
     def _look_around(self) -> None:
         """This host may be called or reached otherwise than before."""
         self._unsettled |= self._registrar.look_around(time.monotonic())
-
-    def _poll(self) -> None:
-        self._load()
 
     def _load(self) -> None:
         """Read what has changed in the config tree, and take what is good of it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.config.types import WorkerSettings
+from lighthouse.installed import Installed, PluginOrigin, succession
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop
 from lighthouse.ipc.snapshot import Snapshot
@@ -24,6 +25,7 @@ from lighthouse.supervisor.lifecycle import (
     Event,
     Exited,
     Heard,
+    Hurried,
     Lifecycle,
     LifecycleLimits,
     Overstepped,
@@ -111,6 +113,8 @@ class Worker:
         self.made: Snapshot | None = None  # the newest that it made true
         self.unmade: frozenset[str] = frozenset()  # but for these clusters
         self.status: dict[str, Any] = {}
+        self.origin: PluginOrigin | None = None  # of the code that its process runs
+        self.outdated = ""  # what has become of that since
         self.said = ""
         self.last_error = ""
         self._lock: Final = lock
@@ -195,6 +199,21 @@ class Worker:
         elif message.kind == "degraded" and named and not whole:
             self.made, self.unmade = self.snapshot, named
 
+    def compare(self, installed: Installed) -> None:
+        """Note whether the code that it runs is still what is installed."""
+        now = installed.origin(self.name[0], self.plugin)
+        self.outdated = "" if self.origin is None else succession(self.origin, now)
+
+    def renewable(self, installed: Installed) -> bool:
+        """Return True if another one would run other code, and its supervisor fits to that."""
+        now = installed.origin(self.name[0], self.plugin)
+        known = self.origin is not None and now is not None and not now.bundled
+        return known and now != self.origin
+
+    def hurry(self, now: float) -> None:
+        """Start it at once if it waits for its next try."""
+        self.take(Hurried(), now)
+
     def oversteps(self, reason: str, now: float) -> None:
         """End it for breaking a rule; it is started again."""
         self.last_error = reason
@@ -205,7 +224,8 @@ class Worker:
         assert self.process is not None
         status = self.process.reap()
         said, self.said = self.said, ""
-        self.process = None
+        self.process = self.origin = None
+        self.outdated = ""
         self.snapshot = self.made = None
         self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []

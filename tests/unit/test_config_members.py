@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.installed import Installed
 from lighthouse.config.policy import (
     Failover,
     GuardPolicy,
@@ -16,6 +15,7 @@ from lighthouse.config.policy import (
     Selection,
 )
 from lighthouse.config.tree import Tree
+from lighthouse.installed import Installed
 from lighthouse.node import Node
 
 INSTALLED = Installed(frozenset({"haproxy"}), frozenset({"file"}), frozenset())

@@ -22,6 +22,8 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         kind=worker.name[0],
         name=worker.name[1],
         plugin=worker.plugin,
+        package=str(worker.origin or ""),
+        outdated=worker.outdated,
         pid=pid,
         state=life.state,
         healthy=_healthy(worker) and not away,
@@ -94,4 +96,4 @@ def _reason(worker: Worker, away: str) -> str:
         return away
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         return f"{applied.kind}: {applied.reason}"
-    return "starting" if life.state == "starting" else ""
+    return "starting" if life.state == "starting" else worker.outdated

@@ -1,0 +1,204 @@
+"""Plugins that are installed, upgraded, removed or brought by two distributions meanwhile."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lighthouse.ipc.messages import Failed
+from lighthouse.text import one_line
+from tests.fleet import Fleet, running
+from tests.rig import Rig
+from tests.waiting import eventually
+
+SOURCE = """
+from pathlib import Path
+
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer
+
+
+class Marks(Balancer):
+    def sync_file(self, clusters):
+        Path({path!r}).write_text({text!r})
+
+
+@hookimpl
+def lighthouse_balancer():
+    return Marks
+"""
+
+
+class Site:
+    """Packages on a path of their own, as pip leaves them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.output = root / "output"
+        self.path = root / "plugins"
+        self.path.mkdir()
+
+    def install(
+        self, package: str, version: str, name: str = "marks", module: str = "", record: str = ""
+    ) -> None:
+        """A distribution with one balancer, in place of an older one of its name."""
+        self.remove(package)
+        module = module or f"of_{package}"
+        text = f"{package} {version}{record}"
+        code = self.path / f"{module}.py"
+        code.write_text(SOURCE.format(path=str(self.output), text=text))
+        shutil.rmtree(self.path / "__pycache__", ignore_errors=True)
+        info = self.path / f"{package}-{version}.dist-info"
+        beside = self.path / f".{package}"
+        beside.mkdir()
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (beside / "METADATA").write_text(about)
+        (beside / "entry_points.txt").write_text(f"[lighthouse.balancers]\n{name} = {module}\n")
+        (beside / "RECORD").write_text(f"{module}.py,{record},\n")
+        beside.rename(info)
+
+    def remove(self, package: str) -> None:
+        for info in self.path.glob(f"{package}-*.dist-info"):
+            shutil.rmtree(info)
+
+    def says(self) -> str:
+        return self.output.read_text() if self.output.exists() else ""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, site: Site) -> Iterator[Fleet]:
+    with running(tmp_path) as fleet:
+        (fleet.config / "balancers/haproxy.yaml").unlink()
+        fleet.env["PYTHONPATH"] = str(site.path)
+        yield fleet
+        fleet.close()
+        assert fleet.leftovers() == []
+
+
+def test_a_plugin_that_is_installed_later_is_taken_at_once(fleet: Fleet, site: Site) -> None:
+    fleet.write("balancers/marks.yaml", {})
+    fleet.start()
+    told = "balancers/marks.yaml:1:1: balancer plugin 'marks' is not installed; installed: haproxy"
+    eventually(lambda: told in fleet.status()["problems"])
+    eventually(lambda: fleet.worker("marks")["restarts"] >= 3, 30)
+    site.install("marks", "1.0")
+    eventually(lambda: fleet.status()["healthy"], 12)
+    assert site.says() == "marks 1.0"
+    assert fleet.worker("marks")["package"] == "marks 1.0"
+
+
+def test_sighup_cuts_the_wait_for_the_next_try(fleet: Fleet, site: Site) -> None:
+    """Of a worker that fails for another reason than packages."""
+    site.install("marks", "1.0")
+    code = site.path / "of_marks.py"
+    good = code.read_text()
+    code.write_text("import of_nothing\n")
+    fleet.write("balancers/marks.yaml", {})
+    fleet.start()
+
+    def waits() -> bool:
+        """Return True if it waits about four seconds now."""
+        worker = fleet.worker("marks")
+        return (worker["state"], worker["restarts"]) == ("waiting", 3)
+
+    eventually(waits, 40)
+    code.write_text(good)
+    fleet.reload()
+    eventually(lambda: fleet.worker("marks")["state"] != "waiting", 2)
+    eventually(lambda: site.says() == "marks 1.0")
+    assert fleet.worker("marks")["restarts"] == 4
+
+
+def test_an_upgrade_is_told_and_taken_with_the_next_reload(fleet: Fleet, site: Site) -> None:
+    site.install("marks", "1.0")
+    fleet.write("balancers/marks.yaml", {})
+    fleet.start()
+    eventually(lambda: site.says() == "marks 1.0")
+    pid = eventually(lambda: fleet.worker("marks")["pid"])
+    site.install("marks", "2.0")
+    told = "it runs marks 1.0, and marks 2.0 is installed; `lighthouse reload` takes that"
+    eventually(lambda: fleet.worker("marks")["reason"] == told, 12)
+    assert f"balancer marks: {told}" in fleet.lighthouse("plugins").stdout
+    assert told in one_line(fleet.lighthouse("status", "--worker", "marks").stdout, 9999)
+    assert (fleet.worker("marks")["pid"], site.says()) == (pid, "marks 1.0")
+    fleet.reload()
+    eventually(lambda: site.says() == "marks 2.0")
+    eventually(lambda: fleet.worker("marks")["reason"] == "")
+    site.install("marks", "2.0", record="+hotfix")
+    told = "marks 2.0 was installed anew; `lighthouse reload` takes its code"
+    eventually(lambda: fleet.worker("marks")["outdated"] == told, 12)
+    pid = fleet.worker("marks")["pid"]
+    fleet.reload()
+    eventually(lambda: site.says() == "marks 2.0+hotfix")
+    eventually(lambda: fleet.worker("marks")["pid"] not in (pid, None))
+    pid = fleet.worker("marks")["pid"]
+    fleet.reload()
+    eventually(lambda: fleet.log.read_text().count("SIGHUP: reading") == 3)
+    assert fleet.worker("marks")["pid"] == pid
+
+
+def test_a_removed_plugin_runs_on_and_is_told(fleet: Fleet, site: Site) -> None:
+    site.install("marks", "1.0")
+    fleet.write("balancers/marks.yaml", {})
+    fleet.start()
+    eventually(lambda: fleet.status()["healthy"] and site.says())
+    pid = fleet.worker("marks")["pid"]
+    site.remove("marks")
+    missing = "balancers/marks.yaml:1:1: balancer plugin 'marks' is not installed"
+    eventually(lambda: missing in "".join(fleet.status()["problems"]), 12)
+    worker = fleet.worker("marks")
+    told = "its plugin is not installed any more (marks 1.0 was): it runs on until it ends"
+    assert (worker["pid"], worker["reason"]) == (pid, told)
+    site.install("marks", "1.0")
+    eventually(lambda: fleet.status()["healthy"], 12)
+    assert fleet.worker("marks")["pid"] == pid
+
+
+def test_two_distributions_of_one_name_are_refused_by_name(fleet: Fleet, site: Site) -> None:
+    site.install("alpha", "1.0", "marks")
+    site.install("beta", "2.0", "marks")
+    fleet.write("balancers/marks.yaml", {})
+    told = (
+        "alpha 1.0 (of_alpha) and beta 2.0 (of_beta) both bring a balancer plugin 'marks', "
+        "so neither is used; uninstall one of them"
+    )
+    checked = fleet.lighthouse("check")
+    assert (checked.returncode, checked.stdout) == (1, f"balancers/marks.yaml:1:1: {told}\n")
+    assert told in fleet.lighthouse("plugins").stdout
+    fleet.start()
+    eventually(lambda: fleet.status()["problems"] and fleet.worker("marks")["reason"] == told)
+    assert f"balancers/marks.yaml:1:1: {told}" in "".join(fleet.status()["problems"])
+    assert not site.says()
+    site.remove("alpha")
+    eventually(lambda: fleet.status()["healthy"], 15)
+    assert site.says() == "beta 2.0"
+
+
+def test_a_bundled_name_is_reserved(fleet: Fleet, site: Site) -> None:
+    site.install("aaa", "1.0", "haproxy")
+    fleet.write("balancers/haproxy.yaml", fleet.haproxy)
+    fleet.cluster("web")
+    checked = fleet.lighthouse("check")
+    assert checked.returncode == 1
+    told = "aaa 1.0 brings a balancer plugin 'haproxy' too: that name is reserved for the one of"
+    assert told in checked.stdout
+    fleet.start()
+    eventually(lambda: fleet.socket.exists())
+    eventually(lambda: fleet.worker("haproxy")["snapshot"]["outcome"] in ("applied", "unchanged"))
+    assert fleet.worker("haproxy")["package"].startswith("lighthouse ")
+    assert any(told in problem for problem in fleet.status()["problems"])
+    assert not site.says()
+
+
+def test_a_distribution_without_its_module_is_to_be_installed_again(site: Site) -> None:
+    site.install("own", "1.0", "own", module="plugin_own")
+    (site.path / "plugin_own.py").unlink()
+    with Rig(site.path, "balancer", plugin="own") as rig:
+        told = "own 1.0 is installed without it: pip install --force-reinstall own"
+        assert told in rig.expect(Failed).reason

@@ -1,0 +1,95 @@
+"""Which distribution a plugin comes from."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lighthouse.installed import Installed, PluginOrigin, succession
+
+BUNDLED = PluginOrigin("lighthouse", "0.1", "lighthouse.haproxy.balancer")
+A, B = PluginOrigin("a", "1", "mod_a"), PluginOrigin("b", "2", "mod_b")
+RENAMED = PluginOrigin("c", "3", "mod_a")
+KEY = ("balancer", "x")
+
+
+@pytest.mark.parametrize(
+    ("offers", "origin", "clash"),
+    [
+        ((), None, ""),
+        ((A,), A, ""),
+        ((A, RENAMED), A, ""),
+        ((BUNDLED,), BUNDLED, ""),
+        (
+            (A, B),
+            None,
+            "a 1 (mod_a) and b 2 (mod_b) both bring a balancer plugin 'x', so neither is used; "
+            "uninstall one of them",
+        ),
+        (
+            (A, BUNDLED),
+            BUNDLED,
+            "a 1 brings a balancer plugin 'x' too: that name is reserved for the one of "
+            "lighthouse 0.1, which is used; uninstall the other distribution, or have its "
+            "plugin renamed",
+        ),
+    ],
+)
+def test_one_name_one_plugin(
+    offers: tuple[PluginOrigin, ...], origin: PluginOrigin | None, clash: str
+) -> None:
+    installed = Installed(frozenset({"x"}), offers={KEY: offers})
+    assert installed.origin(*KEY) == origin
+    assert installed.clash(*KEY) == clash
+
+
+NEWER = PluginOrigin("a", "2", "mod_a")
+ANEW = PluginOrigin("a", "1", "mod_a", 7)
+OWN = PluginOrigin("lighthouse", "0.2", "lighthouse.haproxy.balancer")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (A, A, ""),
+        (A, None, "its plugin is not installed any more (a 1 was): it runs on until it ends"),
+        (A, NEWER, "it runs a 1, and a 2 is installed; `lighthouse reload` takes that"),
+        (A, ANEW, "a 1 was installed anew; `lighthouse reload` takes its code"),
+        (A, B, "it runs a 1, and b 2 is installed; `lighthouse reload` takes that"),
+        (
+            BUNDLED,
+            OWN,
+            "it runs lighthouse 0.1, and lighthouse 0.2 is installed; "
+            "`lighthouse restart` takes that",
+        ),
+    ],
+)
+def test_what_has_become_of_a_distribution(
+    before: PluginOrigin, now: PluginOrigin | None, said: str
+) -> None:
+    assert succession(before, now) == said
+
+
+def package(directory: Path, info: str, name: str, version: str, module: str) -> None:
+    place = directory / info
+    place.mkdir(parents=True)
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: own\n"
+    file = "PKG-INFO" if info.endswith(".egg-info") else "METADATA"
+    (place / file).write_text(about)
+    (place / "entry_points.txt").write_text(f"[lighthouse.checks]\nown = {module}\n")
+
+
+def test_a_distribution_that_is_found_twice_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path / "first", "my_own-2.dist-info", "my-own", "2", "mine")
+    package(tmp_path / "second", "My.Own.egg-info", "My.Own", "1", "old")
+    package(tmp_path / "here", "my_own.egg-info", "my_own", "3", "stray")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / d) for d in ("here", "first", "second")])
+    (found,) = Installed.here().offers["check", "own"]
+    assert (found.package, found.version, found.module, found.extras) == (
+        "my-own",
+        "2",
+        "mine",
+        ("own",),
+    )
