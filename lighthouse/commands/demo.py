@@ -6,7 +6,6 @@ import sys
 import click
 
 from lighthouse.commands.failure import FAILED, CommandFailure
-from lighthouse.commands.output.console import console
 from lighthouse.demo.runner import perform
 
 
@@ -27,7 +26,7 @@ def command(seconds: float | None) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        right = perform(console(), seconds)
+        right = perform(seconds)
     except OSError as error:
         raise CommandFailure(str(error)) from error
     sys.exit(0 if right else FAILED)

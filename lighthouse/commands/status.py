@@ -8,14 +8,11 @@ from typing import Final
 
 import click
 import msgspec
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.text import Text
 
 from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning
-from lighthouse.commands.output import worker_detail
-from lighthouse.commands.output.console import console
-from lighthouse.commands.output.status_tables import render
+from lighthouse.commands.output.console import LiveView, screen_size, show, width
+from lighthouse.commands.output.status_tables import render, screen
+from lighthouse.commands.output.worker_detail import detail
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
@@ -56,15 +53,16 @@ def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
     if as_json:
         click.echo(text)
     else:
-        console().print(_show(document, worker))
+        show(_lines(document, worker, width()))
     sys.exit(0 if _healthy(document, worker) else FAILED)
 
 
-def _show(document: StatusDocument, worker: str | None) -> RenderableType:
+def _lines(document: StatusDocument, worker: str | None, columns: int | None) -> list[str]:
+    now = time.time()
     if worker is None:
-        return render(document, time.time())
+        return [*render(document, now, columns)]
     found = _named(document, worker)
-    return Group(*(worker_detail.render(one, _about(document, one)) for one in found))
+    return [line for one in found for line in detail(one, _about(document, one), now, columns)]
 
 
 def _healthy(document: StatusDocument, worker: str | None) -> bool:
@@ -121,12 +119,12 @@ def _watch(daemon: DaemonClient, as_json: bool, worker: str | None) -> None:
             if as_json:
                 _echo(daemon)
             else:
-                console().print(_view(daemon, worker))
+                show(_view(daemon, worker, None))
             sys.stdout.flush()
             time.sleep(INTERVAL)
-    with Live(console=console(), screen=True, auto_refresh=False) as live:
+    with LiveView() as live:
         while True:
-            live.update(_view(daemon, worker), refresh=True)
+            live.draw(_view(daemon, worker, screen_size()))
             time.sleep(INTERVAL)
 
 
@@ -137,9 +135,15 @@ def _echo(daemon: DaemonClient) -> None:
         failure.show()
 
 
-def _view(daemon: DaemonClient, worker: str | None) -> RenderableType:
+def _view(daemon: DaemonClient, worker: str | None, size: tuple[int, int] | None) -> list[str]:
     """The present state; a daemon that is away is watched for until it is back."""
     try:
-        return _show(_read(_ask(daemon)), worker)
+        document = _read(_ask(daemon))
+        if size is None:
+            return _lines(document, worker, None)
+        columns, height = size
+        if worker is None:
+            return screen(document, time.time(), columns, height)
+        return _lines(document, worker, columns)[:height]
     except CommandFailure as failure:
-        return Text(plain(f"lighthouse: {failure.message}"), "bold red")
+        return [click.style(plain(f"lighthouse: {failure.message}"), fg="red", bold=True)]

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,16 +29,19 @@ RATE: Final = 200.0
 _SHORT: Final = 30
 """Characters that a directory for temporary files may have; a socket's path has few."""
 
+_PIPE_WIDTH: Final = 160
+"""Columns where nothing says how many there are."""
+
 _LOG: Final = 30
 """Lines of the daemon's log that are shown if something went wrong."""
 
 
-def perform(console: Console, seconds: float | None) -> bool:
+def perform(seconds: float | None) -> bool:
     """Whether all went as it must; within ``seconds``, or until Ctrl-C if None.
 
     Whatever happens, everything that was started is ended and the directory is removed.
     """
-    narrator = Output(console)
+    narrator = Output(_console())
     with _directory() as directory, contextlib.ExitStack() as stack:
         plan, tree = choose(), DemoTree(directory)
         tree.write(plan)
@@ -117,6 +121,12 @@ def _show_log(log: Path, narrator: Output) -> None:
     with contextlib.suppress(OSError):
         for line in log.read_text(errors="replace").splitlines()[-_LOG:]:
             narrator.note(line)
+
+
+def _console() -> Console:
+    """No markup and no guessing of colours in what others wrote; as wide as the terminal."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 @contextlib.contextmanager

@@ -3,32 +3,30 @@
 import json
 from collections.abc import Iterable
 
+import click
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console, RenderableType
 
 from lighthouse.commands.output import status_tables, worker_detail
 from lighthouse.daemon import status_document
 from lighthouse.text import plain
 
-NOW = 1_000_000.0
+NOW = 1_700_000_000.0
 
 
-def shown(**content: object) -> str:
-    return printed(status_tables.render(status_document.parse(json.dumps(content).encode()), NOW))
+def shown(width: int | None = None, **content: object) -> str:
+    document = status_document.parse(json.dumps(content).encode())
+    return printed(status_tables.render(document, NOW, width))
 
 
-def printed(view: RenderableType) -> str:
-    console = Console(width=200, markup=False, highlight=False, emoji=False, no_color=True)
-    with console.capture() as capture:
-        console.print(view)
-    return capture.get()
+def printed(lines: Iterable[str]) -> str:
+    return click.unstyle("".join(f"{line}\n" for line in lines))
 
 
 def detailed(problems: Iterable[str] = (), **changes: object) -> str:
     content = {"workers": [worker(**changes)]}
     (found,) = status_document.parse(json.dumps(content).encode()).workers
-    return printed(worker_detail.render(found, problems))
+    return printed(worker_detail.detail(found, problems, NOW, None))
 
 
 def worker(**changes: object) -> dict[str, object]:
@@ -124,8 +122,7 @@ def test_a_service_tells_its_state_and_its_checks() -> None:
     assert "tcp unknown: no verdict for 75 s" in view
     assert "not known yet" in view
     assert "maintenance: upgrade, for 1 min 0 s, ends in 9 min 0 s, by alice (uid 0)" in view
-    assert "held down, for 12 s more" in view
-    assert "flaps" in view
+    assert "held down: flaps: up and down too often, for 12 s more" in view
 
 
 def test_maintenance_of_what_is_no_service_is_told_of() -> None:
@@ -160,13 +157,86 @@ def test_one_worker_is_shown_with_all_that_its_plugin_says() -> None:
     assert "nothing" in detailed()
 
 
+MANY = {
+    "healthy": False,
+    "problems": ["discovery zk: suspended: connection refused; 50 clusters wait for it"] * 20,
+    "workers": [
+        worker(
+            name=f"haproxy-{n}",
+            healthy=True,
+            restarts=n,
+            pid=1234567,
+            snapshot={"sent": 41234, "applied": 41233},
+            latency_ms={"p50": 1.5, "p99": 12.75, "count": 9},
+            rss_bytes=30 * 2**20,
+            status={"running": True, "last_poll": NOW - 61.5, "share": 1 / 3, "generation": "ab"},
+        )
+        for n in range(4)
+    ],
+    "clusters": [
+        {"name": f"a-cluster-{n}", "discovery": ["zk"], "age_seconds": 3.0, "known": n != 1999}
+        for n in range(2000)
+    ],
+    "services": [{"name": "a-service-with-a-name-of-forty-characters", "port": 80, "up": True}],
+}
+
+
+def test_80_columns_hold_every_row_and_what_is_too_wide_stands_below_it() -> None:
+    view = shown(80, **MANY).splitlines()
+    assert [line for line in view if len(line) > 80] == []
+    (head,) = [line for line in view if line.startswith("Worker ")]
+    row = view[view.index(head) + 1]
+    assert row.split()[:5] == ["balancer", "haproxy-0", "running", "1234567", "0"]
+    assert "    last poll 1 min 1 s ago, share 0.3333, generation ab" in view
+    long = view.index("a-service-with-a-name-of-forty-characters")
+    assert view[long + 1].split() == ["80", "up", "no"]
+    text = "\n".join(view)
+    assert "True" not in text
+    assert "p50" not in text
+    assert "p50" in shown(160, **MANY)
+    assert view[1].startswith("  discovery zk")
+
+
+def test_a_narrow_screen_wraps_what_is_wrong_and_cuts_nothing() -> None:
+    reason = "no server takes us: " + ", ".join(f"10.0.0.{n}:2181: refused" for n in range(9))
+    view = shown(60, problems=[reason], workers=[worker(state="waiting", reason=reason)])
+    assert all(len(line) <= 60 for line in view.splitlines())
+    assert view.count("10.0.0.8:2181: refused") == 2
+
+
+def test_a_screen_shows_the_worst_of_everything() -> None:
+    document = status_document.parse(json.dumps(MANY).encode())
+    view = printed(status_tables.screen(document, NOW, 80, 30)).splitlines()
+    assert len(view) == 30
+    assert "degraded" in view[0]
+    assert view[1].startswith("  discovery zk")
+    for start in ("Worker ", "Cluster ", "Service "):
+        assert sum(line.startswith(start) for line in view) == 1
+    first = next(n for n, line in enumerate(view) if line.startswith("Cluster "))
+    assert view[first + 1].split() == ["a-cluster-1999", "0", "zk", "never"]
+    assert any(line.startswith("... and 19") and line.endswith(" more") for line in view)
+    small = printed(status_tables.screen(document, NOW, 80, 10)).splitlines()
+    assert len(small) <= 10
+    one = status_document.parse(json.dumps({"workers": [worker()]}).encode())
+    assert len(status_tables.screen(one, NOW, 80, 24)) < 24
+
+
+def test_times_are_told_as_times() -> None:
+    view = detailed(status={"last_poll": NOW - 5.5, "deep": [{"next": NOW + 60.0}], "size": 7.5})
+    assert "(5 s ago)" in view
+    assert "(in 1 min 0 s)" in view
+    assert "size: 7.5" in view
+    assert str(int(NOW)) not in view
+
+
 def test_foreign_text_cannot_style_or_move() -> None:
     hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
     view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])
-    assert "[red]x[/red]" in view
+    assert view.count("[red]x[/red] \\x1b[2J \\r\\n \\u202e") == 3
     assert not set("\x1b\r\u202e") & set(view)
     view = detailed(last_error=hostile, traceback=hostile, status={hostile: [hostile]})
-    assert "[red]x[/red]" in view
+    assert view.count("[red]x[/red] \\x1b[2J") == 3
+    assert view.count("[red]x[/red] \\e[2J") == 2
     assert not set("\x1b\r\u202e") & set(view)
 
 

@@ -1,17 +1,56 @@
-"""Where the commands with tables print."""
+"""How wide and high what is printed may be, and a view that is renewed."""
 
+import os
+import shutil
 import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
 
-from rich.console import Console
+import click
 
-PIPE_WIDTH = 160
-"""Columns where nothing says how many there are."""
+_ENTER: Final = "\x1b[?1049h\x1b[?25l"
+_LEAVE: Final = "\x1b[?25h\x1b[?1049l"
+_HOME: Final = "\x1b[H"
+_END_OF_LINE: Final = "\x1b[K\n"
+_REST: Final = "\x1b[J"
 
 
-def console(stderr: bool = False) -> Console:
-    """Where to print: no markup, no guessing of colours in what others wrote."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(
-        stderr=stderr, markup=False, highlight=False, emoji=False, width=width, soft_wrap=False
-    )
+def screen_size() -> tuple[int, int]:
+    """Columns and lines of the terminal."""
+    size = shutil.get_terminal_size()
+    return size.columns, size.lines
+
+
+def width() -> int | None:
+    """Columns of the terminal, None where nobody is bound to any."""
+    return screen_size()[0] if sys.stdout.isatty() else None
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines, with colours where a person reads them."""
+    click.echo("\n".join(lines), color=_color())
+
+
+class LiveView:
+    """A screen of its own that is drawn anew; what was there before comes back at the end."""
+
+    def __enter__(self) -> Self:
+        click.echo(_ENTER, nl=False)
+        return self
+
+    def draw(self, lines: Iterable[str]) -> None:
+        click.echo(_HOME + _END_OF_LINE.join(lines) + _REST, nl=False, color=_color())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        click.echo(_LEAVE, nl=False)
+
+
+def _color() -> bool | None:
+    """What the terminal says, unless the user wants none."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -1,6 +1,11 @@
 """Figures with their units, for people."""
 
 import math
+import time
+from typing import Final
+
+_YEARS: Final = 10 * 365 * 86400.0
+"""A fraction that lies so close to the present is a time of the wall clock."""
 
 
 def number(value: int | None) -> str:
@@ -27,3 +32,27 @@ def span(seconds: float) -> str:
     if left < 86400:
         return f"{left // 3600} h {left % 3600 // 60} min"
     return f"{left // 86400} d {left % 86400 // 3600} h"
+
+
+def moment(value: object, now: float) -> str | None:
+    """A time of the wall clock as a person tells it, None if the value is none.
+
+    Plugins tell times as fractions of seconds since 1970; their counts are whole numbers.
+    """
+    if not isinstance(value, float) or not abs(value - now) < _YEARS:
+        return None
+    if value > now:
+        return f"in {span(value - now)}"
+    return f"{span(now - value)} ago"
+
+
+def dated(value: object, now: float) -> object:
+    """What a plugin says, however deep, with its times as dates and their distance."""
+    if isinstance(value, dict):
+        return {key: dated(part, now) for key, part in value.items()}
+    if isinstance(value, list):
+        return [dated(part, now) for part in value]
+    told = moment(value, now)
+    if told is None or not isinstance(value, float):
+        return value
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(value))} ({told})"

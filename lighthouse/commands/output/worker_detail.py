@@ -3,39 +3,40 @@
 from collections.abc import Iterable, Iterator
 
 import yaml
-from rich.console import Group, RenderableType
-from rich.text import Text
 
-from lighthouse.commands.output.status_tables import workers
+from lighthouse.commands.output.quantities import dated
+from lighthouse.commands.output.table import Cell, lines, paint, wrapped
+from lighthouse.commands.output.worker_table import workers
 from lighthouse.daemon.status_document import WorkerStatus
 from lighthouse.text import plain
 
 
-def render(worker: WorkerStatus, problems: Iterable[str]) -> RenderableType:
-    """``problems`` are those that concern it, in words."""
-    return Group(*_parts(worker, problems))
-
-
-def _parts(worker: WorkerStatus, problems: Iterable[str]) -> Iterator[RenderableType]:
+def detail(
+    worker: WorkerStatus, problems: Iterable[str], now: float, width: int | None
+) -> Iterator[str]:
+    """``problems`` are those that concern it, in words; ``now`` is wall-clock seconds."""
     for problem in problems:
-        yield Text(f"  {plain(problem)}", "bold red")
-    yield workers((worker,))
+        yield from wrapped(Cell(plain(problem), "bad"), width, "  ")
+    yield from lines(workers((worker,), now), width)
     for title, text in (
         ("Last error", worker.last_error),
         ("Last exit", worker.last_exit),
         ("Traceback", worker.traceback),
     ):
         if text:
-            yield from _section(title, str(text))
-    yield from _section("What its plugin says", _status(worker) if worker.status else "nothing")
+            yield from _section(title, text)
+    said = _status(worker, now) if worker.status else "nothing"
+    yield from _section("What its plugin says", said)
 
 
-def _section(title: str, text: str) -> Iterator[Text]:
-    yield Text(f"\n{title}", "bold")
+def _section(title: str, text: str) -> Iterator[str]:
+    yield ""
+    yield paint(Cell(title, "title"))
     for line in text.rstrip("\n").split("\n"):
-        yield Text(f"  {plain(line)}")
+        yield f"  {plain(line)}"
 
 
-def _status(worker: WorkerStatus) -> str:
+def _status(worker: WorkerStatus, now: float) -> str:
     """Nested maps and lists as YAML, which people read in all the other files too."""
-    return yaml.safe_dump(worker.status, sort_keys=False, allow_unicode=True, width=10**6)
+    told = dated(worker.status, now)
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=10**6)
