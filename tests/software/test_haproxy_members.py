@@ -203,7 +203,7 @@ def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http:
     world.sync(cluster("web", port, http.nodes[:1], **sticky))
     world.sync(cluster("web", port, http.nodes[:2], **sticky))
     assert world.worker == worker
-    assert "cookie local:" in world.text
+    assert "cookie 127.0.0.1:" in world.text
     outcome = world.sync(cluster("web", port, http.nodes[:3], **sticky))
     assert outcome.kind in ("applied", "held")
     eventually(lambda: world.wake(0.2) is None and served(port) == names(http.nodes[:3]))

@@ -210,12 +210,12 @@ def test_cookies_keep_clients_with_their_nodes(world: World) -> None:
         world.sync(cluster("web", port, nodes, **section))
         worker = world.worker
         for site in (one, two):
-            cookie = f"SRV=local:{site.port}"
+            cookie = f"SRV=127.0.0.1:{site.port}"
             assert {str(ask(port, cookie=cookie)) for _ in range(5)} == {site.name}
         world.sync(cluster("web", port, nodes[:1], **section))
-        assert ask(port, cookie=f"SRV=local:{two.port}") == one.name
+        assert ask(port, cookie=f"SRV=127.0.0.1:{two.port}") == one.name
         world.sync(cluster("web", port, nodes, **section))
-        assert ask(port, cookie=f"SRV=local:{two.port}") == two.name
+        assert ask(port, cookie=f"SRV=127.0.0.1:{two.port}") == two.name
         assert world.worker == worker
         until_file(world, nodes)
 

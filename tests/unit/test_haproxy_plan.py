@@ -101,6 +101,18 @@ def test_what_is_on_disk_can_be_read_back() -> None:
     assert read["web"]["b_10.0.0.2_80"].weight == 0
 
 
+def test_nodes_that_share_host_name_and_port_have_cookies_of_their_own() -> None:
+    """As containers do; and the cookie of an address is the same on every host."""
+    nodes = [Node("box", f"10.0.0.{n}", 80) for n in (1, 2)] + [Node("six", "fd00::1", 80)]
+    servers = needed([Need(node) for node in nodes], (), True, {}).values()
+    assert sorted(server.cookie for server in servers) == [
+        "10.0.0.1:80",
+        "10.0.0.2:80",
+        "[fd00::1]:80",
+    ]
+    assert all(server.line().endswith(f" cookie {server.cookie}\n") for server in servers)
+
+
 def test_a_hand_edit_is_known_by_the_sum() -> None:
     content = file_of([Chunk("", "global\n    maxconn 5\n")])
     assert is_intact(content)
@@ -415,6 +427,7 @@ def test_climbing_arrives_and_stays(want: set[int], have: dict[int, str]) -> Non
     ("command", "reply", "good"),
     [
         ("add server b/s 1.2.3.4:5", "New server registered.", True),
+        ("add server b/s 1.2.3.4:5", "not contiguous\nNew server registered.", True),
         ("add server b/s 1.2.3.4:5", "", False),
         ("add server b/s 1.2.3.4:5", "No such backend.", False),
         ("del server b/s", "Server deleted.", True),

@@ -6,7 +6,6 @@ stands ready in the file and is pointed at the node; that is no way for what mus
 same on every host, which is loaded anew.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -14,21 +13,17 @@ from typing import Final, Literal
 import msgspec
 
 from lighthouse.haproxy.schema.directive import last
+from lighthouse.haproxy.schema.node_options import fullest
+from lighthouse.haproxy.schema.server_options import at_start_only, spelled_out
 
-_MAX_WORDS: Final = 64
+MOST_WORDS: Final = 50
+"""Of options; the other words of a server's line or command, a cookie's too, make up 14."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.,:/%@()=+*\[\]~^!?|&-]+")
 _ALGORITHM: Final = re.compile(r"[a-z_-]+")
 _DYNAMIC: Final = frozenset({"roundrobin", "leastconn", "first", "random"})
 _SHARED: Final = frozenset({"uri", "url_param", "hdr", "rdp-cookie", "hash"})
 """Hashes of what is asked for: hosts that see the same nodes must send it the same way."""
-
-_REFUSED: Final = frozenset(
-    {
-        *("cookie", "resolvers", "resolve-opts", "resolve-prefer", "resolve-net", "max-reuse"),
-        *("namespace", "redir", "stick", "non-stick", "socks4", "ssl-reuse", "tcp-ut"),
-        *("log-proto", "no-check", "no-agent-check", "no-check-ssl", "no-ssl", "crt"),
-    }
-)
 
 
 class Growth(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,9 +41,13 @@ def growth(
     backend: Sequence[str],
     defaults: Sequence[str],
     options: Sequence[str],
+    nodes: Sequence[str] = (),
     slots: bool = False,
 ) -> Growth:
-    """The rule for a backend with these lines and these options on each of its servers."""
+    """The rule for a backend with these lines and these options on each of its servers.
+
+    ``nodes`` are the options that nodes may set besides.
+    """
     algorithm = last(backend, "balance") or last(defaults, "balance")
     match = _ALGORITHM.match(algorithm[1] if len(algorithm) > 1 else "roundrobin")
     kind = match.group() if match else ""
@@ -65,20 +64,21 @@ def growth(
         return Growth("slot", f"'balance {kind}' takes servers at start only", coarse)
     if cookie:
         return Growth("slot", "a server that is added at run time has no cookie")
-    if text := _refused(options):
+    text = at_start_only(options, nodes, (*defaults, *backend)) or _unspeakable(options, nodes)
+    if text:
         return Growth("slot", text)
     return Growth("slot", "'slots' is set") if slots else Growth()
 
 
-def _refused(options: Sequence[str]) -> str:
+def words_of(options: Sequence[str], nodes: Sequence[str]) -> int:
+    """How many words the options of a server come to, its node's own included."""
+    return len(spelled_out((*options, *fullest(nodes))))
+
+
+def _unspeakable(options: Sequence[str], nodes: Sequence[str]) -> str:
     for word in options:
-        if word in _REFUSED:
-            return f"the server option '{word}' is taken at start only"
         if not _PLAIN.fullmatch(word):
             return f"the server option {word} has characters that a command cannot carry"
-    for before, word in itertools.pairwise(options):
-        if before in ("proto", "alpn") and "h2" in word.split(","):
-            return "servers over h2 that are added at run time never reuse connections"
-    if len(options) + 30 > _MAX_WORDS:
-        return f"{len(options)} words of server options are more than a command carries"
+    if (count := words_of(options, nodes)) > MOST_WORDS:
+        return f"{count} words of server options are more than a command carries"
     return ""

@@ -1,7 +1,7 @@
 """One member of a backend: the same record gives its line in the file and its command.
 
-Dynamic servers inherit nothing, so every option is spelled out on both. Names and ids depend
-on the node alone, never on its siblings, so that logs, stick tables and hash rings hold still.
+Dynamic servers inherit nothing and HAProxy derives nothing for them, so every option is
+spelled out on both.
 """
 
 import functools
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.haproxy.schema.node_options import read
+from lighthouse.haproxy.schema.server_options import in_force, spelled_out
 from lighthouse.node import Node
 
 MAX_ID: Final = 2**31 - 1
@@ -24,7 +25,7 @@ _POOL: Final = ("pool-purge-delay", "5s", "pool-max-conn", "-1")
 class ServerLine(msgspec.Struct, frozen=True):
     """A server as wanted; ``options`` are the backend's, then the node's own.
 
-    ``spare``: a slot that waits for a node.
+    ``cookie`` is its value, if it has one; ``spare``: a slot that waits for a node.
     """
 
     name: str
@@ -33,12 +34,24 @@ class ServerLine(msgspec.Struct, frozen=True):
     port: int
     weight: int
     options: tuple[str, ...] = ()
+    cookie: str = ""
     spare: bool = False
+
+    @property
+    def checked(self) -> bool:
+        """Return True if HAProxy checks it."""
+        return in_force(self.options, "check")
+
+    @property
+    def has_agent(self) -> bool:
+        """Return True if HAProxy asks an agent about it."""
+        return in_force(self.options, "agent-check")
 
     def words(self) -> tuple[str, ...]:
         """What follows the name, in the file and in ``add server`` alike."""
         numbers = ("id", str(self.id), "weight", str(self.weight))
-        return (address(self.ip, self.port), *numbers, *_POOL, *self.options)
+        cookie = ("cookie", self.cookie) if self.cookie else ()
+        return (address(self.ip, self.port), *numbers, *_POOL, *spelled_out(self.options), *cookie)
 
     def line(self) -> str:
         state = " disabled" if self.spare else ""
@@ -113,6 +126,7 @@ def roster(
             ids[name] = number
             taken.add(number)
         node = wanted.node
-        own = (*options, *wanted.options, *(("cookie", node.name) if cookie else ()))
-        servers[name] = ServerLine(name, ids[name], node.ip, node.port, node.weight, own)
+        own = (*options, *wanted.options)
+        value = address(node.ip, node.port) if cookie else ""
+        servers[name] = ServerLine(name, ids[name], node.ip, node.port, node.weight, own, value)
     return servers

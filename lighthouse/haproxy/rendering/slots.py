@@ -88,11 +88,12 @@ def _server(
     weight: int,
     own: tuple[str, ...],
 ) -> ServerLine:
-    words = (*options, *own, *(("cookie", name) if cookie else ()))
+    words = (*options, *own)
+    value = name if cookie else ""
     if one is None:
-        return ServerLine(name, _number(name), *VACANT, weight, words, spare=True)
+        return ServerLine(name, _number(name), *VACANT, weight, words, value, spare=True)
     node = one.node
-    return ServerLine(name, _number(name), node.ip, node.port, node.weight, words)
+    return ServerLine(name, _number(name), node.ip, node.port, node.weight, words, value)
 
 
 def _own(name: str, wanted: Iterable[Need]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What one cluster adds to the configuration, apart from its servers: a pure function."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -8,22 +8,21 @@ import msgspec
 from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Draft
-from lighthouse.haproxy.rendering.dynamic import Growth, growth
+from lighthouse.haproxy.rendering.dynamic import MOST_WORDS, Growth, growth, words_of
 from lighthouse.haproxy.rendering.peers_section import share
 from lighthouse.haproxy.rendering.routes import ConfigPath, Route, routes
 from lighthouse.haproxy.rendering.server import address
 from lighthouse.haproxy.schema.balancer import HAProxySettings, Upstream
 from lighthouse.haproxy.schema.cluster import ClusterSection
 from lighthouse.haproxy.schema.directive import as_lines, begins, last, words
-from lighthouse.haproxy.schema.node_options import most
-
-_DROPPED: Final = {"enabled": 1, "weight": 2, "init-addr": 2}
-"""Options never spelled out, with their number of words: ``add server ... enabled`` makes a
-server that is up and gets nothing, the weight is the node's, and addresses are literal."""
-
-
-_MOST_WORDS: Final = 50
-"""Of options; the other words of a server's line or command, a cookie's too, make up 14."""
+from lighthouse.haproxy.schema.server_options import (
+    as_default,
+    in_force,
+    inherited,
+    passed_on,
+    repeatable,
+    starts_disabled,
+)
 
 
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,8 +54,8 @@ class Stanza(msgspec.Struct, frozen=True):
 
     @property
     def agent(self) -> bool:
-        """Whether an agent may change weights and states behind our back."""
-        return "agent-check" in self.facts.options
+        """Return True if an agent may change weights and states behind our back."""
+        return in_force(self.facts.options, "agent-check")
 
     def owns(self, server: str) -> bool:
         """Return True if this server stands in the text itself, by name or in a template."""
@@ -94,23 +93,27 @@ def build(
         draft.line(share(line, settings), "backend", index)
     for index, server in enumerate(section.default_servers):
         draft.line(_default_server(server, index), "default_servers", index)
-    if given := tuple(_kept(section.options)):
-        draft.line(f"default-server {' '.join(given)}", "server_options")
-    options = tuple(_options(settings, section))
+    given = passed_on(section.options)
+    if default := as_default(given):
+        draft.line(f"default-server {' '.join(default)}", "server_options")
+    defaults = inherited((*settings.defaults, *section.backend))
+    if starts_disabled(defaults):
+        draft.line("default-server enabled")
+    options = (*repeatable(passed_on(defaults)), *given)
     cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
     mode = last(section.backend, "mode") or last(settings.defaults, "mode")
     allowed = tuple(dict.fromkeys((*settings.node_options, *section.node_options)))
-    if allowed and len(options) + most(allowed) > _MOST_WORDS:
+    if allowed and words_of(options, allowed) > MOST_WORDS:
         text = "'server_options' and 'node_options' may come to more than the 64 words of a line"
         raise ValueError(text)
     facts = Facts(
         options,
-        growth(section.backend, settings.defaults, options, section.slots is not None),
+        growth(section.backend, settings.defaults, options, allowed, section.slots is not None),
         (*_own_servers(section), *_default_names(section)),
         tuple(binds.spots(draft.text)),
         meta,
         tuple(routes(name, section)) if meta is not None else (),
-        bool(cookie) and "dynamic" not in cookie and "cookie" not in options,
+        bool(cookie) and "dynamic" not in cookie and not in_force(options, "cookie"),
         section.slots,
         allowed,
         mode[1:2] != ("http",),
@@ -164,26 +167,6 @@ def _default_names(section: ClusterSection) -> Iterator[str]:
 
 def _default_name(server: Upstream, index: int) -> str:
     return server.name or f"default{index + 1}"
-
-
-def _options(settings: HAProxySettings, section: ClusterSection) -> Iterator[str]:
-    """Every word that applies to each server: of ``default-server`` lines, then its own."""
-    given: list[str] = []
-    for line in (*settings.defaults, *section.backend):
-        found = words(line)
-        if found[:1] == ("default-server",):
-            given += found[1:]
-    yield from _kept((*given, *section.options))
-
-
-def _kept(given: Sequence[str]) -> Iterator[str]:
-    """The words of server options without those that are never spelled out."""
-    place = 0
-    while place < len(given):
-        dropped = _DROPPED.get(given[place], 0)
-        if not dropped:
-            yield given[place]
-        place += dropped or 1
 
 
 def _own_servers(section: ClusterSection) -> Iterator[str]:

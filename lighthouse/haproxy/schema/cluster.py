@@ -10,6 +10,7 @@ from lighthouse.haproxy.schema import grammar
 from lighthouse.haproxy.schema.balancer import Upstream, faults_of, faults_of_options
 from lighthouse.haproxy.schema.directive import as_lines, words
 from lighthouse.haproxy.schema.grammar import Port
+from lighthouse.haproxy.schema.server_options import split
 from lighthouse.node import Node
 from lighthouse.schema import Problem, convert, require
 
@@ -46,7 +47,7 @@ class ClusterSection(msgspec.Struct, frozen=True):
 
     @property
     def listens(self) -> bool:
-        """Whether it has a frontend of its own."""
+        """Return True if it has a frontend of its own."""
         own = any(words(line)[:1] == ("bind",) for line in self.frontend)
         return self.port is not None or bool(as_lines(self.bind)) or own
 
@@ -82,8 +83,9 @@ def _lines(section: ClusterSection) -> Iterator[Problem]:
 
 
 def _servers(section: ClusterSection) -> Iterator[Problem]:
+    given = {option[0] for option in split(section.options)}
     for word in _NOT_FOR_ALL:
-        if word in section.options:
+        if word in given:
             text = f"'{word}' cannot be given for all servers of a cluster"
             yield Problem(("server_options",), text)
     yield from faults_of_options(section.node_options)

@@ -73,9 +73,9 @@ KNOWN: Final[Mapping[str, Callable[[Any], Words | None]]] = {
 """The options that a cluster may allow its nodes to set, with what reads their values."""
 
 
-def most(allowed: Sequence[str]) -> int:
-    """How many words a node may ask for."""
-    return sum(1 if name in _FLAGS else 2 for name in allowed)
+def fullest(allowed: Sequence[str]) -> Words:
+    """As many words as a node may ask for."""
+    return tuple(w for name in allowed for w in ((name,) if name in _FLAGS else (name, "1")))
 
 
 def read(
@@ -83,7 +83,7 @@ def read(
 ) -> tuple[Words, tuple[str, ...]]:
     """The words for a node's server, and the allowed keys whose values are of no use.
 
-    ``http``: whether the backend is one, where HAProxy understands what servers answer.
+    ``http``: HAProxy understands what the backend's servers answer.
     """
     found: list[str] = []
     refused = []

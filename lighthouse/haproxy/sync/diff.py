@@ -124,7 +124,7 @@ def succeeded(command: Command, reply: str) -> bool:
     """Whether the text says so; HAProxy has no other sign of it."""
     match command[:2]:
         case ("add", "server"):
-            return reply == "New server registered."
+            return reply.endswith("New server registered.")  # warnings may stand before
         case ("del", "server"):
             return reply == "Server deleted."
         case ("set", "server") if "addr" in command:
@@ -198,9 +198,9 @@ def _add(stanza: Stanza, server: ServerLine) -> ServerChange:
     """
     path = f"{stanza.cluster}/{server.name}"
     commands: list[Command] = [("add", "server", path, *server.words())]
-    if "check" in server.options:
+    if server.checked:
         commands.append(("enable", "health", path))
-    if "agent-check" in server.options:
+    if server.has_agent:
         commands.append(("enable", "agent", path))
         commands.append(("set", "server", path, "agent", "up"))
     commands.append(("set", "server", path, "state", "ready"))

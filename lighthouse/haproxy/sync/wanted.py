@@ -210,5 +210,5 @@ def _as_running(stanza: Stanza, running: Mapping[str, Live]) -> dict[str, Server
         spare = there.state != "ready"
         words = stanza.facts.options
         weight = there.initial if spare else there.weight
-        found[name] = ServerLine(name, there.id, there.ip, there.port, weight, words, spare)
+        found[name] = ServerLine(name, there.id, there.ip, there.port, weight, words, spare=spare)
     return found
