@@ -24,7 +24,10 @@ class ConfigFault(msgspec.Struct, frozen=True):
 
 
 class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``guard_trips`` are those of all clusters in this run."""
+    """``guard_trips`` are those of all clusters in this run.
+
+    ``internal_errors`` counts what should not have happened inside the daemon, which went on.
+    """
 
     pid: int = 0
     version: str = ""
@@ -33,6 +36,7 @@ class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
     config_errors: tuple[ConfigFault, ...] = ()
     config_warnings: tuple[ConfigFault, ...] = ()
     guard_trips: int = 0
+    internal_errors: int = 0
     leaving: bool = False
     rss_bytes: int | None = None
     cpu_seconds: float | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Final
 
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 
 class Timers:
@@ -28,10 +28,10 @@ class Timers:
             return None
         return max(0.0, min(when for when, _ in self._due.values()) - now)
 
-    def take(self, now: float) -> list[Act]:
-        """What is due now; each is forgotten with this call."""
+    def take(self, now: float) -> list[tuple[Hashable, Act]]:
+        """What is due now, by name; each is forgotten with this call."""
         due = sorted(
             ((when, name) for name, (when, _) in self._due.items() if when <= now),
             key=lambda entry: entry[0],
         )
-        return [self._due.pop(name)[1] for _, name in due]
+        return [(name, self._due.pop(name)[1]) for _, name in due]

@@ -12,6 +12,7 @@ from typing import Final
 from lighthouse.ipc.channel import Memory
 from lighthouse.ipc.messages import Deliver, pack
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
+from lighthouse.process.reserve import is_exhaustion
 
 FEW: Final = 8
 SHARE: Final = 8
@@ -30,14 +31,28 @@ class Base:
         self._memory: Memory | None = None
 
     def deliver(self, snapshot: Snapshot, version: int) -> tuple[Deliver, Memory]:
-        """The message that delivers a snapshot, and the payload that belongs to it."""
+        """The message that delivers a snapshot, and the payload that belongs to it.
+
+        Raises ``OSError`` if the system has no room for it.
+        """
         fresh = None if self._snapshot is None else since(self._snapshot, snapshot)
         if self._memory is None or fresh is None or not _is_little(fresh, snapshot):
-            memory = Memory(pack(snapshot))
-            self.close()
+            memory = self._renew(snapshot)
             self._snapshot, self._memory, fresh = snapshot, memory, ()
             self._number += 1
         return Deliver(version, self._number, fresh), self._memory
+
+    def _renew(self, snapshot: Snapshot) -> Memory:
+        """A snapshot in memory; where no descriptor is left, that of the old base makes room."""
+        try:
+            memory = Memory(pack(snapshot))
+        except OSError as error:
+            if self._memory is None or not is_exhaustion(error):
+                raise
+            self.close()
+            return Memory(pack(snapshot))
+        self.close()
+        return memory
 
     def close(self) -> None:
         """Let go of the memory; what has been sent of it stays with the receiver."""

@@ -51,21 +51,35 @@ class Effect(msgspec.Struct, frozen=True):
 NOTHING: Final = Effect()
 
 
+_OF_ALL: Final = (Ready, Alive, Working, Applied, Failed)
+_OF_KIND: Final[dict[str, tuple[type, ...]]] = {
+    "balancer": _OF_ALL,
+    "discovery": (*_OF_ALL, Observed, Connected, Registered),
+    "check": (*_OF_ALL, Verdicts, Probed),
+}
+"""What a worker of each kind may say."""
+
+
 def take(
     state: State, worker: Worker, message: Message, payload: memoryview, now: float
 ) -> Effect:
-    """Note a worker's message; raises ``msgspec.MsgspecError`` for a payload that is none."""
+    """Note a worker's message; raises ``msgspec.MsgspecError`` for what is none of its."""
+    if not isinstance(message, _OF_KIND[worker.name[0]]):
+        said = type(message).__name__
+        raise msgspec.ValidationError(f"a {worker.name[0]} worker does not say {said}")
     match message:
         case Ready(origin):
             worker.origin = origin
             worker.ready(now)
             return Effect(services=True)
         case Alive(status):
+            _fit(status)
             worker.status = status
             worker.heard(message, now)
         case Working(what):
             worker.heard(message, now, what)
         case Applied():
+            _fit(message.status)
             handed = False
             judged = worker.snapshot is not None and message.version == worker.version
             if worker.snapshot is not None and judged:
@@ -76,18 +90,19 @@ def take(
             worker.heard(message, now)
             return Effect(judged=judged, handed=handed)
         case Observed():
-            return _observed(state, worker, message, decode_as(Reading, payload), now)
+            reading = decode_as(Reading, payload)
+            _fit([node.metadata for node in reading.nodes if node.metadata])
+            return _observed(state, worker, message, reading, now)
         case Connected(link, reason):
-            level = logging.INFO if link == "connected" else logging.WARNING
-            told = f": {reason}" if reason else ""
-            _log.log(level, "discovery %s: %s%s", worker.name[1], link, told)
-            state.link(worker.name[1], SourceConnection(link, reason, now))
+            _connected(state, worker.name[1], SourceConnection(link, reason, now))
             return Effect(services=True)
         case Registered():
             state.report.registered(worker.name[1], decode_as(list[Registration], payload))
             return Effect(services=True)
         case Verdicts():
-            for verdict in decode_as(list[Verdict], payload):
+            verdicts = decode_as(list[Verdict], payload)
+            _fit([verdict.metadata for verdict in verdicts if verdict.metadata])
+            for verdict in verdicts:
                 _verdict(state, worker.name[1], verdict)
             return Effect(services=True)
         case Probed():
@@ -96,6 +111,23 @@ def take(
         case Failed(reason):
             worker.said = worker.last_error = reason
     return NOTHING
+
+
+def _fit(value: object) -> None:
+    """Raise unless this can be shown: whatever a worker says of itself ends in JSON."""
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise msgspec.ValidationError(f"it has what is no JSON value: {error}") from error
+
+
+def _connected(state: State, discovery: str, link: SourceConnection) -> None:
+    before = state.memberships.link_of(discovery)
+    state.link(discovery, link)
+    if before is None or (before.state, before.reason) != (link.state, link.reason):
+        level = logging.INFO if link.state == "connected" else logging.WARNING
+        told = f": {link.reason}" if link.reason else ""
+        _log.log(level, "discovery %s: %s%s", discovery, link.state, told)
 
 
 def _observed(

@@ -91,7 +91,13 @@ class Exited(msgspec.Struct, frozen=True):
     said: str = ""
 
 
-Event = Due | Became | Heard | Overstepped | Hurried | Unwanted | Exited
+class Stalled(msgspec.Struct, frozen=True):
+    """The supervisor itself did not run for so many ``seconds``: nobody was late meanwhile."""
+
+    seconds: float
+
+
+Event = Due | Became | Heard | Overstepped | Hurried | Unwanted | Exited | Stalled
 
 
 def step(
@@ -113,7 +119,18 @@ def step(
             return _unwanted(life, now, limits)
         case Exited():
             return _exited(life, event, now, limits, chance)
+        case Stalled(seconds) if life.deadline is not None and life.state != "waiting":
+            return msgspec.structs.replace(life, deadline=life.deadline + seconds), None
     return life, None
+
+
+def unsettled(life: Lifecycle, now: float, limits: LifecycleLimits) -> str:
+    """Why a worker that runs is not to be relied on yet, empty if it is: it ended lately."""
+    if life.state != "running" or life.failures == 0 or life.running_since is None:
+        return ""
+    if now - life.running_since >= limits.backoff.healthy_after:
+        return ""
+    return f"was started again {now - life.running_since:.0f} s ago: {life.last_exit}"
 
 
 def _due(life: Lifecycle, now: float, limits: LifecycleLimits) -> tuple[Lifecycle, Action | None]:

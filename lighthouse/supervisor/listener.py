@@ -1,6 +1,7 @@
 """The control socket: answers the commands of this host's operators."""
 
-import selectors
+import functools
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -8,36 +9,44 @@ from typing import Final
 from lighthouse.ipc.channel import Channel, Closed, Listener
 from lighthouse.ipc.control import Reply
 from lighthouse.ipc.messages import Message
+from lighthouse.process.reserve import DescriptorReserve, is_exhaustion
+from lighthouse.supervisor.event_loop import EventLoop
 
 MAX_CLIENTS: Final = 32
 
 Answer = tuple[Reply, bytes]
 """A reply and its payload."""
 
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
 
 class ControlListener:
     """Listens at ``path``; ``answer`` is given each question and who asks (a user's number).
 
-    It returns None for what is no question.
+    It returns None for what is no question. Where descriptors have run out a client takes the
+    place of the one before it, or of the reserve: who asks what is wrong gets an answer.
     """
 
     def __init__(
         self,
         path: Path,
-        selector: selectors.BaseSelector,
+        loop: EventLoop,
+        reserve: DescriptorReserve,
         answer: Callable[[Message, int], Answer | None],
     ) -> None:
         self._path: Final = path
         self._listener = Listener(path)
-        self._selector: Final = selector
+        self._loop: Final = loop
+        self._reserve: Final = reserve
         self._answer: Final = answer
         self._clients: Final[list[Channel]] = []
-        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._exhausted = False
+        loop.watch(self._listener, "a new client", self._accept)
 
     def close(self) -> None:
         for client in list(self._clients):
             self._drop(client)
-        self._selector.unregister(self._listener)
+        self._loop.forget(self._listener)
         self._listener.close()
 
     def restore(self) -> bool:
@@ -45,32 +54,63 @@ class ControlListener:
         if self._listener.reachable:
             return False
         fresh = Listener(self._path)
-        self._selector.unregister(self._listener)
+        self._loop.forget(self._listener)
         self._listener.close()
         self._listener = fresh
-        self._selector.register(fresh, selectors.EVENT_READ, self._accept)
+        self._loop.watch(fresh, "a new client", self._accept)
         return True
 
     def _accept(self) -> None:
-        while (client := self._listener.accept()) is not None:
+        while (client := self._next()) is not None:
             if len(self._clients) >= MAX_CLIENTS:
                 self._drop(self._clients[0])
             self._clients.append(client)
-            self._selector.register(client, selectors.EVENT_READ, lambda c=client: self._serve(c))
+            serve = functools.partial(self._serve, client)
+            failed = functools.partial(self._refuse, client)
+            try:
+                self._loop.watch(client, "a client's question", serve, failed)
+            except OSError as error:
+                self._refuse(client, str(error))
+
+    def _next(self) -> Channel | None:
+        try:
+            client = self._listener.accept()
+        except OSError as error:
+            if not is_exhaustion(error):
+                raise
+            reason = error.strerror
+        else:
+            self._exhausted = self._exhausted and client is None
+            return client
+        # The kernel says so before it looks whether anybody is there.
+        with self._reserve.lent(1):
+            client = self._listener.accept()
+        if client is not None:
+            if not self._exhausted:
+                _log.warning("a client is served from the reserve of descriptors: %s", reason)
+            self._exhausted = True
+            if self._clients:
+                self._drop(self._clients[0])
+        return client
 
     def _serve(self, client: Channel) -> None:
-        if client not in self._clients:  # dropped for a newer one by this very turn of the loop
-            return
         try:
-            received = client.receive()
-            answer = self._answer(received[0], client.uid()) if received is not None else None
-            if answer is not None:
-                message, payload = answer
-                client.send(message, [payload])
+            with self._reserve.lent():
+                received = client.receive()
+                answer = self._answer(received[0], client.uid()) if received is not None else None
+                if answer is not None:
+                    message, payload = answer
+                    client.send(message, [payload])
         except Closed:
             self._drop(client)
 
+    def _refuse(self, client: Channel, reason: str) -> None:
+        _log.warning("a client is dropped: %s", reason)
+        self._drop(client)
+
     def _drop(self, client: Channel) -> None:
-        self._selector.unregister(client)
-        self._clients.remove(client)
-        client.close()
+        if client in self._clients:
+            self._clients.remove(client)
+            self._loop.forget(client)
+            client.close()
+            self._reserve.refill()

@@ -3,11 +3,9 @@
 import functools
 import itertools
 import logging
-import selectors
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +13,22 @@ import msgspec
 
 from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Closed
-from lighthouse.ipc.messages import Message
-from lighthouse.process.timers import Timers
+from lighthouse.ipc.messages import Failed, Message
+from lighthouse.process.reaper import Reaper
+from lighthouse.process.reserve import DescriptorReserve
+from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
 from lighthouse.supervisor.sessions import Sessions
 from lighthouse.supervisor.worker import Process, Worker
 
 FIGURES: Final = 1.0
 """Seconds between looks at the workers' memory."""
+
+TURN: Final = 0.01
+"""Seconds for which one worker is listened to before the others get their turn."""
+
+RETRY: Final = 0.2
+"""Seconds until a step of a worker's life that could not be made is tried again."""
 
 Take = Callable[[Worker, Message, memoryview, float], None]
 
@@ -37,25 +43,27 @@ class WorkerPool:
 
     def __init__(
         self,
-        selector: selectors.BaseSelector,
-        timers: Timers,
+        loop: EventLoop,
+        reserve: DescriptorReserve,
         locks: Path,
         sessions: Sessions,
         take: Take,
     ) -> None:
-        self._selector: Final = selector
-        self._timers: Final = timers
+        self._loop: Final = loop
+        self._reserve: Final = reserve
         self._locks: Final = locks
         self._sessions: Final = sessions
         self._take: Final = take
         self._children: Final[dict[Name, Worker]] = {}
         self._leaving: Final[dict[Name, Worker]] = {}
+        self._pids: Final[set[int]] = set()
+        self._reaper: Final = Reaper(self._pids.__contains__)
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
         left = self._sessions.clear()
         if left:
             _log.warning("ended %d processes that plugins of an earlier run had left", left)
-        self._look()
+        loop.every("memory", FIGURES, self._look)
 
     def __iter__(self) -> Iterator[Worker]:
         """The workers that are wanted."""
@@ -63,7 +71,7 @@ class WorkerPool:
 
     @property
     def gone(self) -> bool:
-        """Whether no process is left."""
+        """Return True if no process is left."""
         return not self._children and not self._leaving
 
     def want(self, wanted: dict[Name, Wanted], now: float, keep: bool = False) -> None:
@@ -109,10 +117,12 @@ class WorkerPool:
             self._children[name] = worker
             self._due(worker)
         for name, worker in self._children.items():
-            snapshot = self._wanted[name].snapshot
-            if worker.takes_snapshots and worker.snapshot != snapshot:
-                worker.deliver(snapshot, next(self._versions), now)
-                self._settle(worker)
+            wanted = self._wanted.get(name)
+            if wanted is None or not worker.takes_snapshots:
+                continue
+            if worker.snapshot != wanted.snapshot:
+                deliver = functools.partial(self._deliver, worker, wanted, now)
+                self._loop.attempt(f"what {' '.join(name)} is sent", deliver)
 
     def kill(self) -> None:
         """End every process at once."""
@@ -120,74 +130,151 @@ class WorkerPool:
             if worker.process is not None:
                 worker.process.signal(signal.SIGKILL)
 
-    def _due(self, worker: Worker) -> None:
-        if worker.due(time.monotonic()) and worker.process is not None:
-            self._attend(worker, worker.process)
+    def stalled(self, seconds: float) -> None:
+        """This process did not run for so long: no worker was late meanwhile."""
+        now = time.monotonic()
+        for worker in [*self._children.values(), *self._leaving.values()]:
+            worker.stalled(seconds, now)
+            self._settle(worker)
+
+    def reap(self) -> None:
+        """Let go of processes that have become this one's and ended."""
+        now = time.monotonic()
+        if self._reaper.reap(now):
+            self._loop.timers.set("reap", now, self.reap)
+
+    def _deliver(self, worker: Worker, wanted: Wanted, now: float) -> None:
+        worker.deliver(wanted.snapshot, next(self._versions), now)
         self._settle(worker)
+
+    def _due(self, worker: Worker) -> None:
+        name = " ".join(worker.name)
+        if self._loop.attempt(f"the next step of {name}", functools.partial(self._step, worker)):
+            self._settle(worker)
+        else:
+            again = time.monotonic() + RETRY
+            self._loop.timers.set(worker, again, functools.partial(self._due, worker))
+
+    def _step(self, worker: Worker) -> None:
+        if worker.due(time.monotonic()) and worker.process is not None:
+            try:
+                self._attend(worker, worker.process)
+            except OSError as error:  # noticed when it has ended, by the look at all of them
+                worker.oversteps(f"cannot be watched: {error}", time.monotonic())
 
     def _settle(self, worker: Worker) -> None:
         """After every event: let go of a stopped child, else be back at its deadline."""
         if worker.life.state == "stopped":
             self._leaving.pop(worker.name, None)
-        self._timers.set(worker, worker.life.deadline, functools.partial(self._due, worker))
+        self._loop.timers.set(worker, worker.life.deadline, functools.partial(self._due, worker))
 
     def _attend(self, worker: Worker, process: Process) -> None:
+        self._pids.add(process.pid)
+        self._reaper.began(process.pid)
         self._sessions.began(process.pid)
-        exited = functools.partial(self._exited, worker, process)
-        spoke = functools.partial(self._spoke, worker, process)
-        self._selector.register(process.pidfd, selectors.EVENT_READ, exited)
-        self._selector.register(process.channel, selectors.EVENT_READ, spoke)
-        self._listen(process)
+        name = " ".join(worker.name)
+        failed = functools.partial(self._failed, worker, process)
+        for source, what, act in (
+            (process.pidfd, f"the end of {name}", self._exited),
+            (process.channel, f"what {name} said", self._spoke),
+            (process.journal, f"what {name} printed", self._wrote),
+        ):
+            self._loop.watch(source, what, functools.partial(act, worker, process), failed)
 
-    def _listen(self, process: Process) -> None:
-        wrote = functools.partial(self._wrote, process)
-        self._selector.register(process.journal, selectors.EVENT_READ, wrote)
+    def _failed(self, worker: Worker, process: Process, reason: str) -> None:
+        """The supervisor could not handle what a worker did: both begin afresh."""
+        if worker.process is process:
+            worker.oversteps(
+                f"the daemon could not handle what it did: {reason}", time.monotonic()
+            )
+            self._settle(worker)
 
     def _exited(self, worker: Worker, process: Process) -> None:
-        self._spoke(worker, process)
-        for source in (process.pidfd, process.channel, process.journal):
-            with suppress(KeyError):
-                self._selector.unregister(source)
-        self._timers.set(process, None, self._look)
-        self._sessions.ended(process.pid)
-        worker.exited(time.monotonic())
-        self._settle(worker)
-
-    def _spoke(self, worker: Worker, process: Process) -> None:
         if worker.process is not process:
             return
         now = time.monotonic()
+        self._loop.attempt(
+            f"the last words of {' '.join(worker.name)}",
+            functools.partial(self._hear_out, worker, process),
+        )
+        for source in (process.pidfd, process.channel, process.journal):
+            self._loop.forget(source)
+        with self._reserve.lent():
+            self._reaper.end(process.pid, now)
+        self._sessions.ended(process.pid)
+        try:
+            worker.exited(now)
+        finally:
+            self._pids.discard(process.pid)
+            self._settle(worker)
+        self.reap()
+
+    def _hear_out(self, worker: Worker, process: Process) -> None:
+        """Take what a dead worker has said: for a moment all of it, then only why it ended."""
+        until = time.monotonic() + TURN
         try:
             while (received := process.channel.receive()) is not None:
-                self._take(worker, *received, now)
+                now = time.monotonic()
+                if now < until or isinstance(received[0], Failed):
+                    self._take(worker, *received, now)
+        except (Closed, msgspec.MsgspecError):
+            return
+
+    def _spoke(self, worker: Worker, process: Process) -> None:
+        now = time.monotonic()
+        count = 0
+        try:
+            with self._reserve.lent(1):
+                while time.monotonic() - now < TURN:
+                    received = process.channel.receive()
+                    if received is None:
+                        break
+                    count += 1
+                    self._take(worker, *received, now)
         except Closed as closed:
-            with suppress(KeyError):
-                self._selector.unregister(process.channel)
+            self._loop.forget(process.channel)
             if not closed.is_end:
                 worker.oversteps(f"broke its channel: {closed}", now)
         except msgspec.MsgspecError as error:
             worker.oversteps(f"sent what is no message: {error}", now)
+        else:
+            self._share(worker, process, count, now)
         self._settle(worker)
 
-    def _wrote(self, process: Process) -> None:
-        if process.journal.closed:
-            return
+    def _share(self, worker: Worker, process: Process, count: int, began: float) -> None:
+        """Let a worker that says too much wait, in its own write; nobody else does."""
+        now = time.monotonic()
+        resume = worker.share.spend(count, now - began, now)
+        if resume is not None:
+            if worker.slowed_at is None:
+                _log.warning("%s: says more than the daemon has time for", " ".join(worker.name))
+            worker.slowed_at = now
+            self._loop.pause(process.channel, resume)
+
+    def _wrote(self, worker: Worker, process: Process) -> None:
         try:
             resume = process.journal.read(time.monotonic())
         except EOFError:
-            self._selector.unregister(process.journal)
+            self._loop.forget(process.journal)
             return
         if resume is not None:
-            self._selector.unregister(process.journal)
-            self._timers.set(process, resume, functools.partial(self._listen, process))
+            self._loop.pause(process.journal, resume)
 
     def _look(self) -> None:
-        """Look at the workers' memory, now and every second."""
+        """Look at every worker, and at what was left behind."""
+        for worker in [*self._children.values(), *self._leaving.values()]:
+            look = functools.partial(self._look_at, worker)
+            self._loop.attempt(f"a look at {' '.join(worker.name)}", look)
+        self.reap()
+
+    def _look_at(self, worker: Worker) -> None:
+        """Its memory is bounded; and an end that nobody has told of is noticed here."""
         now = time.monotonic()
-        for worker in self._children.values():
-            rss = worker.process.rss() if worker.process is not None else 0
-            if rss > worker.settings.memory:
-                taken, budget = rss / 2**20, worker.settings.memory / 2**20
-                worker.oversteps(f"took {taken:.0f} MiB, its budget is {budget:.0f} MiB", now)
-                self._settle(worker)
-        self._timers.set("memory", now + FIGURES, self._look)
+        if worker.process is None:
+            worker.miss(now)
+        elif worker.process.ended:
+            self._exited(worker, worker.process)
+        elif (rss := worker.process.rss()) > worker.settings.memory:
+            taken, budget = rss / 2**20, worker.settings.memory / 2**20
+            worker.oversteps(f"took {taken:.0f} MiB, its budget is {budget:.0f} MiB", now)
+        self._settle(worker)

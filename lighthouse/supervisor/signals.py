@@ -4,37 +4,43 @@ import os
 import signal
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 
 class Signals:
-    """Collects signals through a descriptor; repeated ones coalesce."""
+    """Collects signals, and is readable when there are any; repeated ones coalesce.
+
+    The descriptor only wakes the loop: what it has no room for (hundreds of children that end
+    at once) is noted all the same.
+    """
 
     def __init__(self, numbers: Iterable[signal.Signals]) -> None:
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
         self._writing.setblocking(False)
+        self._noted: Final[set[signal.Signals]] = set()
         signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
         self._known: Final = frozenset(numbers)
         for number in self._known:
-            signal.signal(number, _note)
+            signal.signal(number, self._note)
 
     def fileno(self) -> int:
         return self._reading.fileno()
 
     def drain(self) -> set[signal.Signals]:
         """The signals that came since the last call."""
-        try:
-            data = os.read(self._reading.fileno(), 4096)
-        except BlockingIOError:
-            return set()
-        return {signal.Signals(number) for number in data} & self._known
+        with suppress(BlockingIOError):
+            os.read(self._reading.fileno(), 4096)
+        found = set()
+        while self._noted:
+            found.add(self._noted.pop())
+        return found
 
     def close(self) -> None:
         signal.set_wakeup_fd(-1)
         self._reading.close()
         self._writing.close()
 
-
-def _note(number: int, frame: object) -> None:
-    """The wakeup descriptor has noted it already."""
+    def _note(self, number: int, frame: object) -> None:
+        self._noted.add(signal.Signals(number))

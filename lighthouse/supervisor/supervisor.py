@@ -4,11 +4,10 @@ Every input only changes what is known. ``_converge`` then compares what is want
 runs, and starts, stops or sends what differs. Nothing in here waits for anybody.
 """
 
+import functools
 import logging
-import selectors
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +21,13 @@ from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.messages import Message, Observed
 from lighthouse.process.gc import GarbageCollector
-from lighthouse.process.timers import Timers
+from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.registration import identity
 from lighthouse.supervisor import dispatch
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.logs import Logs
 from lighthouse.supervisor.packages import InstalledPackages
@@ -68,8 +68,8 @@ class Supervisor:
         self._root: Final = root
         self._claim: Final = claim
         self._log_file: Final = log_file
-        self._selector: Final = selectors.DefaultSelector()
-        self._timers: Final = Timers()
+        self._reserve: Final = DescriptorReserve()
+        self._loop: Final = EventLoop(self._stalled)
         self._restless_since: float | None = None
         self._unsettled = True
         self._replan = True
@@ -81,29 +81,35 @@ class Supervisor:
         self._open()
         try:
             while not (self._shutdown.stopping and self._pool.gone):
-                for key, _ in self._selector.select(self._timers.wait(time.monotonic())):
-                    key.data()
-                for act in self._timers.take(time.monotonic()):
-                    act()
+                self._loop.turn()
                 self._converge(time.monotonic())
         finally:
             self._close()
         return 0
 
     def _converge(self, now: float) -> None:
-        """Make what runs match what is known."""
-        self._miss(now)
+        """Make what runs match what is known; what cannot be done yet is tried again."""
+        self._loop.attempt("a look at its discoveries", functools.partial(self._miss, now))
+        if self._unsettled or self._replan:
+            self._loop.attempt("its plan", functools.partial(self._plan, now))
+        self._loop.attempt("the start of workers", functools.partial(self._pool.dispatch, now))
+        self._loop.attempt("what is due of clusters", functools.partial(self._attend, now))
+
+    def _plan(self, now: float) -> None:
+        """Work out what should run, and have it so."""
         if self._unsettled:
-            self._timers.set("upkeep", self._registrar.settle(now, time.time()), self._think)
+            due = self._registrar.settle(now, time.time())
+            self._loop.timers.set("upkeep", due, self._think)
             self._wanted = {} if self._shutdown.stopping else plan(self._state)
             self._registrar.publish(self._wanted)
-        elif self._replan:
+        else:
             self._wanted = renew(self._wanted, self._state)
-        if self._unsettled or self._replan:
-            self._unsettled = self._replan = False
-            self._pool.want(self._wanted, now, self._shutdown.keep)
-        self._timers.set("members", self._state.memberships.next_due(now), self._age)
-        self._pool.dispatch(now)
+        self._pool.want(self._wanted, now, self._shutdown.keep)
+        self._unsettled = self._replan = False
+
+    def _attend(self, now: float) -> None:
+        """Be back when a hold ends, and tell what has happened to clusters."""
+        self._loop.timers.set("members", self._state.memberships.next_due(now), self._age)
         for level, text in self._state.memberships.take_events():
             _log.log(level, "%s", text)
 
@@ -124,7 +130,7 @@ class Supervisor:
 
     def _open(self) -> None:
         self._logs = Logs(self._log_file)
-        self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+        self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
         self._packages = InstalledPackages()
         self._tree = Tree(self._root, self._packages.installed)
         self._tree.load()
@@ -142,42 +148,54 @@ class Supervisor:
         self._registrar = Registrar(self._state, cache)
         self._registrar.restore()
         self._state.configure(self._tree.config, time.monotonic())
-        sessions = Sessions(self._claim.run_dir / "sessions")
-        self._pool = WorkerPool(
-            self._selector, self._timers, self._claim.locks(), sessions, self._take
-        )
-        self._shutdown = Shutdown(self._state, self._timers, self._think, self._pool.kill)
-        status = StatusReport(self._root, self._state, self._pool, self._faults, self._problems)
+        sessions, known = Sessions(self._claim.run_dir / "sessions"), (self._loop, self._reserve)
+        self._pool = WorkerPool(*known, self._claim.locks(), sessions, self._take)
+        self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
+        own = (self._faults, self._problems, self._loop.errors)
+        status = StatusReport(self._root, self._state, self._pool, *own)
         router = Router(
             self._state, self._pool, status, self._registrar, self._shutdown, self._think
         )
         socket = self._claim.run_dir / "control.sock"
-        self._control = ControlListener(socket, self._selector, router.answer)
+        self._control = ControlListener(socket, *known, router.answer)
         self._presence = Presence(self._claim, self._control, sessions)
-        for source, act in ((self._signals, self._signalled), (self._watch, self._stirred)):
-            self._selector.register(source, selectors.EVENT_READ, act)
-        self._every("poll", POLL, self._load)
-        self._every("packages", PACKAGES, self._find_plugins)
-        self._every("host", LOOK_AROUND, self._look_around)
-        self._every("title", 5.0, self._entitle)
-        self._every("tidy", 2.0, GarbageCollector().tidy)
-        self._every("logs", 1.0, self._logs.follow)
-        self._every("presence", INTERVAL, self._presence.keep)
-        self._every("seen", SEEN, self._persistence.see)
+        self._loop.watch(self._signals, "a signal", self._signalled)
+        self._loop.watch(self._watch, "a change of the config tree", self._stirred)
+        for name, seconds, act in (
+            ("poll", POLL, self._load),
+            ("packages", PACKAGES, self._find_plugins),
+            ("host", LOOK_AROUND, self._look_around),
+            ("title", 5.0, self._entitle),
+            ("tidy", 2.0, GarbageCollector().tidy),
+            ("logs", 1.0, self._logs.follow),
+            ("presence", INTERVAL, self._presence.keep),
+            ("seen", SEEN, self._persistence.see),
+        ):
+            self._loop.every(name, seconds, act)
         self._entitle()
         self._tell_faults()
         self._save_later()
         _log.info("lighthouse %s serves %s", __version__, self._root)
 
     def _close(self) -> None:
-        self._pool.kill()
-        self._persistence.save(self._tree)
-        self._persistence.see()
-        self._control.close()
-        self._watch.close()
+        """End everything, whatever of it fails."""
+        for what, act in (
+            ("the end of workers", self._pool.kill),
+            ("the last save", functools.partial(self._persistence.save, self._tree)),
+            ("the last note of discoveries", self._persistence.see),
+            ("the end of the control socket", self._control.close),
+            ("the end of the watch", self._watch.close),
+        ):
+            self._loop.attempt(what, act)
         self._signals.close()
-        self._selector.close()
+        self._loop.close()
+        self._reserve.close()
         _log.info("stopped")
+
+    def _stalled(self, seconds: float) -> None:
+        """This process did not run for a while (stopped, or starved)."""
+        _log.warning("the daemon did not run for %.1f s: no worker counts as late for it", seconds)
+        self._pool.stalled(seconds)
 
     def _take(self, worker: Worker, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
@@ -197,17 +215,21 @@ class Supervisor:
             self._save_later()
 
     def _signalled(self) -> None:
+        """Have each signal seen to by a timer, so that none is lost with another's failure."""
+        now = time.monotonic()
+        acts = {signal.SIGHUP: self._hang_up, signal.SIGCHLD: self._pool.reap}
         for number in self._signals.drain():
-            if number == signal.SIGHUP:
-                _log.info("SIGHUP: reading the configuration again")
-                self._find_plugins(afresh=True)
-                self._look_around()
-                self._load()
-                self._configure_logs()
-                self._pool.renew(self._packages.installed, time.monotonic())
-                self._pool.hurry(time.monotonic())
-            else:
-                self._shutdown.begin(number.name)
+            begin = functools.partial(self._shutdown.begin, number.name)
+            self._loop.timers.set(number.name, now, acts.get(number, begin))
+
+    def _hang_up(self) -> None:
+        _log.info("SIGHUP: reading the configuration again")
+        self._find_plugins(afresh=True)
+        self._look_around()
+        self._load()
+        self._configure_logs()
+        self._pool.renew(self._packages.installed, time.monotonic())
+        self._pool.hurry(time.monotonic())
 
     def _think(self) -> None:
         """What is wanted may have changed though nothing was read."""
@@ -229,7 +251,7 @@ class Supervisor:
             now = time.monotonic()
             self._restless_since = self._restless_since or now
             due = min(now + QUIET, self._restless_since + PATIENCE)
-            self._timers.set("config", due, self._load)
+            self._loop.timers.set("config", due, self._load)
 
     def _look_around(self) -> None:
         """This host may be called or reached otherwise than before."""
@@ -238,9 +260,10 @@ class Supervisor:
     def _load(self) -> None:
         """Read what has changed in the config tree, and take what is good of it."""
         self._restless_since = None
-        self._watch.rearm()
-        if not self._tree.load():
-            return
+        with self._reserve.lent():
+            self._watch.rearm()
+            if not self._tree.load():
+                return
         before = self._state.config
         for cluster in self._state.configure(self._tree.config, time.monotonic()):
             self._persistence.note(cluster)
@@ -274,20 +297,15 @@ class Supervisor:
         self._logs.configure(config.logging, file, config.daemon.log_level)
 
     def _save_later(self, delay: float = DELAY) -> None:
-        if not self._timers.pending("save"):
-            self._timers.set("save", time.monotonic() + delay, self._save)
+        if not self._loop.timers.pending("save"):
+            self._loop.timers.set("save", time.monotonic() + delay, self._save)
 
     def _save(self) -> None:
-        last_settings.remember(self._root, self._tree.texts, self._tree.config.daemon)
-        if not self._persistence.save(self._tree):
+        with self._reserve.lent():
+            last_settings.remember(self._root, self._tree.texts, self._tree.config.daemon)
+            saved = self._persistence.save(self._tree)
+        if not saved:
             self._save_later(SEEN)
-
-    def _every(self, name: str, seconds: float, act: Callable[[], None]) -> None:
-        def again() -> None:
-            act()
-            self._timers.set(name, time.monotonic() + seconds, again)
-
-        self._timers.set(name, time.monotonic() + seconds, again)
 
     def _entitle(self) -> None:
         views = self._state.memberships.views.values()
@@ -302,5 +320,5 @@ class Supervisor:
 
     def _problems(self) -> list[str]:
         """The supervisor's own problems, for the status."""
-        sources = (self._persistence, self._logs, self._presence)
+        sources = (self._persistence, self._logs, self._presence, self._reserve)
         return [problem for source in sources for problem in source.problems()]

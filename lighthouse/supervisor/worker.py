@@ -4,9 +4,8 @@ import logging
 import os
 import random
 import signal
-import subprocess
-import sys
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,8 @@ from lighthouse.installed import Installed, PluginOrigin, succession
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop
 from lighthouse.ipc.snapshot import Snapshot
-from lighthouse.process.orphans import end_session
+from lighthouse.process.spawn import WorkerProcess, in_words
+from lighthouse.process.time_share import TimeShare
 from lighthouse.supervisor.delivery import Base
 from lighthouse.supervisor.latency import Latency
 from lighthouse.supervisor.lifecycle import (
@@ -29,8 +29,10 @@ from lighthouse.supervisor.lifecycle import (
     Lifecycle,
     LifecycleLimits,
     Overstepped,
+    Stalled,
     Unwanted,
     step,
+    unsettled,
 )
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.worker_log import WorkerLog
@@ -38,6 +40,9 @@ from lighthouse.supervisor.worker_log import WorkerLog
 SILENCE: Final = 10.0
 """Seconds without a sign of life after which an idle worker is ended, if its sync may not
 take longer."""
+
+SLOWED: Final = 10.0
+"""Seconds for which it is shown that a worker had to wait for its share of the time."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _log: Final = logging.getLogger("lighthouse.supervisor")
@@ -47,53 +52,47 @@ class Process:
     """A running worker's process and the three descriptors that lead to it."""
 
     def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
-        self.channel, theirs = Channel.pair()
-        reading, writing = os.pipe2(os.O_CLOEXEC)
-        arguments = [*name[1:], plugin, str(theirs.fileno()), str(lock), str(os.getpid())]
-        arguments += [settings.user] if settings.user is not None else []
-        try:
-            self._popen: Final = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"lighthouse.workers.{name[0]}", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                cwd="/",
+        words = (*name[1:], plugin)
+        with ExitStack() as undo, ExitStack() as theirs:
+            self.channel, far = Channel.pair()
+            undo.callback(self.channel.close)
+            theirs.callback(far.close)
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            undo.callback(os.close, reading)
+            theirs.callback(os.close, writing)
+            self._child: Final = WorkerProcess(
+                name[0], words, far.fileno(), str(lock), settings.user or "", writing
             )
-        except BaseException:
-            self.channel.close()
-            os.close(reading)
-            raise
-        finally:
-            theirs.close()
-            os.close(writing)
-        self.pid: Final = self._popen.pid
-        self.pidfd: Final = os.pidfd_open(self.pid)
+            undo.pop_all()
+        self.pid: Final = self._child.pid
+        self.pidfd: Final = self._child.pidfd
         self.journal: Final = WorkerLog(" ".join(name), reading)
 
     def signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
+        self._child.signal(number)
 
     def rss(self) -> int:
         """Bytes of memory that it occupies, 0 if it is just ending."""
         try:
             pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
-        except OSError:
+        except (OSError, IndexError):
             return 0
         return int(pages) * _PAGE
 
+    @property
+    def ended(self) -> bool:
+        """Return True if it has ended, reaped or not."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
     def reap(self) -> str:
         """How it ended, in words; to be called when its pidfd is readable."""
-        end_session(self.pid)
-        status = self._popen.wait()
+        status = self._child.wait()
         self.journal.close()
         self.channel.close()
-        os.close(self.pidfd)
-        if status < 0:
-            return f"killed by {signal.Signals(-status).name}"
-        return f"exited with status {status}"
+        return in_words(status)
 
 
 class Worker:
@@ -117,6 +116,8 @@ class Worker:
         self.outdated = ""  # what has become of that since
         self.said = ""
         self.last_error = ""
+        self.share: Final = TimeShare()
+        self.slowed_at: float | None = None
         self._lock: Final = lock
         self._silence: Final = max(SILENCE, settings.sync_timeout)
         self._limits: Final = LifecycleLimits(settings.start_timeout, settings.stop_timeout)
@@ -125,6 +126,7 @@ class Worker:
         self._acknowledged = True
         self._keep = False
         self._base: Final = Base()
+        self._has_applied = False
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life; whether the process changed (it started or is gone)."""
@@ -163,8 +165,22 @@ class Worker:
         """Whether it is ready and has answered what it was sent before."""
         return self.life.state == "running" and self._acknowledged
 
+    @property
+    def doubt(self) -> str:
+        """Why it is not to be relied on although it runs, empty if it is."""
+        now = time.monotonic()
+        if self.life.state == "running" and not self._has_applied:
+            ended = f" since it was started again: {self.life.last_exit}"
+            return f"has not applied anything yet{ended if self.life.last_exit else ''}"
+        if self.slowed_at is not None and now - self.slowed_at < SLOWED:
+            return "says more than the daemon has time for: it is listened to less often"
+        return unsettled(self.life, now, self._limits)
+
     def deliver(self, snapshot: Snapshot, version: int, now: float) -> None:
-        """Send a snapshot; if the pipe is full, the next pass tries again."""
+        """Send a snapshot; if the pipe is full, the next pass tries again.
+
+        Raises ``OSError`` if the system has no room for it.
+        """
         if self.process is None:
             return
         try:
@@ -180,7 +196,7 @@ class Worker:
     def acknowledge(self, message: Applied, wall: float) -> None:
         """A snapshot was made true, or not."""
         if message.version == self.version:
-            self._acknowledged = True
+            self._acknowledged = self._has_applied = True
             self._make(message)
             if message.kind != "failed":
                 for _, observed_at in self._travelling:
@@ -222,16 +238,26 @@ class Worker:
     def exited(self, now: float) -> None:
         """Its process has ended: reap it, and end what it left behind."""
         assert self.process is not None
-        status = self.process.reap()
+        process, self.process = self.process, None
+        status = process.reap()
         said, self.said = self.said, ""
-        self.process = self.origin = None
-        self.outdated = ""
+        self.origin, self.outdated = None, ""
         self.snapshot = self.made = None
+        self._has_applied = False
         self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []
         self.take(Exited(status, said), now)
         if self.life.wanted:
             self.last_error = self.life.last_exit
+
+    def miss(self, now: float) -> None:
+        """It has no process: that is its end, if it counts as one that has."""
+        if self.life.state in ("starting", "running", "stopping"):
+            self.take(Exited("its process is gone"), now)
+
+    def stalled(self, seconds: float, now: float) -> None:
+        """The supervisor did not run for so long, and could not hear it."""
+        self.take(Stalled(seconds), now)
 
     def due(self, now: float) -> bool:
         """The deadline may have passed; whether the process changed."""

@@ -15,6 +15,7 @@ from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.internal_errors import InternalErrors
 from lighthouse.supervisor.state import State
 
 HERE = HostIdentity("here", "10.0.0.1")
@@ -26,7 +27,7 @@ def cluster(name: str) -> ClusterFile:
 
 
 def report(state: State, own: Iterable[str] = ()) -> StatusReport:
-    return StatusReport(Path("/c"), state, [], list, lambda: own)
+    return StatusReport(Path("/c"), state, [], list, lambda: own, InternalErrors())
 
 
 def shown_nodes(status: StatusReport) -> dict[str, Any]:

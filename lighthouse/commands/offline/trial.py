@@ -9,7 +9,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -19,6 +18,7 @@ import msgspec
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated, pack
 from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.plan import Name, plan
 from lighthouse.supervisor.state import State
@@ -87,10 +87,11 @@ class _Worker:
         self.name: Final = name
         self._task: Final = task
         self._question: Final = question
-        self.channel, theirs = Channel.pair()
         self.deadline: Final = time.monotonic() + task.within
-        self._process: Final = _spawn(name, task, theirs)
-        theirs.close()
+        self.channel, theirs = Channel.pair()
+        with contextlib.closing(theirs):
+            words, user = (name[1], task.plugin), task.user
+            self._process: Final = WorkerProcess(name[0], words, theirs.fileno(), os.devnull, user)
 
     def step(self) -> tuple[Answer, bytes] | None:
         """Take what it says; the answer once it is there."""
@@ -112,7 +113,7 @@ class _Worker:
 
     def end(self) -> None:
         """Kill it with all that it started; nothing if that is done."""
-        if self._process.returncode is None:
+        if not self._process.ended:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -120,20 +121,5 @@ class _Worker:
 
     def _exit(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(1.0)
-            return f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+            return in_words(self._process.wait(1.0))
         return "it closed its channel"
-
-
-def _spawn(name: Name, task: Task, channel: Channel) -> subprocess.Popen[bytes]:
-    kind, own = name
-    fd = channel.fileno()
-    command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", own, task.plugin]
-    return subprocess.Popen(
-        [*command, str(fd), os.devnull, str(os.getpid()), task.user],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=[fd],
-        start_new_session=True,
-    )

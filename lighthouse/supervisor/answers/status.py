@@ -24,6 +24,7 @@ from lighthouse.supervisor.answers.worker_status import (
     usage,
     worker_status,
 )
+from lighthouse.supervisor.internal_errors import InternalErrors
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.worker import Worker
 
@@ -38,12 +39,14 @@ class StatusReport:
         pool: Iterable[Worker],
         faults: Callable[[], Iterable[Fault]],
         own: Callable[[], Iterable[str]],
+        errors: InternalErrors,
     ) -> None:
         self._root: Final = root
         self._state: Final = state
         self._pool: Final = pool
         self._faults: Final = faults
         self._own: Final = own
+        self._errors: Final = errors
         self._started_at: Final = time.time()
         self._nodes: Final = EncodedNodes()
 
@@ -58,7 +61,8 @@ class StatusReport:
             frozenset(worker.name for worker in found if is_rejected(worker)),
             frozenset(worker.name for worker in found if is_told_by_faults(worker.applied)),
         )
-        found_causes = causes(faults, workers, judged, clusters, services, self._own())
+        own = (*self._own(), *self._errors.problems(time.time()))
+        found_causes = causes(faults, workers, judged, clusters, services, own)
         return StatusDocument(
             healthy=not found_causes,
             problems=tuple(words(cause) for cause in found_causes),
@@ -86,6 +90,7 @@ class StatusReport:
             config_errors=tuple(_fault(fault) for fault in faults if not fault.warning),
             config_warnings=tuple(_fault(fault) for fault in faults if fault.warning),
             guard_trips=self._state.memberships.trips,
+            internal_errors=self._errors.count,
             leaving=self._state.report.leaving,
             rss_bytes=rss,
             cpu_seconds=cpu,

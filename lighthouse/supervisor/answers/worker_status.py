@@ -54,16 +54,15 @@ def usage(pid: int | None) -> tuple[int | None, float | None]:
         process = psutil.Process(pid)
         times = process.cpu_times()
         return process.memory_info().rss, round(times.user + times.system, 2)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return UNKNOWN
 
 
 def _healthy(worker: Worker) -> bool:
-    life, applied = worker.life, worker.applied
-    if life.state == "starting":
-        return life.starts <= 1
+    """A worker that has done nothing yet, or ended lately, is not to be relied on."""
+    applied = worker.applied
     failed = applied is not None and applied.kind in ("failed", "degraded")
-    return life.state == "running" and not failed
+    return worker.life.state == "running" and not failed and not worker.doubt
 
 
 def is_rejected(worker: Worker) -> bool:
@@ -88,12 +87,14 @@ def is_told_by_faults(applied: Applied | None) -> bool:
 
 
 def _reason(worker: Worker, away: str) -> str:
-    """Why it does not run or cannot ask, or what is wrong with what it has applied."""
+    """Why it does not run or cannot ask, what is wrong with its work, or why it is in doubt."""
     life, applied = worker.life, worker.applied
     if life.state in ("waiting", "stopping") and life.reason:
         return life.reason
+    if life.state == "starting":
+        return f"is starting again: {life.last_exit}" if life.last_exit else "is starting"
     if away and life.state == "running":
         return away
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         return f"{applied.kind}: {applied.reason}"
-    return "starting" if life.state == "starting" else worker.outdated
+    return worker.doubt or worker.outdated
