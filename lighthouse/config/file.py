@@ -1,5 +1,8 @@
 """One file of the tree as it was last read, and its last good version."""
 
+import contextlib
+import functools
+import logging
 import os
 import stat
 import time
@@ -23,6 +26,8 @@ from lighthouse.config.types import (
 from lighthouse.schema import Problem
 
 Content = DaemonSettings | PluginFile | ClusterFile | ServiceFile | dict[str, Any]
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
 
 _SETTLED: Final = 2.0
 """Seconds after which a change must show in a file's times; no file system's tick is longer."""
@@ -62,7 +67,7 @@ class ConfigFile:
         self._root: Final = root
         self._signature: object = None
         if kept is not None:
-            version = self._understand(kept)
+            version = self._understood(kept)
             self.good = version if version.content is not None else None
 
     def refresh(self, found: FoundFile) -> bool:
@@ -80,7 +85,7 @@ class ConfigFile:
         else:
             self.unreadable = ()
             if self.newest is None or text != self.newest.text:
-                self.newest = self._understand(text)
+                self.newest = self._understood(text)
         return before != (self.newest, self.unreadable)
 
     @property
@@ -97,13 +102,26 @@ class ConfigFile:
         with open(os.open(self._root / self.file, flags), "rb") as file:
             status = os.fstat(file.fileno())
             _expect_file(status)
-            text = file.read(MAX_BYTES + 1)
+            # Without waiting: None is a file that has nothing for now, which no plain file says.
+            text: bytes | None = file.read(MAX_BYTES + 1)
+        if text is None:
+            raise Unreadable("expected a file, got something to be waited for")
         if len(text) > MAX_BYTES:
             raise Unreadable(f"expected at most {MAX_BYTES} bytes, got {status.st_size}")
         # A file that was written just now may be written again without its times moving on.
         age = time.time() - max(status.st_mtime, status.st_ctime)
         self._signature = _sign(status) if age > _SETTLED else None
         return text
+
+    def _understood(self, text: bytes) -> FileVersion:
+        """What a text says; a mistake of ours in making sense of it costs this file only."""
+        try:
+            return self._understand(text)
+        # The boundary of one file: the others, and the daemon, go on without it.
+        except Exception as error:  # noqa: BLE001
+            _log.exception("%s cannot be made sense of", self.file)
+            reason = f"cannot be made sense of: {type(error).__name__}: {error}"
+            return FileVersion(text, faults=(Fault(self.file, 1, 1, reason),))
 
     def _understand(self, text: bytes) -> FileVersion:
         try:
@@ -148,6 +166,19 @@ def _sign(status: os.stat_result | OSError) -> object:
 
 
 def _expect_file(status: os.stat_result) -> None:
+    """Raise ``Unreadable`` unless it is a plain file on a file system that stores files."""
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for test, name in _KINDS.items() if test(status.st_mode)), "no file")
         raise Unreadable(f"expected a file, got {kind}")
+    if status.st_dev in _kernels():
+        raise Unreadable("expected a file, got one that the kernel makes up")
+
+
+@functools.cache
+def _kernels() -> set[int]:
+    """The file systems on which reading a plain file may wait, take away or set off something."""
+    found = set()
+    for place in ("/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing"):
+        with contextlib.suppress(OSError):
+            found.add(os.stat(place).st_dev)
+    return found - {os.stat("/").st_dev}

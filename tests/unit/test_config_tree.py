@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.document import MAX_BYTES
+from lighthouse.config.document import MAX_BYTES, YamlDocument, parse
 from lighthouse.config.tree import Installed, Tree
 from lighthouse.config.types import Config, DaemonSettings
 
@@ -204,6 +204,14 @@ def break_with_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+def break_with_kernel_messages(path: Path) -> None:
+    path.symlink_to("/proc/kmsg")
+
+
+def break_with_kernel_settings(path: Path) -> None:
+    path.symlink_to("/sys/kernel/uevent_seqnum")
+
+
 def break_with_size(path: Path) -> None:
     path.write_bytes(b"# " + b"x" * MAX_BYTES)
 
@@ -216,6 +224,8 @@ def break_with_size(path: Path) -> None:
         (break_with_dangling_link, "No such file or directory"),
         (break_with_circle, "Too many levels of symbolic links"),
         (break_with_device, "expected a file, got a device"),
+        (break_with_kernel_messages, "expected a file, got one that the kernel makes up"),
+        (break_with_kernel_settings, "expected a file, got one that the kernel makes up"),
         (break_with_size, "expected at most 1048576 bytes, got 1048578"),
     ],
 )
@@ -239,6 +249,25 @@ def test_what_cannot_be_read(
     write(root, file, content)
     assert tree.load()
     assert tree.faults == ()
+
+
+def test_a_file_that_confuses_the_reader_itself_costs_no_other(
+    root: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def confused(file: str, text: bytes) -> YamlDocument:
+        if file == "clusters/webapp.yaml":
+            raise ZeroDivisionError("not foreseen")
+        return parse(file, text)
+
+    monkeypatch.setattr("lighthouse.config.file.parse", confused)
+    config = tree.config
+    write(root, "clusters/webapp.yaml", CLUSTER + "# changed\n")
+    write(root, "clusters/other.yaml", CLUSTER)
+    assert tree.load()
+    reason = "cannot be made sense of: ZeroDivisionError: not foreseen"
+    assert lines(tree) == [f"clusters/webapp.yaml:1:1: {reason}"]
+    assert tree.config.clusters["webapp"] == config.clusters["webapp"]
+    assert "other" in tree.config.clusters
 
 
 @pytest.fixture
