@@ -39,7 +39,10 @@ class Secret(msgspec.Struct, frozen=True):
     def _content(self) -> str:
         path = Path(self.file or "")
         try:
-            return path.read_bytes()[:_MAX].decode().rstrip("\r\n")
+            # Never waits and never reads on and on, whatever the path leads to.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            with open(os.open(path, flags), "rb", buffering=0) as file:
+                return (file.read(_MAX) or b"").decode().rstrip("\r\n")
         except UnicodeDecodeError:
             raise OSError(f"{path}: expected UTF-8 text") from None
 

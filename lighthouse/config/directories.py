@@ -53,6 +53,15 @@ def create(path: Path, mode: int = 0o755) -> Path:
         path.chmod(mode)
     except FileExistsError:
         pass
+    refuse_shared(path)
+    return path
+
+
+def refuse_shared(path: Path) -> None:
+    """Raise ``PermissionError`` if someone else owns a directory or may write to it.
+
+    ``OSError`` if it is none.
+    """
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         status = os.fstat(directory)
@@ -62,7 +71,8 @@ def create(path: Path, mode: int = 0o755) -> Path:
         raise PermissionError(f"{path} belongs to user {status.st_uid}, not to {os.geteuid()}")
     if status.st_mode & stat.S_IWOTH:
         raise PermissionError(f"{path} can be written by everyone")
-    return path
+    if status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid():
+        raise PermissionError(f"{path} can be written by group {status.st_gid}")
 
 
 def _absolute(root: Path, path: Path) -> Path:

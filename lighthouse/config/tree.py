@@ -6,6 +6,7 @@ from typing import Final
 
 from lighthouse.config.assembly import Assembled, assemble
 from lighthouse.config.document import YamlDocument
+from lighthouse.config.exposure import warnings
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import DIRECTORIES, SINGLE, FoundFile, Listing, kind_of, scan
@@ -33,6 +34,7 @@ class Tree:
         self._entries: Final[dict[str, ConfigFile]] = {}
         self._assembled = _EMPTY
         self._listed: tuple[Fault, ...] = ()
+        self._exposed: tuple[Fault, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -42,7 +44,7 @@ class Tree:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """All there are, sorted."""
-        return tuple(sorted({*self._assembled.faults, *self._listed}))
+        return tuple(sorted({*self._assembled.faults, *self._listed, *self._exposed}))
 
     @property
     def broken(self) -> frozenset[str]:
@@ -63,11 +65,14 @@ class Tree:
             reason = f"{self._root} cannot be read: {error.strerror}"
             self._listed = (Fault(".", 1, 1, f"{reason}; the configuration stays as it was"),)
             changed = self._stand_in((*SINGLE, *DIRECTORIES), error)
+            files: tuple[FoundFile, ...] = ()
         else:
             self._listed = (*listing.faults, *self._misplaced(listing))
             changed = self._refresh(listing)
+            files = listing.files
         if changed:
             self._assembled = assemble(self._entries.values(), self._installed)
+        self._exposed = tuple(warnings(self._root, files, self.config, self.locate))
         return before != (self.config, self.faults, self.broken)
 
     def locate(self, file: str, path: Iterable[str | int]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """A log file that rotation may move, and a full disk may refuse, at any time."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterable
@@ -79,6 +80,8 @@ class LogFile(logging.Handler):
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.is_symlink() and self.path.lstat().st_uid not in (0, os.geteuid()):
+            raise PermissionError(errno.EPERM, "a link that someone else has put there")
         opened = os.open(self.path, _FLAGS, MODE)
         for descriptor in self._descriptors:
             os.dup2(opened, descriptor)

@@ -8,6 +8,9 @@ discovery is away or a file is broken.
 A file is renamed into place whole, but not synced: that would cost the supervisor's only thread
 many milliseconds for each change, and save a few seconds of knowledge where power and
 discovery are lost together. What a power loss damages is found by the checksum.
+
+A directory that others own or may write to is not used: whoever can put a file there could
+decide what is served. Nothing is read or written through a link.
 """
 
 import logging
@@ -20,6 +23,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from lighthouse.config.directories import create, refuse_shared
 from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import decode_as, encode
 from lighthouse.node import is_cluster_name
@@ -27,6 +31,8 @@ from lighthouse.supervisor.verdicts import ConfigKey
 
 _NAME: Final = b"lighthouse"
 _FORMAT: Final = b"lighthouse 1\n"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
 T = TypeVar("T")
@@ -116,9 +122,10 @@ class Store:
         body = encode(value)
         beside = path.with_name(f".{path.name}.new")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            create(self._directory, 0o700)
+            create(path.parent, 0o700)
+            beside.unlink(missing_ok=True)
+            with open(os.open(beside, _NEW, 0o600), "wb") as file:
                 file.write(_FORMAT + zlib.crc32(body).to_bytes(4) + body)
             beside.replace(path)
         except OSError as error:
@@ -135,7 +142,10 @@ class Store:
     def _read(self, path: Path, kind: type[T]) -> T | None:
         """What a file holds; None if there is none, or with a problem if it cannot be used."""
         try:
-            return _parse(path.read_bytes(), kind)
+            refuse_shared(self._directory)
+            refuse_shared(path.parent)
+            with open(os.open(path, _OLD), "rb") as file:
+                return _parse(file.read(), kind)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -85,3 +85,44 @@ def test_a_directory_that_cannot_be_written_is_told_and_forgiven(tmp_path: Path)
     cache.save_cluster("web", REMEMBERED)
     assert cache.error == ""
     assert os.listdir(tmp_path / "state" / "clusters") == ["web"]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o703, 0o720])
+def test_a_directory_that_others_may_write_is_not_used(tmp_path: Path, mode: int) -> None:
+    cache = Store(tmp_path / "state")
+    assert cache.save_good({"a": b"b"}, {})
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "state", -1, 54321)
+    (tmp_path / "state").chmod(mode)
+    assert not cache.save_good({"a": b"c"}, {})
+    assert "can be written by" in cache.error
+    again = Store(tmp_path / "state")
+    assert again.good().texts == {}
+    assert "can be written by" in again.problems[tmp_path / "state/config"]
+    (tmp_path / "state").chmod(0o700)
+    assert again.good().texts == {"a": b"b"}
+
+
+def test_someone_elses_directory_is_not_used(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a directory away")
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 54321, 54321)
+    cache = Store(tmp_path / "state")
+    assert not cache.save_good({}, {})
+    assert "belongs to user 54321" in cache.error
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "state").mkdir()
+    for name in (".config.new", ".published.new", ".seen.new", "seen"):
+        (tmp_path / "state" / name).symlink_to(victim)
+    cache = Store(tmp_path / "state")
+    assert cache.seen() == {}
+    assert cache.save_good({}, {})
+    assert cache.save("published", {})
+    cache.save_seen({"files": 7.5})
+    assert cache.seen() == {"files": 7.5}
+    assert victim.read_text() == "precious"

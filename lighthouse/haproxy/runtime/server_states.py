@@ -42,7 +42,7 @@ def carried(states: str, text: str, decides: Callable[[str, str], bool]) -> str:
 
 def hand_on(path: str, states: str) -> None:
     """Write the file of states where the next worker finds it; raises ``OSError``."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(states)
 
