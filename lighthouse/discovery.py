@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from lighthouse.node import Node
+from lighthouse.node import NO_RECORD, Node
 from lighthouse.plugin import Plugin
 from lighthouse.service import Service
 
@@ -15,6 +15,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
     record: str
     reason: str
+
+    @property
+    def is_fault(self) -> bool:
+        """Return True if somebody meant it to be a record, so that it wants mending."""
+        return self.reason != NO_RECORD
 
 
 class Reading(msgspec.Struct, frozen=True):

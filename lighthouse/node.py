@@ -41,6 +41,11 @@ _CLUSTER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,17}|0")
 
 
+NO_RECORD: Final = "nothing is written there: it is no record, and is left out"
+"""The reason for what has a place among the records and does not claim to be one: the parent
+of other znodes, a lock, an empty file."""
+
+
 class Refused(ValueError):
     """A record is no acceptable node; the text says which field and why."""
 
@@ -83,7 +88,7 @@ def parse(data: bytes | str | Mapping[str, Any], strict: bool = False) -> Node:
     An optional part that cannot be used is left out and noted. ``strict`` refuses the record
     for it: of what an operator has written nothing is left out.
     """
-    record = data if isinstance(data, Mapping) else decode_object(data, "record")
+    record = data if isinstance(data, Mapping) else decode_record(data)
     parts = _Parts(strict)
     host = record.get("host")
     ip = _address(host if record.get("ip") in _ABSENT else record.get("ip"), "ip")
@@ -123,6 +128,13 @@ class _Parts:
 def is_cluster_name(name: str) -> bool:
     """Whether a cluster, service or plugin may carry this name: 63 of ``[A-Za-z0-9_.-]``."""
     return _CLUSTER.fullmatch(name) is not None
+
+
+def decode_record(data: bytes | str) -> Mapping[str, Any]:
+    """The JSON object that a record is; raises ``Refused``, as ``NO_RECORD`` for nothing."""
+    if len(data) <= MAX_RECORD and not data.strip():
+        raise Refused(NO_RECORD)
+    return decode_object(data, "record")
 
 
 def decode_object(data: bytes | str, what: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from lighthouse.node import Node, decode_object, parse
+from lighthouse.node import Node, decode_record, parse
 
 Format = Literal["lighthouse", "smartstack"]
 
@@ -81,7 +81,7 @@ class _Mark(msgspec.Struct, frozen=True):
 
 def _translated(data: bytes, options: bool) -> Mapping[str, Any]:
     """Nerve's words in ours."""
-    found = decode_object(data, "record")
+    found = decode_record(data)
     labels = found.get("labels")
     asked = _options(found.get(_OPTIONS)) if options else {}
     return {

@@ -48,6 +48,7 @@ class RefusedExplanation(msgspec.Struct, frozen=True, kw_only=True):
     discovery: str = ""
     record: str = ""
     reason: str = ""
+    fault: bool = True
 
 
 class ExplanationDocument(msgspec.Struct, frozen=True, kw_only=True):

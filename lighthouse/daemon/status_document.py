@@ -87,8 +87,11 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedStatus(msgspec.Struct, frozen=True):
+    """``fault`` is false for what was never meant to be a record, as an empty znode."""
+
     record: str = ""
     reason: str = ""
+    fault: bool = True
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):

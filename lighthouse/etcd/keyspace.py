@@ -119,7 +119,7 @@ class Keyspace:
                 nodes.append(outcome)
             else:
                 refused.append(outcome)
-        self._refused[cluster] = len(refused)
+        self._refused[cluster] = sum(refusal.is_fault for refusal in refused)
         return Reading(tuple(nodes), tuple(refused))
 
     def forget(self, cluster: str) -> None:

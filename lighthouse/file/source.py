@@ -131,7 +131,7 @@ class FileSource:
             "connection": "connected" if self._connected else f"suspended: {self._away}",
             "clusters": len(directories),
             "nodes": sum(len(directory.last.nodes) for directory in directories),
-            "refused": sum(len(directory.last.refused) for directory in directories),
+            "refused": sum(one.is_fault for each in directories for one in each.last.refused),
             "last_poll": self._polled_at,
             "errors": dict(list(self._errors.items())[:_SHOWN]),
         }

@@ -62,6 +62,12 @@ def text(value: Scalar) -> str:
     return str(value)
 
 
+def shown(value: Scalar) -> str:
+    """Return a value as part of a sentence: in quotes where it would get lost."""
+    plain = text(value)
+    return plain if plain and not set(plain) & set(" ,") else f'"{plain}"'
+
+
 def _find(metadata: Mapping[str, Any], key: str) -> Any:
     if key in metadata:
         return metadata[key]

@@ -136,10 +136,11 @@ class KnownCluster:
         )
 
     def counts(self) -> tuple[int, int]:
-        """How many nodes, and how many that are refused."""
+        """How many nodes, and how many records that are refused."""
         if self._counts is None:
-            refused = sum(record.node is None for record in self._records.values())
-            self._counts = len(self._records) - refused, refused
+            reading = self.reading()
+            refused = sum(refusal.is_fault for refusal in reading.refused)
+            self._counts = len(reading.nodes), refused
         return self._counts
 
     def _read(self, name: str, data: bytes, stat: Any) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from lighthouse.discovery import Reading
 from lighthouse.file.discovery import FileDiscovery
-from lighthouse.node import Node, parse
+from lighthouse.node import NO_RECORD, Node, parse
 from lighthouse.schema import Invalid
 from lighthouse.service import Service
 
@@ -134,6 +134,17 @@ def test_changes_of_every_kind(web: Path) -> None:
         os.link(web / "c.json.off", web / "d.json")
         here.until(lambda: here.nodes() == [2])
         assert here.reasons() == {}
+
+
+def test_an_empty_file_is_no_record_and_no_fault(web: Path) -> None:
+    put(web / "a.json", record(1))
+    (web / "empty.json").touch()
+    with world(web.parent) as here:
+        here.until(lambda: here.reasons() == {"empty.json": NO_RECORD})
+        assert (here.nodes(), here.discovery.status()["refused"]) == ([1], 0)
+        (web / "empty.json").write_text("{")
+        here.until(lambda: here.reasons()["empty.json"] != NO_RECORD)
+        assert here.discovery.status()["refused"] == 1
 
 
 def test_a_refresh_is_answered_at_once_though_nothing_is_new(web: Path) -> None:

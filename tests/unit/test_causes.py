@@ -17,6 +17,7 @@ from lighthouse.daemon.status_document import (
     WorkerStatus,
 )
 from lighthouse.ipc.messages import Applied
+from lighthouse.node import NO_RECORD
 from lighthouse.registration.services import NO_ADDRESS
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.answers.causes import Judged, causes
@@ -205,7 +206,9 @@ def test_what_happens_to_many_clusters_is_one_line() -> None:
     ]
     (cause,) = found(clusters=held)
     assert len(cause.consequences) == 50
-    refused = [cluster("a", refused=(RefusedStatus("x", "no ip"),))]
+    empty = RefusedStatus("lock", NO_RECORD, fault=False)
+    assert told(clusters=[cluster("a", refused=(empty,))]) == []
+    refused = [cluster("a", refused=(RefusedStatus("x", "no ip"), empty))]
     assert told(clusters=refused) == ["cluster a: 1 record is refused"]
     spare = [cluster("a", default_nodes=True), cluster("b", default_nodes=True)]
     text = "2 clusters: default nodes are served, since there is no other: a, b"

@@ -37,7 +37,10 @@ FOUND = {
     "guard": {"trips": 0, "last": None, "holds": []},
     "balancers": [{"name": "haproxy", "applied": True, "applied_at": 95.0, "reason": ""}],
     "nodes": [NODE],
-    "refused": [{"discovery": "zk", "record": "bad", "reason": "no ip"}],
+    "refused": [
+        {"discovery": "zk", "record": "bad", "reason": "no ip"},
+        {"discovery": "zk", "record": "lock", "reason": "nothing there", "fault": False},
+    ],
 }
 
 
@@ -55,6 +58,8 @@ def test_all_is_well() -> None:
         "  zk names it\\x1b[2J",
         "zk: record bad: refused",
         "  no ip",
+        "zk: record lock: left out",
+        "  nothing there",
     ]
 
 

@@ -11,6 +11,7 @@ from lighthouse.config.policy import (
     Percent,
     Policy,
     Preference,
+    Scalar,
     Selection,
 )
 from lighthouse.config.types import ClusterFile, Config, ServiceFile
@@ -66,6 +67,12 @@ def test_what_of_a_record_was_left_out_is_said() -> None:
 
 
 PRIMARY = Selection((MetadataCondition("zone", ("a",)),))
+
+
+def equals(*values: Scalar) -> Selection:
+    return Selection((MetadataCondition("zone", values),))
+
+
 NOT_B = Selection((MetadataCondition("zone", ("b",), True),))
 STEPS = [
     # what is asked with, the node, whether it is in and with which weight, its last step
@@ -76,6 +83,18 @@ STEPS = [
         "two",
         None,
         "not selected: its metadata zone is none of: a",
+    ),
+    (
+        {"readings": [("a", [ONE])], "selection": equals("", "b, c", 7)},
+        "one",
+        None,
+        'not selected: its metadata zone is none of: "", "b, c", 7',
+    ),
+    (
+        {"readings": [("a", [ONE])], "selection": Selection(prefer=Preference("zone", ("",)))},
+        "one",
+        1,
+        'fewer than 1 usable nodes have zone "", so that all are served',
     ),
     (
         {"readings": [("a", [ONE, TWO])], "selection": NOT_B},

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from lighthouse.discovery import Refusal
 from lighthouse.node import Node, Refused
 from lighthouse.peer import Peer
-from lighthouse.record import decode, encode, owner_of
+from lighthouse.record import Format, decode, encode, owner_of
 
 NODE = Node("web1", "10.0.0.1", 80, 3, {"zone": "a"}, Peer("web1", "10.0.0.1"))
 
@@ -148,3 +149,14 @@ def test_the_reason_for_what_is_no_json_is_whole() -> None:
     for written in ("lighthouse", "smartstack"):
         with pytest.raises(Refused, match=r"^record: not JSON \(Input data was truncated\)$"):
             decode(b'{"ip": ', written)
+
+
+@pytest.mark.parametrize("written", ["lighthouse", "smartstack"])
+@pytest.mark.parametrize("data", [b"", b" \n"])
+def test_nothing_is_no_record_and_no_fault(data: bytes, written: Format) -> None:
+    with pytest.raises(Refused) as refused:
+        decode(data, written)
+    assert Refusal("lock", str(refused.value)).is_fault is False
+    with pytest.raises(Refused) as refused:
+        decode(b"lock", written)
+    assert Refusal("lock", str(refused.value)).is_fault is True

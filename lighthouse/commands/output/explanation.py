@@ -36,7 +36,7 @@ def lines(found: ExplanationDocument, now: float) -> Iterator[str]:
         yield from _node(node, now)
     for refusal in found.refused:
         record = f"{plain(refusal.discovery)}: record {plain(refusal.record)}"
-        yield f"{record}: refused"
+        yield f"{record}: {'refused' if refusal.fault else 'left out'}"
         yield f"  {plain(refusal.reason)}"
 
 

@@ -104,9 +104,7 @@ def _cluster(cluster: ClusterStatus, now: float) -> Row:
     )
     wrong = tuple(_wrong(cluster))
     well = not wrong and cluster.known and not cluster.stale
-    trips = cluster.guard.last
-    history = () if trips is None else (Cell(_trips(cluster.guard.trips, trips, now), "dim"),)
-    return Row(cells, (*wrong, *history), well)
+    return Row(cells, (*wrong, *_notes(cluster, now)), well)
 
 
 def _freshness(cluster: ClusterStatus) -> Cell:
@@ -138,7 +136,17 @@ def _wrong(cluster: ClusterStatus) -> Iterator[Cell]:
     if cluster.held_back:
         yield Cell(f"held back: {counted(len(cluster.held_back), 'node')}", soso)
     for refused in cluster.refused:
-        yield Cell(f"refused {plain(refused.record)}: {plain(refused.reason)}", soso)
+        if refused.fault:
+            yield Cell(f"refused {plain(refused.record)}: {plain(refused.reason)}", soso)
+
+
+def _notes(cluster: ClusterStatus, now: float) -> Iterator[Cell]:
+    """What is worth knowing of a cluster, and no fault."""
+    for refused in cluster.refused:
+        if not refused.fault:
+            yield Cell(f"{plain(refused.record)}: {plain(refused.reason)}", "dim")
+    if cluster.guard.last is not None:
+        yield Cell(_trips(cluster.guard.trips, cluster.guard.last, now), "dim")
 
 
 def _trips(count: int, last: TripStatus, now: float) -> str:

@@ -198,7 +198,8 @@ def _of_clusters(clusters: Collection[ClusterStatus]) -> Iterable[Cause]:
     """What is not as it should be though all sources are there; once for all clusters."""
     held = {one.name: len(one.held_back) for one in clusters if one.held_back}
     yield from _alike("held_back", held, "vanished node", "held back")
-    refused = {one.name: len(one.refused) for one in clusters if one.refused}
+    counts = {one.name: sum(r.fault for r in one.refused) for one in clusters}
+    refused = {name: count for name, count in counts.items() if count}
     yield from _alike("refused", refused, "record", "refused")
     spare = [one.name for one in clusters if one.default_nodes and not one.waits]
     told = "default nodes are served, since there is no other"

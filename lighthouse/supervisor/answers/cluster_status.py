@@ -68,7 +68,9 @@ def cluster_status(
         sources=sources(roster, now),
         guard=guard(roster, now, clock),
         nodes=nodes,
-        refused=tuple(RefusedStatus(r.record, r.reason) for r in memberships.refused(name)),
+        refused=tuple(
+            RefusedStatus(r.record, r.reason, r.is_fault) for r in memberships.refused(name)
+        ),
     )
 
 

@@ -47,7 +47,12 @@ def document(
     local = dict(_local(state, name))
     found = tuple(each for each in _Nodes(roster, now).all(local) if _is_meant(each, node))
     refused = tuple(
-        RefusedExplanation(discovery=discovery, record=refusal.record, reason=refusal.reason)
+        RefusedExplanation(
+            discovery=discovery,
+            record=refusal.record,
+            reason=refusal.reason,
+            fault=refusal.is_fault,
+        )
         for discovery, source in roster.sources.items()
         for refusal in source.reading.refused
         if not node or refusal.record.startswith(node)
@@ -177,11 +182,11 @@ class _Nodes:
             yield _told(unmet)
         elif self._preferred is not None and prefer is not None:
             has = selection.has(node, prefer.key, self._preferred)
-            value = selection.text(self._preferred)
+            value = selection.shown(self._preferred)
             only = f"only nodes with {prefer.key} {value} are served"
             yield f"{only}, and it {'is' if has else 'is not'} one"
         elif prefer is not None:
-            wanted = ", ".join(map(selection.text, prefer.values)) or "any value"
+            wanted = ", ".join(map(selection.shown, prefer.values)) or "any value"
             yield (
                 f"fewer than {prefer.least} usable nodes have {prefer.key} {wanted}, "
                 "so that all are served"
@@ -209,7 +214,7 @@ class _Nodes:
 
 
 def _told(condition: MetadataCondition) -> str:
-    values = ", ".join(map(selection.text, condition.values))
+    values = ", ".join(map(selection.shown, condition.values))
     if condition.negated:
         return f"not selected: its metadata {condition.key} must not be {values}"
     return f"not selected: its metadata {condition.key} is none of: {values}"
