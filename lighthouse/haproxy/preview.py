@@ -25,7 +25,7 @@ def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Fin
     members = WantedClusters(settings)
     members.take(clusters)
     try:
-        wish = Target(settings, members, find_binary(settings.haproxy_bin))
+        wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
         wish.choose({}, members.peers(), {}, None)
     except Missing as error:
         return (Finding((), str(error), warning=True),)
@@ -41,7 +41,7 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
     """
     members = WantedClusters(settings)
     members.take(clusters)
-    wish = Target(settings, members, find_binary(settings.haproxy_bin))
+    wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
     standing = ProvenConfig()
     try:

@@ -13,7 +13,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -252,6 +252,19 @@ def filed_servers(text: str) -> dict[str, set[str]]:
 def wanted_servers(world: World) -> dict[str, set[str]]:
     """``ip:port`` of the nodes that the last clusters had, by cluster."""
     return {c.name: {f"{n.ip}:{n.port}" for n in c.nodes} for c in world.clusters}
+
+
+@contextlib.contextmanager
+def unstartable() -> Iterator[dict[str, Any]]:
+    """Settings that pass every trial and fail in the middle of a reload.
+
+    An address is somebody else's, and with ``interface`` nobody but HAProxy can tell.
+    """
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        yield {"stats": {"port": port, "bind_options": "interface lo"}}
 
 
 def is_gone(pid: int) -> bool:

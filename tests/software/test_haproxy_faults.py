@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,13 @@ from lighthouse.haproxy.runtime import process, rate_limit
 from lighthouse.haproxy.sync import reload, writer
 from tests.disk import small_disk
 from tests.ports import free_ports
-from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
+from tests.software.haproxy_traffic import (
+    admin_states,
+    drive,
+    is_gone,
+    old_workers,
+    unstartable,
+)
 from tests.software.haproxy_world import (
     BINARIES,
     Http,
@@ -207,8 +214,9 @@ def test_a_disk_that_fills_up_in_a_reload_keeps_the_last_good_file(
     until_file(world, http.nodes)
     before, worker = world.text, world.worker
     fill(small, leave=1)
-    world.extra["global"] = ["maxconn 500000000"]
-    outcome = world.sync(web)
+    with unstartable() as settings:
+        world.extra |= settings
+        outcome = world.sync(web)
     assert outcome.kind == "failed"
     assert (world.text, world.worker) == (before, worker)
     assert "was taken back" in outcome.reason
@@ -386,6 +394,11 @@ def test_a_port_taken_while_haproxy_was_dead_costs_only_its_cluster(
 
 def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Http) -> None:
     """It had written the candidate, and was killed before HAProxy refused to run it."""
+    with unstartable() as settings:
+        _never_put_back(world, http, settings)
+
+
+def _never_put_back(world: World, http: Http, settings: dict[str, Any]) -> None:
     (one,) = free_ports(1)
     web = cluster("web", one, http.nodes)
     world.sync(web)
@@ -394,11 +407,11 @@ def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Http) 
     before, worker = world.text, world.worker
     tried = before.rpartition("# written by lighthouse")[0]
     tried = tried.replace(render.generation_in(tried), "0" * 24)
-    tried = tried.replace("    hard-stop-after", "    maxconn 500000000\n    hard-stop-after")
+    tried += f"listen tried\n    bind 127.0.0.1:{settings['stats']['port']} interface lo\n"
     world.restart_worker()
     path.replace(path.with_name(".haproxy.cfg.1"))
     path.write_bytes(render.file_of([Chunk("", tried)]))
-    world.extra = {"global": ["maxconn 500000000"]}
+    world.extra = settings
     outcome = world.sync(web)
     assert outcome.kind == "failed"
     assert "was taken back" in outcome.reason

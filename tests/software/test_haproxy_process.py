@@ -13,6 +13,7 @@ from lighthouse.haproxy.schema.balancer import parse_settings
 from tests.disk import small_disk
 from tests.ports import free_ports
 from tests.software.haproxy_sites import certificate
+from tests.software.haproxy_traffic import unstartable
 from tests.software.haproxy_world import (
     Http,
     Load,
@@ -188,17 +189,18 @@ def test_a_reload_that_cannot_be_proven_is_taken_back(world: World, http: Http) 
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     before = world.text
-    world.extra = {"global": ["maxconn 500000000"]}
-    outcome = world.sync(cluster("web", port, http.nodes[:1]))
-    assert outcome.kind == "failed"
-    assert "taken back" in outcome.reason
-    assert world.text == before
-    assert get(port)[0] == 200
-    worker = world.worker
-    assert world.again().kind == "failed"
-    assert world.worker == worker
-    assert world.sync(cluster("web", port, http.nodes[:2])).kind == "failed"
-    assert served(port) == {str(n.port) for n in http.nodes[:2]}
+    with unstartable() as settings:
+        world.extra = settings
+        outcome = world.sync(cluster("web", port, http.nodes[:1]))
+        assert outcome.kind == "failed"
+        assert "taken back" in outcome.reason
+        assert world.text == before
+        assert get(port)[0] == 200
+        worker = world.worker
+        assert world.again().kind == "failed"
+        assert world.worker == worker
+        assert world.sync(cluster("web", port, http.nodes[:2])).kind == "failed"
+        assert served(port) == {str(n.port) for n in http.nodes[:2]}
     world.extra = {}
     assert world.sync(cluster("web", port, http.nodes[:1])).kind in ("applied", "unchanged")
 

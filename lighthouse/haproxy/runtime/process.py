@@ -107,7 +107,7 @@ def check(binary: str, text: str) -> FileVerdict:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd="/",
-            env=_environment(),
+            env=environment(),
             timeout=_CHECK_TIMEOUT,
             check=False,
         )
@@ -142,7 +142,7 @@ def start(binary: str, settings: HAProxySettings, replace: int | None = None) ->
                 stdout=subprocess.DEVNULL,
                 stderr=said,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
                 timeout=_START_TIMEOUT,
                 check=False,
@@ -262,6 +262,7 @@ def _ask(path: str, request: bytes, within: float) -> str:
         time.sleep(_POLL)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What HAProxy is given of our environment."""
     kept = {key: os.environ[key] for key in ("TZ",) if key in os.environ}
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **kept}

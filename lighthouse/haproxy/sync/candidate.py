@@ -31,6 +31,7 @@ _TAKEN: Final = "cannot bind"
 _SUMMARY: Final = (
     *("Error(s) found in configuration", "Fatal errors found in configuration"),
     *("Some protocols failed to start", "Loading failure", "Warnings were found"),
+    "exit-on-failure",
 )
 
 
@@ -106,6 +107,7 @@ def confine(
     """
     use = dict(wanted)
     refused: dict[str, tuple[Finding, ...]] = {}
+    suspected: set[str] = set()
     for _ in range(ROUNDS):
         drawn = frame(use)
         chunks = fill(drawn)
@@ -119,7 +121,10 @@ def confine(
             changed = [n for n in kept if n not in refused and kept[n] != good.get(n)]
             placed = any(finding.path for finding in owned[""])
             if not good or not changed or verdict.valid or placed:
-                raise CandidateRefused((*_every(refused), *owned[""]))
+                # it stands without those that were suspected of it
+                sure = {n: f for n, f in refused.items() if n not in suspected}
+                raise CandidateRefused((*_every(sure), *owned[""]))
+            suspected.update(changed)
             owned = {name: _all_of(owned[""], name) for name in changed}
         for name, findings in owned.items():
             before = good.get(name)

@@ -13,6 +13,7 @@ from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.render import Skeleton, file_of, skeleton
 from lighthouse.haproxy.rendering.stanza import Stanza
 from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.runtime.dry_start import dry_start
 from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.sync.allotment import Stanzas, allot, give_way
@@ -32,10 +33,18 @@ class _Refusal(msgspec.Struct, frozen=True):
 class Target:
     """The skeleton that should run, and why it is not all that the clusters ask for."""
 
-    def __init__(self, settings: HAProxySettings, membership: WantedClusters, binary: str) -> None:
+    def __init__(
+        self,
+        settings: HAProxySettings,
+        membership: WantedClusters,
+        binary: str,
+        offline: bool = False,
+    ) -> None:
+        """``offline``: it is only asked what would run."""
         self._settings: Final = settings
         self._membership: Final = membership
         self._binary: Final = binary
+        self._offline: Final = offline
         self._host: Final = socket.gethostname()
         self._refusals: dict[str, _Refusal] = {}
         self._conflicts: dict[str, Finding] = {}
@@ -105,12 +114,17 @@ class Target:
         """
 
         def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
-            verdict = process.check(self._binary, file_of(chunks).decode())
-            if not verdict.valid or held is None:
+            text = file_of(chunks).decode()
+            verdict = process.check(self._binary, text)
+            if not verdict.valid:
                 return verdict, ()
-            spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
-            wrong = binds.unbindable(spots, binds.Claims(held))
-            return verdict, tuple(faulty_binds(chunks, wrong))
+            if held is not None:
+                spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
+                wrong = binds.unbindable(spots, binds.Claims(held))
+                if found := tuple(faulty_binds(chunks, wrong)):
+                    return verdict, found
+            started = dry_start(self._binary, self._settings, text, self._offline)
+            return (verdict if started.valid else started), ()
 
         self.frame(proven, peers)
         self._proven = proven
