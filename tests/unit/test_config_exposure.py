@@ -30,9 +30,9 @@ def _faults(root: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("", ".:1:1"),
-        ("discovery", "discovery:1:1"),
-        ("discovery/file.yaml", "discovery/file.yaml:1:1"),
+        ("", "."),
+        ("discovery", "discovery"),
+        ("discovery/file.yaml", "discovery/file.yaml"),
     ],
 )
 @pytest.mark.parametrize(
