@@ -3,12 +3,13 @@
 import http.client
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from lighthouse import __version__, hookimpl
 from lighthouse.check import Check, Result
+from lighthouse.http.expressions import LONGEST, Expressions, TooCostly
 from lighthouse.http.status import Statuses, parse
 from lighthouse.net.connection import BoundedConnection, Deadline, said
 from lighthouse.net.http import HttpClient
@@ -24,6 +25,7 @@ _URI: Final = re.compile(r"/[!-~]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[\t -~]*")
 _CHUNK: Final = 4096
+_SIMPLER: Final = "it may backtrack without end: give 'body', or an expression that repeats less"
 
 
 class HttpSettings(msgspec.Struct, frozen=True):
@@ -45,6 +47,8 @@ class HttpSettings(msgspec.Struct, frozen=True):
 class HttpCheck(Check):
     """One request on a connection of its own; redirects are answers, and not followed."""
 
+    _expressions: ClassVar = Expressions()
+
     def __init__(self) -> None:
         self._settings = HttpSettings()
         self._statuses: Statuses = parse(self._settings.status)
@@ -61,12 +65,13 @@ class HttpCheck(Check):
         self._contexts = Contexts(self._settings.tls)
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
+        deadline = Deadline(timeout)
         try:
-            connection = BoundedConnection.open(host, port, self._contexts, Deadline(timeout))
+            connection = BoundedConnection.open(host, port, self._contexts, deadline)
         except (OSError, ValueError) as error:
             return Result(False, f"no connection: {said(error)}")
         try:
-            return self._judge(self._ask(HttpClient(host, port, connection)))
+            return self._judge(self._ask(HttpClient(host, port, connection)), deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Result(False, f"no proper answer: {said(error)}")
         finally:
@@ -87,7 +92,7 @@ class HttpCheck(Check):
         client.endheaders()
         return client.getresponse()
 
-    def _judge(self, response: http.client.HTTPResponse) -> Result:
+    def _judge(self, response: http.client.HTTPResponse, deadline: Deadline) -> Result:
         status = one_line(f"status {response.status} {response.reason}", 80)
         if response.status not in self._statuses:
             return Result(False, one_line(f"{status}, expected {self._statuses}"))
@@ -98,8 +103,13 @@ class HttpCheck(Check):
         body = _body(response, wanted if pattern is None else None)
         if wanted is not None and wanted not in body:
             return Result(False, f"{status}, but the body lacks {one_line(repr(text), 60)}")
-        if pattern is not None and not re.search(pattern, body.decode(errors="replace")):
-            return Result(False, f"{status}, but the body does not match the expression")
+        if pattern is not None:
+            try:
+                matches = self._expressions.search(pattern, body, deadline)
+            except TooCostly as error:
+                return Result(False, f"{status}, but body_regex: {error}; {_SIMPLER}")
+            if not matches:
+                return Result(False, f"{status}, but the body does not match the expression")
         return Result(True, f"{status}, body as expected")
 
 
@@ -127,11 +137,21 @@ def _faults(settings: HttpSettings) -> list[Problem]:
         parse(settings.status)
     except ValueError as error:
         found.append(Problem(("status",), str(error)))
-    try:
-        re.compile(settings.body_regex or "")
-    except re.error as error:
-        found.append(Problem(("body_regex",), f"not a regular expression: {error}"))
+    wrong = _fault_of(settings.body_regex or "")
+    if wrong:
+        found.append(Problem(("body_regex",), wrong))
     return found
+
+
+def _fault_of(expression: str) -> str:
+    """What is wrong with a regular expression, empty if nothing is."""
+    if len(expression) > LONGEST:
+        return f"expected at most {LONGEST} characters, got {len(expression)}"
+    try:
+        re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"not a regular expression: {error}"
+    return ""
 
 
 @hookimpl

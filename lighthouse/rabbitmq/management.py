@@ -48,7 +48,7 @@ class Api:
         self._port: Final = settings.port
         self._prefix: Final = settings.prefix.rstrip("/")
         token = base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._headers: Final = {"Authorization": f"Basic {token}", "BoundedConnection": "close"}
+        self._headers: Final = {"Authorization": f"Basic {token}", "Connection": "close"}
         self._username: Final = username
 
     def report(self, asked: Collection[NodeCondition]) -> NodeReport:
