@@ -87,6 +87,7 @@ def plugin(section: SectionReader, name: str, file: str, default: WorkerSettings
 def cluster(section: SectionReader, name: str, file: str) -> ClusterFile:
     """A file of ``clusters/``; which balancers there are is not judged here."""
     discovery = section.names("discovery")
+    registered_as = section.name("name", "")
     meta_cluster = section.name("meta_cluster", None)
     policy = members.policy(section, discovery)
     sections = {}
@@ -94,10 +95,10 @@ def cluster(section: SectionReader, name: str, file: str) -> ClusterFile:
         if value is None or isinstance(value, dict):
             sections[key] = value or {}
         else:
-            known = ("discovery", "meta_cluster", *members.KEYS)
+            known = ("discovery", "name", "meta_cluster", *members.KEYS)
             hint = schema.unknown(key, known)
             section.note(f"{hint}, or a map for a balancer; got {shown(value)}", key)
-    return ClusterFile(name, discovery, meta_cluster, policy, sections, file)
+    return ClusterFile(name, discovery, meta_cluster, policy, sections, file, registered_as)
 
 
 def service(section: SectionReader, stem: str, file: str) -> ServiceFile:

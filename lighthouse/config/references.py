@@ -20,7 +20,7 @@ from lighthouse.schema import shown
 _SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
 """What a section of a cluster may well be meant for, though no balancer is there for it."""
 
-_CLUSTER_KEYS: Final = {"discovery", "meta_cluster", *members.KEYS}
+_CLUSTER_KEYS: Final = {"discovery", "name", "meta_cluster", *members.KEYS}
 
 Claim = tuple[str, int, str]
 """What only one file may register: a service's name, a port, a discovery method."""

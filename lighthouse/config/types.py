@@ -70,7 +70,9 @@ class ClusterFile(msgspec.Struct, frozen=True):
     """A file of ``clusters/``.
 
     ``discovery`` names one or more files of ``discovery/``, ``policy`` is what is made of what
-    they say; ``sections`` holds what the file says to each balancer, by name.
+    they say; ``sections`` holds what the file says to each balancer, by name. Its nodes are
+    registered as those of ``registered_as`` (empty: under its own name), which other clusters
+    may name too.
     """
 
     name: str
@@ -79,6 +81,12 @@ class ClusterFile(msgspec.Struct, frozen=True):
     policy: Policy
     sections: dict[str, dict[str, Any]]
     file: str
+    registered_as: str = ""
+
+    @property
+    def looked_up(self) -> str:
+        """The name under which its discoveries know its nodes."""
+        return self.registered_as or self.name
 
 
 class CheckFile(msgspec.Struct, frozen=True):

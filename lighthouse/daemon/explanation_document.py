@@ -54,6 +54,7 @@ class RefusedExplanation(msgspec.Struct, frozen=True, kw_only=True):
 class ExplanationDocument(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     cluster: str = ""
+    looked_up: str = ""
     known: bool = True
     stale: bool = False
     held_back: tuple[str, ...] = ()

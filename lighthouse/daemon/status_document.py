@@ -95,7 +95,11 @@ class RefusedStatus(msgspec.Struct, frozen=True):
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What one discovery makes of a cluster; ``stage`` is what its loss makes of its nodes."""
+    """What one discovery makes of a cluster; ``stage`` is what its loss makes of its nodes.
+
+    ``away_seconds`` is since its last sign of life, None while it is there; ``read_at`` is when
+    it last said something else than before.
+    """
 
     discovery: str = ""
     answered: bool = True
@@ -144,13 +148,20 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``nodes`` is a list of ``NodeStatus`` as JSON, for a fleet has many that seldom change."""
+    """``nodes`` is a list of ``NodeStatus`` as JSON, for a fleet has many that seldom change.
+
+    ``age_seconds`` is how old what is known may be (0 while its sources are there, None: nobody
+    knows anything), ``changed_at`` when a source last said something else than before.
+    ``looked_up`` is the name under which its sources know it.
+    """
 
     name: str = ""
+    looked_up: str = ""
     discovery: tuple[str, ...] = ()
     known: bool = True
     stale: bool = False
     age_seconds: float | None = None
+    changed_at: float | None = None
     held_back: tuple[str, ...] = ()
     combine: str = "union"
     default_nodes: bool = False

@@ -7,7 +7,7 @@ has changed. Nothing here reads a clock.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lighthouse.config.policy import Failover, Percent
@@ -30,13 +30,14 @@ class ClusterSources:
     """The sources of one cluster and its view.
 
     ``sources`` are the readings, ``rereads`` the numbers of the fresh reads asked for,
-    ``due`` is when ``update`` has something to do by itself; ``events`` are for the log.
-    ``waits``: no source has ever answered, though they had the time. ``stands_in``: the
-    default nodes are served.
+    which come from ``numbers``; ``due`` is when ``update`` has something to do by itself;
+    ``events`` are for the log. ``waits``: no source has ever answered, though they had the
+    time. ``stands_in``: the default nodes are served.
     """
 
-    def __init__(self, file: ClusterFile, now: float) -> None:
+    def __init__(self, file: ClusterFile, now: float, numbers: Iterator[int]) -> None:
         self.file = file
+        self._numbers: Final = numbers
         self.view = View()
         self.sources: Final[dict[str, SourceReading]] = {}
         self.rereads: Final[dict[str, int]] = {}
@@ -278,10 +279,8 @@ class ClusterSources:
 
     def _ask(self, discovery: str) -> int:
         """Ask for a fresh read; its number."""
-        source = self.sources.get(discovery)
-        known = max(self.rereads.get(discovery, 0), source.answer if source else 0)
-        self.rereads[discovery] = known + 1
-        return known + 1
+        number = self.rereads[discovery] = next(self._numbers)
+        return number
 
     def _tell(self, level: int, text: str) -> None:
         self.events.append((level, f"cluster {self.file.name}: {text}"))

@@ -5,6 +5,7 @@ only when a balancer should care. A source that goes away takes nothing with it:
 said stays, until the cluster's file says otherwise. Nothing here reads a clock.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -29,21 +30,28 @@ class Memberships:
         self.discoveries: frozenset[str] = frozenset()
         self.views: Final[dict[str, View]] = {}
         self.rosters: Final[dict[str, ClusterSources]] = {}
-        self._remembered: Final[dict[tuple[str, str], RememberedSource]] = {}
+        self._remembered: Final[dict[tuple[str, str, str], RememberedSource]] = {}
         self._links: Final[dict[str, SourceConnection]] = {}
         self._idle: Final[dict[str, SourceConnection]] = {}
         self._due: Final[dict[str, float]] = {}
         self._watches: Final[dict[str, tuple[WatchedCluster, ...]]] = {}
+        self._named: Final[dict[str, dict[str, tuple[str, ...]]]] = {}
         self._dictated: Final[dict[str, View]] = {}
         self._events: Final[list[tuple[int, str]]] = []
         self._began: float | None = None
         self._past_trips = 0
+        self._numbers: Final = itertools.count(1)  # of fresh reads, each is asked for once
 
     def configure(self, clusters: Mapping[str, ClusterFile], now: float) -> set[str]:
         """Take the clusters of a new configuration; returns those whose view changed."""
         gone = self.clusters.keys() - clusters.keys()
         self._began = now if self._began is None else self._began
-        for name in gone:
+        renamed = {
+            name
+            for name, file in self.clusters.items()
+            if name in clusters and clusters[name].looked_up != file.looked_up
+        }
+        for name in gone | renamed:
             self._past_trips += self.rosters[name].trips.count
             for table in (self.views, self.rosters, self._due):
                 table.pop(name, None)
@@ -51,14 +59,16 @@ class Memberships:
         self.clusters = clusters
         self.discoveries = frozenset(d for file in clusters.values() for d in file.discovery)
         self._watches.clear()
+        self._named.clear()
         for name in changed:
             file = clusters[name]
             if name in self.rosters:
                 self.rosters[name].configure(file, now)
             else:
-                self.rosters[name] = ClusterSources(file, now)
+                self.rosters[name] = ClusterSources(file, now, self._numbers)
             for discovery in file.discovery:
-                remembered = self._remembered.pop((discovery, name), None)
+                self._share(name, discovery, now)
+                remembered = self._remembered.pop((discovery, name, file.looked_up), None)
                 if remembered is not None:
                     source, age = remembered
                     self.rosters[name].remember(discovery, source, age + now - self._began)
@@ -70,28 +80,34 @@ class Memberships:
         sources: Mapping[str, Reading],
         read_at: float,
         ages: Mapping[str, float],
+        looked_up: str = "",
     ) -> None:
         """Start from an earlier run's readings, until a source answers.
 
-        ``ages`` are how many seconds ago each source was last there, at the first ``configure``.
+        ``ages`` are how many seconds ago each source was last there, at the first ``configure``;
+        ``looked_up`` is the name that the sources were asked for, if it is not the cluster's.
         """
         for discovery, reading in sources.items():
             source = SourceReading(reading, read_at, live=False)
-            self._remembered[discovery, cluster] = source, ages.get(discovery, 0.0)
+            key = (discovery, cluster, looked_up or cluster)
+            self._remembered[key] = source, ages.get(discovery, 0.0)
 
     def dictate(self, views: Mapping[str, View]) -> None:
         """Let these clusters be seen so, whatever their sources say; before ``configure``."""
         self._dictated.update(views)
 
-    def observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> bool:
-        """Take a reading; whether the cluster's view changed."""
-        file = self.clusters.get(cluster)
-        if file is None or discovery not in file.discovery:
-            return False
-        link = self.link_of(discovery)
-        away_since = None if link is None or _is_there(link) else link.since
-        self.rosters[cluster].observe(discovery, source, away_since, now)
-        return self._update(cluster, now)
+    def observe(
+        self, discovery: str, looked_up: str, source: SourceReading, now: float
+    ) -> set[str]:
+        """Take a reading of what is registered so; returns the clusters whose view changed."""
+        found = self.named(discovery, looked_up)
+        for cluster in found:
+            self._observe(discovery, cluster, source, now)
+        return {cluster for cluster in found if self._update(cluster, now)}
+
+    def named(self, discovery: str, looked_up: str) -> tuple[str, ...]:
+        """The clusters whose nodes a discovery knows under this name."""
+        return self._lookups(discovery).get(looked_up, ())
 
     def link(self, discovery: str, link: SourceConnection) -> set[str]:
         """A discovery's connection came or went; returns the clusters whose view changed."""
@@ -127,9 +143,10 @@ class Memberships:
         found = self._watches.get(discovery)
         if found is None:
             found = self._watches[discovery] = tuple(
-                WatchedCluster(name, self.rosters[name].rereads.get(discovery, 0))
-                for name in sorted(self.clusters)
-                if discovery in self.clusters[name].discovery
+                WatchedCluster(
+                    looked_up, max(self.rosters[name].rereads.get(discovery, 0) for name in names)
+                )
+                for looked_up, names in sorted(self._lookups(discovery).items())
             )
         return found
 
@@ -211,6 +228,32 @@ class Memberships:
             return False
         self.views[name] = view
         return True
+
+    def _lookups(self, discovery: str) -> dict[str, tuple[str, ...]]:
+        """The clusters of a discovery by the name under which it knows them."""
+        found = self._named.get(discovery)
+        if found is None:
+            found = self._named[discovery] = {}
+            for name in sorted(self.clusters):
+                if discovery in self.clusters[name].discovery:
+                    looked_up = self.clusters[name].looked_up
+                    found[looked_up] = (*found.get(looked_up, ()), name)
+        return found
+
+    def _share(self, name: str, discovery: str, now: float) -> None:
+        """Let a new cluster know what another one knows that is registered under its name."""
+        if discovery in self.rosters[name].sources:
+            return
+        for other in self.named(discovery, self.clusters[name].looked_up):
+            source = self.rosters[other].sources.get(discovery) if other in self.rosters else None
+            if source is not None and source.live:
+                self._observe(discovery, name, source, now)
+                return
+
+    def _observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> None:
+        link = self.link_of(discovery)
+        away_since = None if link is None or _is_there(link) else link.since
+        self.rosters[cluster].observe(discovery, source, away_since, now)
 
     def _of(self, name: str) -> Iterable[SourceReading]:
         return self.rosters[name].sources.values() if name in self.rosters else ()

@@ -33,14 +33,14 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 class Effect(msgspec.Struct, frozen=True):
     """What a message means beyond its worker.
 
-    ``observed`` names a cluster that was read; ``changed`` tells whether balancers have to
-    hear of it, ``judged`` whether a plugin thinks otherwise of a config than before,
+    ``observed`` names the clusters that were read; ``changed`` tells whether balancers have to
+    hear of them, ``judged`` whether a plugin thinks otherwise of a config than before,
     ``handed`` whether a balancer was given clusters that it was not given before,
     ``replan`` whether anything that is wanted may have changed, ``services`` whether what is known
     of this host's own services may have.
     """
 
-    observed: str = ""
+    observed: tuple[str, ...] = ()
     changed: bool = False
     judged: bool = False
     replan: bool = False
@@ -134,10 +134,11 @@ def _observed(
     state: State, worker: Worker, message: Observed, reading: Reading, now: float
 ) -> Effect:
     source = SourceReading(reading, time.time(), message.reread)
-    held = state.memberships.held_back(message.cluster)
+    clusters = state.memberships.named(worker.name[1], message.cluster)
+    held = [*map(state.memberships.held_back, clusters)]
     changed = state.observe(worker.name[1], message.cluster, source, now)
-    holding = state.memberships.held_back(message.cluster)
-    return Effect(message.cluster, changed, replan=changed or bool(held or holding))
+    held += map(state.memberships.held_back, clusters)
+    return Effect(clusters, changed, replan=changed or any(held))
 
 
 def _verdict(state: State, plugin: str, verdict: Verdict) -> None:

@@ -58,9 +58,9 @@ class Persistence:
             self._seen.update(dict.fromkeys(present, time.time()))
             self._cache.save_seen(self._seen)
 
-    def note(self, cluster: str) -> None:
-        """A cluster was read, and differs from what is saved."""
-        self._dirty.add(cluster)
+    def note(self, *clusters: str) -> None:
+        """These clusters were read, and differ from what is saved."""
+        self._dirty.update(clusters)
 
     def save(self, tree: Tree) -> bool:
         """Write what has changed; false if it is to be tried again, for not all could be."""
@@ -75,7 +75,10 @@ class Persistence:
             if read_at is None:
                 self._cache.forget_cluster(name)
             elif not self._cache.save_cluster(
-                name, SavedCluster(memberships.readings(name), read_at)
+                name,
+                SavedCluster(
+                    memberships.readings(name), read_at, memberships.clusters[name].looked_up
+                ),
             ):
                 return False
             self._dirty.discard(name)
@@ -106,4 +109,4 @@ def recall(
     for name, remembered in clusters.items():
         read_at = remembered.read_at
         ages = {d: max(0.0, now - max(read_at, seen.get(d, 0.0))) for d in remembered.readings}
-        memberships.remember(name, remembered.readings, read_at, ages)
+        memberships.remember(name, remembered.readings, read_at, ages, remembered.looked_up)

@@ -99,12 +99,11 @@ class State:
         given = self.config.clusters.keys() - self._unknown
         return self.handed.note((balancer, file.plugin), given, kind)
 
-    def observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> bool:
-        """Take a reading; whether balancers have to hear of it."""
-        if not self.memberships.observe(discovery, cluster, source, now):
-            return False
-        self._compose([cluster])
-        return True
+    def observe(self, discovery: str, looked_up: str, source: SourceReading, now: float) -> bool:
+        """Take a reading; return True if balancers have to hear of it."""
+        changed = self.memberships.observe(discovery, looked_up, source, now)
+        self._compose(changed)
+        return bool(changed)
 
     def link(self, discovery: str, link: SourceConnection) -> None:
         """A discovery's connection came or went."""

@@ -39,10 +39,11 @@ T = TypeVar("T")
 
 
 class SavedCluster(msgspec.Struct, frozen=True):
-    """A cluster's readings by discovery, and when they were read (wall clock)."""
+    """A cluster's readings by discovery, when they were read (wall clock), and of which name."""
 
     readings: dict[str, Reading]
     read_at: float
+    looked_up: str = ""
 
 
 class Good(msgspec.Struct, frozen=True):

@@ -203,7 +203,7 @@ class Supervisor:
         self._replan |= effect.replan
         self._unsettled |= effect.services
         if effect.observed:
-            self._persistence.note(effect.observed)
+            self._persistence.note(*effect.observed)
             self._save_later()
         if effect.changed and isinstance(message, Observed):
             for other in self._pool:

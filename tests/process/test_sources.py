@@ -364,3 +364,32 @@ def test_explain_tells_in_which_discovery_a_service_does_not_stand(
         return [(one["discovery"], one["registered"], bool(one["reason"])) for one in found]
 
     eventually(lambda: registrations() == [("a", True, False), ("b", False, True)])
+
+
+def test_two_clusters_of_one_name_differ_in_what_they_serve(fleet: Fleet) -> None:
+    """And one that names nothing that is there gets a hint."""
+    fleet.node("web", "a", 80, "10.0.0.1", metadata={"region:r1": ""})
+    fleet.node("web", "b", 80, "10.0.0.2")
+    some = {"nodes": {"equals": {"region:r1": ""}}}
+    fleet.write(
+        "clusters/near.yaml", {"discovery": "files", "name": "web", "recorder": {}, **some}
+    )
+    fleet.write("clusters/lost.yaml", {"discovery": "files", "name": "webb", "recorder": {}})
+    fleet.start()
+
+    def ips() -> dict[str, list[str]]:
+        clusters = fleet.status()["clusters"]
+        return {one["name"]: [node["ip"] for node in one["nodes"]] for one in clusters}
+
+    wanted = {"web": ["10.0.0.1", "10.0.0.2"], "near": ["10.0.0.1"], "lost": []}
+    eventually(lambda: ips() == wanted, 20)
+    told = fleet.lighthouse("explain", "lost").stdout
+    assert "files has nothing under the name webb" in told
+    assert "files has nothing" not in fleet.lighthouse("explain", "near").stdout
+    fleet.write("clusters/lost.yaml", {"discovery": "files", "name": "web", "recorder": {}})
+    eventually(lambda: ips() == {**wanted, "lost": wanted["web"]}, 20)
+    fleet.kill()
+    (fleet.nodes / "web").rename(fleet.nodes / "moved")
+    fleet.write("clusters/lost.yaml", {"discovery": "files", "name": "moved", "recorder": {}})
+    fleet.start()
+    eventually(lambda: ips()["lost"] == wanted["web"], 20)

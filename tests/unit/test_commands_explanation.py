@@ -52,7 +52,7 @@ def told(**changes: object) -> list[str]:
 def test_all_is_well() -> None:
     assert told() == [
         "cluster web: 1 of 1 nodes here served",
-        "  source zk: 2 nodes, read 10 s ago",
+        "  source zk: 2 nodes, changed 10 s ago",
         "  balancer haproxy: has applied this, 5 s ago",
         "a:80 ([::1]:80): in, weight 3",
         "  zk names it\\x1b[2J",
@@ -96,7 +96,8 @@ def test_what_is_not_well() -> None:
     assert found == [
         "cluster web: 0 of 1 nodes here served, failover of 2 sources;"
         " nobody has said yet who its members are; stale",
-        "  source zk: 2 nodes, read 10 s ago; away for 1 min 10 s, remembered from an earlier run;"
+        "  source zk: 2 nodes, changed 10 s ago; away for 1 min 10 s,"
+        " remembered from an earlier run;"
         " suspended: gone; on_source_loss: fence; not believed now",
         "  source etcd: has not answered for 9 s; silent: it has not said anything yet",
         "  shrink guard: holds a loss back since 2 s; obeyed in 3 s",

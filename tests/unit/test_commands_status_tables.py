@@ -248,3 +248,14 @@ def test_plain_text_is_printable(text: str) -> None:
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P"))))
 def test_printable_text_is_unchanged(text: str) -> None:
     assert plain(text) == text
+
+
+def test_a_cluster_of_which_there_is_no_record_gets_a_hint() -> None:
+    source = {"discovery": "zk", "answered": True, "nodes": 0}
+    view = shown(
+        clusters=[
+            {"name": "web", "looked_up": "webb", "changed_at": NOW - 90, "sources": [source]}
+        ]
+    )
+    assert "zk has nothing under the name webb" in view
+    assert "1 min 30 s ago" in view

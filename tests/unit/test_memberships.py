@@ -479,3 +479,74 @@ def test_every_policy_stands_any_order_of_events() -> None:
                 world.passes(1.3)
             world.passes(100)
             assert all(msgspec.convert(n.weight, int) in range(257) for n in world.view.nodes)
+
+
+def _clusters(**names: str) -> dict[str, ClusterFile]:
+    """Clusters of discovery ``a`` by name, and the name that each is registered under."""
+    return {
+        name: ClusterFile(name, ("a",), None, Policy(), {}, f"clusters/{name}.yaml", looked_up)
+        for name, looked_up in names.items()
+    }
+
+
+def _reading(*numbers: int, answer: int = 0) -> SourceReading:
+    return SourceReading(Reading(nodes(*numbers)), 1.0, answer)
+
+
+def _served(memberships: Memberships) -> dict[str, int]:
+    return {name: len(view.nodes) for name, view in memberships.views.items()}
+
+
+def test_clusters_of_one_name_are_one_watch_and_know_the_same() -> None:
+    memberships = Memberships()
+    memberships.configure(_clusters(web="web", batch="web", api=""), 0.0)
+    assert [watch.cluster for watch in memberships.watches("a")] == ["api", "web"]
+    assert memberships.observe("a", "web", _reading(1, 2), 0.0) == {"web", "batch"}
+    assert memberships.observe("a", "batch", _reading(3), 0.0) == set()
+    assert _served(memberships) == {"web": 2, "batch": 2, "api": 0}
+
+
+def test_a_cluster_that_comes_later_knows_what_another_of_its_name_knows() -> None:
+    memberships = Memberships()
+    memberships.configure(_clusters(web=""), 0.0)
+    memberships.observe("a", "web", _reading(1, 2), 0.0)
+    assert memberships.configure(_clusters(web="", batch="web"), 1.0) == {"batch"}
+    assert _served(memberships) == {"web": 2, "batch": 2}
+    assert memberships.views["batch"].known
+
+
+def test_a_cluster_that_is_registered_under_another_name_knows_nothing_of_the_old_one() -> None:
+    memberships = Memberships()
+    memberships.configure(_clusters(web=""), 0.0)
+    memberships.observe("a", "web", _reading(1, 2), 0.0)
+    memberships.configure(_clusters(web="other"), 1.0)
+    assert not memberships.views["web"].known
+    assert [watch.cluster for watch in memberships.watches("a")] == ["other"]
+    memberships.observe("a", "other", _reading(3), 1.0)
+    assert _served(memberships) == {"web": 1}
+
+
+def test_what_is_remembered_of_another_name_is_not_served() -> None:
+    memberships = Memberships()
+    memberships.remember("web", {"a": Reading(nodes(1))}, 1.0, {}, "old")
+    memberships.remember("batch", {"a": Reading(nodes(1, 2))}, 1.0, {}, "web")
+    memberships.configure(_clusters(web="", batch="web"), 0.0)
+    assert _served(memberships) == {"web": 0, "batch": 2}
+
+
+def test_each_of_two_guards_asks_for_a_fresh_read_of_its_own() -> None:
+    memberships = Memberships()
+    guarded = {
+        name: msgspec.structs.replace(file, policy=Policy(guard=GuardPolicy(confirm_after=after)))
+        for (name, file), after in zip(_clusters(web="", batch="web").items(), (1, 2), strict=True)
+    }
+    memberships.configure(guarded, 0.0)
+    memberships.observe("a", "web", _reading(1, 2, 3, 4), 0.0)
+    memberships.observe("a", "web", _reading(1), 1.0)
+    memberships.pass_time(2.0)
+    (first,) = memberships.watches("a")
+    memberships.pass_time(3.0)
+    (second,) = memberships.watches("a")
+    assert second.reread > first.reread > 0
+    memberships.pass_time(6.0)
+    assert _served(memberships) == {"web": 1, "batch": 1}

@@ -1,17 +1,19 @@
 """The status document tells of the nodes as they are, though it keeps what has not changed."""
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from lighthouse.config.policy import Policy
 from lighthouse.config.types import ClusterFile, Config, ServiceFile
 from lighthouse.daemon.status_document import NodeStatus, parse
 from lighthouse.discovery import Reading, Refusal
-from lighthouse.membership.source import SourceReading
+from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.status import StatusReport
@@ -49,6 +51,7 @@ def test_the_nodes_are_those_of_the_moment() -> None:
         "port": 80,
         "weight": 1,
         "metadata": {"zone": "a"},
+        "notes": [],
     }
     state.observe("files", "b", SourceReading(Reading(NODES[:1]), 2.0), 0.0)
     second = shown_nodes(status)
@@ -85,3 +88,18 @@ def test_what_is_written_is_what_is_read() -> None:
         ("n2:80", 2),
     ]
     assert (shown.refused[0].record, shown.sources[0].nodes) == ("x", 3)
+
+
+def test_the_age_of_a_cluster_does_not_grow_while_its_source_is_there() -> None:
+    state = State(Config(), HERE, {})
+    state.configure(Config(clusters={"a": cluster("a")}), 0.0)
+    (unknown,) = report(state).document().clusters
+    assert (unknown.age_seconds, unknown.changed_at) == (None, None)
+    state.observe("files", "a", SourceReading(Reading(NODES), 1.0), 0.0)
+    (there,) = report(state).document().clusters
+    assert (there.age_seconds, there.changed_at) == (0.0, 1.0)
+    long_ago = time.monotonic() - 90
+    state.link("files", SourceConnection("suspended", "gone", long_ago))
+    (away,) = report(state).document().clusters
+    assert away.age_seconds == pytest.approx(90, abs=30)
+    assert away.changed_at == 1.0

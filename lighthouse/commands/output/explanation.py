@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from lighthouse.commands.output.hints import empty
 from lighthouse.commands.output.quantities import span
 from lighthouse.daemon.explanation_document import (
     ConnectionStatus,
@@ -22,6 +23,8 @@ def lines(found: ExplanationDocument, now: float) -> Iterator[str]:
     yield _headline(found)
     for source in found.sources:
         yield f"  {_source(source, found.links, now)}"
+        if source.answered and source.nodes == 0 and not found.refused:
+            yield f"    {empty(source.discovery, found.looked_up)}"
     for hold in found.guard.holds:
         yield f"  {_hold(hold, now)}"
     last = found.guard.last
@@ -58,7 +61,7 @@ def _source(source: SourceStatus, links: Mapping[str, ConnectionStatus], now: fl
     if source.nodes is None:
         told += f"has not answered for {span(source.away_seconds or 0.0)}"
     else:
-        told += f"{source.nodes} nodes, read {_ago(source.read_at, now)}"
+        told += f"{source.nodes} nodes, changed {_ago(source.read_at, now)}"
         if source.away_seconds is not None:
             told += f"; away for {span(source.away_seconds)}"
         if not source.answered:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from lighthouse.commands.output.hints import empty
 from lighthouse.commands.output.quantities import number, span
 from lighthouse.commands.output.service_table import services, until
 from lighthouse.commands.output.table import (
@@ -30,7 +31,7 @@ _CLUSTERS: Final = (
     Column("Cluster"),
     Column("Nodes", right=True),
     Column("Discovery"),
-    Column("Last read"),
+    Column("Changed"),
 )
 
 _STAGES: Final = {"drain": "drained", "fence": "fenced", "withhold": "withheld"}
@@ -100,18 +101,20 @@ def _cluster(cluster: ClusterStatus, now: float) -> Row:
         Cell(plain(cluster.name)),
         Cell(number(node_count(cluster))),
         Cell(_discovery(cluster)),
-        _freshness(cluster),
+        _freshness(cluster, now),
     )
     wrong = tuple(_wrong(cluster))
     well = not wrong and cluster.known and not cluster.stale
     return Row(cells, (*wrong, *_notes(cluster, now)), well)
 
 
-def _freshness(cluster: ClusterStatus) -> Cell:
+def _freshness(cluster: ClusterStatus, now: float) -> Cell:
     if not cluster.known:
         return Cell("never", "bad")
-    age = span(cluster.age_seconds) + " ago" if cluster.age_seconds is not None else ""
-    return Cell(f"stale, {age}".rstrip(", "), "bad") if cluster.stale else Cell(age)
+    if cluster.stale:
+        age = span(cluster.age_seconds) + " ago" if cluster.age_seconds is not None else ""
+        return Cell(f"stale, {age}".rstrip(", "), "bad")
+    return Cell("" if cluster.changed_at is None else f"{span(now - cluster.changed_at)} ago")
 
 
 def _discovery(cluster: ClusterStatus) -> str:
@@ -135,6 +138,9 @@ def _wrong(cluster: ClusterStatus) -> Iterator[Cell]:
             yield Cell(f"{told} for {span(source.away_seconds)}", "bad")
     if cluster.held_back:
         yield Cell(f"held back: {counted(len(cluster.held_back), 'node')}", soso)
+    for source in cluster.sources:
+        if source.answered and source.nodes == 0 and not cluster.refused:
+            yield Cell(empty(source.discovery, cluster.looked_up), "dim")
     for refused in cluster.refused:
         if refused.fault:
             yield Cell(f"refused {plain(refused.record)}: {plain(refused.reason)}", soso)

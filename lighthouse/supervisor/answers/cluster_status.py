@@ -53,25 +53,35 @@ def cluster_status(
     memberships: Memberships, name: str, nodes: msgspec.Raw, now: float, clock: float
 ) -> ClusterStatus:
     """One cluster, with its ``nodes`` as JSON."""
-    view, read_at = memberships.views[name], memberships.read_at(name)
-    roster = memberships.rosters[name]
+    view, roster = memberships.views[name], memberships.rosters[name]
+    found = sources(roster, now)
     return ClusterStatus(
         name=name,
+        looked_up=roster.file.looked_up,
         discovery=tuple(roster.file.discovery),
         known=view.known,
         stale=view.stale,
-        age_seconds=None if read_at is None else round(now + clock - read_at, 3),
+        age_seconds=_age(found),
+        changed_at=max((one.read_at for one in found if one.read_at is not None), default=None),
         held_back=memberships.held_back(name),
         combine=combine(roster),
         default_nodes=roster.stands_in,
         waits=roster.waits,
-        sources=sources(roster, now),
+        sources=found,
         guard=guard(roster, now, clock),
         nodes=nodes,
         refused=tuple(
             RefusedStatus(r.record, r.reason, r.is_fault) for r in memberships.refused(name)
         ),
     )
+
+
+def _age(found: Iterable[SourceStatus]) -> float | None:
+    """How old what is known may be: 0 while the sources that count are there."""
+    ages = [(one.used, one.away_seconds or 0.0) for one in found if one.nodes is not None]
+    if not ages:
+        return None
+    return max([age for used, age in ages if used] or [age for _, age in ages])
 
 
 def combine(roster: ClusterSources) -> str:

@@ -61,6 +61,7 @@ def document(
         raise Unknown(f"cluster {name!r} has no node {node!r}, and no source or service names it")
     return ExplanationDocument(
         cluster=name,
+        looked_up=roster.file.looked_up,
         known=roster.view.known,
         stale=roster.view.stale,
         held_back=roster.held_back,
@@ -232,7 +233,7 @@ def _local(state: State, cluster: str) -> Iterator[tuple[NodeKey, ServiceStatus]
         (s.file, port): (stem, s) for stem, s in state.config.services.items() for port in s.ports
     }
     for entry in provided(state):
-        if entry.name == cluster:
+        if entry.name == state.config.clusters[cluster].looked_up:
             stem, service = services[entry.file, entry.port]
             found = state.report.service(stem, service, entry.port)
             yield found.node.key if found else (state.report.host.name, entry.port), entry
