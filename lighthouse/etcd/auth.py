@@ -2,17 +2,18 @@
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from lighthouse.etcd.errors import Denied, Trouble
 from lighthouse.etcd.settings import Endpoint, EtcdSettings
 from lighthouse.net.connection import Deadline
 from lighthouse.net.tls import Contexts
 
-if TYPE_CHECKING:
-    from lighthouse.etcd.client import EtcdClient
-
 logger: Final = logging.getLogger(__name__)
+
+Authenticate = Callable[[str, str, Deadline], str]
+"""Asks etcd for a token, with a user and a password; raises ``Denied`` for wrong ones."""
 
 
 class Authentication:
@@ -30,7 +31,7 @@ class Authentication:
         return self._secure if endpoint.secure else self._plain
 
     def token(
-        self, client: "EtcdClient", deadline: Deadline, instead_of: str | None = None
+        self, authenticate: Authenticate, deadline: Deadline, instead_of: str | None = None
     ) -> str:
         """A token, empty if none is needed; ``instead_of`` is one that was refused.
 
@@ -48,7 +49,7 @@ class Authentication:
                 where = f"auth.password: {error.filename or 'it cannot be read'}"
                 raise Denied(f"{where}: {error.strerror or error}") from error
             try:
-                self._token = client.authenticate(auth.user, password, deadline)
+                self._token = authenticate(auth.user, password, deadline)
             except Denied:
                 self._token = None
                 raise

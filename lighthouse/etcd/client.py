@@ -109,7 +109,7 @@ class EtcdClient:
         first = protocol.encode({"create_request": create | {"start_revision": revision}})
         deadline = Deadline(CALL)
         with self._told():
-            token = self._access.token(self, deadline)
+            token = self._access.token(self.authenticate, deadline)
             connection = connect(self.endpoint, self._access.contexts(self.endpoint), deadline)
             stream = WatchStream(connection, _BEAT)
             try:
@@ -138,11 +138,11 @@ class EtcdClient:
     def _call(self, target: str, request: dict[str, Any], kind: type[T], time: float = CALL) -> T:
         """Put the question; a token that is no good any more is replaced once."""
         deadline, body = Deadline(time), protocol.encode(request)
-        token = self._access.token(self, deadline)
+        token = self._access.token(self.authenticate, deadline)
         try:
             return self._ask(target, body, token, deadline, kind)
         except StaleToken:
-            token = self._access.token(self, deadline, instead_of=token)
+            token = self._access.token(self.authenticate, deadline, instead_of=token)
             if not token:
                 raise
             return self._ask(target, body, token, deadline, kind)
