@@ -45,7 +45,7 @@ hooks: $(VENV)/.dev ## have git run `make lint` before each commit
 
 # Both are links to this checkout, so that only a changed setup.py asks for a new install.
 $(VENV)/.demo: $(VENV)/.python setup.py pyproject.toml
-	@echo "installing lighthouse[haproxy] into $(VENV)"
+	@echo "installing Lighthouse and an HAProxy into $(VENV)"
 	@$(PIP) install -e '.[haproxy]'
 	@touch $@
 

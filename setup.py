@@ -7,13 +7,12 @@ from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 source = (here / "lighthouse" / "__init__.py").read_text(encoding="utf-8")
-found = re.search(r'__version__: Final = "([^"]+)"', source)
-if found is None:
-    raise SystemExit("lighthouse/__init__.py names no version")
+facts = dict(re.findall(r'^(__version__|DISTRIBUTION): Final = "([^"]+)"$', source, re.M))
+name, version = facts["DISTRIBUTION"], facts["__version__"]
 
 setup(
-    name="lighthouse",
-    version=found[1],
+    name=name,
+    version=version,
     description="Service discovery and load balancing for every host of a fleet",
     license="Apache-2.0",
     python_requires=">=3.11",
@@ -44,7 +43,7 @@ setup(
         "rabbitmq": ["amqp>=5.3"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "dev": [
-            "lighthouse[zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
+            f"{name}[zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",

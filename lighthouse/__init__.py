@@ -9,6 +9,9 @@ from typing import Final
 
 import pluggy
 
-__version__: Final = "0.1.0"
+__version__: Final = "2.0.0"
+
+DISTRIBUTION: Final = "lighthouse-balancer"
+"""What ``pip`` calls it; on the public index, ``lighthouse`` is another project's."""
 
 hookimpl: Final = pluggy.HookimplMarker("lighthouse")

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 import pluggy
 
-from lighthouse import hooks
+from lighthouse import DISTRIBUTION, hooks
 from lighthouse.balancer import Balancer
 from lighthouse.check import Check
 from lighthouse.discovery import Discovery
@@ -72,11 +72,12 @@ def _remedy(entry: EntryPoint, origin: PluginOrigin, error: BaseException) -> st
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     if f"{entry.module}.".startswith(f"{error.name}."):
-        return (
-            f"; {origin} is installed without it: pip install --force-reinstall {origin.package}"
-        )
-    extra = entry.name in origin.extras
-    return f"; pip install {origin.package}[{entry.name}]" if extra else ""
+        again = f"pip install --force-reinstall {origin.package}"
+        if origin.bundled:
+            again = "install it again from where it came"
+        return f"; {origin} is installed without it: {again}"
+    package = DISTRIBUTION if origin.bundled else origin.package
+    return f"; pip install '{package}[{entry.name}]'" if entry.name in origin.extras else ""
 
 
 def _class(kind: PluginKind[P], manager: pluggy.PluginManager) -> type[P]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lighthouse import DISTRIBUTION
 from lighthouse.ipc.messages import Applied, Failed, Ready
 from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, PluginSettings
 from tests.rig import Rig
@@ -97,7 +98,7 @@ def test_a_missing_package_is_told_with_how_to_install_it(tmp_path: Path, plugin
     absent.write_text(f"raise ModuleNotFoundError('No module named {package}', name={package!r})")
     with Rig(tmp_path, "check", None, plugin=plugin) as rig:
         reason = rig.expect(Failed).reason
-        assert f"No module named {package}; pip install lighthouse[{plugin}]" in reason
+        assert f"No module named {package}; pip install '{DISTRIBUTION}[{plugin}]'" in reason
         assert rig.exit_status() == 1
         assert "pip install" in rig.log
         assert "Traceback" not in rig.log
@@ -221,4 +222,4 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path: Path
     with rig:
         reason = rig.expect(Failed).reason
         assert "No module named 'nothing_of_this_name'" in reason
-        assert reason.endswith("; pip install own[own]")
+        assert reason.endswith("; pip install 'own[own]'")

