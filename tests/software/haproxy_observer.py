@@ -68,6 +68,10 @@ class Observer:
             sni = getattr(client, "asked_for", None)
             alpn = client.selected_alpn_protocol()
             start = Observation("connect", source, proxy, client.version() or "", sni, alpn)
+        with client:
+            self._answer(client, here, start)
+
+    def _answer(self, client: socket.socket, here: str, start: Observation) -> None:
         self._note(here, start)
         while path := _path(client):
             self._note(here, start._replace(path=path))

@@ -4,7 +4,7 @@
 |---|---|
 | 1: a server added at run time inherits nothing, not even ``ssl`` | ``test_haproxy_tls``: a node that comes to an empty backend |
 | 2: it reuses no connection unless told | ``test_haproxy_members``: dynamic servers reuse connections |
-| 3: without an id it breaks random and consistent balancing | here, and ``test_haproxy_members``: random balance |
+| 3: without an id, or one like another's, it breaks random and consistent balancing | here, and ``test_haproxy_members``: random balance |
 | 4: ``del server`` under load can crash | ``test_haproxy_members``: gone servers are deleted late |
 | 5: the file of states wins over ports, but not addresses | here |
 | 6: a reload that is asked for during another is lost | here |
@@ -16,12 +16,18 @@
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from lighthouse.haproxy.rendering import server
+from lighthouse.haproxy.rendering.server import id_of, name_of
+from lighthouse.haproxy.sync.diff import state_rows
+from lighthouse.node import Node
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, sites, until_applied
+from tests.software.haproxy_observer import Observer
+from tests.software.haproxy_sites import ask, certificate, readopted, sites, until_applied
 from tests.software.haproxy_world import World, cluster, until_file
 from tests.waiting import eventually
 
@@ -43,6 +49,56 @@ def test_trap_3_a_consistent_hash_moves_only_what_it_must(world: World) -> None:
         assert all(before[k] in (after[k], places[3].name) for k in keys)
         until_applied(world, world.sync(web, cluster("x", other, nodes)))
         assert {key: str(ask(port, host=key)) for key in keys} == after
+
+
+def test_trap_3_no_two_servers_share_places_on_the_ring(world: World) -> None:
+    """Ids that are alike in 20 bits do; the manual speaks of 28."""
+    (port,) = free_ports(1)
+    keys = [f"key{n}.test" for n in range(400)]
+    section = {"backend": ["balance hdr(host)", "hash-type consistent"]}
+    with Observer(certificate(world.directory)) as observer:
+
+        def node(number: int) -> Node:
+            return Node("n", f"127.9.{number // 250}.{number % 250 + 1}", observer.port, 100)
+
+        numbers: dict[int, int] = {}
+        for number in range(1, 65_000):
+            one = node(number)
+            twin = numbers.setdefault(id_of(name_of(one.host, one.ip, one.port)), number)
+            if twin != number:
+                break
+        nodes = [node(number) for number in (twin, number, 0)]
+        world.sync(cluster("web", port, nodes[:1], **section))
+        world.sync(cluster("web", port, nodes, **section))
+        shares = Counter(str(ask(port, host=key)) for key in keys)
+        assert shares.keys() == {one.ip for one in nodes}
+        assert max(shares.values()) < 0.43 * len(keys), shares
+
+
+def test_ids_of_an_earlier_version_go_with_one_reload(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = free_ports(1)
+    with sites(2) as (one, two):
+        web = cluster("web", port, [one.node(), two.node()])
+        with monkeypatch.context() as before:
+            before.setattr(server, "IDS", 2**31 - 1)
+            id_of.cache_clear()
+            world.sync(web)
+            until_file(world, web.nodes)
+        id_of.cache_clear()
+
+        def ids() -> list[int]:
+            return [
+                int(row["srv_id"]) for row in state_rows(world.ask("show", "servers", "state"))
+            ]
+
+        assert max(ids()) > server.IDS
+        until_applied(world, readopted(world))
+        assert max(ids()) <= server.IDS
+        assert "another id" in world.plugin.status()["reload_reasons"][-1]
+        assert {str(ask(port)) for _ in range(4)} == {one.name, two.name}
+        assert world.again().kind == "unchanged"
 
 
 def test_trap_5_a_slot_leads_where_it_should_after_a_reload(world: World) -> None:

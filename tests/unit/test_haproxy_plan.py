@@ -16,7 +16,7 @@ from lighthouse.haproxy.rendering.binds import Claims, Spot, spots
 from lighthouse.haproxy.rendering.chunks import Chunk, origin, text_of
 from lighthouse.haproxy.rendering.readback import lives, recover
 from lighthouse.haproxy.rendering.render import Skeleton, file_of, is_intact, skeleton
-from lighthouse.haproxy.rendering.server import Need, ServerLine
+from lighthouse.haproxy.rendering.server import Need, ServerLine, id_of, name_of
 from lighthouse.haproxy.rendering.server import roster as needed
 from lighthouse.haproxy.rendering.stanza import Stanza, build
 from lighthouse.haproxy.runtime.process import FileVerdict
@@ -99,6 +99,42 @@ def test_what_is_on_disk_can_be_read_back() -> None:
         "widgets": set(),
     }
     assert read["web"]["b_10.0.0.2_80"].weight == 0
+
+
+def numbered(nodes: Iterable[Node], live: dict[str, int] | None = None) -> dict[str, int]:
+    return {name: server.id for name, server in roster(nodes, (), live or {}).items()}
+
+
+def test_no_two_servers_share_places_on_the_ring() -> None:
+    """HAProxy hashes 20 bits of an id, and among 1,000 nodes two would often be alike."""
+    nodes = [Node("h", f"10.0.{n // 250}.{n % 250 + 1}", 80) for n in range(3000)]
+    found = numbered(nodes)
+    assert len({number % 2**20 for number in found.values()}) == len(nodes)
+    assert all(1 <= number <= 2**20 for number in found.values())
+    assert numbered(reversed(nodes)) == found
+    fewer = numbered(nodes[::2])
+    moved = [name for name in fewer if fewer[name] != found[name]]
+    assert len(moved) <= 5, "but for those who stood aside"
+
+
+def test_an_id_that_runs_is_kept_and_nobody_takes_its_place() -> None:
+    (name, other) = (name_of("h", f"10.0.0.{n}", 80) for n in (1, 2))
+    nodes = [Node("h", f"10.0.0.{n}", 80) for n in (1, 2)]
+    free = id_of(other)
+    assert numbered(nodes, {name: free}) == {name: free, other: free % 2**20 + 1}
+    assert numbered(nodes, {"gone": free + 2**20})[other] == free % 2**20 + 1
+    assert numbered(nodes, {"own": 2**20, other: free})[other] == free
+
+
+def test_an_id_of_an_earlier_version_is_given_up_by_a_reload_and_serves_until_then() -> None:
+    stanza = web()
+    name = name_of("a", "10.0.0.1", 80)
+    live = {name: Live(2**30, "10.0.0.1", 80, 1, "maint")}
+    wanted = roster(NODES[:1], (), {name: 2**30})
+    assert wanted[name].id == id_of(name)
+    way = climb(stanza, wanted, live)
+    assert "runs with another id" in way.reload
+    assert [(step.rung, step.after.id) for step in way.gain] == [("state", 2**30)]
 
 
 def test_nodes_that_share_host_name_and_port_have_cookies_of_their_own() -> None:

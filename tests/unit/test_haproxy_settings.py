@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.haproxy.rendering.server import MAX_ID, Need, ServerLine, id_of, name_of
+from lighthouse.haproxy.rendering.server import IDS, Need, ServerLine, id_of, name_of
 from lighthouse.haproxy.rendering.server import roster as needed
 from lighthouse.haproxy.rendering.stanza import Stanza, build
 from lighthouse.haproxy.schema.balancer import parse_settings
@@ -156,14 +156,14 @@ def test_ids_do_not_depend_on_siblings() -> None:
     for node in nodes:
         (alone,) = roster([node], (), {}).values()
         assert alone == everyone[alone.name]
-        assert 1 <= alone.id <= MAX_ID
+        assert 1 <= alone.id <= IDS
 
 
 def test_a_collision_moves_on_and_the_live_id_wins() -> None:
     node = Node("h", "10.0.0.1", 80)
     name = name_of("h", "10.0.0.1", 80)
     (moved,) = roster([node], (), {"other": id_of(name)}).values()
-    assert moved.id == id_of(name) % MAX_ID + 1
+    assert moved.id == id_of(name) % IDS + 1
     (kept,) = roster([node], (), {name: 7}).values()
     assert kept.id == 7
 

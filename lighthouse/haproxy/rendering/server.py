@@ -16,7 +16,10 @@ from lighthouse.haproxy.schema.node_options import read
 from lighthouse.haproxy.schema.server_options import in_force, spelled_out
 from lighthouse.node import Node
 
-MAX_ID: Final = 2**31 - 1
+IDS: Final = 2**20
+"""Ids are 1 to this. HAProxy hashes no more of an id: servers whose ids are the same modulo this
+share their places on the ring, and so the load of one."""
+
 _NAME_LENGTH: Final = 63
 _POOL: Final = ("pool-purge-delay", "5s", "pool-max-conn", "-1")
 """Without both of these a dynamic server never reuses a connection."""
@@ -98,9 +101,9 @@ def name_of(host: str, ip: str, port: int, mark: str = "") -> str:
 
 @functools.lru_cache(maxsize=65536)
 def id_of(name: str) -> int:
-    """1..2^31-1, the same for a name on every host and for ever."""
+    """The id of a server whose place on the ring is free, the same for a name on every host."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % MAX_ID + 1
+    return int.from_bytes(digest, "big") % IDS + 1
 
 
 def roster(
@@ -109,22 +112,23 @@ def roster(
     """The servers of one backend by name, sorted.
 
     ``live`` are the ids in use in the running backend, by name: they win, and whoever would
-    collide with one moves on to the next free id. ``cookie``: each has one of its own.
+    share a place on the ring with one moves on to the next free id; only those of earlier
+    versions, which may share one, are given up. ``cookie``: each has one of its own.
     """
     named = sorted(
         ((name_of(n.node.host, n.node.ip, n.node.port, n.mark), n) for n in needs),
         key=lambda pair: pair[0],
     )
-    ids = dict(live)
-    taken = set(live.values())
+    ids = {name: number for name, number in live.items() if number <= IDS}
+    taken = {number % IDS for number in live.values()}
     servers = {}
     for name, wanted in named:
         if name not in ids:
             number = id_of(name)
-            while number in taken:
-                number = number % MAX_ID + 1
+            while number % IDS in taken:
+                number = number % IDS + 1
             ids[name] = number
-            taken.add(number)
+            taken.add(number % IDS)
         node = wanted.node
         own = (*options, *wanted.options)
         value = address(node.ip, node.port) if cookie else ""

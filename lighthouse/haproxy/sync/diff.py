@@ -70,13 +70,13 @@ def climb(stanza: Stanza, wanted: Servers, live: Lives) -> Climb:
     reload = ""
     for name, server in wanted.items():
         there = live.get(name)
+        if there is not None and there.id != server.id:
+            reload = f"{stanza.cluster}: {name} runs with another id"
         if there is None:
             if stanza.facts.growth.way == "add":
                 gain.append(_add(stanza, server))
             elif not server.spare:
                 reload = f"{stanza.cluster}: {name} is new, and {stanza.facts.growth.why}"
-        elif there.id != server.id:
-            reload = f"{stanza.cluster}: {name} runs with another id"
         elif server.spare:
             if there.state != "maint":
                 lose.append(_retire(stanza.cluster, name, there))
@@ -180,8 +180,8 @@ def state_of(admin: int) -> str:
 
 
 def _after(server: ServerLine, there: Live | None) -> Live:
-    initial = server.weight if there is None else there.initial
-    return Live(server.id, server.ip, server.port, server.weight, "ready", initial)
+    number, initial = (server.id, server.weight) if there is None else (there.id, there.initial)
+    return Live(number, server.ip, server.port, server.weight, "ready", initial)
 
 
 def _out_of_reach(stanza: Stanza, server: ServerLine, there: Live) -> str:
