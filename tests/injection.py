@@ -72,7 +72,7 @@ FAILING: Final = """
 def raise_once(fleet: Fleet) -> Path:
     """Have every callback of the supervisor's loop raise once; their names, line by line."""
     seen = fleet.root / "raised"
-    _put(fleet, RAISING % str(seen))
+    prepare(fleet, RAISING % str(seen))
     return seen
 
 
@@ -82,7 +82,7 @@ class SystemCalls:
     def __init__(self, fleet: Fleet) -> None:
         path = fleet.root / "order"
         path.write_bytes(bytes(64))
-        _put(fleet, FAILING % str(path))
+        prepare(fleet, FAILING % str(path))
         with path.open("r+b") as file:
             self._order = mmap.mmap(file.fileno(), 64)
 
@@ -97,7 +97,8 @@ class SystemCalls:
         self._order[0] = 0
 
 
-def _put(fleet: Fleet, source: str) -> None:
+def prepare(fleet: Fleet, source: str) -> None:
+    """Have the supervisor run this, indented by four, before anything else."""
     directory = Path(fleet.env.get("PYTHONPATH", fleet.root / "plugins"))
     directory.mkdir(exist_ok=True)
     (directory / "sitecustomize.py").write_text(_HEAD + source)
