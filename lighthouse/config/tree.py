@@ -33,6 +33,7 @@ class Tree:
         self._kept: Final = dict(kept or {})
         self._entries: Final[dict[str, ConfigFile]] = {}
         self._assembled = _EMPTY
+        self._stirred = False  # entries differ from what was assembled
         self._listed: tuple[Fault, ...] = ()
         self._exposed: tuple[Fault, ...] = ()
 
@@ -57,23 +58,38 @@ class Tree:
         return self._assembled.texts
 
     def load(self) -> bool:
-        """Reads what may have changed on disk; whether the config or the faults did."""
+        """Reads what may have changed on disk. Returns True if the config or the faults did."""
+        outcomes = [outcome for outcome in self.read() if outcome is not None]
+        return outcomes[-1]
+
+    def read(self) -> Iterator[bool | None]:
+        """The same in steps, of which only the last yields an outcome, and changes anything.
+
+        A reading that is given up is taken over by the next.
+        """
         before = self.config, self.faults, self.broken
+        files: tuple[FoundFile, ...] = ()
         try:
             listing = scan(self._root)
         except OSError as error:
             reason = f"{self._root} cannot be read: {error.strerror}"
-            self._listed = (Fault(".", 1, 1, f"{reason}; the configuration stays as it was"),)
-            changed = self._stand_in((*SINGLE, *DIRECTORIES), error)
-            files: tuple[FoundFile, ...] = ()
+            listed: tuple[Fault, ...] = (
+                Fault(".", 1, 1, f"{reason}; the configuration stays as it was"),
+            )
+            self._stand_in((*SINGLE, *DIRECTORIES), error)
         else:
-            self._listed = (*listing.faults, *self._misplaced(listing))
-            changed = self._refresh(listing)
             files = listing.files
-        if changed:
+            for found in files:
+                self._refresh(found)
+                yield None
+            self._drop(listing)
+            listed = (*listing.faults, *self._misplaced(listing))
+        self._listed = listed
+        if self._stirred:
             self._assembled = assemble(self._entries.values(), self._installed)
+            self._stirred = False
         self._exposed = tuple(warnings(self._root, files, self.config, self.locate))
-        return before != (self.config, self.faults, self.broken)
+        yield before != (self.config, self.faults, self.broken)
 
     def locate(self, file: str, path: Iterable[str | int]) -> tuple[int, int]:
         """Line and column in the newest content of the file that could be parsed."""
@@ -91,36 +107,33 @@ class Tree:
                     message = f"this is not read here; it belongs into {kind}/"
                     yield Fault(name, 1, 1, message, warning=True)
 
-    def _refresh(self, listing: Listing) -> bool:
-        """Brings the entries up to the listing; whether anything about them changed."""
-        changed = False
-        for found in listing.files:
-            entry = self._entries.get(found.file)
-            if entry is None:
-                kept = self._kept.pop(found.file, None)
-                entry = self._entries[found.file] = ConfigFile(self._root, found, kept)
-                changed = True
-            changed = entry.refresh(found) or changed
+    def _refresh(self, found: FoundFile) -> None:
+        """Brings one entry up to what was found of it."""
+        entry = self._entries.get(found.file)
+        if entry is None:
+            kept = self._kept.pop(found.file, None)
+            entry = self._entries[found.file] = ConfigFile(self._root, found, kept)
+            self._stirred = True
+        self._stirred = entry.refresh(found) or self._stirred
+
+    def _drop(self, listing: Listing) -> None:
+        """Lets go of the entries that are not listed any more."""
         names = {found.file for found in listing.files}
         for file, entry in list(self._entries.items()):
             if file not in names and entry.kind not in listing.unread:
                 del self._entries[file]
-                changed = True
-        away = OSError("its directory cannot be read")
-        changed = self._stand_in(listing.unread, away) or changed
+                self._stirred = True
+        self._stand_in(listing.unread, OSError("its directory cannot be read"))
         self._kept.clear()
-        return changed
 
-    def _stand_in(self, kinds: Collection[str], reason: OSError) -> bool:
+    def _stand_in(self, kinds: Collection[str], reason: OSError) -> None:
         """Takes what an earlier run had for files of which nothing can be known; once."""
-        changed = False
         for file in [*self._kept]:
             known = kind_of(file)
             if known and known[0] in kinds:
                 found = FoundFile(file, *known, reason)
                 self._entries[file] = ConfigFile(self._root, found, self._kept.pop(file))
-                changed = True
-        return changed
+                self._stirred = True
 
     def _document(self, file: str) -> YamlDocument | None:
         entry = self._entries.get(file)

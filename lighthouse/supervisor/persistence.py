@@ -1,5 +1,6 @@
 """When and what of the state goes to disk, and what comes back at the next start."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -15,6 +16,9 @@ _HANDED: Final = "handed"
 DELAY: Final = 0.2
 """Seconds that changes are collected before they are saved."""
 
+
+SLICE: Final = 0.01
+"""Seconds for which clusters are written before the loop gets its turn."""
 
 SEEN: Final = 10.0
 """Seconds between two notes of which discoveries are there."""
@@ -62,32 +66,46 @@ class Persistence:
         """These clusters were read, and differ from what is saved."""
         self._dirty.update(clusters)
 
-    def save(self, tree: Tree) -> bool:
-        """Write what has changed; false if it is to be tried again, for not all could be."""
-        memberships = self._state.memberships
+    def save(self, tree: Tree, within: float = math.inf) -> float | None:
+        """Write what has changed, for ``within`` seconds.
+
+        Returns in how many seconds to go on, for more is left or could not be written.
+        """
+        until = time.monotonic() + within
+        if not self._save_handed() or not self._save_good(tree):
+            return SEEN
+        while self._dirty and time.monotonic() < until:
+            name = self._dirty.pop()
+            if not self._save_cluster(name):
+                self._dirty.add(name)
+                return SEEN
+        return 0.0 if self._dirty else None
+
+    def _save_handed(self) -> bool:
         handed = self._state.handed.all()
         if handed != self._handed:
             if not self._cache.save(_HANDED, handed):
                 return False
             self._handed = handed
-        for name in list(self._dirty):
-            read_at = memberships.read_at(name) if name in memberships.clusters else None
-            if read_at is None:
-                self._cache.forget_cluster(name)
-            elif not self._cache.save_cluster(
-                name,
-                SavedCluster(
-                    memberships.readings(name), read_at, memberships.clusters[name].looked_up
-                ),
-            ):
-                return False
-            self._dirty.discard(name)
+        return True
+
+    def _save_good(self, tree: Tree) -> bool:
         good = (dict(tree.texts), dict[tuple[str, ...], object](self._state.verdicts.accepted()))
         if good != self._good:
             if not self._cache.save_good(*good):
                 return False
             self._good = good
         return True
+
+    def _save_cluster(self, name: str) -> bool:
+        memberships = self._state.memberships
+        read_at = memberships.read_at(name) if name in memberships.clusters else None
+        if read_at is None:
+            self._cache.forget_cluster(name)
+            return True
+        looked_up = memberships.clusters[name].looked_up
+        saved = SavedCluster(memberships.readings(name), read_at, looked_up)
+        return self._cache.save_cluster(name, saved)
 
 
 def handovers(cache: Store) -> tuple[Handover, ...]:

@@ -16,7 +16,6 @@ import setproctitle
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
-from lighthouse.config.watch import ConfigWatch
 from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.messages import Message, Observed
@@ -27,11 +26,12 @@ from lighthouse.supervisor import dispatch
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.config_reload import ConfigReload
 from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.logs import Logs
 from lighthouse.supervisor.packages import InstalledPackages
-from lighthouse.supervisor.persistence import DELAY, SEEN, Persistence
+from lighthouse.supervisor.persistence import DELAY, SEEN, SLICE, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
 from lighthouse.supervisor.pool import WorkerPool
 from lighthouse.supervisor.presence import INTERVAL, Presence
@@ -43,17 +43,8 @@ from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
 from lighthouse.supervisor.worker import Worker
 
-POLL: Final = 30.0
-"""Seconds between looks at the config tree behind inotify's back."""
-
 PACKAGES: Final = 5.0
 """Seconds between looks for plugins that were installed or removed."""
-
-QUIET: Final = 0.1
-"""Seconds without a change in the config tree before it is read."""
-
-PATIENCE: Final = 1.0
-"""Seconds after which a config tree that never falls quiet is read all the same."""
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
@@ -70,7 +61,6 @@ class Supervisor:
         self._log_file: Final = log_file
         self._reserve: Final = DescriptorReserve()
         self._loop: Final = EventLoop(self._stalled)
-        self._restless_since: float | None = None
         self._unsettled = True
         self._replan = True
         self._wanted: dict[Name, Wanted] = {}
@@ -132,23 +122,24 @@ class Supervisor:
         self._logs = Logs(self._log_file)
         self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
         self._packages = InstalledPackages()
-        self._tree = Tree(self._root, self._packages.installed)
-        self._tree.load()
+        tree = Tree(self._root, self._packages.installed)
+        tree.load()
         cache = Store(self._claim.state_dir)
         good = cache.good()
-        if self._tree.faults:
+        if tree.faults:
             kept = {**last_settings.recall(self._root), **good.texts}
-            self._tree = Tree(self._root, self._packages.installed, kept)
-            self._tree.load()
-        self._watch = ConfigWatch(self._root)
+            tree = Tree(self._root, self._packages.installed, kept)
+            tree.load()
+        known = (self._loop, self._reserve)
+        self._config = ConfigReload(self._root, tree, *known, self._configure)
         self._configure_logs()
-        self._state = State(self._tree.config, identity.look(), good.by_key())
+        self._state = State(tree.config, identity.look(), good.by_key())
         self._persistence = Persistence(cache, self._state)
         self._persistence.restore()
         self._registrar = Registrar(self._state, cache)
         self._registrar.restore()
-        self._state.configure(self._tree.config, time.monotonic())
-        sessions, known = Sessions(self._claim.run_dir / "sessions"), (self._loop, self._reserve)
+        self._state.configure(tree.config, time.monotonic())
+        sessions = Sessions(self._claim.run_dir / "sessions")
         self._pool = WorkerPool(*known, self._claim.locks(), sessions, self._take)
         self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
         own = (self._faults, self._problems, self._loop.errors)
@@ -160,9 +151,7 @@ class Supervisor:
         self._control = ControlListener(socket, *known, router.answer)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
-        self._loop.watch(self._watch, "a change of the config tree", self._stirred)
         for name, seconds, act in (
-            ("poll", POLL, self._load),
             ("packages", PACKAGES, self._find_plugins),
             ("host", LOOK_AROUND, self._look_around),
             ("title", 5.0, self._entitle),
@@ -181,10 +170,10 @@ class Supervisor:
         """End everything, whatever of it fails."""
         for what, act in (
             ("the end of workers", self._pool.kill),
-            ("the last save", functools.partial(self._persistence.save, self._tree)),
+            ("the last save", functools.partial(self._persistence.save, self._config.tree)),
             ("the last note of discoveries", self._persistence.see),
             ("the end of the control socket", self._control.close),
-            ("the end of the watch", self._watch.close),
+            ("the end of the watch", self._config.close),
         ):
             self._loop.attempt(what, act)
         self._signals.close()
@@ -226,7 +215,7 @@ class Supervisor:
         _log.info("SIGHUP: reading the configuration again")
         self._find_plugins(afresh=True)
         self._look_around()
-        self._load()
+        self._config.read()
         self._configure_logs()
         self._pool.renew(self._packages.installed, time.monotonic())
         self._pool.hurry(time.monotonic())
@@ -240,34 +229,19 @@ class Supervisor:
         before = self._packages.installed
         if self._packages.look():
             self._pool.compare(self._packages.installed, time.monotonic())
-        if self._packages.installed == before and not (afresh and self._tree.broken):
-            return
-        self._tree = Tree(self._root, self._packages.installed, self._tree.texts)
-        self._load()
-
-    def _stirred(self) -> None:
-        """Something happened in the config tree: read it once it has fallen quiet."""
-        if self._watch.drain():
-            now = time.monotonic()
-            self._restless_since = self._restless_since or now
-            due = min(now + QUIET, self._restless_since + PATIENCE)
-            self._loop.timers.set("config", due, self._load)
+        if self._packages.installed != before or (afresh and self._config.tree.broken):
+            self._config.judge(self._packages.installed)
 
     def _look_around(self) -> None:
         """This host may be called or reached otherwise than before."""
         self._unsettled |= self._registrar.look_around(time.monotonic())
 
-    def _load(self) -> None:
-        """Read what has changed in the config tree, and take what is good of it."""
-        self._restless_since = None
-        with self._reserve.lent():
-            self._watch.rearm()
-            if not self._tree.load():
-                return
-        before = self._state.config
-        for cluster in self._state.configure(self._tree.config, time.monotonic()):
+    def _configure(self) -> None:
+        """Take what is good of a config tree that has changed."""
+        before, config = self._state.config, self._config.tree.config
+        for cluster in self._state.configure(config, time.monotonic()):
             self._persistence.note(cluster)
-        if before.logging != self._tree.config.logging:
+        if before.logging != config.logging:
             self._configure_logs()
         self._unsettled = True
         self._tell_faults()
@@ -292,7 +266,7 @@ class Supervisor:
         self._told = frozenset(found)
 
     def _configure_logs(self) -> None:
-        config = self._tree.config
+        config = self._config.tree.config
         file = config.daemon.log_file or self._log_file
         self._logs.configure(config.logging, file, config.daemon.log_level)
 
@@ -301,11 +275,12 @@ class Supervisor:
             self._loop.timers.set("save", time.monotonic() + delay, self._save)
 
     def _save(self) -> None:
+        tree = self._config.tree
         with self._reserve.lent():
-            last_settings.remember(self._root, self._tree.texts, self._tree.config.daemon)
-            saved = self._persistence.save(self._tree)
-        if not saved:
-            self._save_later(SEEN)
+            last_settings.remember(self._root, tree.texts, tree.config.daemon)
+            later = self._persistence.save(tree, SLICE)
+        if later is not None:
+            self._save_later(later)
 
     def _entitle(self) -> None:
         views = self._state.memberships.views.values()
@@ -316,7 +291,7 @@ class Supervisor:
             setproctitle.setproctitle(title)
 
     def _faults(self) -> list[Fault]:
-        return faults(self._state, self._tree, self._pool)
+        return faults(self._state, self._config.tree, self._pool)
 
     def _problems(self) -> list[str]:
         """The supervisor's own problems, for the status."""

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lighthouse.config.policy import Loss, Policy
@@ -13,7 +14,7 @@ from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.supervisor.persistence import Persistence, recall
+from lighthouse.supervisor.persistence import SEEN, Persistence, recall
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster, Store
 
@@ -77,10 +78,26 @@ def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:
     archive = Persistence(Store(tmp_path / "state"), state)
     archive.note("web")
     (tmp_path / "state").write_text("in the way")
-    assert not archive.save(TREE)
+    assert archive.save(TREE) == SEEN
     (tmp_path / "state").unlink()
-    assert archive.save(TREE)
+    assert archive.save(TREE) is None
     assert Store(tmp_path / "state").clusters()["web"].readings["a"].nodes == NODES
+
+
+def test_many_clusters_are_written_a_few_at_a_time(tmp_path: Path) -> None:
+    clusters = {name: msgspec.structs.replace(WEB, name=name) for name in map(str, range(500))}
+    state = State(Config(), HostIdentity("here", "10.0.0.1"), {})
+    state.configure(Config(clusters=clusters), 0.0)
+    archive = Persistence(Store(tmp_path), state)
+    for name in clusters:
+        state.observe("a", name, SourceReading(Reading(NODES), time.time()), 0.0)
+        archive.note(name)
+    turns = 1
+    while (later := archive.save(TREE, 0.002)) is not None:
+        assert later == 0.0
+        turns += 1
+    assert turns > 2
+    assert Store(tmp_path).clusters().keys() == clusters.keys()
 
 
 def test_a_cluster_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
