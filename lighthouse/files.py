@@ -150,7 +150,7 @@ class FileTarget:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
         if target.read_bytes() != content:
             raise OSError(f"{target} does not read back as written")
 
@@ -186,7 +186,8 @@ def _take_after(descriptor: int, target: Path, mode: int) -> None:
     os.fchmod(descriptor, stat.S_IMODE(former.st_mode))
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path | str) -> None:
+    """Have on disk which files a directory has: what was renamed there, or removed."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -16,6 +16,7 @@ from typing import Final
 
 from lighthouse.config.directories import create, durable, named
 from lighthouse.config.types import DaemonSettings
+from lighthouse.files import sync_directory
 
 NAMES: Final = ("lighthouse.yaml", "lighthouse.yml")
 _TREE: Final = "tree"
@@ -48,7 +49,10 @@ def remember(root: Path, texts: Mapping[str, bytes], settings: DaemonSettings) -
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(place / f".{name}", flags, 0o600), "wb") as file:
                 file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             (place / f".{name}").replace(place / name)
+            sync_directory(place)
 
 
 def _place(root: Path) -> Path:

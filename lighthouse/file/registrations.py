@@ -14,6 +14,7 @@ import msgspec
 
 from lighthouse.file.contents import SUFFIX, Signature, read, signature
 from lighthouse.file.record import Marks, NodeFile, encode, marks
+from lighthouse.files import sync_directory
 from lighthouse.node import Refused, is_cluster_name
 from lighthouse.record import owner
 from lighthouse.service import Service
@@ -142,7 +143,7 @@ class FileRegistrations:
                 os.unlink(beside)
             raise
         if durable:
-            _sync_directory(directory)
+            sync_directory(directory)
         held.signature = signature(held.path)
         held.due = now + self._ttl / 3
 
@@ -161,6 +162,7 @@ class FileRegistrations:
             return
         if found.ttl is not None and found.owner == self._owner:
             os.unlink(path)
+            sync_directory(os.path.dirname(path))
         else:
             logger.info("%s is no registration of this host; left alone", path)
 
@@ -190,13 +192,5 @@ def _write_file(path: str, data: bytes, durable: bool) -> None:
             raise OSError(errno.ENOSPC, "only a part could be written", path)
         if durable:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -5,9 +5,12 @@ carries the format's number and a checksum; one of another format, or that is da
 used, and said. Nothing here is ever needed for a start: it only makes one better while
 discovery is away or a file is broken.
 
-A file is renamed into place whole, but not synced: that would cost the supervisor's only thread
-many milliseconds for each change, and save a few seconds of knowledge where power and
-discovery are lost together. What a power loss damages is found by the checksum.
+A file is renamed into place whole. What must not come undone by a power cut (what operators and
+discoveries were told, the last good configuration) is synced too, and so is its directory: such
+files change seldom and are small. The nodes of clusters and when discoveries were seen are not
+synced: that would cost the supervisor's only thread many milliseconds for each change, and save
+a few seconds of knowledge where power and discovery are lost together. What a power cut damages
+is found by the checksum.
 
 A directory that others own or may write to is not used: whoever can put a file there could
 decide what is served. Nothing is read or written through a link.
@@ -25,6 +28,7 @@ import msgspec
 
 from lighthouse.config.directories import create, refuse_shared
 from lighthouse.discovery import Reading
+from lighthouse.files import sync_directory
 from lighthouse.ipc.messages import decode_as, encode
 from lighthouse.node import is_cluster_name
 from lighthouse.supervisor.verdicts import ConfigKey
@@ -101,7 +105,7 @@ class Store:
         return self._read(self._directory / name, kind)
 
     def save(self, name: str, value: object) -> bool:
-        """Whether a record of its own is on disk now."""
+        """Write a record of its own; return True if it is on disk now, power cut or not."""
         return self._write(self._directory / name, value)
 
     def seen(self) -> dict[str, float]:
@@ -109,17 +113,17 @@ class Store:
         return (self.load("seen", LastSeen) or LastSeen()).times
 
     def save_seen(self, times: Mapping[str, float]) -> None:
-        self.save("seen", LastSeen(dict(times)))
+        self._write(self._directory / "seen", LastSeen(dict(times)), durable=False)
 
     def save_cluster(self, name: str, remembered: SavedCluster) -> bool:
-        return self._write(self._clusters / name, remembered)
+        return self._write(self._clusters / name, remembered, durable=False)
 
     def forget_cluster(self, name: str) -> None:
         self.problems.pop(self._clusters / name, None)
         with suppress(OSError):
             (self._clusters / name).unlink(missing_ok=True)
 
-    def _write(self, path: Path, value: object) -> bool:
+    def _write(self, path: Path, value: object, durable: bool = True) -> bool:
         body = encode(value)
         beside = path.with_name(f".{path.name}.new")
         try:
@@ -128,7 +132,12 @@ class Store:
             beside.unlink(missing_ok=True)
             with open(os.open(beside, _NEW, 0o600), "wb") as file:
                 file.write(_FORMAT + zlib.crc32(body).to_bytes(4) + body)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             beside.replace(path)
+            if durable:
+                sync_directory(path.parent)
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)

@@ -126,3 +126,44 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     cache.save_seen({"files": 7.5})
     assert cache.seen() == {"files": 7.5}
     assert victim.read_text() == "precious"
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced and renamed, in order; all of it is done."""
+    found: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def syncing(descriptor: int) -> None:
+        found.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        fsync(descriptor)
+
+    def renaming(self: Path, target: Path) -> None:
+        found.append(f"rename {self.name}")
+        rename(self, target)
+
+    monkeypatch.setattr("os.fsync", syncing)
+    monkeypatch.setattr(Path, "replace", renaming)
+    return found
+
+
+@pytest.mark.parametrize("name", ["maintenance", "published", "handed"])
+def test_what_others_were_told_outlives_a_power_cut(
+    tmp_path: Path, calls: list[str], name: str
+) -> None:
+    assert Store(tmp_path / "state").save(name, (1, 2))
+    assert calls == [f"sync .{name}.new", f"rename .{name}.new", "sync state"]
+
+
+def test_the_last_good_configuration_outlives_a_power_cut(
+    tmp_path: Path, calls: list[str]
+) -> None:
+    assert Store(tmp_path / "state").save_good({"a": b"b"}, {})
+    assert calls == ["sync .config.new", "rename .config.new", "sync state"]
+
+
+def test_what_changes_all_the_time_is_not_synced(tmp_path: Path, calls: list[str]) -> None:
+    store = Store(tmp_path / "state")
+    store.save_cluster("web", REMEMBERED)
+    store.save_seen({"files": 1.0})
+    assert calls == ["rename .web.new", "rename .seen.new"]
