@@ -6,7 +6,7 @@ said stays, until the cluster's file says otherwise. Nothing here reads a clock.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from lighthouse.config.types import ClusterFile
@@ -42,8 +42,14 @@ class Memberships:
         self._past_trips = 0
         self._numbers: Final = itertools.count(1)  # of fresh reads, each is asked for once
 
-    def configure(self, clusters: Mapping[str, ClusterFile], now: float) -> set[str]:
-        """Take the clusters of a new configuration; returns those whose view changed."""
+    def configure(
+        self, clusters: Mapping[str, ClusterFile], now: float, discoveries: Collection[str] = ()
+    ) -> set[str]:
+        """Take the clusters of a new configuration; returns those whose view changed.
+
+        What is known of a discovery that is neither theirs nor one of ``discoveries``, where
+        services are registered, is forgotten.
+        """
         gone = self.clusters.keys() - clusters.keys()
         self._began = now if self._began is None else self._began
         renamed = {
@@ -60,6 +66,9 @@ class Memberships:
         self.discoveries = frozenset(d for file in clusters.values() for d in file.discovery)
         self._watches.clear()
         self._named.clear()
+        for known in (self._links, self._idle):
+            for discovery in known.keys() - self.discoveries - set(discoveries):
+                del known[discovery]
         for name in changed:
             file = clusters[name]
             if name in self.rosters:

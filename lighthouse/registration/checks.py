@@ -65,10 +65,12 @@ class Checks:
         """Take a verdict; returns True if the check begins to pass or to fail by it.
 
         An undecided one leaves an earlier decision in force, and what a new worker says before
-        it has looked itself is no news.
+        it has looked itself is no news. Nor is one of a check that is not wanted any more.
         """
         key = (plugin, verdict.service, verdict.port)
         before = self.get(key)
+        if key not in self._states:
+            return False
         if before.performed is not None and not verdict.performed_at:
             return False
         known = before.verdict.passing if before.verdict is not None else None

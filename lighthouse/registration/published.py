@@ -14,12 +14,20 @@ from lighthouse.ipc.messages import Registration
 from lighthouse.node import Node
 from lighthouse.service import Place, Service
 
+KEPT: Final = 7 * 86400.0
+"""Seconds that a node outlives its discovery's place in the configuration."""
+
 
 class PublishedNode(msgspec.Struct, frozen=True):
-    """A node and the discovery that was told of it."""
+    """A node and the discovery that was told of it.
+
+    ``absent_since`` is when the discovery went (wall clock): there is nobody then who could
+    remove the node, unless it comes back.
+    """
 
     discovery: str
     service: Service
+    absent_since: float | None = None
 
 
 class Published:
@@ -40,6 +48,19 @@ class Published:
             key = discovery, service.place
             if key not in self._entries:
                 self._entries[key] = PublishedNode(discovery, _bare(service))
+
+    def pass_time(self, discoveries: Collection[str], wall: float) -> None:
+        """Note which discoveries are not there, and let go of what has been of no use for long."""
+        for discovery in self._wanted.keys() - discoveries:
+            del self._wanted[discovery]
+        for key, entry in list(self._entries.items()):
+            there = entry.discovery in discoveries
+            if there != (entry.absent_since is None):
+                self._entries[key] = msgspec.structs.replace(
+                    entry, absent_since=None if there else wall
+                )
+            elif entry.absent_since is not None and wall >= entry.absent_since + KEPT:
+                del self._entries[key]
 
     def told(self, discovery: str, registrations: Iterable[Registration]) -> None:
         """A discovery says what became of nodes; the answer to an older order is no news."""

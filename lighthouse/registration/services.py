@@ -44,6 +44,8 @@ class ProvidedServices:
         self._advertise = config.daemon.advertise
         self._metadata = config.daemon.metadata
         self.checks.configure(config.services, now)
+        for discovery in self.registrations.keys() - config.discovery.keys():
+            del self.registrations[discovery]
         there = {(stem, port) for stem, _, port in ports(config.services)}
         for standing in self.standings.keys() - there:
             del self.standings[standing]

@@ -60,6 +60,9 @@ class Persistence:
         present = self._state.memberships.present()
         if present:
             self._seen.update(dict.fromkeys(present, time.time()))
+            known = self._state.memberships.discoveries | self._state.config.discovery.keys()
+            for gone in self._seen.keys() - known:
+                del self._seen[gone]
             self._cache.save_seen(self._seen)
 
     def note(self, *clusters: str) -> None:

@@ -81,6 +81,7 @@ class Registrar:
         for over in report.maintenance.pass_time(self._provided(), wall):
             _log.info("%s: maintenance is over", _named(over))
         self._save("maintenance", report.maintenance.all())
+        report.published.pass_time(config.discovery, wall)
         due, end = report.next_due(config, now), report.maintenance.next_end()
         ends = None if end is None else now + min(max(0.0, end - wall), LOOK)
         return min((when for when in (due, ends) if when is not None), default=None)

@@ -56,7 +56,7 @@ class State:
         for name in self._of_services:
             self._settled.pop(name, None)
         self._of_services.clear()
-        touched = self.memberships.configure(config.clusters, now)
+        touched = self.memberships.configure(config.clusters, now, config.discovery)
         news = set(touched)
         touched |= {key[2] for key in changed if len(key) == 3}
         self.report.configure(config, now)

@@ -338,3 +338,20 @@ def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
     for name in ("reports", "probes", "service"):
         monkeypatch.delattr(type(state.report), name)
     assert renew(before, state) == after
+
+
+def test_of_a_discovery_that_was_removed_nothing_is_left(state: State) -> None:
+    (place,) = {s.place for s in (state.report.service("app", APP, 80),) if s}
+    state.report.registered("files", [Registration(place, registered=True)])
+    state.link("files", SourceConnection("connected", "", 0.0))
+    state.configure(configured(discovery={}), 1.0)
+    assert state.report.registrations == {}
+    assert state.memberships.link_of("files") is not None  # a cluster still names it
+    state.configure(configured(discovery={}, clusters={}), 2.0)
+    assert state.memberships.link_of("files") is None
+
+
+def test_a_verdict_of_a_check_that_is_not_wanted_is_not_kept(state: State) -> None:
+    assert not state.report.checks.verdict("http", Verdict("gone", 80, True), 0.0)
+    assert not state.report.checks.verdict("tcp", Verdict("app", 80, True), 0.0)
+    assert state.report.checks.get(("http", "gone", 80)).verdict is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lighthouse.ipc.messages import Registration, decode_as, encode
 from lighthouse.node import Node
-from lighthouse.registration.published import Published, PublishedNode
+from lighthouse.registration.published import KEPT, Published, PublishedNode
 from lighthouse.service import Service
 
 
@@ -81,3 +81,17 @@ def test_a_node_that_may_stand_is_always_known(
         published.told("files", [gone(service(ip=ip)) for ip in sorted(done)])
         published = Published(published.all())  # the daemon was killed here
         assert stands <= {entry.service.node.ip for entry in published.all()}
+
+
+def test_nodes_of_a_discovery_that_was_removed_are_kept_for_a_while() -> None:
+    published = Published()
+    published.want("files", [service()])
+    published.pass_time({"files"}, 0.0)
+    published.pass_time({"other"}, 1000.0)
+    again = Published(decode_as(tuple[PublishedNode, ...], encode(published.all())))
+    again.pass_time({"other"}, 1000.0 + KEPT - 1)
+    assert len(again.superfluous("files", [], [])) == 1
+    again.pass_time({"files"}, 1000.0 + KEPT)
+    assert again.all()[0].absent_since is None
+    published.pass_time({"other"}, 1000.0 + KEPT)
+    assert published.all() == ()
