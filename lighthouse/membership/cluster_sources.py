@@ -12,8 +12,9 @@ from typing import Final
 
 from lighthouse.config.policy import Failover, Percent
 from lighthouse.config.types import ClusterFile
-from lighthouse.membership import combine, guard, loss
-from lighthouse.membership.combine import Choice, FailoverSource, Offer
+from lighthouse.membership import combine, failover, guard, loss
+from lighthouse.membership.combine import Offer
+from lighthouse.membership.failover import Choice, FailoverSource
 from lighthouse.membership.guard import GuardedNodes, HeldLoss
 from lighthouse.membership.guard_history import GuardHistory, How, replaced
 from lighthouse.membership.loss import Away, Stage
@@ -29,7 +30,7 @@ ALL: Final = ""
 class ClusterSources:
     """The sources of one cluster and its view.
 
-    ``sources`` are the readings, ``rereads`` the numbers of the fresh reads asked for,
+    ``readings`` are those of the sources, ``rereads`` the numbers of the fresh reads asked for,
     which come from ``numbers``; ``due`` is when ``update`` has something to do by itself;
     ``events`` are for the log. ``waits``: no source has ever answered, though they had the
     time. ``stands_in``: the default nodes are served.
@@ -39,7 +40,7 @@ class ClusterSources:
         self.file = file
         self._numbers: Final = numbers
         self.view = View()
-        self.sources: Final[dict[str, SourceReading]] = {}
+        self.readings: Final[dict[str, SourceReading]] = {}
         self.rereads: Final[dict[str, int]] = {}
         self.stages: dict[str, Stage] = {}
         self.choice = Choice()
@@ -63,7 +64,7 @@ class ClusterSources:
             self._forget(self._members.keys(), now)
         self.file = file
         for discovery in self._asked.keys() - file.discovery:
-            for table in (self.sources, self.rereads, self._asked, self._lost, self._confirming):
+            for table in (self.readings, self.rereads, self._asked, self._lost, self._confirming):
                 table.pop(discovery, None)
             self._forget([discovery], now)
         for discovery in file.discovery:
@@ -71,8 +72,8 @@ class ClusterSources:
 
     def remember(self, discovery: str, source: SourceReading, age: float) -> None:
         """What an earlier run knew of a source that was last there ``age`` seconds ago."""
-        if discovery in self._asked and discovery not in self.sources:
-            self.sources[discovery] = source
+        if discovery in self._asked and discovery not in self.readings:
+            self.readings[discovery] = source
             self._lost[discovery] = self._asked[discovery] - age
 
     def observe(
@@ -82,7 +83,7 @@ class ClusterSources:
 
         What ends a drain or a fence has been read afresh for that: it is not for the guard.
         """
-        self.sources[discovery] = source
+        self.readings[discovery] = source
         self.waits = False
         if away_since is not None:
             self._lost[discovery] = max(away_since, self._lost.get(discovery, away_since))
@@ -95,7 +96,7 @@ class ClusterSources:
     def lost(self, discovery: str, now: float) -> None:
         """A source cannot be asked any more."""
         self._confirming.pop(discovery, None)
-        if discovery in self.sources:
+        if discovery in self.readings:
             self._lost.setdefault(discovery, now)
 
     def found(self, discovery: str, anew: bool) -> None:
@@ -103,7 +104,7 @@ class ClusterSources:
 
         Where its loss has had an effect, that ends only when it has said who the members are.
         """
-        source = self.sources.get(discovery)
+        source = self.readings.get(discovery)
         if discovery not in self._lost or source is None or not source.live:
             return
         if anew:
@@ -114,7 +115,7 @@ class ClusterSources:
             self._confirming[discovery] = self._ask(discovery)
 
     def update(self, now: float) -> bool:
-        """Make the view anew; whether it is another one."""
+        """Make the view anew; return True if it is another one."""
         self._moments = []
         offers = self._offers(now)
         self._tell_stages(offers)
@@ -124,7 +125,7 @@ class ClusterSources:
             owner = {key: offer.discovery for key, offer in combine.owners(offers).items()}
             nodes = combine.share_out(nodes, owner, self.file.policy.combine.shares)
         stages = [offer.stage for offer in offers]
-        known = bool(self.sources) or "fence" in stages
+        known = bool(self.readings) or "fence" in stages
         known = known and (bool(nodes) or "withhold" not in stages)
         nodes = self._or_default(nodes, stages, now)
         view = View(nodes, known, self._is_stale(offers, now))
@@ -153,24 +154,24 @@ class ClusterSources:
         return self._asked[discovery]
 
     def is_used(self, discovery: str) -> bool:
-        """Whether the source's nodes count now."""
+        """Return True if the source's nodes count now."""
         if isinstance(self.file.policy.combine, Failover):
             return self.choice.discovery == discovery
-        return discovery in self.sources
+        return discovery in self.readings
 
     def _offers(self, now: float) -> list[Offer]:
         """What each source that counts has to give; sets ``combined``."""
         rule = self.file.policy.combine
-        names = [d for d in self.file.discovery if d in self.sources]
+        names = [d for d in self.file.discovery if d in self.readings]
         if not names:
             return self._nobody(now)
         if rule is None:
-            offers = [self._offer(d, self.sources[d].reading.nodes, now) for d in names]
+            offers = [self._offer(d, self.readings[d].reading.nodes, now) for d in names]
             merged = combine.union(offer.nodes for offer in offers)
             self.combined = self._guarded(ALL, names, merged, now)
             return offers
         offers = [
-            self._offer(d, self._guarded(d, [d], self.sources[d].reading.nodes, now), now)
+            self._offer(d, self._guarded(d, [d], self.readings[d].reading.nodes, now), now)
             for d in names
         ]
         if isinstance(rule, Failover):
@@ -216,7 +217,7 @@ class ClusterSources:
                 for name in names:
                     self.trips.await_answer(scope, name, self._ask(name))
         elif before.held is not None:
-            answers = {name: self.sources[name].answer for name in names}
+            answers = {name: self.readings[name].answer for name in names}
             how: How = "obeyed" if guard.is_let_go(before, now, rule) else "refuted"
             self._tell(logging.WARNING, self.trips.ended(scope, how, answers, now))
         return members.nodes
@@ -229,7 +230,7 @@ class ClusterSources:
             since = None if away is None else max(away.since, away.asked)
             candidates.append(FailoverSource(offer.discovery, not offer.nodes, since))
         before = self.choice.discovery
-        self.choice, due = combine.choose(self.choice, candidates, rule, now)
+        self.choice, due = failover.choose(self.choice, candidates, rule, now)
         self._moments.append(due)
         chosen = self.choice.discovery
         if chosen != before and before is not None:
@@ -242,7 +243,7 @@ class ClusterSources:
         """The nodes, or the default ones where there would be none and that is no fence."""
         default = self.file.policy.default_nodes
         waits = "withhold" in stages
-        if not self.sources:
+        if not self.readings:
             waits = now < min(self._asked.values(), default=now) + STALE_AFTER
         stands_in = not nodes and bool(default) and not waits and "fence" not in stages
         if stands_in is not self.stands_in:
@@ -252,14 +253,14 @@ class ClusterSources:
         return default if stands_in else nodes
 
     def _is_stale(self, offers: Sequence[Offer], now: float) -> bool:
-        if not self.sources:
+        if not self.readings:
             return bool(self.combined)
         stale = False
         for offer in offers:
             since = self._lost.get(offer.discovery)
             if since is not None:
                 self._moments.append(since + STALE_AFTER)
-                stale |= now >= since + STALE_AFTER or not self.sources[offer.discovery].live
+                stale |= now >= since + STALE_AFTER or not self.readings[offer.discovery].live
         return stale
 
     def _tell_stages(self, offers: Sequence[Offer]) -> None:

@@ -29,7 +29,7 @@ class Memberships:
         self.clusters: Mapping[str, ClusterFile] = {}
         self.discoveries: frozenset[str] = frozenset()
         self.views: Final[dict[str, View]] = {}
-        self.rosters: Final[dict[str, ClusterSources]] = {}
+        self.cluster_sources: Final[dict[str, ClusterSources]] = {}
         self._remembered: Final[dict[tuple[str, str, str], RememberedSource]] = {}
         self._links: Final[dict[str, SourceConnection]] = {}
         self._idle: Final[dict[str, SourceConnection]] = {}
@@ -58,8 +58,8 @@ class Memberships:
             if name in clusters and clusters[name].looked_up != file.looked_up
         }
         for name in gone | renamed:
-            self._past_trips += self.rosters[name].trips.count
-            for table in (self.views, self.rosters, self._due):
+            self._past_trips += self.cluster_sources[name].trips.count
+            for table in (self.views, self.cluster_sources, self._due):
                 table.pop(name, None)
         changed = {n for n, c in clusters.items() if self.clusters.get(n) != c}
         self.clusters = clusters
@@ -71,16 +71,16 @@ class Memberships:
                 del known[discovery]
         for name in changed:
             file = clusters[name]
-            if name in self.rosters:
-                self.rosters[name].configure(file, now)
+            if name in self.cluster_sources:
+                self.cluster_sources[name].configure(file, now)
             else:
-                self.rosters[name] = ClusterSources(file, now, self._numbers)
+                self.cluster_sources[name] = ClusterSources(file, now, self._numbers)
             for discovery in file.discovery:
                 self._share(name, discovery, now)
                 remembered = self._remembered.pop((discovery, name, file.looked_up), None)
                 if remembered is not None:
                     source, age = remembered
-                    self.rosters[name].remember(discovery, source, age + now - self._began)
+                    self.cluster_sources[name].remember(discovery, source, age + now - self._began)
         return {name for name in changed if self._update(name, now)} | gone
 
     def remember(
@@ -153,7 +153,8 @@ class Memberships:
         if found is None:
             found = self._watches[discovery] = tuple(
                 WatchedCluster(
-                    looked_up, max(self.rosters[name].rereads.get(discovery, 0) for name in names)
+                    looked_up,
+                    max(self.cluster_sources[name].rereads.get(discovery, 0) for name in names),
                 )
                 for looked_up, names in sorted(self._lookups(discovery).items())
             )
@@ -168,12 +169,14 @@ class Memberships:
     @property
     def trips(self) -> int:
         """How often the guard of any cluster has held something back."""
-        return self._past_trips + sum(roster.trips.count for roster in self.rosters.values())
+        return self._past_trips + sum(
+            sources.trips.count for sources in self.cluster_sources.values()
+        )
 
     def held_back(self, cluster: str) -> tuple[str, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""
-        roster = self.rosters.get(cluster)
-        return roster.held_back if roster else ()
+        sources = self.cluster_sources.get(cluster)
+        return sources.held_back if sources else ()
 
     def refused(self, cluster: str) -> list[Refusal]:
         """Records that were not taken as nodes."""
@@ -185,7 +188,7 @@ class Memberships:
 
     def readings(self, cluster: str) -> dict[str, Reading]:
         """The newest reading of each of the cluster's sources, by discovery."""
-        return {d: source.reading for d, source in self.rosters[cluster].sources.items()}
+        return {d: source.reading for d, source in self.cluster_sources[cluster].readings.items()}
 
     def away(self, discovery: str) -> SourceConnection | None:
         """The link of a discovery whose worker says that it does not answer."""
@@ -214,25 +217,25 @@ class Memberships:
         self._watches.pop(discovery, None)
         for name in touched:
             if there:
-                self.rosters[name].found(discovery, anew)
+                self.cluster_sources[name].found(discovery, anew)
             else:
-                self.rosters[name].lost(discovery, now)
+                self.cluster_sources[name].lost(discovery, now)
         return {name for name in touched if self._update(name, now)}
 
     def _update(self, name: str, now: float) -> bool:
-        roster = self.rosters[name]
-        asked = sum(roster.rereads.values())
-        roster.update(now)
-        if roster.due is None:
+        sources = self.cluster_sources[name]
+        asked = sum(sources.rereads.values())
+        sources.update(now)
+        if sources.due is None:
             self._due.pop(name, None)
         else:
-            self._due[name] = roster.due
-        if roster.events:
-            self._events.extend(roster.events)
-            roster.events.clear()
-        if sum(roster.rereads.values()) != asked:
+            self._due[name] = sources.due
+        if sources.events:
+            self._events.extend(sources.events)
+            sources.events.clear()
+        if sum(sources.rereads.values()) != asked:
             self._watches.clear()
-        view = self._dictated.get(name, roster.view)
+        view = self._dictated.get(name, sources.view)
         if self.views.get(name) == view:
             return False
         self.views[name] = view
@@ -251,10 +254,14 @@ class Memberships:
 
     def _share(self, name: str, discovery: str, now: float) -> None:
         """Let a new cluster know what another one knows that is registered under its name."""
-        if discovery in self.rosters[name].sources:
+        if discovery in self.cluster_sources[name].readings:
             return
         for other in self.named(discovery, self.clusters[name].looked_up):
-            source = self.rosters[other].sources.get(discovery) if other in self.rosters else None
+            source = (
+                self.cluster_sources[other].readings.get(discovery)
+                if other in self.cluster_sources
+                else None
+            )
             if source is not None and source.live:
                 self._observe(discovery, name, source, now)
                 return
@@ -262,12 +269,12 @@ class Memberships:
     def _observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> None:
         link = self.link_of(discovery)
         away_since = None if link is None or _is_there(link) else link.since
-        self.rosters[cluster].observe(discovery, source, away_since, now)
+        self.cluster_sources[cluster].observe(discovery, source, away_since, now)
 
     def _of(self, name: str) -> Iterable[SourceReading]:
-        return self.rosters[name].sources.values() if name in self.rosters else ()
+        return self.cluster_sources[name].readings.values() if name in self.cluster_sources else ()
 
 
 def _is_there(link: SourceConnection | None) -> bool:
-    """Whether a discovery can be asked; one that has not said anything yet may be."""
+    """Return True if a discovery can be asked; one that has not said anything yet may be."""
     return link is None or link.state == "connected"

@@ -42,7 +42,7 @@ def preferred(nodes: Iterable[Node], prefer: Preference | None) -> Scalar | None
 
 
 def has(node: Node, key: str, value: Scalar) -> bool:
-    """Whether a node's metadata has this value under that key.
+    """Return True if a node's metadata has this value under that key.
 
     Compared as text, since sources differ in what they make of ``1`` and ``true``. A dot leads
     into a map, unless a key of that very name is there; of a list one item suffices.

@@ -174,7 +174,7 @@ def test_it_starts_from_what_it_knew_last_and_says_so_where_it_knows_nothing(
     service.kill()
     try:
         fleet.start()
-        eventually(lambda: _problem(fleet, "cluster web"), 20, "it says that it knows nothing")
+        eventually(lambda: _problem(fleet, " for it"), 20, "it says that it knows nothing")
         eventually(lambda: fleet.serving("web") == set(), 20)
         service.start()
         eventually(lambda: fleet.serving("web") == web, 60)
@@ -188,7 +188,7 @@ def test_it_starts_from_what_it_knew_last_and_says_so_where_it_knows_nothing(
         eventually(lambda: not Path(f"/proc/{pid}").exists(), 20)
         fleet.start()
         eventually(lambda: fleet.serving("web") == web, 30, "served from the snapshot")
-        eventually(lambda: _problem(fleet, "cluster web"), 20, "shown as stale")
+        eventually(lambda: _problem(fleet, "last known nodes"), 20, "shown as stale")
         with Traffic(fleet.ports["web"]) as traffic:
             service.start()
             eventually(lambda: not fleet.status()["problems"], 60)

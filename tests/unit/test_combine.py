@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.config.policy import Failover
-from lighthouse.membership.combine import (
-    Choice,
-    FailoverSource,
-    Offer,
-    choose,
-    lessen,
-    owners,
-    share_out,
-    union,
-)
+from lighthouse.membership.combine import Offer, lessen, owners, share_out, union
+from lighthouse.membership.failover import Choice, FailoverSource, choose
 from lighthouse.node import MAX_WEIGHT, Node
 
 RULE = Failover(after=10.0, back_after=20.0)

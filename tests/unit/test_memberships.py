@@ -112,7 +112,7 @@ def test_a_loss_is_held_read_again_and_obeyed() -> None:
     assert set(world.served) == {1, 2, 3}
     world.passes(0.2)
     assert world.served == {}
-    trip = world.memberships.rosters["web"].trips.last
+    trip = world.memberships.cluster_sources["web"].trips.last
     assert (trip.lost, trip.whole, trip.outcome, trip.ended_at) == (3, 3, "confirmed", 1005.0)
     assert world.memberships.trips == 1
     assert [e.split(";")[0] for e in world.events()] == [
@@ -126,7 +126,7 @@ def test_a_trip_counts_all_that_vanished_with_it() -> None:
     world.says("a", *range(1, 11))
     for n in range(2, 11):
         world.says("a", *range(n + 1, 11), 1)
-    trip = world.memberships.rosters["web"].trips.last
+    trip = world.memberships.cluster_sources["web"].trips.last
     assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 9)
 
 
@@ -136,7 +136,7 @@ def test_a_loss_that_nobody_confirms_is_obeyed_too() -> None:
     world.says("a")
     world.passes(5.1)
     assert world.served == {}
-    assert world.memberships.rosters["web"].trips.last.outcome == "unconfirmed"
+    assert world.memberships.cluster_sources["web"].trips.last.outcome == "unconfirmed"
 
 
 def test_nodes_that_return_within_the_bound_are_never_missed() -> None:
@@ -148,7 +148,7 @@ def test_nodes_that_return_within_the_bound_are_never_missed() -> None:
     world.says("a", *range(1, 11))
     world.passes(60)
     assert world.view == before
-    assert world.memberships.rosters["web"].trips.last.outcome == "refuted"
+    assert world.memberships.cluster_sources["web"].trips.last.outcome == "refuted"
     assert world.memberships.held_back("web") == ()
 
 
@@ -327,21 +327,21 @@ def test_with_neither_source_nor_memory_it_waits_and_says_so() -> None:
     world.passes(4.9)
     assert (world.view, world.events()) == (View(), [])
     world.passes(600)
-    assert (world.view, world.memberships.rosters["web"].waits) == (View(), True)
+    assert (world.view, world.memberships.cluster_sources["web"].waits) == (View(), True)
     assert world.events() == ["no source has answered yet, and none is remembered; it waits"]
     world.says("a", 1)
-    assert (world.served, world.memberships.rosters["web"].waits) == ({1: 1}, False)
+    assert (world.served, world.memberships.cluster_sources["web"].waits) == ({1: 1}, False)
 
 
 def test_a_fence_around_nobody_is_shown_too() -> None:
     world = World(sources=("a",), loss=Loss("fence", 30.0))
     world.passes(31)
     assert (world.view.nodes, world.view.known) == ((), True)
-    shown = sources(world.memberships.rosters["web"], world.now)
+    shown = sources(world.memberships.cluster_sources["web"], world.now)
     assert [(s.stage, s.away_seconds) for s in shown] == [("fence", 31.0)]
     world.says("a", 1)
     assert world.served == {1: 1}
-    shown = sources(world.memberships.rosters["web"], world.now)
+    shown = sources(world.memberships.cluster_sources["web"], world.now)
     assert [(s.stage, s.away_seconds) for s in shown] == [("keep", None)]
 
 

@@ -53,22 +53,22 @@ def cluster_status(
     memberships: Memberships, name: str, nodes: msgspec.Raw, now: float, clock: float
 ) -> ClusterStatus:
     """One cluster, with its ``nodes`` as JSON."""
-    view, roster = memberships.views[name], memberships.rosters[name]
-    found = sources(roster, now)
+    view, cluster = memberships.views[name], memberships.cluster_sources[name]
+    found = sources(cluster, now)
     return ClusterStatus(
         name=name,
-        looked_up=roster.file.looked_up,
-        discovery=tuple(roster.file.discovery),
+        looked_up=cluster.file.looked_up,
+        discovery=tuple(cluster.file.discovery),
         known=view.known,
         stale=view.stale,
         age_seconds=_age(found),
         changed_at=max((one.read_at for one in found if one.read_at is not None), default=None),
         held_back=memberships.held_back(name),
-        combine=combine(roster),
-        default_nodes=roster.stands_in,
-        waits=roster.waits,
+        combine=combine(cluster),
+        default_nodes=cluster.stands_in,
+        waits=cluster.waits,
         sources=found,
-        guard=guard(roster, now, clock),
+        guard=guard(cluster, now, clock),
         nodes=nodes,
         refused=tuple(
             RefusedStatus(r.record, r.reason, r.is_fault) for r in memberships.refused(name)
@@ -84,8 +84,8 @@ def _age(found: Iterable[SourceStatus]) -> float | None:
     return max([age for used, age in ages if used] or [age for _, age in ages])
 
 
-def combine(roster: ClusterSources) -> str:
-    match roster.file.policy.combine:
+def combine(cluster: ClusterSources) -> str:
+    match cluster.file.policy.combine:
         case Failover():
             return "failover"
         case Percent():
@@ -93,40 +93,40 @@ def combine(roster: ClusterSources) -> str:
     return "union"
 
 
-def sources(roster: ClusterSources, now: float) -> tuple[SourceStatus, ...]:
+def sources(cluster: ClusterSources, now: float) -> tuple[SourceStatus, ...]:
     """What each of the cluster's sources has said."""
-    return tuple(_source(roster, name, now) for name in roster.file.discovery)
+    return tuple(_source(cluster, name, now) for name in cluster.file.discovery)
 
 
-def _source(roster: ClusterSources, name: str, now: float) -> SourceStatus:
-    source, away = roster.sources.get(name), roster.away(name)
+def _source(cluster: ClusterSources, name: str, now: float) -> SourceStatus:
+    source, away = cluster.readings.get(name), cluster.away(name)
     since = away.since if away is not None else None
     if source is None:
-        since = roster.asked(name)
+        since = cluster.asked(name)
     return SourceStatus(
         discovery=name,
         answered=source is not None and source.live,
         nodes=None if source is None else len(source.reading.nodes),
         read_at=None if source is None else source.read_at,
         away_seconds=None if since is None else round(max(0.0, now - since), 3),
-        used=roster.is_used(name),
-        stage=roster.stages.get(name if source is not None else "", "keep"),
+        used=cluster.is_used(name),
+        stage=cluster.stages.get(name if source is not None else "", "keep"),
     )
 
 
-def guard(roster: ClusterSources, now: float, clock: float) -> GuardStatus:
+def guard(cluster: ClusterSources, now: float, clock: float) -> GuardStatus:
     """What the shrink guard holds back, and did last."""
-    last = roster.trips.last
+    last = cluster.trips.last
     return GuardStatus(
-        trips=roster.trips.count,
+        trips=cluster.trips.count,
         last=None if last is None else _trip(last, clock),
         holds=tuple(
             HoldStatus(
                 source=scope or None,
                 since=held.since + clock,
-                obeyed_in=_left(held, roster.file.policy.guard, now),
+                obeyed_in=_left(held, cluster.file.policy.guard, now),
             )
-            for scope, held in sorted(roster.holds().items())
+            for scope, held in sorted(cluster.holds().items())
         ),
     )
 

@@ -40,12 +40,12 @@ def document(
     A node is named by its name, host, ip or ``ip:port``, a refused record by its own name.
     Raises ``Unknown``.
     """
-    roster = state.memberships.rosters.get(name)
-    if roster is None:
+    cluster = state.memberships.cluster_sources.get(name)
+    if cluster is None:
         known = ", ".join(sorted(state.config.clusters)) or "none"
         raise Unknown(f"there is no cluster {name!r}; there are: {known}")
     local = dict(_local(state, name))
-    found = tuple(each for each in _Nodes(roster, now).all(local) if _is_meant(each, node))
+    found = tuple(each for each in _Nodes(cluster, now).all(local) if _is_meant(each, node))
     refused = tuple(
         RefusedExplanation(
             discovery=discovery,
@@ -53,7 +53,7 @@ def document(
             reason=refusal.reason,
             fault=refusal.is_fault,
         )
-        for discovery, source in roster.sources.items()
+        for discovery, source in cluster.readings.items()
         for refusal in source.reading.refused
         if not node or refusal.record.startswith(node)
     )
@@ -61,16 +61,16 @@ def document(
         raise Unknown(f"cluster {name!r} has no node {node!r}, and no source or service names it")
     return ExplanationDocument(
         cluster=name,
-        looked_up=roster.file.looked_up,
-        known=roster.view.known,
-        stale=roster.view.stale,
-        held_back=roster.held_back,
-        combine=cluster_status.combine(roster),
-        default_nodes=roster.stands_in,
-        waits=roster.waits,
-        sources=cluster_status.sources(roster, now),
-        guard=cluster_status.guard(roster, now, clock),
-        links={d: _link(state, d, clock) for d in roster.file.discovery},
+        looked_up=cluster.file.looked_up,
+        known=cluster.view.known,
+        stale=cluster.view.stale,
+        held_back=cluster.held_back,
+        combine=cluster_status.combine(cluster),
+        default_nodes=cluster.stands_in,
+        waits=cluster.waits,
+        sources=cluster_status.sources(cluster, now),
+        guard=cluster_status.guard(cluster, now, clock),
+        links={d: _link(state, d, clock) for d in cluster.file.discovery},
         balancers=tuple(_balancer(state, worker, name) for worker in _balancers(pool)),
         nodes=found,
         refused=refused,
@@ -80,27 +80,27 @@ def document(
 class _Nodes:
     """Every node that anything knows of for one cluster, with the steps that it took."""
 
-    def __init__(self, roster: ClusterSources, now: float) -> None:
-        self._roster: Final = roster
+    def __init__(self, cluster: ClusterSources, now: float) -> None:
+        self._cluster: Final = cluster
         self._now: Final = now
-        self._policy: Final = roster.file.policy
-        self._served: Final = {node.key: node for node in roster.view.nodes}
-        self._combined: Final = {node.key: node for node in roster.combined}
+        self._policy: Final = cluster.file.policy
+        self._served: Final = {node.key: node for node in cluster.view.nodes}
+        self._combined: Final = {node.key: node for node in cluster.combined}
         self._offers: Final = [
-            Offer(d, roster.sources[d].reading.nodes, roster.stages.get(d, "keep"))
-            for d in roster.file.discovery
-            if d in roster.sources
+            Offer(d, cluster.readings[d].reading.nodes, cluster.stages.get(d, "keep"))
+            for d in cluster.file.discovery
+            if d in cluster.readings
         ]
         self._records: Final = {
             offer.discovery: {node.key: node for node in offer.nodes} for offer in self._offers
         }
-        used = [offer for offer in self._offers if roster.is_used(offer.discovery)]
+        used = [offer for offer in self._offers if cluster.is_used(offer.discovery)]
         self._owner: Final = combine.owners(used)
-        left = combine.lessen(roster.combined, used) if used else roster.combined
+        left = combine.lessen(cluster.combined, used) if used else cluster.combined
         self._left: Final = {node.key: node for node in left}
         met = [node for node in left if self._unmet(node) is None]
         self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
-        self._held_back: Final = frozenset(roster.held_back)
+        self._held_back: Final = frozenset(cluster.held_back)
 
     def all(self, local: Mapping[NodeKey, ServiceStatus]) -> Iterator[NodeExplanation]:
         known: dict[NodeKey, Node] = {}
@@ -152,9 +152,9 @@ class _Nodes:
             yield "it is a default node, and the cluster has no other node to serve"
 
     def _named(self, offer: Offer, record: Node) -> str:
-        source = self._roster.sources[offer.discovery]
+        source = self._cluster.readings[offer.discovery]
         what = f"{offer.discovery} names it, with weight {record.weight}"
-        away = self._roster.away(offer.discovery)
+        away = self._cluster.away(offer.discovery)
         if away is None:
             return what
         seconds = max(0.0, self._now - away.since)
@@ -172,7 +172,7 @@ class _Nodes:
     def _left_out(self, key: NodeKey) -> Iterator[str]:
         named = self._naming(key)
         if named and isinstance(self._policy.combine, Failover):
-            yield f"only {self._roster.choice.discovery} is believed now, by order of failover"
+            yield f"only {self._cluster.choice.discovery} is believed now, by order of failover"
         if not named and key not in self._served:
             yield "it is a default node, and not needed now"
 

@@ -55,7 +55,9 @@ def _known(state: State, question: GetServed) -> str:
         return f"{name} still has {', '.join(sorted(found)[:5])}" if found else ""
     if node is not None and not any(matches(found, node) for found in view.nodes):
         text = f"{node} is none of the {len(view.nodes)} nodes of {name}"
-        known = any(matches(found, node) for found in state.memberships.rosters[name].combined)
+        known = any(
+            matches(found, node) for found in state.memberships.cluster_sources[name].combined
+        )
         return f"{text}; `lighthouse explain {name} {node}` tells why" if known else text
     return ""
 
