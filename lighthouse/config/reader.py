@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config import members, quantity
+from lighthouse.config import log_trial, members, quantity
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import (
     CHECK_LOSS_AFTER,
@@ -128,7 +128,7 @@ def service(section: SectionReader, stem: str, file: str) -> ServiceFile:
 
 
 def log_config(section: SectionReader) -> dict[str, Any]:
-    """``logging.yaml``: the frame of a dictConfig; what its classes take is theirs to judge."""
+    """``logging.yaml``: a dictConfig that can be applied, all its classes included."""
     version = section.take("version", lambda value: value, None)
     if "version" not in section:
         section.note("'version' is missing; expected version: 1")
@@ -143,6 +143,9 @@ def log_config(section: SectionReader) -> dict[str, Any]:
     section.take("incremental", _flag, False)
     section.take("disable_existing_loggers", _flag, True)
     section.close()
+    if not section.problems:
+        for problem in log_trial.rejections(section.data):
+            section.note(problem.message, *problem.path)
     return section.data
 
 
