@@ -1,11 +1,15 @@
 """The command line: one module per command, imported only when its command is called."""
 
 import importlib
+from pathlib import Path
 from typing import Final
 
 import click
 
 from lighthouse import __version__
+from lighthouse.commands.failure import failure
+from lighthouse.commands.output.printing import to_nowhere
+from lighthouse.commands.root_option import root_option
 
 NAMES: Final = (
     "run",
@@ -32,6 +36,19 @@ class Commands(click.Group):
     carry along what only another command needs.
     """
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Whatever the system refuses is one line and an exit code, for every command.
+
+        But for the daemon itself, whose every end has to show where it came from.
+        """
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if ctx.invoked_subcommand == "run":
+                raise
+            to_nowhere()
+            raise failure(error) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(NAMES)
 
@@ -45,7 +62,8 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lighthouse")
-def main() -> None:
+@root_option
+def main(root: Path) -> None:
     """Service discovery and load balancing for every host of a fleet.
 
     One daemon checks and registers what this host provides, and keeps local software pointed

@@ -10,6 +10,7 @@ from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
+from lighthouse.commands.output.printing import say
 from lighthouse.commands.root_option import root_option
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
@@ -33,11 +34,11 @@ def command(root: Path) -> None:
     tree.load()
     faults = sorted({*tree.faults, *_plugins_faults(tree, installed)})
     for fault in faults:
-        click.echo(plain(fault))
+        say(plain(fault))
     if not all(fault.warning for fault in faults):
         sys.exit(FAILED)
     count = len(tree.texts)
-    click.echo(f"{count} {'file' if count == 1 else 'files'} good")
+    say(f"{count} {'file' if count == 1 else 'files'} good")
 
 
 def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:

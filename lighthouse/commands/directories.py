@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lighthouse.commands.failure import CommandFailure
+from lighthouse.commands.failure import CommandFailure, MissingRight
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.pidfile import AlreadyRunning
 
@@ -25,5 +25,7 @@ def occupy(daemon: DaemonClient) -> None:
         if pid is not None:
             raise AlreadyRunning(pid)
         claim.take()
+    except PermissionError as error:
+        raise MissingRight(f"{claim.run_dir}: {error.strerror or error}") from error
     except OSError as error:
         raise CommandFailure(f"{claim.run_dir}: {error.strerror or error}") from error

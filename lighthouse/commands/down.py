@@ -7,10 +7,10 @@ from typing import Final
 import click
 
 from lighthouse.commands.caller import caller
-from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.root_option import root_option
 from lighthouse.commands.target import Target, named, span, target
-from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import (
     BeginMaintenance,
@@ -66,10 +66,12 @@ def ask(daemon: DaemonClient, question: BeginMaintenance | EndMaintenance) -> Ma
     """The daemon's answer; a ``CommandFailure`` if it is an error or there is none."""
     try:
         answer = daemon.ask(question, Maintained, PATIENCE)
+    except NotAllowed as error:
+        raise MissingRight(str(error)) from error
     except (DaemonSilent, OSError) as error:
         raise CommandFailure(str(error)) from error
     if answer is None:
-        raise StatusNotRunning
+        raise StatusNotRunning(daemon.root)
     if answer.error:
         raise CommandFailure(answer.error)
     if answer.warning:

@@ -7,10 +7,11 @@ from typing import Final
 import click
 import msgspec
 
-from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.output.explanation import lines
+from lighthouse.commands.output.printing import say
 from lighthouse.commands.root_option import root_option
-from lighthouse.daemon.client import DaemonSilent
+from lighthouse.daemon.client import DaemonSilent, NotAllowed
 from lighthouse.daemon.explanation_document import parse_explanation
 from lighthouse.daemon.locate import find
 from lighthouse.text import plain
@@ -42,16 +43,18 @@ def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
         text = find(root).explanation(cluster, node, PATIENCE)
     except LookupError as error:
         raise CommandFailure(plain(error.args[0])) from error
+    except NotAllowed as error:
+        raise MissingRight(str(error)) from error
     except (DaemonSilent, OSError) as error:
         raise CommandFailure(str(error)) from error
     if text is None:
-        raise StatusNotRunning
+        raise StatusNotRunning(root)
     if as_json:
-        click.echo(text)
+        say(text)
         return
     try:
         found = parse_explanation(text)
     except msgspec.DecodeError as error:
         raise CommandFailure(f"the daemon's answer cannot be read: {error}") from error
     for line in lines(found, time.time()):
-        click.echo(line)
+        say(line)

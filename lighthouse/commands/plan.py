@@ -13,6 +13,7 @@ from lighthouse.commands.offline.last_members import LastMembers, unknown
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, Answer, Task, ask, tasks
 from lighthouse.commands.output.preview import Outlook, document, lines
+from lighthouse.commands.output.printing import say
 from lighthouse.commands.output.quantities import span
 from lighthouse.commands.root_option import root_option
 from lighthouse.config.directories import state_dir
@@ -78,14 +79,14 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
     outlooks = _ask(_chosen(tasks(state), only), tree)
     faults = sorted({*tree.faults, *(fault for outlook in outlooks for fault in outlook.faults)})
     if as_json:
-        click.echo(document(outlooks, faults, members, unknown(state), time.time()))
+        say(document(outlooks, faults, members, unknown(state), time.time()))
     else:
-        click.echo(_source(members, unknown(state)), err=True)
+        say(_source(members, unknown(state)), err=True)
         for fault in faults:
-            click.echo(plain(fault))
+            say(plain(fault))
         for outlook in outlooks:
             for line in lines(outlook):
-                click.echo(line)
+                say(line)
     if not all(fault.warning for fault in faults) or any(one.trouble for one in outlooks):
         sys.exit(FAILED)
     sys.exit(BUSY if any(outlook.busy for outlook in outlooks) else 0)

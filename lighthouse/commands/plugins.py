@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from lighthouse.commands.output.printing import say
 from lighthouse.commands.root_option import root_option
 from lighthouse.config.tree import Tree
 from lighthouse.config.types import Config
@@ -37,9 +38,9 @@ def command(root: Path) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for *columns, module in rows:
         cells = [cell.ljust(width) for cell, width in zip(columns, widths, strict=True)]
-        click.echo("  ".join([*cells, module]))
+        say("  ".join([*cells, module]))
     for line in (*_clashes(installed), *_outdated(root)):
-        click.echo(plain(line))
+        say(plain(line))
 
 
 def _used(config: Config) -> Iterator[PluginKey]:

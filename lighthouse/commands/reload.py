@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.failure import CommandFailure, NotRunning
+from lighthouse.commands.failure import MissingRight, NotRunning
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.locate import find
 
@@ -21,7 +21,7 @@ def command(root: Path) -> None:
     try:
         running = daemon.reload()
     except PermissionError as error:
-        raise CommandFailure(f"not allowed to signal the daemon (pid {daemon.pid()})") from error
+        raise MissingRight(f"not allowed to signal the daemon (pid {daemon.pid()})") from error
     if not running:
-        raise NotRunning
+        raise NotRunning(root)
     click.echo("lighthouse: reloading")

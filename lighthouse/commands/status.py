@@ -9,13 +9,14 @@ from typing import Final
 import click
 import msgspec
 
-from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning
+from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning, StatusUnknown
 from lighthouse.commands.output.console import LiveView, screen_size, show, width
+from lighthouse.commands.output.printing import say
 from lighthouse.commands.output.status_tables import render, screen
 from lighthouse.commands.output.worker_detail import detail
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.causes import concerns, words
-from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
 from lighthouse.text import plain
@@ -40,6 +41,7 @@ def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
       0  healthy
       1  degraded: a worker is not well, a file has errors, or a cluster is stale
       3  not running
+      4  that cannot be told: it may not be asked, or its place cannot be read
     """
     if as_json and worker is not None:
         raise click.UsageError("--json prints the whole document: not with --worker")
@@ -51,7 +53,7 @@ def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
     text = _ask(daemon)
     document = _read(text)
     if as_json:
-        click.echo(text)
+        say(text)
     else:
         show(_lines(document, worker, width()))
     sys.exit(0 if _healthy(document, worker) else FAILED)
@@ -98,10 +100,12 @@ def _about(document: StatusDocument, worker: WorkerStatus) -> list[str]:
 def _ask(daemon: DaemonClient) -> bytes:
     try:
         text = daemon.status(PATIENCE)
-    except (DaemonSilent, OSError) as error:
+    except (NotAllowed, OSError) as error:
+        raise StatusUnknown(str(error)) from error
+    except DaemonSilent as error:
         raise CommandFailure(str(error)) from error
     if text is None:
-        raise StatusNotRunning
+        raise StatusNotRunning(daemon.root)
     return text
 
 
@@ -115,24 +119,21 @@ def _read(text: bytes) -> StatusDocument:
 def _watch(daemon: DaemonClient, as_json: bool, worker: str | None) -> None:
     """On a terminal one view that changes, elsewhere one after the other."""
     if as_json or not sys.stdout.isatty():
-        while True:
-            if as_json:
-                _echo(daemon)
-            else:
-                show(_view(daemon, worker, None))
-            sys.stdout.flush()
+        while _echo(daemon) if as_json else show(_view(daemon, worker, None)):
             time.sleep(INTERVAL)
+        return
     with LiveView() as live:
         while True:
             live.draw(_view(daemon, worker, screen_size()))
             time.sleep(INTERVAL)
 
 
-def _echo(daemon: DaemonClient) -> None:
+def _echo(daemon: DaemonClient) -> bool:
     try:
-        click.echo(_ask(daemon))
+        return say(_ask(daemon))
     except CommandFailure as failure:
         failure.show()
+        return True
 
 
 def _view(daemon: DaemonClient, worker: str | None, size: tuple[int, int] | None) -> list[str]:

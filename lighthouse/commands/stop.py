@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.failure import CommandFailure
+from lighthouse.commands.failure import MissingRight, not_running
 from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import find
@@ -23,7 +23,7 @@ def command(root: Path) -> None:
 
 
 def stop(daemon: DaemonClient, keep: bool = False) -> None:
-    """Stop it and say how it ended; a ``CommandFailure`` if it may not be signalled.
+    """Stop it and say how it ended; ``MissingRight`` if it may not be signalled.
 
     ``keep``: what it has registered stays.
     """
@@ -31,10 +31,10 @@ def stop(daemon: DaemonClient, keep: bool = False) -> None:
     try:
         ending = daemon.stop(keep)
     except PermissionError as error:
-        raise CommandFailure(f"not allowed to stop the daemon (pid {pid})") from error
+        raise MissingRight(f"not allowed to stop the daemon (pid {pid})") from error
     match ending:
         case "not running":
-            click.echo("lighthouse: not running")
+            click.echo(f"lighthouse: {not_running(daemon.root)}")
         case "stopped":
             click.echo(f"lighthouse: stopped (pid {pid})")
         case "killed":

@@ -6,10 +6,10 @@ from typing import Final
 
 import click
 
-from lighthouse.commands.failure import CommandFailure, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.root_option import root_option
 from lighthouse.commands.target import span
-from lighthouse.daemon.client import DaemonClient, DaemonSilent
+from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import GetServed, Served
 
@@ -51,14 +51,14 @@ def wait(daemon: DaemonClient, question: GetServed, timeout: float) -> None:
     began = time.monotonic()
     answer = _ask(daemon, question)
     if answer is None:
-        raise StatusNotRunning
+        raise StatusNotRunning(daemon.root)
     while answer is None or answer.error or answer.waiting:
         now = time.monotonic()
         if answer is not None and answer.error and now >= began + min(timeout, GRACE):
             raise CommandFailure(answer.error)
         if now >= began + timeout:
             if answer is None:
-                raise StatusNotRunning
+                raise StatusNotRunning(daemon.root)
             raise CommandFailure(f"not within {timeout:g} s: {'; '.join(answer.waiting)}")
         time.sleep(PAUSE)
         answer = _ask(daemon, question)
@@ -68,5 +68,7 @@ def _ask(daemon: DaemonClient, question: GetServed) -> Served | None:
     """Why not yet, in the daemon's words or in ours; None if there is no daemon."""
     try:
         return daemon.ask(question, Served, ANSWER)
+    except NotAllowed as error:
+        raise MissingRight(str(error)) from error
     except (DaemonSilent, OSError) as error:
         return Served(waiting=(str(error),))

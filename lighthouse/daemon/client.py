@@ -56,6 +56,10 @@ class DaemonSilent(Exception):
     """The daemon runs but does not say how it is; the text tells why."""
 
 
+class NotAllowed(DaemonSilent):
+    """The caller has no right to ask it that."""
+
+
 class DaemonClient:
     """Finds its process by its locks and its socket; holds nothing open.
 
@@ -130,7 +134,7 @@ class DaemonClient:
             try:
                 return self._ask(question, kind, deadline)
             except PermissionError as error:
-                raise DaemonSilent(f"not allowed to ask the daemon (pid {pid})") from error
+                raise NotAllowed(f"not allowed to ask the daemon (pid {pid})") from error
             except TimeoutError:
                 reason = f"no answer within {within:g} s"
             except (OSError, Closed) as error:

@@ -106,7 +106,7 @@ class Pidfile:
         """
         try:
             fd = os.open(self.path, os.O_RDONLY | _FLAGS)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return self._of_removed()
         try:
             status = os.fstat(fd)

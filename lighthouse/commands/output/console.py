@@ -9,6 +9,8 @@ from typing import Final, Self
 
 import click
 
+from lighthouse.commands.output.printing import say
+
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 _HOME: Final = "\x1b[H"
@@ -27,9 +29,9 @@ def width() -> int | None:
     return screen_size()[0] if sys.stdout.isatty() else None
 
 
-def show(lines: Iterable[str]) -> None:
-    """Print lines, with colours where a person reads them."""
-    click.echo("\n".join(lines), color=_color())
+def show(lines: Iterable[str]) -> bool:
+    """Print lines, with colours where a person reads them. Returns False if nobody reads on."""
+    return say("\n".join(lines), color=_color())
 
 
 class LiveView:

@@ -1,0 +1,30 @@
+"""Printing to whoever may have stopped reading."""
+
+import os
+import sys
+
+import click
+
+
+def say(text: str | bytes, err: bool = False, color: bool | None = None) -> bool:
+    """Print a text and a line end. Returns False if nobody reads on, which is no error.
+
+    What cannot be written for any other reason raises ``OSError``.
+    """
+    try:
+        click.echo(text, err=err, color=color)
+    except BrokenPipeError:
+        to_nowhere()
+        return False
+    return True
+
+
+def to_nowhere() -> None:
+    """Throw away what is left to be printed, so that the process can end well all the same."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
