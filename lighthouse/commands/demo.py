@@ -6,7 +6,7 @@ import sys
 import click
 
 from lighthouse.commands.failure import FAILED, CommandFailure
-from lighthouse.demo.runner import perform
+from lighthouse.demo.runner import run
 
 
 @click.command()
@@ -15,7 +15,7 @@ from lighthouse.demo.runner import perform
     "seconds",
     type=click.FloatRange(min=1.0),
     metavar="SECONDS",
-    help="Fit the story into about this time; without it, it goes on until Ctrl-C.",
+    help="Fit the steps into about this time; without it, it goes on until Ctrl-C.",
 )
 def command(seconds: float | None) -> None:
     """Show everything at work: no root, nothing outside a temporary directory.
@@ -26,7 +26,7 @@ def command(seconds: float | None) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        right = perform(seconds)
+        right = run(seconds)
     except OSError as error:
         raise CommandFailure(str(error)) from error
     sys.exit(0 if right else FAILED)

@@ -24,56 +24,56 @@ _LOOK: Final = 0.01
 _ANSWER: Final = 2.0
 
 
-class Wrong(Exception):
+class ExpectationFailed(Exception):
     """Something that had to be seen was not; the text says what."""
 
 
-class Sight:
-    """Waits for what must be seen; each method raises ``Wrong`` if it is not."""
+class Expectations:
+    """Waits for what must be so; each method raises ``ExpectationFailed`` if it is not."""
 
     def __init__(
-        self, cast: Services, stream: RequestStream, proxy: ObservedProxy, daemon: DaemonClient
+        self, services: Services, stream: RequestStream, proxy: ObservedProxy, daemon: DaemonClient
     ) -> None:
-        self._cast: Final = cast
+        self._services: Final = services
         self._stream: Final = stream
         self._proxy: Final = proxy
         self._daemon: Final = daemon
 
-    def expect(self, condition: Callable[[], T | None], what: str) -> T:
+    def _until(self, condition: Callable[[], T | None], what: str) -> T:
         """The condition's first true value."""
         deadline = time.monotonic() + PATIENCE
         while not (value := condition()):
             if time.monotonic() > deadline:
-                raise Wrong(f"not seen within {PATIENCE:g} s: {what}")
-            if self._cast.daemon_ended():
-                raise Wrong("the daemon has ended by itself")
+                raise ExpectationFailed(f"not seen within {PATIENCE:g} s: {what}")
+            if self._services.daemon_ended():
+                raise ExpectationFailed("the daemon has ended by itself")
             time.sleep(_LOOK)
         return value
 
     def serving(self, cluster: str, ports: frozenset[int]) -> None:
         """HAProxy sends a cluster's requests to exactly these ports."""
         what = f"HAProxy serves {cluster} from {', '.join(map(str, sorted(ports)))} only"
-        self.expect(lambda: self._proxy.serving(cluster) == ports, what)
+        self._until(lambda: self._proxy.serving(cluster) == ports, what)
 
     def answers(self, port: int) -> None:
         """A request is answered from there."""
         address = f"127.0.0.1:{port}"
         before = self._stream.answers(address)
         what = f"requests are answered by {address}"
-        self.expect(lambda: self._stream.answers(address) > before, what)
+        self._until(lambda: self._stream.answers(address) > before, what)
 
     def traffic(self) -> None:
-        self.expect(lambda: self._stream.requests >= 20, "requests are answered")
+        self._until(lambda: self._stream.requests >= 20, "requests are answered")
 
     def listens(self, port: int) -> None:
-        self.expect(lambda: _listens(port), f"a service listens on port {port}")
+        self._until(lambda: _listens(port), f"a service listens on port {port}")
 
     def healthy(self) -> None:
-        """The daemon itself says that all is well."""
+        """The daemon itself says that all is well, but for what was started again lately."""
         try:
-            self.expect(lambda: self.document().healthy, "the daemon says that it is healthy")
-        except Wrong as wrong:
-            raise Wrong(f"{wrong}: {'; '.join(self.document().problems)}") from wrong
+            self._until(lambda: _is_well(self.document()), "the daemon says that all is well")
+        except ExpectationFailed as failed:
+            raise ExpectationFailed(f"{failed}: {'; '.join(self.document().problems)}") from failed
 
     def hangs(self, name: str) -> None:
         """A worker was sent a snapshot and does not answer."""
@@ -81,15 +81,15 @@ class Sight:
         def waiting() -> bool:
             return any(w.snapshot.sent and not _is_through(w) for w in self._of(name))
 
-        self.expect(waiting, f"the worker {name} hangs")
+        self._until(waiting, f"the worker {name} hangs")
 
     def restarted(self, name: str) -> WorkerStatus:
         """A worker that was ended and started again."""
         what = f"the worker {name} is killed and started again"
-        return self.expect(lambda: next((w for w in self._of(name) if w.restarts), None), what)
+        return self._until(lambda: next((w for w in self._of(name) if w.restarts), None), what)
 
     def gone(self, name: str) -> None:
-        self.expect(lambda: not self._of(name), f"the worker {name} is gone")
+        self._until(lambda: not self._of(name), f"the worker {name} is gone")
 
     def at_work(self, name: str, instead_of: int | None = None) -> int:
         """The pid of a worker that has applied all it was sent, and is not ``instead_of``."""
@@ -98,14 +98,14 @@ class Sight:
             found = (w.pid for w in self._of(name) if _is_through(w) and w.pid != instead_of)
             return next(found, None)
 
-        return self.expect(pid, f"the worker {name} has done its work")
+        return self._until(pid, f"the worker {name} has done its work")
 
     def all_end(self, pids: Sequence[int]) -> None:
         """None of these processes is left."""
         deadline = time.monotonic() + PATIENCE
         while any(map(_lives, pids)):
             if time.monotonic() > deadline:
-                raise Wrong(f"processes are left after {PATIENCE:g} s: {pids}")
+                raise ExpectationFailed(f"processes are left after {PATIENCE:g} s: {pids}")
             time.sleep(_LOOK)
 
     def document(self) -> StatusDocument:
@@ -118,6 +118,13 @@ class Sight:
 
     def _of(self, name: str) -> list[WorkerStatus]:
         return [w for w in self.document().workers if w.name == name]
+
+
+def _is_well(document: StatusDocument) -> bool:
+    """Return True if nothing is wrong but that workers which do their work were restarted."""
+    recovered = {(w.kind, w.name) for w in document.workers if w.restarts and _is_through(w)}
+    wrong = [cause for cause in document.causes if (cause.kind, cause.name) not in recovered]
+    return bool(document.workers) and not wrong
 
 
 def _is_through(worker: WorkerStatus) -> bool:

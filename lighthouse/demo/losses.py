@@ -26,8 +26,8 @@ class Kill(msgspec.Struct, frozen=True):
     dropped: float
 
 
-def culprit(failure: FailedRequest, kills: list[Kill]) -> Kill | None:
-    """The killed service to which the request had been sent, None if it is to blame on none.
+def kill_behind(failure: FailedRequest, kills: list[Kill]) -> Kill | None:
+    """The kill that a failed request is due to, None if there is none.
 
     A request of which HAProxy did not name the server must have been on its way at the very
     moment of the kill.

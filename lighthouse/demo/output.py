@@ -1,4 +1,4 @@
-"""What the audience reads: one line per event with its time, and a table at the end."""
+"""What the demonstration prints: one line per event with its time, and a table at the end."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from rich.text import Text
 from lighthouse.text import plain
 
 
-class Scene(msgspec.Struct, frozen=True):
+class StepResult(msgspec.Struct, frozen=True):
     """One step as it went: what was observed, or what should have been and was not."""
 
     title: str
@@ -36,32 +36,32 @@ class Output:
         """When ``moment`` (``time.monotonic()``) was."""
         return moment - self._began
 
-    def act(self, text: str) -> None:
-        """Something is done to the cast."""
+    def step(self, text: str) -> None:
+        """Something is done to the services."""
         self._line(text, "bold")
 
-    def see(self, text: str) -> None:
+    def observed(self, text: str) -> None:
         """Something was observed."""
         self._line(f"  {text}", "green")
 
-    def wrong(self, text: str) -> None:
+    def failed(self, text: str) -> None:
         """Something was not as it must be."""
-        self._line(f"  WRONG: {text}", "bold red")
+        self._line(f"  FAILED: {text}", "bold red")
 
     def note(self, text: str) -> None:
         """An aside."""
         self._line(f"  {text}", "")
 
-    def table(self, scenes: Sequence[Scene], facts: Sequence[tuple[str, str, bool]]) -> None:
+    def table(self, results: Sequence[StepResult], facts: Sequence[tuple[str, str, bool]]) -> None:
         """Each step, and then each figure with whether it is as it must be."""
         steps = Table(box=box.SIMPLE_HEAD, show_edge=False)
         steps.add_column("")
         steps.add_column("Step")
         steps.add_column("Observed", overflow="fold")
         steps.add_column("Took", justify="right")
-        for scene in scenes:
-            took = f"{scene.seconds:.1f} s"
-            steps.add_row(_mark(scene.right), scene.title, plain(scene.observed), took)
+        for result in results:
+            took = f"{result.seconds:.1f} s"
+            steps.add_row(_mark(result.right), result.title, plain(result.observed), took)
         figures = Table(box=None, show_header=False)
         figures.add_column("")
         figures.add_column("Figure")
@@ -79,4 +79,4 @@ class Output:
 
 
 def _mark(right: bool) -> Text:
-    return Text("ok", "green") if right else Text("WRONG", "bold red")
+    return Text("ok", "green") if right else Text("FAILED", "bold red")

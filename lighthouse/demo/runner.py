@@ -1,4 +1,4 @@
-"""One performance: opens, plays the story to its schedule, closes, tells how it went."""
+"""Runs the demonstration once: starts it, goes through its steps, ends it, sums it up."""
 
 import contextlib
 import shutil
@@ -14,11 +14,11 @@ from rich.console import Console
 
 from lighthouse.config.types import DaemonSettings as Settings
 from lighthouse.daemon.client import DaemonClient
-from lighthouse.demo.expectations import Sight
-from lighthouse.demo.losses import culprit
+from lighthouse.demo.expectations import Expectations
+from lighthouse.demo.losses import kill_behind
 from lighthouse.demo.output import Output
 from lighthouse.demo.proxy import ObservedProxy
-from lighthouse.demo.scenario import Story
+from lighthouse.demo.scenario import Scenario
 from lighthouse.demo.services import Services
 from lighthouse.demo.traffic import RequestStream
 from lighthouse.demo.tree import DemoTree, choose
@@ -36,45 +36,45 @@ _LOG: Final = 30
 """Lines of the daemon's log that are shown if something went wrong."""
 
 
-def perform(seconds: float | None) -> bool:
-    """Whether all went as it must; within ``seconds``, or until Ctrl-C if None.
+def run(seconds: float | None) -> bool:
+    """Return True if all went as it must, within ``seconds``, or until Ctrl-C if None.
 
     Whatever happens, everything that was started is ended and the directory is removed.
     """
-    narrator = Output(_console())
+    output = Output(_console())
     with _directory() as directory, contextlib.ExitStack() as stack:
         plan, tree = choose(), DemoTree(directory)
         tree.write(plan)
         log = directory / "daemon.log"
-        cast, stream = Services(tree, log), RequestStream(list(plan.fronts.values()), RATE)
+        services, stream = Services(tree, log), RequestStream(list(plan.fronts.values()), RATE)
         proxy = ObservedProxy(tree.haproxy / "haproxy.sock", tree.haproxy / "haproxy.pid")
         daemon = DaemonClient(tree.root, Settings(run_dir=tree.root / "run"))
         stack.callback(proxy.end)
-        stack.callback(cast.end)
+        stack.callback(services.end)
         stack.callback(stream.stop)
-        sight = Sight(cast, stream, proxy, daemon)
-        story = Story(plan, tree, cast, stream, proxy, sight, narrator)
-        _play(story, narrator, seconds)
+        expectations = Expectations(services, stream, proxy, daemon)
+        scenario = Scenario(plan, tree, services, stream, proxy, expectations, output)
+        _run_steps(scenario, output, seconds)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # the end is near and not to be disturbed
+            signal.signal(number, signal.SIG_IGN)  # the end is near and must not be disturbed
         stream.stop()
-        right = _tell(story, stream, narrator, cast.stop_daemon())
+        right = _tell(scenario, stream, output, services.stop_daemon())
         if not right:
-            _show_log(log, narrator)
+            _show_log(log, output)
     return right
 
 
-def _play(story: Story, narrator: Output, seconds: float | None) -> None:
-    """All steps; with a duration each has its share of it, without one the encore follows."""
-    steps = story.steps()
+def _run_steps(scenario: Scenario, output: Output, seconds: float | None) -> None:
+    """All steps; with a duration each has its share of it, without one some are repeated."""
+    steps = scenario.steps()
     with contextlib.suppress(KeyboardInterrupt):
         for number, (title, step) in enumerate(steps, 1):
-            if not story.play(title, step):
+            if not scenario.run(title, step):
                 return
-            _pause(2.0 if seconds is None else seconds * number / len(steps) - narrator.elapsed())
+            _pause(2.0 if seconds is None else seconds * number / len(steps) - output.elapsed())
         while seconds is None:
-            for title, step in story.encore():
-                if not story.play(title, step):
+            for title, step in scenario.repeatable():
+                if not scenario.run(title, step):
                     return
                 _pause(2.0)
 
@@ -84,26 +84,26 @@ def _pause(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _tell(story: Story, stream: RequestStream, narrator: Output, status: int | None) -> bool:
-    """The summary; whether all of it is as it must be."""
-    blamed = [(failure, culprit(failure, story.kills)) for failure in stream.failures]
+def _tell(scenario: Scenario, stream: RequestStream, output: Output, status: int | None) -> bool:
+    """Print the summary; return True if all of it is as it must be."""
+    blamed = [(failure, kill_behind(failure, scenario.kills)) for failure in stream.failures]
     for failure, kill in blamed:
-        when = f"{failure.what}, sent at {narrator.since(failure.sent):.2f} s"
+        when = f"{failure.what}, sent at {output.since(failure.sent):.2f} s"
         if kill is not None:
-            narrator.note(f"failed: {when}; sent to {kill.name} as that was killed")
+            output.note(f"failed: {when}; sent to {kill.name} as that was killed")
         else:
-            narrator.wrong(f"failed: {when}; {failure.server or 'no server named'}")
+            output.failed(f"failed: {when}; {failure.server or 'no server named'}")
     lost = sum(kill is None for _, kill in blamed)
     facts = [
-        ("requests", str(stream.requests), stream.requests > 0 or not story.scenes),
+        ("requests", str(stream.requests), stream.requests > 0 or not scenario.results),
         ("failed requests", _losses(len(blamed) - lost, lost), lost == 0),
         ("slowest request", f"{stream.slowest * 1000:.0f} ms", True),
-        ("HAProxy reloads", str(story.reloads), story.reloads == 0),
-        ("restarts", "; ".join(story.restarts) or "none", True),
+        ("HAProxy reloads", str(scenario.reloads), scenario.reloads == 0),
+        ("restarts", "; ".join(scenario.restarts) or "none", True),
         ("daemon's end", _ending(status), status == 0),
     ]
-    narrator.table(story.scenes, facts)
-    return all(scene.right for scene in story.scenes) and all(right for *_, right in facts)
+    output.table(scenario.results, facts)
+    return all(result.right for result in scenario.results) and all(right for *_, right in facts)
 
 
 def _losses(excused: int, lost: int) -> str:
@@ -116,11 +116,11 @@ def _ending(status: int | None) -> str:
     return "killed" if status is None else f"exit status {status} on SIGTERM"
 
 
-def _show_log(log: Path, narrator: Output) -> None:
-    narrator.note("the end of the daemon's log:")
+def _show_log(log: Path, output: Output) -> None:
+    output.note("the end of the daemon's log:")
     with contextlib.suppress(OSError):
         for line in log.read_text(errors="replace").splitlines()[-_LOG:]:
-            narrator.note(line)
+            output.note(line)
 
 
 def _console() -> Console:

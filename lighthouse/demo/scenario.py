@@ -1,4 +1,4 @@
-"""The plot: what is done to the cast, and what must be seen each time."""
+"""The steps: what is done to the services, the daemon and HAProxy, and what must follow."""
 
 import os
 import signal
@@ -6,89 +6,91 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from lighthouse.demo.expectations import Sight, Wrong
+from lighthouse.demo.expectations import ExpectationFailed, Expectations
 from lighthouse.demo.losses import Kill
-from lighthouse.demo.output import Output, Scene
+from lighthouse.demo.output import Output, StepResult
 from lighthouse.demo.proxy import ObservedProxy
 from lighthouse.demo.services import Services
 from lighthouse.demo.traffic import RequestStream
 from lighthouse.demo.tree import STUCK, DemoTree, Plan
 
 ScenarioStep = Callable[[], str]
-"""Returns what was observed, or raises ``Wrong``."""
+"""Returns what was observed, or raises ``ExpectationFailed``."""
 
 
-class Story:
-    """Plays the steps; keeps the scenes, the kills and the restarts for the summary."""
+class Scenario:
+    """Runs the steps; keeps the results, the kills and the restarts for the summary."""
 
     def __init__(
         self,
         plan: Plan,
         tree: DemoTree,
-        cast: Services,
+        services: Services,
         stream: RequestStream,
         proxy: ObservedProxy,
-        sight: Sight,
-        narrator: Output,
+        expectations: Expectations,
+        output: Output,
     ) -> None:
         self._plan: Final = plan
         self._tree: Final = tree
-        self._cast: Final = cast
+        self._services: Final = services
         self._stream: Final = stream
         self._proxy: Final = proxy
-        self._sight: Final = sight
-        self._say: Final = narrator
+        self._expect: Final = expectations
+        self._output: Final = output
         self._victim: Final = plan.services["web"][1]
         self._pids: tuple[int, ...] = ()
-        self.scenes: Final[list[Scene]] = []
+        self.results: Final[list[StepResult]] = []
         self.kills: Final[list[Kill]] = []
         self.restarts: Final[list[str]] = []
         self.reloads = 0
 
     def steps(self) -> list[tuple[str, ScenarioStep]]:
-        """The plot; each step starts from what the one before has left."""
+        """All steps; each starts from what the one before has left."""
         return [
             ("start the services, the daemon and HAProxy", self._begin),
-            *self.encore(),
+            *self.repeatable(),
             ("add a node by hand", self._add_node),
             ("start a plugin that hangs", self._hang_plugin),
             ("kill -9 the HAProxy worker", self._kill_worker),
             ("kill -9 the supervisor", self._kill_supervisor),
         ]
 
-    def encore(self) -> list[tuple[str, ScenarioStep]]:
-        """What can be played again and again."""
+    def repeatable(self) -> list[tuple[str, ScenarioStep]]:
+        """The steps that can be repeated."""
         return [("kill a service", self._kill_service), ("revive it", self._revive_service)]
 
-    def play(self, title: str, step: ScenarioStep) -> bool:
-        """Whether the step went as it must."""
-        self._say.act(title)
+    def run(self, title: str, step: ScenarioStep) -> bool:
+        """Run one step; return True if it went as it must."""
+        self._output.step(title)
         began = time.monotonic()
         try:
             observed, right = step(), True
             self._no_reload()
-        except Wrong as wrong:
-            observed, right = str(wrong), False
-            self._say.wrong(observed)
-        self.scenes.append(Scene(title, observed, time.monotonic() - began, right))
+        except ExpectationFailed as failed:
+            observed, right = str(failed), False
+            self._output.failed(observed)
+        self.results.append(StepResult(title, observed, time.monotonic() - began, right))
         return right
 
     def _begin(self) -> str:
         for ports in self._plan.services.values():
             for port in ports:
-                self._cast.start_service(port)
-        pid = self._cast.start_daemon()
-        self._say.note(f"supervisor {pid}, configuration {self._tree.root}")
+                self._services.start_service(port)
+        pid = self._services.start_daemon()
+        self._output.note(f"supervisor {pid}, configuration {self._tree.root}")
         for cluster, ports in self._plan.services.items():
-            self._sight.serving(cluster, frozenset(ports))
+            self._expect.serving(cluster, frozenset(ports))
             front = self._plan.fronts[cluster]
-            self._say.see(f"{cluster}: 127.0.0.1:{front} leads to {len(ports)} checked services")
-        self._sight.healthy()
+            self._output.observed(
+                f"{cluster}: 127.0.0.1:{front} leads to {len(ports)} checked services"
+            )
+        self._expect.healthy()
         self._pids = self._proxy.pids()
-        self._say.note(f"HAProxy's processes: {_listed(self._pids)}")
+        self._output.note(f"HAProxy's processes: {_listed(self._pids)}")
         self._stream.start()
-        self._sight.traffic()
-        self._say.see("a steady stream of requests runs, with keep-alive and without")
+        self._expect.traffic()
+        self._output.observed("a steady stream of requests runs, with keep-alive and without")
         count = sum(map(len, self._plan.services.values()))
         return f"{count} services checked, registered and served"
 
@@ -97,75 +99,79 @@ class Story:
         left = frozenset(self._plan.services["web"]) - {self._victim}
         left |= self._proxy.serving("web") - frozenset(self._plan.services["web"])
         at = time.monotonic()
-        self._cast.kill_service(self._victim)
+        self._services.kill_service(self._victim)
         try:
-            self._sight.serving("web", left)
+            self._expect.serving("web", left)
         finally:
             name = f"web on port {self._victim}"
             self.kills.append(Kill(name, servers, at, time.monotonic()))
         took = time.monotonic() - at
-        self._say.see(f"web on port {self._victim} is dead; HAProxy dropped it {took:.2f} s later")
+        self._output.observed(
+            f"web on port {self._victim} is dead; HAProxy dropped it {took:.2f} s later"
+        )
         return f"HAProxy dropped it after {took:.2f} s"
 
     def _revive_service(self) -> str:
         at = time.monotonic()
         wanted = self._proxy.serving("web") | {self._victim}
-        self._cast.start_service(self._victim)
-        self._sight.serving("web", wanted)
-        self._sight.answers(self._victim)
+        self._services.start_service(self._victim)
+        self._expect.serving("web", wanted)
+        self._expect.answers(self._victim)
         took = time.monotonic() - at
-        self._say.see(f"web on port {self._victim} answers requests again, {took:.2f} s later")
+        self._output.observed(
+            f"web on port {self._victim} answers requests again, {took:.2f} s later"
+        )
         return f"it answers requests again after {took:.2f} s"
 
     def _add_node(self) -> str:
-        self._cast.start_service(self._plan.spare)
-        self._sight.listens(self._plan.spare)
+        self._services.start_service(self._plan.spare)
+        self._expect.listens(self._plan.spare)
         took = self._add("api")
-        self._say.see(f"HAProxy serves it {took} after its file appeared")
-        self._sight.answers(self._plan.spare)
-        self._say.see("and it answers requests")
+        self._output.observed(f"HAProxy serves it {took} after its file appeared")
+        self._expect.answers(self._plan.spare)
+        self._output.observed("and it answers requests")
         return f"HAProxy served it after {took}"
 
     def _hang_plugin(self) -> str:
         self._tree.hang_plugin()
-        self._sight.hangs(STUCK)
-        self._say.note("its worker hangs in sync_file; HAProxy's worker does not notice:")
+        self._expect.hangs(STUCK)
+        self._output.note("its worker hangs in sync_file; HAProxy's worker does not notice:")
         took = self._add("web")
-        self._say.see(f"another node is served {took} after its file appeared")
-        worker = self._sight.restarted(STUCK)
-        self._say.see(f"the hung worker was killed and started again: {worker.last_exit}")
+        self._output.observed(f"another node is served {took} after its file appeared")
+        worker = self._expect.restarted(STUCK)
+        self._output.observed(f"the hung worker was killed and started again: {worker.last_exit}")
         self.restarts.append(f"{STUCK} ({worker.last_exit})")
         self._tree.remove_plugin()
-        self._sight.gone(STUCK)
-        self._sight.healthy()
-        self._say.see("the plugin's file is removed: its worker is gone, all is healthy")
+        self._expect.gone(STUCK)
+        self._expect.healthy()
+        self._output.observed("the plugin's file is removed: its worker is gone, all is healthy")
         return f"killed and started again; HAProxy followed meanwhile in {took}"
 
     def _kill_worker(self) -> str:
-        old = self._sight.at_work("haproxy")
+        old = self._expect.at_work("haproxy")
         at = time.monotonic()
         os.kill(old, signal.SIGKILL)
-        new = self._sight.at_work("haproxy", instead_of=old)
+        new = self._expect.at_work("haproxy", instead_of=old)
         took = time.monotonic() - at
-        self._say.see(f"worker {new} took HAProxy over from {old}, {took:.2f} s later")
+        self._output.observed(f"worker {new} took HAProxy over from {old}, {took:.2f} s later")
         self.restarts.append("haproxy (kill -9)")
-        self._sight.healthy()
+        self._expect.healthy()
         return f"a new worker took HAProxy over after {took:.2f} s, without a reload"
 
     def _kill_supervisor(self) -> str:
-        workers = [worker.pid for worker in self._sight.document().workers if worker.pid]
+        workers = [worker.pid for worker in self._expect.document().workers if worker.pid]
         before = self._stream.requests
         at = time.monotonic()
-        self._cast.kill_daemon()
-        self._sight.all_end(workers)
-        self._say.see(f"its {len(workers)} workers ended with it; HAProxy serves on")
-        pid = self._cast.start_daemon()
-        self._sight.at_work("haproxy")
-        self._sight.healthy()
+        self._services.kill_daemon()
+        self._expect.all_end(workers)
+        self._output.observed(f"its {len(workers)} workers ended with it; HAProxy serves on")
+        pid = self._services.start_daemon()
+        self._expect.at_work("haproxy")
+        self._expect.healthy()
         took = time.monotonic() - at
         served = self._stream.requests - before
-        self._say.see(f"supervisor {pid} adopted everything, {took:.2f} s after the kill;")
-        self._say.see(f"{served} requests were made meanwhile")
+        self._output.observed(f"supervisor {pid} adopted everything, {took:.2f} s after the kill;")
+        self._output.observed(f"{served} requests were made meanwhile")
         self.restarts.append("supervisor (kill -9)")
         return f"adopted without a reload after {took:.2f} s; {served} requests meanwhile"
 
@@ -174,7 +180,7 @@ class Story:
         wanted = self._proxy.serving(cluster) | {self._plan.spare}
         at = time.monotonic()
         self._tree.add_node(cluster, self._plan.spare)
-        self._sight.serving(cluster, wanted)
+        self._expect.serving(cluster, wanted)
         return f"{(time.monotonic() - at) * 1000:.0f} ms"
 
     def _no_reload(self) -> None:
@@ -183,7 +189,9 @@ class Story:
         if pids != self._pids:
             before, self._pids = self._pids, pids
             self.reloads += 1
-            raise Wrong(f"HAProxy reloaded: its processes were {_listed(before)}, {_listed(pids)}")
+            raise ExpectationFailed(
+                f"HAProxy reloaded: its processes were {_listed(before)}, {_listed(pids)}"
+            )
 
     def _names(self, cluster: str, port: int) -> frozenset[str]:
         """HAProxy's names of a server."""

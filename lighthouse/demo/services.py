@@ -1,4 +1,4 @@
-"""Every process that the demonstration starts, and the certainty that each is ended."""
+"""Every process that the demonstration starts; each of them is ended."""
 
 import os
 import signal

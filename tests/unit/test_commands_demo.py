@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighthouse.demo.losses import Kill, culprit
+from lighthouse.demo.losses import Kill, kill_behind
 from lighthouse.demo.traffic import FailedRequest
 
 KILL = Kill("web on port 1", frozenset({"s1"}), at=10.0, dropped=10.5)
@@ -25,9 +25,9 @@ def test_only_requests_to_the_killed_are_excused(
     sent: float, ended: float, server: str, excused: bool
 ) -> None:
     failure = FailedRequest(sent, ended, server, "status 502")
-    assert (culprit(failure, [KILL]) is KILL) is excused
+    assert (kill_behind(failure, [KILL]) is KILL) is excused
 
 
 def test_each_of_several_kills_counts() -> None:
     later = Kill("web on port 1", frozenset({"s1"}), at=20.0, dropped=20.5)
-    assert culprit(FailedRequest(19.99, 20.01, "s1", "status 502"), [KILL, later]) is later
+    assert kill_behind(FailedRequest(19.99, 20.01, "s1", "status 502"), [KILL, later]) is later
