@@ -53,6 +53,12 @@ class Expressions:
         finally:
             self._slots.release()
 
+    def close(self) -> None:
+        """End the helpers that are kept."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().kill()
+
     def _ask(self, helper: "_Helper", pattern: str, text: bytes, deadline: Deadline) -> bool:
         try:
             found = helper.ask(pattern, text, deadline)

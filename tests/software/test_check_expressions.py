@@ -1,5 +1,6 @@
 """An operator's regular expression on what a service answers."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -46,6 +47,12 @@ def port() -> Iterator[int]:
         thread.join()
 
 
+@pytest.fixture
+def expressions() -> Iterator[Expressions]:
+    with contextlib.closing(Expressions()) as found:
+        yield found
+
+
 @pytest.mark.parametrize(
     ("pattern", "passing", "reason"),
     [
@@ -59,20 +66,17 @@ def test_a_search_ends(port: int, pattern: str, passing: bool, reason: str) -> N
     assert (found.passing, found.reason[: len(reason)]) == (passing, reason)
 
 
-def test_a_search_ends_with_the_time_of_its_probe() -> None:
-    """Waiting for a helper counts, for a probe has one timeout."""
-    expressions = Expressions()
+def test_a_search_ends_with_the_time_of_its_probe(expressions: Expressions) -> None:
     assert expressions.search("b$", b"aab", Deadline(20))
     with pytest.raises(TooCostly, match="time is up"):
         expressions.search(ENDLESS, BODY, Deadline(CPU / 5))
 
 
-def test_a_helper_that_was_killed_is_replaced_and_few_are_kept() -> None:
+def test_a_helper_that_was_killed_is_replaced_and_few_are_kept(expressions: Expressions) -> None:
     def helpers() -> list[psutil.Process]:
         return [p for p in psutil.Process().children() if "matcher.py" in str(p.cmdline())]
 
     before = set(helpers())
-    expressions = Expressions()
     assert expressions.search("b", b"ab", Deadline(20))
     (helper,) = set(helpers()) - before
     assert not expressions.search("c", b"ab", Deadline(20))
