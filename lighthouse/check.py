@@ -29,3 +29,10 @@ class Check(Plugin):
         Called in a thread of its own, so that a probe that hangs delays no other.
         """
         raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Nobody waits for the performance under way any more: end what it has started.
+
+        Called from another thread than ``perform``, at most once, within milliseconds; it must
+        not block. The instance is not used again.
+        """

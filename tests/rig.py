@@ -101,6 +101,7 @@ class Rig:
         self.version = 0
         self._printed: list[bytes] = []
         self._reading: Final = threading.Lock()
+        self._verdicts: dict[str, Verdict] = {}
         self._received: list[tuple[Message, bytes]] = []
         self._closed = False
         self._over = False
@@ -222,13 +223,15 @@ class Rig:
     def verdicts(
         self, where: Callable[[dict[str, Verdict]], Any] = lambda _: True, within: float = 15.0
     ) -> dict[str, Verdict]:
-        """The next statement of verdicts, by service, that is as wanted."""
+        """The verdicts by service, after the next statement that makes them as wanted."""
         deadline = time.monotonic() + within
         while True:
-            _, payload = self.expect_payload(Verdicts, within=deadline - time.monotonic())
-            verdicts = {v.service: v for v in decode_as(tuple[Verdict, ...], payload)}
-            if where(verdicts):
-                return verdicts
+            said, payload = self.expect_payload(Verdicts, within=deadline - time.monotonic())
+            known = {} if said.whole else self._verdicts
+            found = {v.service: v for v in decode_as(tuple[Verdict, ...], payload)}
+            self._verdicts = known | found
+            if where(self._verdicts):
+                return self._verdicts
 
     def received(self, kind: type[M]) -> list[M]:
         """The messages of a kind that have come and that nobody expected yet."""

@@ -3,7 +3,7 @@
 import collections
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +19,17 @@ from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import CHECK
 from lighthouse.workers.poller import Wakeup
 from lighthouse.workers.probe import Probing
-from lighthouse.workers.probe_run import Performance, ProbeResult
+from lighthouse.workers.probe_run import Performance, ProbeKey, ProbeResult
+from lighthouse.workers.probe_schedule import ProbeSchedule
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
 from lighthouse.workers.validation import explain, problems
 
-ProbeKey = tuple[str, int]
+Statement = tuple[bool | None, str, dict[str, Any]]
+"""What is said of a verdict whenever it is another one."""
+
+FEW: Final = 8
+"""Verdicts that are said one by one."""
 
 MOST_ABANDONED: Final = 64
 """Threads that may hang in the plugin before the worker starts afresh."""
@@ -51,7 +56,8 @@ class CheckRole(WorkerRole):
         self._abandoned: list[Performance] = []
         self._pulse_at = 0.0
         self._unpulsed = False  # something was performed since the last pulse
-        self._stated: list[tuple[ProbeKey, bool | None, str, dict[str, Any]]] = []
+        self._schedule: Final = ProbeSchedule()
+        self._stated: dict[ProbeKey, Statement] = {}
 
     def take(self, _delivery: Deliver, payload: memoryview) -> None:
         snapshot = unpack(payload)
@@ -68,12 +74,15 @@ class CheckRole(WorkerRole):
                 self._probings[key] = self._begin(probe, before.get(key))
             else:
                 self._probings[key] = before[key]
+            self._schedule.plan(self._probings[key])
         for key, probing in before.items():
             if self._probings.get(key) is not probing:
+                self._schedule.drop(probing)
                 self._abandon(probing.stop())
         for key in self._rejected.keys() - wanted:
             del self._rejected[key]
         self._wanted = wanted
+        self._stated = {}
         self._state()
         return WorkReport("applied", rejections=tuple(_distinct(self._rejected.values())))
 
@@ -86,28 +95,16 @@ class CheckRole(WorkerRole):
         return Validated(tuple(distinct))
 
     def attend(self) -> bool:
-        while self._finished:
-            performance = self._finished.popleft()
-            for probing in self._probings.values():
-                finding = probing.take(performance)
-                if finding is not None:
-                    self._unpulsed = True
-                    self._tell(probing, finding)
-                    break
+        changed = [probing for probing in self._concluded() if self._is_news(probing)]
+        if changed:
+            self._state(changed)
         now = time.monotonic()
-        for probing in self._probings.values():
-            if now >= probing.next_at():
-                before = probing.verdict
-                self._abandon(probing.attend(now))
-                self._unpulsed |= probing.verdict is not before
-        if self._now_stated() != self._stated:
-            self._state()
         if self._unpulsed and now >= self._pulse_at:
             self._pulse(now)
         return False
 
     def attend_at(self) -> float:
-        due = min((p.next_at() for p in self._probings.values()), default=float("inf"))
+        due = self._schedule.next_at()
         return min(due, self._pulse_at) if self._unpulsed else due
 
     def status(self) -> Mapping[str, Any]:
@@ -118,7 +115,31 @@ class CheckRole(WorkerRole):
         return f"{len(self._probings)} probes"
 
     def close(self, grace: float, keep: bool = False) -> None:
-        """Nothing to let go of: the threads end with the process."""
+        """End what performances have started; their threads end with the process."""
+        for probing in self._probings.values():
+            performance = probing.stop()
+            if performance is not None:
+                performance.cancel()
+
+    def _concluded(self) -> Iterator[Probing]:
+        """Do what is due; the probes with a new result."""
+        while self._finished:
+            performance = self._finished.popleft()
+            probing = self._probings.get(performance.key)
+            finding = probing.take(performance) if probing is not None else None
+            if probing is not None and finding is not None:
+                self._schedule.plan(probing)
+                self._unpulsed = True
+                self._tell(probing, finding)
+                yield probing
+        now = time.monotonic()
+        for probing in self._schedule.take(now):
+            before = probing.verdict
+            self._abandon(probing.attend(now))
+            self._schedule.plan(probing)
+            if probing.verdict is not before:
+                self._unpulsed = True
+                yield probing
 
     def _begin(self, probe: Probe, before: Probing | None) -> Probing:
         """A new or changed probe; a rejected one leaves what ran before in force."""
@@ -145,6 +166,7 @@ class CheckRole(WorkerRole):
     def _abandon(self, performance: Performance | None) -> None:
         if performance is None:
             return
+        performance.cancel()
         self._abandoned = [one for one in (*self._abandoned, performance) if one.alive()]
         if len(self._abandoned) > MOST_ABANDONED:
             raise GivingUp(f"{len(self._abandoned)} performances hang; starting afresh")
@@ -158,9 +180,9 @@ class CheckRole(WorkerRole):
             error = finding.error
             self._once.say(logging.ERROR, topic, error.reason, error.traceback)
 
-    def _now_stated(self) -> list[tuple[ProbeKey, bool | None, str, dict[str, Any]]]:
-        verdicts = ((key, probing.verdict) for key, probing in self._probings.items())
-        return [(key, v.passing, v.reason, v.metadata) for key, v in verdicts]
+    def _is_news(self, probing: Probing) -> bool:
+        """Return True if a probe's verdict is not what was said of it last."""
+        return self._stated.get(probing.probe.key) != _statement(probing)
 
     def _pulse(self, now: float) -> None:
         """Say when each probe had its newest result: one message, however many they are."""
@@ -170,11 +192,22 @@ class CheckRole(WorkerRole):
         if found:
             self._outbox.post(Probed(), encode(found))
 
-    def _state(self) -> None:
-        """Say all verdicts, changed or not."""
-        self._stated = self._now_stated()
-        verdicts = tuple(probing.verdict for probing in self._probings.values())
-        self._outbox.post(Verdicts(), encode(verdicts))
+    def _state(self, changed: Collection[Probing] | None = None) -> None:
+        """Say these verdicts, each by itself, or all in one if they are many."""
+        few = changed is not None and len(changed) <= FEW
+        said = changed if changed is not None and few else self._probings.values()
+        self._stated |= {probing.probe.key: _statement(probing) for probing in said}
+        if not few:
+            self._outbox.post(Verdicts(), encode([probing.verdict for probing in said]))
+            return
+        for probing in said:
+            verdict = encode([probing.verdict])
+            self._outbox.post(Verdicts(whole=False), verdict, (Verdicts, probing.probe.key))
+
+
+def _statement(probing: Probing) -> Statement:
+    verdict = probing.verdict
+    return verdict.passing, verdict.reason, verdict.metadata
 
 
 def _timeless(probe: Probe) -> Probe:

@@ -1,6 +1,7 @@
 """One performance of a check, in a thread of its own."""
 
 import copy
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,12 @@ from lighthouse.workers.limits import one_line
 from lighthouse.workers.plugin_call import PluginError, call
 
 _NOTHING: Final = Node("127.0.0.1", "127.0.0.1", 1)
+
+
+ProbeKey = tuple[str, int]
+"""A service's file and a port."""
+
+_log: Final = logging.getLogger("lighthouse.worker")
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
@@ -41,6 +48,8 @@ class Performance:
         self._thread: Final = threading.Thread(
             target=self._run, name=f"{probe.service}:{probe.port}", daemon=True
         )
+        self._cancelled = False
+        self.key: Final = probe.key
         self.started_at: Final = time.monotonic()
         self.instance = instance
         self.finding: ProbeResult | None = None
@@ -49,8 +58,18 @@ class Performance:
         self._thread.start()
 
     def alive(self) -> bool:
-        """Whether its thread still runs."""
+        """Return True while its thread runs."""
         return self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: the plugin ends what it has started."""
+        self._cancelled = True
+        if self.instance is None:
+            return
+        try:
+            call("cancel", self.instance.cancel)
+        except PluginError as failure:
+            _log.error("%s\n%s", failure.reason, failure.traceback)
 
     def _run(self) -> None:
         error = None
@@ -59,6 +78,8 @@ class Performance:
                 self.instance = call("cannot be created", self._plugin)
                 config = copy.deepcopy(self._probe.config)
                 call("apply_config", self.instance.apply_config, config)
+            if self._cancelled:
+                return
             perform = self.instance.perform
             found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
             result = _checked(found)

@@ -9,7 +9,7 @@ import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.check import Check, Result
-from lighthouse.exec.command import CommandResult, run
+from lighthouse.exec.command import Command, CommandResult
 from lighthouse.schema import Problem, convert, require
 from lighthouse.text import one_line
 
@@ -34,6 +34,8 @@ class ExecCheck(Check):
         self._arguments: list[str] = []
         self._statuses: frozenset[int] = frozenset((0,))
         self._env: dict[str, str] = {}
+        self._command: Command | None = None
+        self._cancelled = False
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
@@ -47,12 +49,20 @@ class ExecCheck(Check):
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
         place = {"LIGHTHOUSE_HOST": host, "LIGHTHOUSE_PORT": str(port)}
+        self._command = Command(self._arguments, {**os.environ, **self._env, **place})
+        if self._cancelled:
+            self._command.cancel()
         try:
-            outcome = run(self._arguments, {**os.environ, **self._env, **place}, timeout)
+            outcome = self._command.run(timeout)
         except (OSError, ValueError) as error:
             return Result(False, one_line(f"cannot be run: {error}"))
         passing = outcome.status in self._statuses
         return Result(passing, one_line(f"{_ended(outcome, timeout)}{_said(outcome)}"))
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._command is not None:
+            self._command.cancel()
 
 
 def _ended(outcome: CommandResult, timeout: float) -> str:

@@ -1,7 +1,9 @@
 """One run of a command, with an end: nothing of it is left when ``run`` returns.
 
-The command leads a session and process group of its own, which is killed as a whole, at the
-deadline or when the command has exited and left children behind. It dies with its parent: a
+The command leads a process group of its own, which is killed as a whole: at the deadline, when
+it is cancelled, or when the command has exited and left children behind. It stays in the
+session of its worker, so that it ends with that like all that a plugin has started. If nobody
+is left to see to that, the guard does. The command itself dies with its parent, too: a
 parent-death signal is set between fork and exec. That is done in a ``preexec_fn`` although
 the worker has threads, since nothing else sets it without one more program per run. It is
 safe there because CPython takes its own locks across a fork that has a ``preexec_fn``, the C
@@ -15,11 +17,15 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
+
+from lighthouse.exec.guard import BEGUN
+from lighthouse.exec.survivors import Guard, say
 
 TAIL: Final = 4096
 """Bytes of output that are kept, the last ones."""
@@ -42,32 +48,64 @@ class CommandResult(msgspec.Struct, frozen=True):
     output: bytes
 
 
-def run(command: Sequence[str], env: Mapping[str, str], timeout: float) -> CommandResult:
-    """Run a command to its end, or kill it when ``timeout`` seconds are over.
+class Command:
+    """Runs once; ``cancel`` ends it from any other thread, or keeps it from beginning."""
 
-    Raises ``OSError`` or ``ValueError`` if it cannot be started.
-    """
-    deadline = time.monotonic() + timeout
-    process = subprocess.Popen(
-        command,
-        env=dict(env),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_bind_to(os.getpid()),
-    )
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        os.set_blocking(stdout.fileno(), False)
-        try:
-            output = _Output(stdout.fileno())
-            exited = _attend(process.pid, output, deadline)
-        finally:
-            _end(process)
-        output.read(_LAST_READS)
-    return CommandResult(process.returncode if exited else None, bytes(output.tail))
+    _guard: ClassVar = Guard()
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+        self._arguments: Final = arguments
+        self._env: Final = env
+        self._lock: Final = threading.Lock()
+        self._group = 0  # while it runs and is not reaped
+        self._cancelled = False
+
+    def run(self, timeout: float) -> CommandResult:
+        """Run the command to its end, or kill it when ``timeout`` seconds are over.
+
+        Raises ``OSError`` or ``ValueError`` if it cannot be started.
+        """
+        deadline = time.monotonic() + timeout
+        process = subprocess.Popen(
+            self._arguments,
+            env=dict(self._env),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            preexec_fn=_bind_to(os.getpid(), self._guard.stand()),
+        )
+        with self._lock:
+            self._group = process.pid
+        if self._cancelled:
+            self.cancel()
+        assert process.stdout is not None
+        with process.stdout as stdout:
+            os.set_blocking(stdout.fileno(), False)
+            try:
+                output = _Output(stdout.fileno())
+                exited = _attend(process.pid, output, deadline)
+            finally:
+                self._end(process)
+            output.read(_LAST_READS)
+        return CommandResult(process.returncode if exited else None, bytes(output.tail))
+
+    def cancel(self) -> None:
+        """End it with all that it has started."""
+        with self._lock:
+            self._cancelled = True
+            if self._group:
+                _kill(self._group)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill the group before its leader is reaped, while its number cannot be another's."""
+        with self._lock:
+            self._group = 0
+            _kill(process.pid)
+        self._guard.ended(process.pid)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: reaped later
+            process.wait(_REAPING)
 
 
 class _Output:
@@ -109,21 +147,22 @@ def _attend(pid: int, output: _Output, deadline: float) -> bool:
         os.close(exit_descriptor)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group before its leader is reaped, while its number cannot be another's."""
+def _kill(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: reaped later
-        process.wait(_REAPING)
+        os.killpg(group, signal.SIGKILL)
 
 
-def _bind_to(parent: int) -> Callable[[], None]:
-    """What the child does before exec: die with the parent, and take signals as usual."""
+def _bind_to(parent: int, guard: int) -> Callable[[], None]:
+    """What the child does before exec: die with the parent, and take signals as usual.
+
+    Its guard hears of it before it can start anything.
+    """
 
     def prepare() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
+        say(guard, BEGUN, os.getpid())
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -170,7 +170,12 @@ class Registration(msgspec.Struct, frozen=True):
 
 
 class Verdicts(msgspec.Struct, frozen=True, tag=True):
-    """From a check worker: the payload lists a ``Verdict`` for each of its probes."""
+    """From a check worker: the payload lists a ``Verdict`` for each of its probes.
+
+    If not ``whole``, for some of them: those that are others than before.
+    """
+
+    whole: bool = True
 
 
 class Probed(msgspec.Struct, frozen=True, tag=True):
