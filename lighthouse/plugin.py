@@ -1,6 +1,6 @@
 """What every plugin is, whatever its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -12,6 +12,18 @@ class Plugin:
     calls come from one thread. An exception costs nothing but this worker's success: it is
     reported with its traceback and the work is tried again.
     """
+
+    sign_of_life: Callable[[str], None] | None = None
+    """Set by the worker: who hears of ``still_working``."""
+
+    def still_working(self, what: str) -> None:
+        """Say, from inside a call that takes long, that it goes on, and with what.
+
+        The worker then has another ``sync_timeout`` until it is taken to hang. To be called
+        between steps that are bounded themselves, and from the thread of the call.
+        """
+        if self.sign_of_life is not None:
+            self.sign_of_life(what)
 
     @classmethod
     def validate_dependencies(cls) -> bool:

@@ -42,9 +42,9 @@ class BalancerRole(WorkerRole):
     that the cost of a snapshot is the cost of what changed in it.
     """
 
-    def __init__(self, plugin: type[Balancer], _outbox: Outbox, _wakeup: Wakeup) -> None:
+    def __init__(self, plugin: type[Balancer], outbox: Outbox, _wakeup: Wakeup) -> None:
         self._class: Final = plugin
-        self._plugin: Final = create(plugin)
+        self._plugin: Final = create(plugin, outbox)
         self._settings = PluginSettings()
         self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken

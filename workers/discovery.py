@@ -52,7 +52,7 @@ class DiscoveryRole(WorkerRole):
 
     def __init__(self, plugin: type[Discovery], outbox: Outbox, wakeup: Wakeup) -> None:
         self._class: Final = plugin
-        self._plugin: Final = create(plugin)
+        self._plugin: Final = create(plugin, outbox)
         self._outbox: Final = outbox
         self._inbox: Final = Reports(wakeup)
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind
-from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
+from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, Working
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
+from lighthouse.workers.limits import one_line
+from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.process import GivingUp
 
@@ -92,9 +94,11 @@ class WorkerRole(ABC):
         """
 
 
-def create(plugin: type[P]) -> P:
-    """An instance of the plugin's class; raises ``GivingUp``."""
+def create(plugin: type[P], outbox: Outbox) -> P:
+    """An instance of the plugin's class, whose signs of life are sent; raises ``GivingUp``."""
     try:
-        return call("cannot be created", plugin)
+        created = call("cannot be created", plugin)
     except PluginError as failure:
         raise GivingUp(failure.reason, failure.traceback) from failure
+    created.sign_of_life = lambda what: outbox.post(Working(one_line(what)))
+    return created

@@ -56,7 +56,9 @@ class HAProxy(Balancer):
             return Outcome("failed", "there is no config yet")
         if self._reconciler is None:
             try:
-                self._reconciler = Reconciler(self._settings, self._predecessor)
+                self._reconciler = Reconciler(
+                    self._settings, self._predecessor, self.still_working
+                )
             except process.Missing as error:
                 return Outcome("failed", str(error))
             self._predecessor = None

@@ -6,12 +6,13 @@ follows. What HAProxy refuses of one cluster is that cluster's fault alone.
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from lighthouse.balancer import Outcome
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.adoption import Stranger
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.runtime.instance import Instance
@@ -38,12 +39,18 @@ CONFIRM_EVERY: Final = 1.0
 class Reconciler:
     """Everything that is known and done under one ``HAProxySettings``."""
 
-    def __init__(self, settings: HAProxySettings, predecessor: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: HAProxySettings,
+        predecessor: int | None = None,
+        tell: Callable[[str], None] = process.silent,
+    ) -> None:
+        """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
-        self.control: Final = Controller(settings, predecessor)
+        self.control: Final = Controller(settings, predecessor, tell)
         self.membership: Final = WantedClusters(settings)
         self.standing: Final = ProvenConfig()
-        self.wish: Final = Target(settings, self.membership, self.control.binary)
+        self.wish: Final = Target(settings, self.membership, self.control.binary, tell=tell)
         self.writer: Final = Writer(self.control.target, self._rendered)
         self.parity: Final = Drift(self.membership, self.standing)
         self.reloading: Final = Reload(
@@ -190,6 +197,7 @@ class Reconciler:
             return
         self._adopted = instance
         # Whoever wrote the file may have ended before it was loaded.
+        self.control.take_back(instance.generation)
         self.standing.recall(self.control.texts(), instance.generation)
         if instance.generation == self.standing.generation:
             instance.claim(self.standing.proven)

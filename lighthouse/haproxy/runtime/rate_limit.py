@@ -36,7 +36,7 @@ class RateLimit:
         self._times: Final[deque[float]] = deque(maxlen=per_hour)
         self._next = 0.0
         self._failed: tuple[str, float] = ("", 0.0)
-        self._again = AGAIN
+        self.last_wait = AGAIN
 
     def wait(self, now: float, generation: str) -> Wait:
         """How long a reload to this generation has to wait."""
@@ -53,9 +53,17 @@ class RateLimit:
         """A reload took place; ``failed`` is the generation of one that failed."""
         self._times.append(began)
         self._next = max(began + self._interval, ended + _FACTOR * (ended - began))
+        self.last_wait = self.next_wait(failed)
+        self._failed = (failed, ended + self.last_wait) if failed else ("", 0.0)
+
+    def next_wait(self, failed: str) -> float:
+        """Seconds until this generation would be tried again if it failed now."""
         same = failed != "" and failed == self._failed[0]
-        self._again = min(2 * self._again, _LONGEST) if same else AGAIN
-        self._failed = (failed, ended + self._again) if failed else ("", 0.0)
+        return min(2 * self.last_wait, _LONGEST) if same else AGAIN
+
+    def recall(self, failed: str, until: float, waited: float) -> None:
+        """A generation failed before our time, and waits ``waited`` seconds, until then."""
+        self._failed, self.last_wait = (failed, until), waited
 
     def hold(self, until: float) -> None:
         """No reload before that time."""

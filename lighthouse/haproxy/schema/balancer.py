@@ -120,6 +120,11 @@ class HAProxySettings(msgspec.Struct, frozen=True):
         return self.state_file or f"{self.pid_file}.state"
 
     @property
+    def attempt(self) -> str:
+        """Where the reload that failed last is kept for the next worker of ours."""
+        return f"{self.pid_file}.attempt"
+
+    @property
     def command(self) -> tuple[str, ...]:
         """The words of ``reload_command``; empty if lighthouse runs HAProxy itself."""
         given = self.reload_command or ()

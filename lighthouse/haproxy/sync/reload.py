@@ -53,7 +53,10 @@ class Reload:
         self._writer: Final = writer
         self._wanted_since: float | None = None
         self._shrunk_since: float | None = None
-        self._failed: tuple[str, Outcome] | None = None
+        tried = control.attempts.last
+        self._failed: tuple[str, Outcome] | None = (
+            (tried.generation, Outcome("failed", tried.reason)) if tried else None
+        )
         self._again_at = 0.0
         self.due: float | None = None
         self.reasons: Final[dict[str, str]] = {}
@@ -63,6 +66,7 @@ class Reload:
         self.due = None
         if wanted.generation == instance.generation and not self.reasons:
             self._wanted_since = self._shrunk_since = self._failed = None
+            self._control.attempts.succeed()
             return None, False
         now = time.monotonic()
         self._wanted_since = self._wanted_since or now
@@ -90,6 +94,7 @@ class Reload:
         """HAProxy could not even be started with this one."""
         now = time.monotonic()
         self._control.allowance.note(now, now, generation)
+        self._control.attempts.fail(generation, outcome.reason)
         self._failed = (generation, outcome)
 
     def _put_off(self, wanted: Skeleton, outcome: Outcome) -> Outcome:
@@ -183,6 +188,7 @@ class Reload:
         back = "was taken back" if error.restored else "could not be taken back"
         outcome = Outcome("failed", f"the reload failed and {back}: {words}", _all(findings))
         self._failed = (found.skeleton.generation, outcome)
+        self._control.attempts.fail(found.skeleton.generation, outcome.reason)
         return outcome
 
 

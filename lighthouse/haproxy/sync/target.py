@@ -1,7 +1,7 @@
 """What is to run: the wanted stanzas, less those that are at fault."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -39,12 +39,14 @@ class Target:
         membership: WantedClusters,
         binary: str,
         offline: bool = False,
+        tell: Callable[[str], None] = process.silent,
     ) -> None:
-        """``offline``: it is only asked what would run."""
+        """``offline``: it is only asked what would run. ``tell``: of each step that is long."""
         self._settings: Final = settings
         self._membership: Final = membership
         self._binary: Final = binary
         self._offline: Final = offline
+        self._tell: Final = tell
         self._host: Final = socket.gethostname()
         self._refusals: dict[str, _Refusal] = {}
         self._conflicts: dict[str, Finding] = {}
@@ -115,6 +117,7 @@ class Target:
 
         def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
             text = file_of(chunks).decode()
+            self._tell("HAProxy's check of a configuration")
             verdict = process.check(self._binary, text)
             if not verdict.valid:
                 return verdict, ()
@@ -123,6 +126,7 @@ class Target:
                 wrong = binds.unbindable(spots, binds.Claims(held))
                 if found := tuple(faulty_binds(chunks, wrong)):
                     return verdict, found
+            self._tell("a start of HAProxy on trial")
             started = dry_start(self._binary, self._settings, text, self._offline)
             return (verdict if started.valid else started), ()
 
