@@ -1,5 +1,6 @@
 """``lighthouse check``: every fault of a configuration, before the daemon meets it."""
 
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import click
 
 from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED
+from lighthouse.commands.offline.descriptors import too_few
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
 from lighthouse.commands.output.printing import say
@@ -50,6 +52,7 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
         for name, task in tasks(state).items()
         if installed.origin(name[0], task.plugin) is not None
     }
+    yield from too_few(len(there), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     for name, (answer, _) in ask(there, Validate()).items():
         match answer:
             case Validated(rejections, reason, warnings):

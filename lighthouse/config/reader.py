@@ -6,12 +6,12 @@ is none. What depends on other files is judged elsewhere.
 
 import logging
 import os
-import pwd
 from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
 from lighthouse.config import log_trial, members, quantity
+from lighthouse.config.accounts import look_up
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import (
     CHECK_LOSS_AFTER,
@@ -240,11 +240,12 @@ def _memory(value: object) -> int:
 
 def _user(value: object) -> str:
     text = schema.convert(value, str)
-    try:
-        account = pwd.getpwnam(text)
-    except (KeyError, ValueError):
-        raise ValueError(f"there is no user {shown(text)} on this host") from None
-    if os.geteuid() not in (0, account.pw_uid):
+    account = look_up(text)
+    if not account.known:
+        return text  # its worker finds out, and has the time
+    if account.uid is None:
+        raise ValueError(f"there is no user {shown(text)} on this host")
+    if os.geteuid() not in (0, account.uid):
         raise ValueError(f"only root can run a worker as user {shown(text)}, and this is not root")
     return text
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.supervisor.log_file import LogFile
+from lighthouse.supervisor.log_queue import HandlerThread, may_block, words
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 
@@ -21,14 +22,20 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
 class TolerantHandler(logging.Handler):
-    """Hands records to another handler; ``error`` says why the last of them is lost."""
+    """Hands records to another handler, in a thread if that one may block."""
 
     def __init__(self, inner: logging.Handler) -> None:
         super().__init__(inner.level)
-        self.error = ""
         self._inner: Final = inner
+        self._error = ""
         self._failure: BaseException | None = None
+        self._thread: Final = HandlerThread(inner) if may_block(inner) else None
         inner.handleError = self._failed  # type: ignore[method-assign]
+
+    @property
+    def error(self) -> str:
+        """Why what was told last is lost, empty if it is not."""
+        return self._error if self._thread is None else self._thread.error
 
     @property
     def file(self) -> Path | None:
@@ -36,6 +43,9 @@ class TolerantHandler(logging.Handler):
         return self._inner.path if isinstance(self._inner, LogFile) else None
 
     def handle(self, record: logging.LogRecord) -> bool:
+        if self._thread is not None:
+            self._thread.put(record)
+            return True
         self._failure = None
         handled = False
         try:
@@ -43,7 +53,7 @@ class TolerantHandler(logging.Handler):
         # Whatever a handler may raise: the log must not end what it tells of.
         except Exception as error:  # noqa: BLE001
             self._failure = error
-        self.error = "" if self._failure is None else _words(self._failure)
+        self._error = "" if self._failure is None else words(self._failure)
         return handled
 
     def follow(self) -> None:
@@ -53,13 +63,23 @@ class TolerantHandler(logging.Handler):
                 self._inner.follow()
 
     def close(self) -> None:
-        # Closing writes what is left, which may fail like any other write.
-        with suppress(OSError, ValueError):
-            self._inner.close()
+        if self._thread is not None:
+            self._thread.end()
+        else:
+            # Closing writes what is left, which may fail like any other write.
+            with suppress(OSError, ValueError):
+                self._inner.close()
         super().close()
+
+    def join(self) -> None:
+        """Wait a moment until what was told is written; after ``close``."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _failed(self, record: logging.LogRecord) -> None:
         self._failure = sys.exc_info()[1]
+        if self._thread is not None:
+            self._thread.failed(self._failure)
 
 
 class Logs:
@@ -93,7 +113,7 @@ class Logs:
             self._applied = custom
         # dictConfig makes whatever classes it is told to make, and those raise what they like.
         except Exception as error:  # noqa: BLE001
-            self._refused = _words(error)
+            self._refused = words(error)
             self._fall_back(file, level)
             _log.error("logging.yaml cannot be applied: %s", self._refused)
 
@@ -106,7 +126,14 @@ class Logs:
             try:
                 self._output.follow()
             except OSError as error:
-                self._streams_error = _words(error)
+                self._streams_error = words(error)
+
+    def close(self) -> None:
+        """Write what is left, as far as that takes no time."""
+        handlers = set(_handlers())
+        _clear()
+        for handler in handlers:
+            handler.join()
 
     def problems(self) -> list[str]:
         """Why something is not told, or told elsewhere than wanted, in words."""
@@ -177,12 +204,3 @@ def _loggers() -> Iterator[logging.Logger]:
 def _handlers() -> Iterator[TolerantHandler]:
     for logger in _loggers():
         yield from (h for h in logger.handlers if isinstance(h, TolerantHandler))
-
-
-def _words(error: BaseException) -> str:
-    """What went wrong, with its cause, on one line."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words if error.__cause__ is None else f"{words}: {_words(error.__cause__)}"

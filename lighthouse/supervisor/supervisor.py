@@ -180,6 +180,7 @@ class Supervisor:
         self._loop.close()
         self._reserve.close()
         _log.info("stopped")
+        self._logs.close()
 
     def _stalled(self, seconds: float) -> None:
         """This process did not run for a while (stopped, or starved)."""

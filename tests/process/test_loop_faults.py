@@ -206,3 +206,26 @@ def test_a_daemon_without_descriptors_answers_says_so_and_serves_on(fleet: Fleet
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     arrives(fleet, 3, 30)
     assert not any("descriptors" in problem for problem in fleet.status()["problems"])
+
+
+def test_a_log_that_nobody_reads_holds_no_one(fleet: Fleet) -> None:
+    fleet.plugin("odd", "raise ValueError('x' * 1000)\n", "balancer")
+    for number in range(8):
+        fleet.write(f"balancers/odd{number}.yaml", {"plugin": "odd"})
+    fleet.log = fleet.root / "fifo"
+    os.mkfifo(fleet.log)
+    held = os.open(fleet.log, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        while True:
+            try:
+                os.write(held, b"x" * 4096)
+            except BlockingIOError:
+                break
+        fleet.start()
+        arrives(fleet, 1, 30)
+        eventually(lambda: any("does not take it" in p for p in fleet.status()["problems"]), 20)
+        arrives(fleet, 2)
+        assert fleet.kill(signal.SIGTERM) == 0
+    finally:
+        os.close(held)
+        fleet.log = fleet.root / "no.log"

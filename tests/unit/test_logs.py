@@ -2,13 +2,19 @@
 
 import logging
 import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lighthouse.supervisor import log_queue
 from lighthouse.supervisor.log_file import LogFile
 from lighthouse.supervisor.logs import Logs
+from tests.waiting import eventually
 
 _log = logging.getLogger("lighthouse.test_logs")
 
@@ -109,7 +115,7 @@ def test_a_log_that_cannot_be_written_is_said_and_nothing_raises(
     for config in (None, custom, None):
         logs.configure(config, path, "info")
         _log.warning("told")
-        assert any("the log cannot be written: " in text for text in logs.problems())
+        eventually(lambda: any("the log cannot be written: " in p for p in logs.problems()), 5)
     logs.configure(None, tmp_path / "good", "info")
     _log.warning("told")
     assert logs.problems() == []
@@ -125,7 +131,8 @@ def test_a_handler_that_raises_anything_ends_nothing() -> None:
     logs = Logs(None)
     logs.configure(custom, None, "info")
     _log.error("told")
-    assert logs.problems() == ["the log cannot be written: what it likes"]
+    said = ["the log cannot be written: what it likes"]
+    eventually(lambda: logs.problems() == said, 5)
     logs.configure(custom, None, "info")
 
 
@@ -158,3 +165,73 @@ class Raising(logging.Handler):
     def close(self) -> None:
         super().close()
         raise OSError("No space left on device")
+
+
+class _Stuck(logging.Handler):
+    """Takes nothing until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = threading.Event()
+        self.taken: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.free.wait()
+        self.taken.append(record.getMessage())
+
+
+_made: list[_Stuck] = []
+
+
+def the_stuck_one() -> logging.Handler:
+    """The handler of the test, for a configuration to name."""
+    return _made.pop()
+
+
+def test_a_handler_that_is_stuck_holds_nobody_and_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_queue, "PATIENCE", 0.05)
+    stuck = _Stuck()
+    logs = Logs(None)
+    _made.append(stuck)
+    logs.configure(
+        {
+            "version": 1,
+            "handlers": {"stuck": {"()": "tests.unit.test_logs.the_stuck_one"}},
+            "root": {"handlers": ["stuck"], "level": "INFO"},
+        },
+        None,
+        "info",
+    )
+    began = time.monotonic()
+    for number in range(log_queue.ROOM + 100):
+        _log.info("%d", number)
+    assert time.monotonic() - began < 2
+    (problem,) = eventually(logs.problems, 5)
+    assert "stuck does not take it; 99 lines are lost" in problem
+    stuck.free.set()
+    eventually(lambda: logs.problems() == [], 5)
+    _log.info("last")
+    logs.close()
+    assert stuck.taken[0] == "0"
+    assert any("99 lines before this one are lost" in line for line in stuck.taken)
+    assert stuck.taken[-1] == "last"
+
+
+def test_a_handler_that_stays_stuck_does_not_keep_the_process_from_ending() -> None:
+    reading, writing = os.pipe()
+    code = (
+        "import logging, sys\n"
+        "from lighthouse.supervisor.logs import Logs\n"
+        "logs = Logs(None)\n"
+        "for _ in range(300): logging.getLogger('x').info('x' * 1000)\n"
+        "logs.close()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=writing)
+    os.close(writing)
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        os.close(reading)
