@@ -13,6 +13,7 @@ import msgspec
 import yaml
 
 from lighthouse.config.fault import Fault
+from lighthouse.config.yaml_numbers import misread
 from lighthouse.schema import shown
 
 MAX_BYTES: Final = 1024 * 1024
@@ -26,9 +27,9 @@ _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PREFIX: Final = "tag:yaml.org,2002:"
 _TEXTS: Final = {_PREFIX + "str", _PREFIX + "timestamp", _PREFIX + "value", _PREFIX + "merge"}
 _SCALARS: Final = {_PREFIX + name for name in ("int", "float", "bool", "null")}
+_NUMBERS: Final = {_PREFIX + "int", _PREFIX + "float"}
 _MERGE: Final = _PREFIX + "merge"
 _CONTROL: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -186,6 +187,9 @@ class _Composer:
             return _Part(event.value, place, weight)
         if tag not in _SCALARS:
             self._note(place, _unknown_tag(tag))
+            return _Part(None, place, weight)
+        if tag in _NUMBERS and (reason := misread(event.value)):
+            self._note(place, reason)
             return _Part(None, place, weight)
         try:
             value = self._loader.construct_object(yaml.ScalarNode(tag, event.value))

@@ -7,24 +7,27 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse import hookimpl
+from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.exec.command import Command, CommandResult
 from lighthouse.schema import Problem, convert, require
+from lighthouse.secret import Secret
 from lighthouse.text import one_line
 
+_COMMON: Final = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
 _SHOWN: Final = 150
 
 
 class ExecSettings(msgspec.Struct, frozen=True):
     """``command`` is a list of arguments, or text that is split as a shell would split it.
 
-    ``status`` is the exit status (or several) that means healthy.
+    ``status`` is the exit status (or several) that means healthy. ``env`` is what its
+    environment has besides: values, or where a secret lies.
     """
 
     command: str | list[str]
     status: int | list[int] = 0
-    env: dict[str, str | int | float] = {}
+    env: dict[str, str | int | float | Secret] = {}
 
 
 class ExecCheck(Check):
@@ -33,7 +36,7 @@ class ExecCheck(Check):
     def __init__(self) -> None:
         self._arguments: list[str] = []
         self._statuses: frozenset[int] = frozenset((0,))
-        self._env: dict[str, str] = {}
+        self._env: dict[str, str | int | float | Secret] = {}
         self._command: Command | None = None
         self._cancelled = False
 
@@ -45,14 +48,15 @@ class ExecCheck(Check):
         settings = convert(config, ExecSettings)
         self._arguments = _split(settings.command)
         self._statuses = frozenset(_statuses(settings))
-        self._env = {name: str(value) for name, value in settings.env.items()}
+        self._env = settings.env
 
     def perform(self, host: str, port: int, timeout: float) -> Result:
         place = {"LIGHTHOUSE_HOST": host, "LIGHTHOUSE_PORT": str(port)}
-        self._command = Command(self._arguments, {**os.environ, **self._env, **place})
-        if self._cancelled:
-            self._command.cancel()
         try:
+            own = {name: _text(value) for name, value in self._env.items()}
+            self._command = Command(self._arguments, {**_common(), **own, **place})
+            if self._cancelled:
+                self._command.cancel()
             outcome = self._command.run(timeout)
         except (OSError, ValueError) as error:
             return Result(False, one_line(f"cannot be run: {error}"))
@@ -63,6 +67,22 @@ class ExecCheck(Check):
         self._cancelled = True
         if self._command is not None:
             self._command.cancel()
+
+
+def _common() -> dict[str, str]:
+    """What a command may rely on: where programs are, who runs it, and the language.
+
+    Whatever else the shell had from which the daemon was started is no business of a check's.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _COMMON or name.startswith("LC_")
+    }
+
+
+def _text(value: str | float | Secret) -> str:
+    return value.read() if isinstance(value, Secret) else str(value)
 
 
 def _ended(outcome: CommandResult, timeout: float) -> str:
@@ -103,6 +123,8 @@ def _faults(settings: ExecSettings) -> list[Problem]:
     for name, value in settings.env.items():
         if not name or "=" in name or "\0" in name + str(value):
             found.append(Problem(("env", name), "not a variable that can be set"))
+        if isinstance(value, Secret):
+            found += secret.problems(value, "env", name)
     return found
 
 
