@@ -8,8 +8,8 @@ import click
 
 from lighthouse import __version__
 from lighthouse.commands.failure import failure
-from lighthouse.commands.output.printing import to_nowhere
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import to_nowhere
 
 NAMES: Final = (
     "run",

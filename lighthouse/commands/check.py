@@ -12,8 +12,8 @@ from lighthouse.commands.failure import FAILED
 from lighthouse.commands.offline.descriptors import too_few
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
-from lighthouse.commands.output.printing import say
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import say
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.installed import Installed

@@ -1,15 +1,15 @@
 """``lighthouse down``: take a service of this host out, for maintenance."""
 
+import getpass
+import os
 import time
 from pathlib import Path
 from typing import Final
 
 import click
 
-from lighthouse.commands.caller import caller
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
-from lighthouse.commands.root_option import root_option
-from lighthouse.commands.target import Target, named, span, target
+from lighthouse.commands.options import Target, named, root_option, span, target
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import (
@@ -77,6 +77,17 @@ def ask(daemon: DaemonClient, question: BeginMaintenance | EndMaintenance) -> Ma
     if answer.warning:
         click.echo(f"lighthouse: {answer.warning}", err=True)
     return answer
+
+
+def caller() -> str:
+    """The person's account as far as it can be told: sudo's word first, else the process's."""
+    sudo = os.environ.get("SUDO_USER")
+    if sudo:
+        return sudo
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _wait(daemon: DaemonClient, service: Target, timeout: float) -> None:

@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import say
 from lighthouse.commands.output.explanation import lines
-from lighthouse.commands.output.printing import say
-from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.client import DaemonSilent, NotAllowed
 from lighthouse.daemon.explanation_document import parse_explanation
 from lighthouse.daemon.locate import find

@@ -12,10 +12,10 @@ from lighthouse.commands.failure import FAILED, CommandFailure
 from lighthouse.commands.offline.last_members import LastMembers, unknown
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, Answer, Task, ask, tasks
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import say
 from lighthouse.commands.output.preview import Outlook, document, lines
-from lighthouse.commands.output.printing import say
 from lighthouse.commands.output.quantities import span
-from lighthouse.commands.root_option import root_option
 from lighthouse.config.directories import state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree

@@ -6,8 +6,8 @@ from typing import Final
 
 import click
 
-from lighthouse.commands.output.printing import say
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import say
 from lighthouse.config.tree import Tree
 from lighthouse.config.types import Config
 from lighthouse.daemon.client import DaemonSilent

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lighthouse.commands.failure import MissingRight, NotRunning
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
 from lighthouse.daemon.locate import find
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lighthouse.commands.directories import existing
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
 from lighthouse.commands.start import start
 from lighthouse.commands.stop import stop
 from lighthouse.daemon.locate import find

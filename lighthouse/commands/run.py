@@ -8,7 +8,7 @@ import click
 
 from lighthouse.commands.directories import existing, occupy
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.supervisor import Supervisor

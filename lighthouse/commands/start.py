@@ -14,7 +14,7 @@ from daemon import DaemonContext
 
 from lighthouse.commands.directories import existing, occupy
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning

@@ -10,11 +10,10 @@ import click
 import msgspec
 
 from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning, StatusUnknown
-from lighthouse.commands.output.console import LiveView, screen_size, show, width
-from lighthouse.commands.output.printing import say
+from lighthouse.commands.options import root_option
+from lighthouse.commands.output.console import LiveView, say, screen_size, show, width
 from lighthouse.commands.output.status_tables import render, screen
 from lighthouse.commands.output.worker_detail import detail
-from lighthouse.commands.root_option import root_option
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lighthouse.commands.failure import MissingRight, not_running
-from lighthouse.commands.root_option import root_option
+from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import find
 

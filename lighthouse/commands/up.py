@@ -4,10 +4,8 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.caller import caller
-from lighthouse.commands.down import ask
-from lighthouse.commands.root_option import root_option
-from lighthouse.commands.target import Target, named, target
+from lighthouse.commands.down import ask, caller
+from lighthouse.commands.options import Target, named, root_option, target
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import EndMaintenance
 

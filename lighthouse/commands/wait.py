@@ -7,8 +7,7 @@ from typing import Final
 import click
 
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
-from lighthouse.commands.root_option import root_option
-from lighthouse.commands.target import span
+from lighthouse.commands.options import root_option, span
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import GetServed, Served

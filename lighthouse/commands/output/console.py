@@ -1,4 +1,4 @@
-"""How wide and high what is printed may be, and a view that is renewed."""
+"""Printing: to whoever may have stopped reading, as wide as the screen, or again and again."""
 
 import os
 import shutil
@@ -9,13 +9,35 @@ from typing import Final, Self
 
 import click
 
-from lighthouse.commands.output.printing import say
-
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 _HOME: Final = "\x1b[H"
 _END_OF_LINE: Final = "\x1b[K\n"
 _REST: Final = "\x1b[J"
+
+
+def say(text: str | bytes, err: bool = False, color: bool | None = None) -> bool:
+    """Print a text and a line end. Returns False if nobody reads on, which is no error.
+
+    What cannot be written for any other reason raises ``OSError``.
+    """
+    try:
+        click.echo(text, err=err, color=color)
+    except BrokenPipeError:
+        to_nowhere()
+        return False
+    return True
+
+
+def to_nowhere() -> None:
+    """Throw away what is left to be printed, so that the process can end well all the same."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def screen_size() -> tuple[int, int]:

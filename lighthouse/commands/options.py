@@ -1,11 +1,15 @@
-"""``SERVICE[:PORT]``, and how long something is to last, on the command line."""
+"""What is said on the command line: the configuration, a service with its port, a time."""
 
 import re
+from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from lighthouse.node import is_cluster_name
+
+DEFAULT: Final = "/etc/lighthouse"
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII)
@@ -13,6 +17,36 @@ _LONGEST: Final = 366 * 86400.0
 
 Target = tuple[str, int | None]
 """A service of this host and one of its ports, None: all of them."""
+
+
+def _absolute(ctx: click.Context, option: click.Parameter, value: Path) -> Path:
+    """Absolute, since the daemon leaves its directory; links stay, since they may be swapped.
+
+    What stands before the command counts if nothing stands behind it.
+    """
+    before = ctx.parent
+    if before is not None and not _said(ctx) and _said(before):
+        value = before.params["root"]
+    return value.absolute()
+
+
+def _said(ctx: click.Context) -> bool:
+    return ctx.get_parameter_source("root") is ParameterSource.COMMANDLINE
+
+
+root_option: Final = click.option(
+    "-c",
+    "--config",
+    "root",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    envvar="LIGHTHOUSE_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    callback=_absolute,
+    help="The directory of the configuration.",
+)
 
 
 def named(target: Target) -> str:
