@@ -49,9 +49,15 @@ def test_only_sources_that_are_there_are_noted(tmp_path: Path) -> None:
     assert Store(tmp_path).seen() == {}
     state.link("a", SourceConnection("connected", "", 0.0))
     state.link("b", SourceConnection("suspended", "gone", 0.0))
+    state.configure(Config(clusters={"web": WEB}), 0.0)
     archive.see()
     assert Store(tmp_path).seen().keys() == {"a"}
     assert Store(tmp_path).seen()["a"] == pytest.approx(time.time(), abs=30)
+    other = ClusterFile("web", ("b",), None, Policy(), {}, "clusters/web.yaml")
+    state.link("b", SourceConnection("connected", "", 1.0))
+    state.configure(Config(clusters={"web": other}), 2.0)
+    archive.see()
+    assert Store(tmp_path).seen().keys() == {"b"}
 
 
 def test_what_is_saved_is_restored(tmp_path: Path) -> None:
