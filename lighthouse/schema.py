@@ -15,6 +15,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from lighthouse.text import redacted, redacted_value
+
 T = TypeVar("T")
 
 Path = tuple[str | int, ...]
@@ -22,7 +24,15 @@ Path = tuple[str | int, ...]
 _TYPES: Final = re.compile(r"`((?:str|int|float|bool|array|object|null| \| )+)`")
 _KEY: Final = re.compile(r" - at `key` in `\$.*`$")
 _PLACE: Final = re.compile(r" - at `\$(.*)`$")
+_SECRET: Final = re.compile(r"password|passwd|secret|token|credential|authorization", re.I)
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+class _Hidden:
+    """A value that is shown to nobody, since its key says that it is a secret."""
+
+    def __repr__(self) -> str:
+        return "what is not shown"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -74,7 +84,7 @@ def unknown(key: object, allowed: typing.Iterable[str]) -> str:
     names = sorted(allowed)
     close = difflib.get_close_matches(str(key), names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(names)}"
-    return f"unknown key '{key}'; {hint}"
+    return f"unknown key '{redacted(str(key))}'; {hint}"
 
 
 def shown(value: object) -> str:
@@ -83,7 +93,7 @@ def shown(value: object) -> str:
         return {None: "nothing", True: "true", False: "false"}[value]
     if isinstance(value, Mapping | list | tuple):
         return "a map" if isinstance(value, Mapping) else "a list"
-    text = ascii(value)
+    text = ascii(redacted_value(value) if isinstance(value, str) else value)
     return text if len(text) <= 60 else text[:56] + "...'"
 
 
@@ -161,17 +171,19 @@ def _members(kind: Any) -> list[Any]:
 def _problem(error: msgspec.ValidationError, value: object, kind: Any, path: Path) -> Problem:
     text = _KEY.sub("", str(error))
     where = " as a key" if text != str(error) else ""
-    place = _PLACE.search(text)
+    told = _PLACE.search(text)
     steps: Path = ()
-    if place:
-        text = text[: place.start()]
-        found = _STEP.finditer(place.group(1))
+    if told:
+        text = text[: told.start()]
+        found = _STEP.finditer(told.group(1))
         steps = tuple(int(s[2]) if s[2] else s[1] for s in found if s[1] or s[2])
     for step in steps:
         inside = isinstance(value, Mapping) and step in value
         inside = inside or (isinstance(value, list) and isinstance(step, int))
         value = value[step] if inside else value  # type: ignore[index]
-    return Problem((*path, *steps), _told(_plain(text), value, kind) + where)
+    place = (*path, *steps)
+    hidden = any(_SECRET.search(str(step)) for step in place)
+    return Problem(place, _told(_plain(text), _Hidden() if hidden else value, kind) + where)
 
 
 def _told(text: str, value: object, kind: Any) -> str:

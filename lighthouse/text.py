@@ -1,5 +1,6 @@
 """Foreign text made fit for a log line, a status page or a terminal."""
 
+import re
 from typing import Final
 
 LIMIT: Final = 200
@@ -13,14 +14,42 @@ _KINDS: Final[dict[type, str]] = {
     dict: "an object",
 }
 
+_HIDDEN: Final = "***"
+_WHOLE: Final = re.compile(r"(://|:).*(?=@)", re.DOTALL)
+_SECRETS: Final = (
+    re.compile(r"(://)\S+(?=@)"),
+    re.compile(r"((?:^|[\s\"'=,(\[]))[^\s\"'=,(\[/:@]+:[^\s/]+(?=@[\w\[])"),
+    re.compile(
+        r"(?i)((?:password|passwd|pwd|secret|token|api_?key)=[\"']?"
+        r"|insecure-password\s+|stats\s+auth\s+|authorization:?\s+(?:basic|bearer)\s+)"
+        r"[^\s\"'&;,]+"
+    ),
+)
+
+
+def redacted(text: str) -> str:
+    """Return text without the credentials that stand in it.
+
+    Those of URLs and connection strings, and of HAProxy's and HTTP's words for them: operators
+    and plugins write such values where they do not belong, and every message may be logged.
+    """
+    for secret in _SECRETS:
+        text = secret.sub(rf"\1{_HIDDEN}", text)
+    return text
+
+
+def redacted_value(text: str) -> str:
+    """Return a value that stands alone without its credentials, whatever is in them."""
+    return redacted(_WHOLE.sub(rf"\1{_HIDDEN}", text))
+
 
 def one_line(text: object, limit: int = LIMIT) -> str:
-    """Return one printable line of at most ``limit`` characters.
+    """Return one printable line of at most ``limit`` characters, without credentials.
 
     White space is collapsed, whatever else is unprintable becomes an escape, and what is too
     long ends in ``...``.
     """
-    line = plain(" ".join(str(text)[: 4 * limit].split()))
+    line = plain(redacted(" ".join(str(text)[: 4 * limit].split())))
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
@@ -42,7 +71,7 @@ def counted(count: int, noun: str) -> str:
 
 def quoted(text: str) -> str:
     """Return foreign text for an error message: in quotes, escaped and short."""
-    escaped = ascii(text)
+    escaped = ascii(redacted_value(text))
     return escaped if len(escaped) <= 60 else escaped[:56] + "...'"
 
 

@@ -47,8 +47,8 @@ def tail(text: str, limit: int = TRACEBACK) -> str:
 
 
 def valid(text: object) -> str:
-    """As text that can be encoded."""
-    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    """As text that can be encoded, without credentials."""
+    return foreign.redacted(str(text).encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def plain(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,19 @@ def plain(status: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"not JSON values: {error}") from error
     if size > STATUS:
         raise ValueError(f"{size} bytes, at most {STATUS} are shown")
-    return values
+    return {key: _redacted(value) for key, value in values.items()}
+
+
+def _redacted(value: Any) -> Any:
+    """JSON values without the credentials that stand in their texts."""
+    match value:
+        case str():
+            return foreign.redacted(value)
+        case dict():
+            return {key: _redacted(part) for key, part in value.items()}
+        case list():
+            return [_redacted(part) for part in value]
+    return value
 
 
 def bounded(

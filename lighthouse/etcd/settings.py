@@ -10,7 +10,7 @@ from lighthouse import secret
 from lighthouse.net import tls
 from lighthouse.net.tls import Tls
 from lighthouse.record import Format
-from lighthouse.schema import Problem, convert, require
+from lighthouse.schema import Problem, convert, require, shown
 from lighthouse.secret import Secret
 
 DEFAULT_PORT = 2379
@@ -87,7 +87,7 @@ def _endpoint_faults(settings: EtcdSettings) -> list[Problem]:
         try:
             secure += endpoint(url).secure
         except ValueError as error:
-            found.append(Problem(("endpoints", index), f"{error}, got {ascii(url)[:60]}"))
+            found.append(Problem(("endpoints", index), f"{error}, got {shown(url)}"))
     if settings.tls is not False and not found and secure < len(settings.endpoints):
         found.append(Problem(("tls",), "means nothing for endpoints that begin with http://"))
     return found

@@ -8,6 +8,8 @@ import logging
 import os
 from typing import Final
 
+from lighthouse.text import redacted
+
 RATE: Final = 512 * 1024
 """Bytes per second that are taken from one worker."""
 
@@ -78,5 +80,6 @@ class WorkerLog:
         elif not text.startswith("\t"):
             self._level = logging.INFO
         text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.expandtabs(4))
+        text = redacted(text)
         if text.strip():
             _log.log(self._level, "%s: %s", self._name, text)

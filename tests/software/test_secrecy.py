@@ -198,3 +198,39 @@ def test_whatever_happens_to_passwords_and_servers_no_secret_is_told(
         eventually(lambda: host.status()["healthy"], 60)
         assert host.pids() == pids
         assert host.leaks() == []
+
+
+def test_a_password_in_a_url_is_refused_and_never_told(tmp_path: Path) -> None:
+    """In every command, the status and the log; by a plugin that prints it too."""
+    url = "http://root:hunt3r@127.0.0.1:1"
+    loud = f"""
+from lighthouse import hookimpl
+from lighthouse.check import Check, Result
+
+class Loud(Check):
+    def perform(self, host, port, timeout):
+        print("asking {url}")
+        raise RuntimeError("cannot ask {url}")
+
+    def status(self):
+        return {{"url": "{url}"}}
+
+@hookimpl
+def lighthouse_check():
+    return Loud
+"""
+    with running(tmp_path) as fleet:
+        (fleet.config / "balancers/haproxy.yaml").unlink()
+        fleet.plugin("loud", loud, "check")
+        fleet.write("discovery/etcd.yaml", {"endpoints": [url], "path": "/x"})
+        checks = {"loud": {"url": url}, "interval": 0.2}
+        fleet.write("services/web.yaml", {"port": 80, "discovery": "files", "checks": checks})
+        fleet.start()
+        eventually(lambda: "cannot ask" in str(fleet.status()["services"]), 30)
+        eventually(lambda: "etcd.yaml:" in str(fleet.status()["problems"]), 30)
+        told = [fleet.log.read_text(), str(fleet.status())]
+        for words in (["status"], ["status", "--json"], ["check"], ["plan"], ["plan", "--json"]):
+            done = fleet.lighthouse(*words)
+            told += [done.stdout, done.stderr]
+        assert "***@127.0.0.1:1" in told[0]
+        assert not [text for text in told if "hunt3r" in text]
