@@ -68,6 +68,10 @@ def worker(section: SectionReader, default: WorkerSettings) -> WorkerSettings:
         sync_timeout=section.seconds("sync_timeout", default.sync_timeout, 0.1),
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
         start_timeout=section.seconds("start_timeout", default.start_timeout, 0.1),
+        processes=section.whole("processes", default.processes, 8, 100_000),
+        threads=section.whole("threads", default.threads, 8, 100_000),
+        descriptors=section.whole("descriptors", default.descriptors, 64, 1_000_000),
+        log_lines=section.whole("log_lines", default.log_lines, 1, 100_000),
     )
     section.close()
     return settings

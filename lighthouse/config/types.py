@@ -20,7 +20,9 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     """Limits of one worker process.
 
     ``user`` is the account it runs as (None: the supervisor's), ``memory`` bytes of resident
-    memory after which it is restarted, the timeouts are seconds.
+    memory after which it is restarted, the timeouts are seconds. ``processes`` (of its session),
+    ``threads`` and ``descriptors`` are what it may have for longer than a moment, ``log_lines``
+    what is logged of it in a second.
     """
 
     user: str | None = None
@@ -28,6 +30,10 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     sync_timeout: float = 10.0
     stop_timeout: float = 5.0
     start_timeout: float = 15.0
+    processes: int = 256
+    threads: int = 1024
+    descriptors: int = 4096
+    log_lines: int = 100
 
 
 class DaemonSettings(msgspec.Struct, frozen=True):

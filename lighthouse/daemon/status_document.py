@@ -63,6 +63,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """``reason`` is why it is not simply running, ``status`` what its plugin says of itself.
 
     ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
+    ``processes`` are those of its session, ended ones that nobody has reaped included;
+    ``lines_left_out`` counts what it has written beyond its budget.
     """
 
     kind: str = ""
@@ -79,6 +81,10 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_exit: str = ""
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
+    processes: int = 0
+    threads: int = 0
+    descriptors: int = 0
+    lines_left_out: int = 0
     snapshot: SnapshotStatus = SnapshotStatus()
     latency_ms: LatencyStatus = LatencyStatus()
     last_error: str = ""

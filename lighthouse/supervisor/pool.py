@@ -5,6 +5,7 @@ import itertools
 import logging
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -14,15 +15,20 @@ import msgspec
 from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Failed, Message
+from lighthouse.process.orphans import sessions
 from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
+from lighthouse.supervisor import budget
 from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
 from lighthouse.supervisor.sessions import Sessions
 from lighthouse.supervisor.worker import Process, Worker
 
 FIGURES: Final = 1.0
-"""Seconds between looks at the workers' memory."""
+"""Seconds between looks at what the workers take."""
+
+COUNT: Final = 5.0
+"""Seconds between two counts of the workers' processes: it looks at every one of the host."""
 
 TURN: Final = 0.01
 """Seconds for which one worker is listened to before the others get their turn."""
@@ -63,7 +69,9 @@ class WorkerPool:
         left = self._sessions.clear()
         if left:
             _log.warning("ended %d processes that plugins of an earlier run had left", left)
-        loop.every("memory", FIGURES, self._look)
+        self._sessions_of: Counter[int] = Counter()
+        loop.every("figures", FIGURES, self._look)
+        loop.every("sessions", COUNT, self._count)
 
     def __iter__(self) -> Iterator[Worker]:
         """The workers that are wanted."""
@@ -268,13 +276,19 @@ class WorkerPool:
         self.reap()
 
     def _look_at(self, worker: Worker) -> None:
-        """Its memory is bounded; and an end that nobody has told of is noticed here."""
+        """What it takes is bounded; and an end that nobody has told of is noticed here."""
         now = time.monotonic()
         if worker.process is None:
             worker.miss(now)
         elif worker.process.ended:
             self._exited(worker, worker.process)
-        elif (rss := worker.process.rss()) > worker.settings.memory:
-            taken, budget = rss / 2**20, worker.settings.memory / 2**20
-            worker.oversteps(f"took {taken:.0f} MiB, its budget is {budget:.0f} MiB", now)
+        else:
+            pid = worker.process.pid
+            reason = worker.budget.judge(budget.look(pid, self._sessions_of[pid]), now)
+            if reason:
+                worker.oversteps(reason, now)
         self._settle(worker)
+
+    def _count(self) -> None:
+        """Count the processes of every session, the workers' among them."""
+        self._sessions_of = Counter(session for _, session in sessions())

@@ -16,6 +16,7 @@ from lighthouse.ipc.messages import Applied, FromWorker, Stop
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.process.time_share import TimeShare
+from lighthouse.supervisor.budget import WorkerBudget
 from lighthouse.supervisor.delivery import Base
 from lighthouse.supervisor.latency import Latency
 from lighthouse.supervisor.lifecycle import (
@@ -44,7 +45,6 @@ take longer."""
 SLOWED: Final = 10.0
 """Seconds for which it is shown that a worker had to wait for its share of the time."""
 
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
@@ -66,18 +66,10 @@ class Process:
             undo.pop_all()
         self.pid: Final = self._child.pid
         self.pidfd: Final = self._child.pidfd
-        self.journal: Final = WorkerLog(" ".join(name), reading)
+        self.journal: Final = WorkerLog(" ".join(name), reading, settings.log_lines)
 
     def signal(self, number: signal.Signals) -> None:
         self._child.signal(number)
-
-    def rss(self) -> int:
-        """Bytes of memory that it occupies, 0 if it is just ending."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
-        except (OSError, IndexError):
-            return 0
-        return int(pages) * _PAGE
 
     @property
     def ended(self) -> bool:
@@ -105,6 +97,7 @@ class Worker:
         self.life = Lifecycle()
         self.process: Process | None = None
         self.latency: Final = Latency()
+        self.budget: Final = WorkerBudget(settings)
         self.snapshot: Snapshot | None = None
         self.version = 0
         self.applied: Applied | None = None

@@ -1,5 +1,6 @@
 """A plugin that misbehaves costs its own process only, and status says in words how."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -97,6 +98,50 @@ def test_a_long_call_that_says_what_it_does_is_let_go_on(fleet: Fleet) -> None:
     fleet.write("balancers/long.yaml", {"worker": {"sync_timeout": 1.6, "stop_timeout": 1}})
     told = "step 7 did not return within 1.6 s"
     eventually(lambda: told in fleet.worker("long")["last_error"], 20, told)
+
+
+PILES = {
+    "zombies": "subprocess.Popen(['true']) and [os.fork() or os._exit(0) for _ in range(40)]",
+    "threads": "[threading.Thread(target=time.sleep, args=(900,)).start() for _ in range(60)]",
+    "holds": "globals().setdefault('x', []).extend(os.open('/dev/null', 0) for _ in range(90))",
+}
+TAKES = {
+    "zombies": "processes, its budget is 20",
+    "threads": "threads, its budget is 30",
+    "holds": "open descriptors, its budget is 70",
+}
+
+
+def test_what_piles_up_is_shown_and_ended(fleet: Fleet) -> None:
+    """So is a flood of lines, which ends nobody."""
+    limits = {"processes": 20, "threads": 30, "descriptors": 70, "log_lines": 20}
+    for name, sync in PILES.items():
+        fleet.plugin(name, BODY.format(validate="pass", sync=sync))
+        fleet.write(f"balancers/{name}.yaml", {"worker": limits})
+    talk = "\n    def wake_after(self): return 0.05\n    def wake(self): print('hello\\n' * 200)"
+    fleet.plugin("talks", BODY.format(validate="pass", sync="pass" + talk))
+    fleet.write("balancers/talks.yaml", {"worker": limits})
+    fleet.start()
+    for name, text in TAKES.items():
+        reason = eventually(functools.partial(told, fleet, name, f"{text}: it is killed if"), 30)
+        assert reason in " ".join(fleet.status()["problems"])
+    flood = "writes more than 20 lines a second: "
+    eventually(lambda: flood in fleet.worker("talks")["reason"])
+    for name, text in TAKES.items():
+        ended = f"{text}: killed"
+        eventually(lambda name=name, ended=ended: ended in fleet.worker(name)["last_error"], 30)
+    talks = fleet.worker("talks")
+    assert (talks["restarts"], talks["lines_left_out"] > 200) == (0, True)
+    lines = fleet.log.read_text().splitlines()
+    assert sum(line.endswith("balancer talks: hello") for line in lines) < 20 * 90
+    assert "balancer talks: " in next(line for line in lines if "were left out" in line)
+    follows(fleet, "during")
+
+
+def told(fleet: Fleet, name: str, text: str) -> str:
+    """Why a worker is not well, once that is this."""
+    reason = str(fleet.worker(name)["reason"])
+    return reason if text in reason else ""
 
 
 def test_a_plugin_that_cannot_be_imported_is_named(fleet: Fleet) -> None:

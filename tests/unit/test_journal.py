@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from lighthouse.supervisor.worker_log import RATE, WorkerLog
+from lighthouse.supervisor.worker_log import BURST, RATE, TOLD, WorkerLog
+
+LINES = 100
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[WorkerLog, int]]:
     reading, writing = os.pipe()
-    journal = WorkerLog("balancer x", reading)
+    journal = WorkerLog("balancer x", reading, LINES)
     yield journal, writing
     journal.close()
 
@@ -53,3 +55,28 @@ def test_a_flood_waits_for_the_next_second(
     assert journal.read(100.5) == 101.0
     assert journal.read(101.1) is None
     os.close(writing)
+
+
+def test_lines_beyond_the_budget_are_counted_and_said(
+    pipe: tuple[WorkerLog, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, writing = pipe
+    caplog.set_level(logging.INFO, "lighthouse.worker")
+    at_once = int(LINES * BURST)
+
+    def write(lines: int, now: float) -> int:
+        caplog.clear()
+        os.write(writing, b"x\n" * lines)
+        journal.read(now)
+        return sum(record.getMessage() == "balancer x: x" for record in caplog.records)
+
+    assert write(at_once + 30, 100.0) == at_once
+    told = f"balancer x: 30 of its lines were left out: it writes more than {LINES} a second"
+    assert caplog.messages[-1] == told
+    assert (journal.left_out, journal.flooded_at) == (30, 100.0)
+    assert write(2 * LINES, 101.0) == LINES
+    assert caplog.messages[-1] == "balancer x: x"
+    assert write(1, 100.0 + TOLD) == 1
+    assert caplog.messages[-1].startswith(f"balancer x: {LINES} of its lines were left out")
+    assert write(at_once, 200.0) == at_once
+    assert journal.flooded_at == 101.0

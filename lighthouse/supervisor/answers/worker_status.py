@@ -9,6 +9,9 @@ from lighthouse.daemon.status_document import LatencyStatus, SnapshotStatus, Wor
 from lighthouse.ipc.messages import Applied
 from lighthouse.supervisor.worker import Worker
 
+FLOODED: Final = 10.0
+"""Seconds for which a worker that wrote too much is said to do so."""
+
 UNKNOWN: Final = (None, None)
 
 
@@ -33,6 +36,10 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         last_exit=life.last_exit,
         rss_bytes=rss,
         cpu_seconds=cpu,
+        processes=worker.budget.taken.processes,
+        threads=worker.budget.taken.threads,
+        descriptors=worker.budget.taken.descriptors,
+        lines_left_out=0 if worker.process is None else worker.process.journal.left_out,
         snapshot=SnapshotStatus(
             sent=worker.version,
             applied=applied.version if applied is not None else None,
@@ -62,7 +69,8 @@ def _healthy(worker: Worker) -> bool:
     """A worker that has done nothing yet, or ended lately, is not to be relied on."""
     applied = worker.applied
     failed = applied is not None and applied.kind in ("failed", "degraded")
-    return worker.life.state == "running" and not failed and not worker.doubt
+    doubtful = worker.doubt or _excess(worker)
+    return worker.life.state == "running" and not failed and not doubtful
 
 
 def is_rejected(worker: Worker) -> bool:
@@ -97,4 +105,17 @@ def _reason(worker: Worker, away: str) -> str:
         return away
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         return f"{applied.kind}: {applied.reason}"
-    return worker.doubt or worker.outdated
+    return worker.doubt or _excess(worker) or worker.outdated
+
+
+def _excess(worker: Worker) -> str:
+    """What a worker takes beyond its budget, empty if it keeps to it."""
+    if worker.process is None:
+        return ""
+    if worker.budget.excess:
+        return f"{worker.budget.excess}: it is killed if that lasts"
+    journal = worker.process.journal
+    if journal.flooded_at is None or time.monotonic() > journal.flooded_at + FLOODED:
+        return ""
+    most = worker.settings.log_lines
+    return f"writes more than {most} lines a second: {journal.left_out} are left out of the log"
