@@ -6,6 +6,7 @@ nothing is read, dropped or expired.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import time
@@ -15,9 +16,9 @@ from typing import Any, Final
 from lighthouse.discovery import OnConnection, OnReading
 from lighthouse.file.attention import Attention
 from lighthouse.file.contents import is_record_name
-from lighthouse.file.deadlines import Deadlines
 from lighthouse.file.directory import Directory
 from lighthouse.file.watches import Changes, Watches
+from lighthouse.process.timers import Timers
 from lighthouse.text import one_line
 
 AUDIT: Final = 12
@@ -45,7 +46,7 @@ class FileSource:
         self._watches: Final = Watches()
         self._clock: Final = Attention(longest=poll + 1.0)
         self._directories: dict[str, Directory] = {}
-        self._deadlines: Final = Deadlines()
+        self._timers: Final = Timers()
         self._touched: set[str] = set()
         self._followed: set[str] = set()
         self._errors: dict[str, str] = {}
@@ -90,7 +91,7 @@ class FileSource:
     def unwatch(self, cluster: str) -> None:
         """Report nothing more about a cluster."""
         if self._directories.pop(cluster, None) is not None:
-            self._deadlines.set(cluster, None)
+            self._timers.set(cluster, None, self._reach)
             self._errors.pop(cluster, None)
             if cluster not in self._followed:
                 self._watches.disarm(cluster)
@@ -110,7 +111,7 @@ class FileSource:
             self._apply(changes, now)
         self._poll_on(now)
         if self._connected:
-            self._expire(now)
+            self._timers.run(now)
             self._publish()
         return changes.names
 
@@ -119,9 +120,9 @@ class FileSource:
         if self._unvisited:
             return 0.0
         waits = self._poll_at - time.monotonic()
-        first = self._deadlines.first()
-        if self._connected and first is not None:
-            waits = min(waits, first - self._tick())
+        due = self._timers.wait(self._tick()) if self._connected else None
+        if due is not None:
+            waits = min(waits, due)
         return max(0.0, waits)
 
     def status(self) -> dict[str, Any]:
@@ -243,19 +244,18 @@ class FileSource:
             with contextlib.suppress(OSError):
                 self._watches.arm(cluster, f"{self._path}/{cluster}")
 
-    def _expire(self, now: float) -> None:
-        for cluster in self._deadlines.take(now):
-            directory = self._directories[cluster]
-            if directory.missing:
-                self._rescan(cluster, now)
-            directory.expire(now)
-            self._note(cluster, directory)
+    def _expire(self, cluster: str) -> None:
+        now, directory = self._tick(), self._directories[cluster]
+        if directory.missing:
+            self._rescan(cluster, now)
+        directory.expire(now)
+        self._note(cluster, directory)
 
     def _note(self, cluster: str, directory: Directory) -> None:
         """Remember what is to be reported, and when the directory is due again."""
         if directory.changed:
             self._touched.add(cluster)
-        self._deadlines.set(cluster, directory.deadline())
+        self._timers.set(cluster, directory.deadline(), functools.partial(self._expire, cluster))
 
     def _publish(self) -> None:
         """Report what is new, unless files are only gone because the source is.
