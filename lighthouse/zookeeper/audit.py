@@ -1,13 +1,14 @@
 """Finds out what no event told: after a reconnect, and now and then all the time."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from lighthouse.process.timers import Timers
 from lighthouse.zookeeper.cluster import KnownCluster
 from lighthouse.zookeeper.reads import TOGETHER, Reads
-from lighthouse.zookeeper.timers import CallTimers
 
 RATE: Final = 2000
 """Known children that are read over in a second."""
@@ -26,13 +27,13 @@ class Audit:
     def __init__(
         self,
         reads: Reads,
-        agenda: CallTimers,
+        timers: Timers,
         period: float,
         follow: Callable[[KnownCluster], None],
     ) -> None:
         self.audits = self.found = self.read_over = 0
         self._reads: Final = reads
-        self._agenda: Final = agenda
+        self._timers: Final = timers
         self._period: Final = period
         self._follow: Final = follow
         self._waiting: deque[tuple[KnownCluster, list[str], bool]] = deque()
@@ -41,7 +42,7 @@ class Audit:
 
     def open(self) -> None:
         """Begin to audit."""
-        self._agenda.after(self._period, self._audit)
+        self._timers.set("audit", time.monotonic() + self._period, self._audit)
 
     def forget(self) -> None:
         """The connection is gone; everything will be listed and looked over again."""
@@ -53,7 +54,7 @@ class Audit:
             self._waiting.append((cluster, names[first : first + TOGETHER], audit))
         if not self._busy:
             self._busy = True
-            self._agenda.after(random.random() / 2, self._go_on)
+            self._go_on_after(random.random() / 2)
 
     def _go_on(self) -> None:
         self._busy = bool(self._waiting)
@@ -63,14 +64,18 @@ class Audit:
         if self._reads.current(cluster) and self._reads.session.connected:
             self.read_over += len(names)
             self._reads.read(cluster, names, self._sampled if audit else _nothing)
-        self._agenda.after(len(names) / RATE, self._go_on)
+        self._go_on_after(len(names) / RATE)
+
+    def _go_on_after(self, seconds: float) -> None:
+        self._timers.set("look over", time.monotonic() + seconds, self._go_on)
 
     def _audit(self) -> None:
         """Look at the next cluster; all of them have their turn within the period."""
         clusters = self._reads.clusters
         if not self._unaudited:
             self._unaudited = random.sample(list(clusters), len(clusters))
-        self._agenda.after(self._period / max(1, len(clusters)), self._audit)
+        pause = self._period / max(1, len(clusters))
+        self._timers.set("audit", time.monotonic() + pause, self._audit)
         cluster = clusters.get(self._unaudited.pop()) if self._unaudited else None
         if cluster is not None and cluster.whole and self._reads.session.connected:
             self.audits += 1

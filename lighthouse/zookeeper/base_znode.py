@@ -1,13 +1,14 @@
 """The znode above all clusters, without which nothing that an ensemble says is believed."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from kazoo.protocol.serialization import Exists
 
+from lighthouse.process.timers import Timers
 from lighthouse.zookeeper.reads import GONE
 from lighthouse.zookeeper.session import ZooKeeperSession
-from lighthouse.zookeeper.timers import CallTimers
 
 SEEK: Final = 1.0
 
@@ -23,14 +24,14 @@ class BaseZnode:
         self,
         path: str,
         session: ZooKeeperSession,
-        agenda: CallTimers,
+        timers: Timers,
         on_change: Callable[[], None],
     ) -> None:
         self.path: Final = path
         self.missing = False
         self.sought = False  # and there is no answer yet
         self._session: Final = session
-        self._agenda: Final = agenda
+        self._timers: Final = timers
         self._on_change: Final = on_change
         self._round = 0
 
@@ -56,10 +57,10 @@ class BaseZnode:
     def _found(self, there: bool) -> None:
         before, self.missing = self.missing, not there
         if self.missing:
-            self._agenda.after(SEEK, self._seek_again, self._round)
+            self._timers.set("base znode", time.monotonic() + SEEK, self._seek_again)
         if before != self.missing:
             self._on_change()
 
-    def _seek_again(self, number: int) -> None:
-        if number == self._round and self.missing:
+    def _seek_again(self) -> None:
+        if self.missing:
             self.seek()

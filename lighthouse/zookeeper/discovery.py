@@ -1,5 +1,6 @@
 """Discovery through ZooKeeper: the children of a znode are the nodes of a cluster."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,25 +10,35 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.node import is_cluster_name
+from lighthouse.process.timers import Timers
 from lighthouse.schema import convert, require
 from lighthouse.service import Service
 from lighthouse.zookeeper.loop_calls import LoopCalls
 from lighthouse.zookeeper.protocol import client
 from lighthouse.zookeeper.registrations import ZooKeeperRegistrations
+from lighthouse.zookeeper.session import ZooKeeperSession
 from lighthouse.zookeeper.settings import ZooKeeperSettings, problems
 from lighthouse.zookeeper.source import ZooKeeperSource
-from lighthouse.zookeeper.timers import CallTimers
 
 _AWAY: Final = "not connected"
 _MOMENT: Final = 0.1
 
 
 class ZooKeeperLink(msgspec.Struct, frozen=True):
-    """Everything that belongs to one connection, and ends with it."""
+    """Everything that belongs to one connection, and ends with it.
 
-    agenda: CallTimers
+    What the session hears goes to the source and the registrations, which only ask through it.
+    """
+
+    timers: Timers
+    session: ZooKeeperSession
     source: ZooKeeperSource
     registrations: ZooKeeperRegistrations
+
+    def open(self) -> None:
+        """Begin to connect."""
+        self.session.open(self.source.events.on_event, (self.source, self.registrations))
+        self.source.open()
 
 
 class ZooKeeper(Discovery):
@@ -38,7 +49,7 @@ class ZooKeeper(Discovery):
 
     def __init__(self) -> None:
         self._settings: ZooKeeperSettings | None = None
-        self._mailbox: Final = LoopCalls()
+        self._calls: Final = LoopCalls()
         self._link: ZooKeeperLink | None = None
 
     @classmethod
@@ -62,29 +73,30 @@ class ZooKeeper(Discovery):
         if self._settings is None:
             raise RuntimeError("connect comes after apply_config")
         self.disconnect()
-        agenda = CallTimers()
-        source = ZooKeeperSource(self._settings, self._mailbox, agenda, on_reading, on_connection)
-        registrations = ZooKeeperRegistrations(self._settings, source.session, source.feed, agenda)
-        self._link = ZooKeeperLink(agenda, source, registrations)
-        source.open()
+        settings, timers = self._settings, Timers()
+        session = ZooKeeperSession(settings, self._calls, timers)
+        source = ZooKeeperSource(settings, session, self._calls, timers, on_reading, on_connection)
+        registrations = ZooKeeperRegistrations(settings, session, source.events, timers)
+        self._link = ZooKeeperLink(timers, session, source, registrations)
+        self._link.open()
 
     def disconnect(self) -> None:
         link, self._link = self._link, None
         if link is not None:
-            link.source.session.close(keep=not link.registrations.empty)
-        self._mailbox.clear()
+            link.session.close(keep=not link.registrations.empty)
+        self._calls.clear()
 
     def fileno(self) -> int | None:
-        return self._mailbox.fileno()
+        return self._calls.fileno()
 
     def wake_after(self) -> float | None:
-        return None if self._link is None else self._link.agenda.wait()
+        return None if self._link is None else self._link.timers.wait(time.monotonic())
 
     def wake(self) -> None:
-        self._mailbox.drain()
+        self._calls.drain()
         link = self._link
         if link is not None:
-            link.agenda.run()
+            link.timers.run(time.monotonic())
             link.source.publish()
 
     def start_watching(self, cluster: str) -> None:
@@ -116,9 +128,9 @@ class ZooKeeper(Discovery):
     def _begun(self) -> ZooKeeperLink:
         """The link, once it is known whether any server answers: a start is no failure."""
         link = self._linked()
-        while not link.source.session.begun():
-            self._mailbox.wait(_MOMENT)
-            self._mailbox.drain()
+        while not link.session.begun():
+            self._calls.wait(_MOMENT)
+            self._calls.drain()
         return link
 
     def _linked(self) -> ZooKeeperLink:

@@ -26,9 +26,9 @@ class Reads:
     ``round`` is its number. ``touched`` are the clusters of which something was heard.
     """
 
-    def __init__(self, session: ZooKeeperSession, feed: WatchEvents) -> None:
+    def __init__(self, session: ZooKeeperSession, events: WatchEvents) -> None:
         self.session: Final = session
-        self.feed: Final = feed
+        self.events: Final = events
         self.clusters: Final[dict[str, KnownCluster]] = {}
         self.touched: dict[KnownCluster, None] = {}
         self.round = 0
@@ -71,12 +71,12 @@ class Reads:
 
     def _read(self, cluster: KnownCluster, names: Sequence[str], told: Told) -> None:
         cluster.asked(names)
-        self.feed.reads += len(names)
+        self.events.reads += len(names)
 
         def answered(cluster: KnownCluster, found: Any, error: Exception | None) -> None:
             for name, one in zip(names, found or (), strict=error is None):
                 if cluster.answered(name, one):
-                    self.feed.read(cluster, name)
+                    self.events.read(cluster, name)
             self.touch(cluster)
             told(cluster, found, error)
 

@@ -5,7 +5,9 @@ session of this host is replaced in one transaction. One that somebody else wrot
 touched. Calls wait for the servers, for seconds at most.
 """
 
+import functools
 import logging
+import time
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +21,7 @@ from kazoo.exceptions import (
 from kazoo.protocol.serialization import Exists
 
 from lighthouse import record
+from lighthouse.process.timers import Timers
 from lighthouse.record import owner
 from lighthouse.service import Service
 from lighthouse.text import one_line
@@ -27,7 +30,6 @@ from lighthouse.zookeeper.protocol.errors import denial
 from lighthouse.zookeeper.protocol.requests import PERSISTENT, AddWatch, RemoveWatches
 from lighthouse.zookeeper.session import ZooKeeperSession
 from lighthouse.zookeeper.settings import ZooKeeperSettings
-from lighthouse.zookeeper.timers import CallTimers
 from lighthouse.zookeeper.watch_events import WatchEvents
 
 RETRY: Final = 1.0
@@ -52,18 +54,17 @@ class ZooKeeperRegistrations:
         self,
         settings: ZooKeeperSettings,
         session: ZooKeeperSession,
-        feed: WatchEvents,
-        agenda: CallTimers,
+        events: WatchEvents,
+        timers: Timers,
     ) -> None:
         self.restored = 0
         self._settings: Final = settings
         self._session: Final = session
-        self._feed: Final = feed
-        self._agenda: Final = agenda
+        self._events: Final = events
+        self._timers: Final = timers
         self._acl: Final = acl.entries(settings.acl)
         self._owner: Final = owner(f"zookeeper:/{'/'.join(settings.steps)}")
         self._held: Final[dict[tuple[str, int], HeldZnode]] = {}
-        session.audience.append(self)
 
     @property
     def empty(self) -> bool:
@@ -113,7 +114,7 @@ class ZooKeeperRegistrations:
         """The host asks again for what a lost session held."""
         if lost:
             for held in self._held.values():
-                self._feed.owned.pop(held.path, None)
+                self._events.owned.pop(held.path, None)
             self._held.clear()
 
     def removed(self, path: str) -> None:
@@ -136,7 +137,8 @@ class ZooKeeperRegistrations:
             return
         except OSError as error:
             logger.warning("cannot be registered again: %s", error)
-            self._agenda.after(RETRY, self._restore, held)
+            again = functools.partial(self._restore, held)
+            self._timers.set(("restore", held.path), time.monotonic() + RETRY, again)
             return
         if stood and created:
             self.restored += 1
@@ -147,7 +149,7 @@ class ZooKeeperRegistrations:
 
     def _follow(self, path: str) -> None:
         """Hear of it when the znode is removed, whoever wrote it."""
-        self._feed.owned[path] = self.removed
+        self._events.owned[path] = self.removed
         if self._session.connected:
             self._session.ask(AddWatch(path, PERSISTENT), _nothing)
 
@@ -222,7 +224,7 @@ class ZooKeeperRegistrations:
 
     def _remove(self, path: str) -> None:
         """Remove a znode if it is ours, whichever session it is of."""
-        self._feed.owned.pop(path, None)
+        self._events.owned.pop(path, None)
         try:
             gone = any(self._removed(path) for _ in range(_ATTEMPTS))
         except NoNodeError:

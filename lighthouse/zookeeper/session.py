@@ -3,7 +3,7 @@
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from kazoo.client import KazooClient
@@ -12,6 +12,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Exists
 
 from lighthouse.net.tls import Contexts
+from lighthouse.process.timers import Timers
 from lighthouse.text import one_line
 from lighthouse.zookeeper.loop_calls import LoopCalls
 from lighthouse.zookeeper.protocol.client import Done, ZooKeeperClient
@@ -19,7 +20,6 @@ from lighthouse.zookeeper.protocol.errors import refusal, refusals
 from lighthouse.zookeeper.protocol.kazoo_handler import KazooHandler
 from lighthouse.zookeeper.protocol.requests import PERSISTENT, AddWatch
 from lighthouse.zookeeper.settings import ZooKeeperSettings
-from lighthouse.zookeeper.timers import CallTimers
 
 PATIENCE: Final = 4.0
 """Seconds that a call of the loop may wait for an answer."""
@@ -32,7 +32,11 @@ _CLOSING: Final = 1.0
 _LONGEST: Final = 1.0
 
 
-class Audience(Protocol):
+OnEvent = Callable[[int, str], None]
+"""Takes a watch event, its kind and path, in the connection's thread."""
+
+
+class SessionListener(Protocol):
     """Hears in the loop what became of the connection."""
 
     def connected(self, renewed: bool, rooted: bool) -> None:
@@ -48,24 +52,24 @@ class Audience(Protocol):
 class ZooKeeperSession:
     """Connects for as long as it is open, with a new session whenever the old one is lost.
 
-    ``on_event`` is called in the connection's thread, ``audience`` in the loop.
+    Watch events are told in the connection's thread, all else in the loop.
     """
 
     def __init__(
         self,
         settings: ZooKeeperSettings,
-        mailbox: LoopCalls,
-        agenda: CallTimers,
+        calls: LoopCalls,
+        timers: Timers,
     ) -> None:
-        self.on_event: Callable[[int, str], None] = _unheard
-        self.audience: Final[list[Audience]] = []
         self.server = ""
         self.reconnects = 0
         self.requests = 0
         self._settings: Final = settings
-        self._mailbox: Final = mailbox
-        self._agenda: Final = agenda
+        self._calls: Final = calls
+        self._timers: Final = timers
         self._contexts: Final = Contexts(settings.tls)
+        self._tell_event: OnEvent = _unheard
+        self._listeners: Sequence[SessionListener] = ()
         self._client: ZooKeeperClient | None = None
         self._refusals: dict[tuple[str, int], dict[str, None]] = {}  # since the last round
         self._barred = False
@@ -78,8 +82,12 @@ class ZooKeeperSession:
         self._silent_until = 0.0
         self._unproven = 0  # connections in a row without any answer
 
-    def open(self) -> None:
-        """Begin to connect, without waiting for it."""
+    def open(self, on_event: OnEvent, listeners: Sequence[SessionListener]) -> None:
+        """Begin to connect, without waiting for it, and tell these what comes of it."""
+        self._tell_event, self._listeners = on_event, listeners
+        self._connect()
+
+    def _connect(self) -> None:
         hosts = ",".join(self._settings.hosts)
         handler = KazooHandler(self._contexts)
         self._client = ZooKeeperClient(hosts, self._settings.session_timeout, handler, self)
@@ -115,7 +123,7 @@ class ZooKeeperSession:
 
     def ask(self, request: Any, done: Done) -> None:
         """Send a request; ``done`` is called in the loop."""
-        self.send(request, functools.partial(self._mailbox.post, done))
+        self.send(request, functools.partial(self._calls.post, done))
 
     def send(self, request: Any, done: Done) -> None:
         """Send a request from any thread; ``done`` is called in the connection's."""
@@ -168,7 +176,7 @@ class ZooKeeperSession:
         """A name may stand for several addresses: only when all were tried, there is no server."""
         client, each, self._refusals = self._client, self._refusals, {}
         if client is not None and (self._barred or each.keys() >= set(client.hosts)):
-            self._mailbox.post(self._refused, client, refusals(each))
+            self._calls.post(self._refused, client, refusals(each))
 
     def pause(self) -> float:
         """Servers that take a connection and hang up are not asked ever faster."""
@@ -204,16 +212,19 @@ class ZooKeeperSession:
         if client is not None:
             client.proved()
         number = None if client is None else client.session
-        self._mailbox.post(self._came, client, server, number, rooted)
+        self._calls.post(self._came, client, server, number, rooted)
+
+    def on_event(self, kind: int, path: str) -> None:
+        self._tell_event(kind, path)
 
     def on_suspended(self) -> None:
-        self._mailbox.post(self._went, self._client, False)
+        self._calls.post(self._went, self._client, False)
 
     def on_lost(self) -> None:
-        self._mailbox.post(self._went, self._client, True)
+        self._calls.post(self._went, self._client, True)
 
     def on_end(self) -> None:
-        self._mailbox.post(self._ended, self._client)
+        self._calls.post(self._ended, self._client)
 
     # In the loop:
 
@@ -229,7 +240,7 @@ class ZooKeeperSession:
         self._silent_until = 0.0
         if renewed:
             self._since = time.monotonic()
-        for one in self.audience:
+        for one in self._listeners:
             one.connected(renewed, rooted)
 
     def _went(self, client: ZooKeeperClient | None, lost: bool) -> None:
@@ -249,7 +260,7 @@ class ZooKeeperSession:
 
     def _tell(self, lost: bool) -> None:
         self._told = True
-        for one in self.audience:
+        for one in self._listeners:
             one.disconnected(lost, self._reason)
 
     def _ended(self, client: ZooKeeperClient | None) -> None:
@@ -257,12 +268,13 @@ class ZooKeeperSession:
         if client is None or client is not self._client:
             return
         self._connected = False
-        self._agenda.after(_REVIVE, self._revive, client)
+        again = functools.partial(self._revive, client)
+        self._timers.set("revive", time.monotonic() + _REVIVE, again)
 
     def _revive(self, client: ZooKeeperClient) -> None:
         if client is self._client:
             self.close(keep=False)
-            self.open()
+            self._connect()
 
 
 def _unheard(_kind: int, _path: str) -> None:

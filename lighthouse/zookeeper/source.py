@@ -7,12 +7,14 @@ read at once, the rest is read over, slowly. Everything here runs in the worker'
 
 import functools
 import random
+import time
 from typing import Any, Final
 
 from kazoo.exceptions import NoNodeError
 from kazoo.protocol.serialization import Exists
 
 from lighthouse.discovery import Connection, OnConnection, OnReading
+from lighthouse.process.timers import Timers
 from lighthouse.record import decode
 from lighthouse.zookeeper.audit import Audit
 from lighthouse.zookeeper.base_znode import BaseZnode
@@ -23,7 +25,6 @@ from lighthouse.zookeeper.protocol.requests import RECURSIVE, AddWatch, RemoveWa
 from lighthouse.zookeeper.reads import GONE, Reads
 from lighthouse.zookeeper.session import ZooKeeperSession
 from lighthouse.zookeeper.settings import ZooKeeperSettings
-from lighthouse.zookeeper.timers import CallTimers
 from lighthouse.zookeeper.watch_events import WatchEvents
 
 SPREAD: Final = 0.5
@@ -48,25 +49,24 @@ class ZooKeeperSource:
     def __init__(
         self,
         settings: ZooKeeperSettings,
-        mailbox: LoopCalls,
-        agenda: CallTimers,
+        session: ZooKeeperSession,
+        calls: LoopCalls,
+        timers: Timers,
         on_reading: OnReading,
         on_connection: OnConnection,
     ) -> None:
         self._settings: Final = settings
-        self._agenda: Final = agenda
+        self._timers: Final = timers
         self._on_reading: Final = on_reading
         self._on_connection: Final = on_connection
         self._decode: Final = functools.partial(
             decode, written=settings.format, options=settings.haproxy_server_options
         )
-        self.session: Final = ZooKeeperSession(settings, mailbox, agenda)
-        self.feed: Final = WatchEvents(settings.base, mailbox, self.session.send, self)
-        self.session.on_event = self.feed.on_event
-        self.session.audience.append(self)
-        self._reads: Final = Reads(self.session, self.feed)
-        self._root: Final = BaseZnode(settings.base, self.session, agenda, self._on_root)
-        self._survey: Final = Audit(self._reads, agenda, settings.audit, self._follow)
+        self.session: Final = session
+        self.events: Final = WatchEvents(settings.base, calls, session.send, self)
+        self._reads: Final = Reads(session, self.events)
+        self._base: Final = BaseZnode(settings.base, session, timers, self._on_base)
+        self._audit: Final = Audit(self._reads, timers, settings.audit, self._follow)
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
         self._leaving: list[tuple[KnownCluster, str]] = []
@@ -74,16 +74,15 @@ class ZooKeeperSource:
         self._said: tuple[str, str] | None = None
 
     def open(self) -> None:
-        """Begin to connect."""
-        self.session.open()
-        self._survey.open()
+        """Begin to look for what no event tells."""
+        self._audit.open()
 
     def watch(self, name: str) -> None:
         """Read a cluster past everything that is known, report it, and follow it."""
         cluster = self._reads.clusters.get(name)
         if cluster is None:
             cluster = KnownCluster(name, self._settings.place(name), self._decode)
-            self._reads.clusters[name] = self.feed.followed[cluster.path] = cluster
+            self._reads.clusters[name] = self.events.followed[cluster.path] = cluster
         cluster.full = True
         cluster.begin()
         if self.session.connected:
@@ -94,7 +93,7 @@ class ZooKeeperSource:
         cluster = self._reads.clusters.pop(name, None)
         if cluster is None:
             return
-        del self.feed.followed[cluster.path]
+        del self.events.followed[cluster.path]
         self._errors.pop(name, None)
         self._orphans.discard(name)
         self._reads.touched.pop(cluster, None)
@@ -104,8 +103,8 @@ class ZooKeeperSource:
 
     def look_up(self) -> None:
         """Something was created; maybe the znode above all clusters was missing till then."""
-        if self._root.missing:
-            self._root.seek()
+        if self._base.missing:
+            self._base.seek()
 
     def publish(self) -> None:
         """Report what is new, and see to what may be gone."""
@@ -124,12 +123,12 @@ class ZooKeeperSource:
             "clusters": len(counts),
             "nodes": sum(nodes for nodes, _ in counts),
             "refused": sum(refused for _, refused in counts),
-            "events": self.feed.events,
-            "reads": self.feed.reads,
+            "events": self.events.heard,
+            "reads": self.events.reads,
             "lists": self._reads.lists,
-            "read_over": self._survey.read_over,
-            "audits": self._survey.audits,
-            "audits_found": self._survey.found,
+            "read_over": self._audit.read_over,
+            "audits": self._audit.audits,
+            "audits_found": self._audit.found,
             "errors": dict(list(self._errors.items())[:_SHOWN]),
         }
 
@@ -139,23 +138,23 @@ class ZooKeeperSource:
         first = not self._reads.round
         self._reads.round += 1
         self._orphans.clear()
-        self._survey.forget()
+        self._audit.forget()
         self._say("connected", "")
-        self._root.connected(rooted)
+        self._base.connected(rooted)
         clusters = list(self._reads.clusters.values())
         spread = 0.0 if first else min(SPREAD, 0.002 * len(clusters))
         for cluster in random.sample(clusters, len(clusters)):
             cluster.begin()
             if renewed:
                 cluster.distrust()
-            self._agenda.after(random.random() * spread, self._relist, cluster, self._reads.round)
+            self._relist_after(random.random() * spread, cluster)
 
     def disconnected(self, lost: bool, reason: str) -> None:
-        self.feed.forget()
+        self.events.forget()
         self._leaving.clear()
         self._say("lost" if lost else "suspended", reason)
 
-    # What the feed found:
+    # What the events found:
 
     def appeared(self) -> None:
         self.look_up()
@@ -189,12 +188,12 @@ class ZooKeeperSource:
                 for cluster, name in leaving:
                     self._leave(cluster, name)
 
-        self.session.ask(Exists(self._root.path, None), passed)
+        self.session.ask(Exists(self._base.path, None), passed)
 
     def _leave(self, cluster: KnownCluster, name: str) -> None:
         if not cluster.leaving(name):
             return
-        if self.feed.reading(f"{cluster.path}/{name}"):
+        if self.events.reading(f"{cluster.path}/{name}"):
             self._leaving.append((cluster, name))
             return
         cluster.drop(name)
@@ -202,8 +201,12 @@ class ZooKeeperSource:
 
     # Listing:
 
-    def _relist(self, cluster: KnownCluster, number: int) -> None:
-        if self.session.connected and self._reads.current(cluster) and number == self._reads.round:
+    def _relist_after(self, seconds: float, cluster: KnownCluster) -> None:
+        again = functools.partial(self._relist, cluster)
+        self._timers.set(("list", cluster.name), time.monotonic() + seconds, again)
+
+    def _relist(self, cluster: KnownCluster) -> None:
+        if self.session.connected and self._reads.current(cluster):
             self._list(cluster)
 
     def _list(self, cluster: KnownCluster) -> None:
@@ -221,7 +224,7 @@ class ZooKeeperSource:
 
     def _listed(self, cluster: KnownCluster, found: Any, error: Exception | None) -> None:
         if isinstance(error, NoNodeError):
-            if self._root.missing:
+            if self._base.missing:
                 self._orphans.add(cluster.name)
                 return
             found = ()
@@ -234,7 +237,7 @@ class ZooKeeperSource:
         known, full = set(cluster.names), cluster.full
         self._reads.read(cluster, cluster.listed(found), self._done)
         if known and not full:
-            self._survey.look_over(cluster, sorted(known & set(cluster.names)))
+            self._audit.look_over(cluster, sorted(known & set(cluster.names)))
         self._reads.touch(cluster)
 
     def _done(self, cluster: KnownCluster, _found: Any, error: Exception | None) -> None:
@@ -243,16 +246,16 @@ class ZooKeeperSource:
 
     def _failed(self, cluster: KnownCluster, error: Exception) -> None:
         self._errors[cluster.name] = denial(error, cluster.path, self._settings.user)
-        self._agenda.after(RETRY, self._relist, cluster, self._reads.round)
+        self._relist_after(RETRY, cluster)
         self._tell()
 
-    def _on_root(self) -> None:
+    def _on_base(self) -> None:
         """Clusters are empty for want of their znode only where there is one above it."""
-        if not self._root.missing:
+        if not self._base.missing:
             for name in self._orphans & self._reads.clusters.keys():
                 cluster = self._reads.clusters[name]
                 delay = REGISTER if cluster.names else 0.0
-                self._agenda.after(delay, self._relist, cluster, self._reads.round)
+                self._relist_after(delay, cluster)
             self._orphans.clear()
         self._tell()
 
@@ -260,8 +263,8 @@ class ZooKeeperSource:
 
     def _trouble(self) -> str:
         """What keeps a connected source from being one."""
-        if self._root.missing:
-            where = self._root.path
+        if self._base.missing:
+            where = self._base.path
             return f"{where} does not exist: is 'path' right? The first registration makes it"
         if self._errors and len(self._errors) == len(self._reads.clusters):
             return next(iter(self._errors.values()))
@@ -272,14 +275,18 @@ class ZooKeeperSource:
         if not self.session.connected:
             return
         if self._trouble():
-            self._agenda.after(SETTLE, self._complain)
+            self._complain_later()
         else:
             self._say("connected", "")
 
+    def _complain_later(self) -> None:
+        if not self._timers.pending("complain"):
+            self._timers.set("complain", time.monotonic() + SETTLE, self._complain)
+
     def _complain(self) -> None:
         trouble = self._trouble()
-        if self.session.connected and self._root.sought:
-            self._agenda.after(SETTLE, self._complain)
+        if self.session.connected and self._base.sought:
+            self._complain_later()
         elif self.session.connected and trouble:
             self._say("suspended", trouble)
 

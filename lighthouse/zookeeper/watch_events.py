@@ -17,7 +17,7 @@ Send = Callable[[Any, Done], None]
 
 
 class Reader(Protocol):
-    """Hears in the loop what the feed found."""
+    """Hears in the loop what the events found."""
 
     def appeared(self) -> None:
         """The znode above all clusters was created, or one of theirs."""
@@ -33,16 +33,16 @@ class WatchEvents:
     """Knows which znodes are followed, and by whom.
 
     ``root`` is above all, ``followed`` are parents of nodes, ``owned`` single znodes with whom
-    to tell, in the loop, that one is gone. ``events`` and ``reads`` count.
+    to tell, in the loop, that one is gone. ``heard`` counts events, ``reads`` what was asked for.
     """
 
-    def __init__(self, root: str, mailbox: LoopCalls, send: Send, reader: Reader) -> None:
-        self.events = 0
+    def __init__(self, root: str, calls: LoopCalls, send: Send, reader: Reader) -> None:
+        self.heard = 0
         self.reads = 0
         self.followed: Final[dict[str, KnownCluster]] = {}
         self.owned: Final[dict[str, Callable[[str], None]]] = {}
-        self._root: Final = root
-        self._mailbox: Final = mailbox
+        self._base: Final = root
+        self._calls: Final = calls
         self._send: Final = send
         self._reader: Final = reader
         self._lock: Final = threading.Lock()
@@ -54,17 +54,17 @@ class WatchEvents:
         cluster = self.followed.get(parent)
         removed = self.owned.get(path)
         if removed is not None and kind == DELETED_EVENT:
-            self._mailbox.post(removed, path)
+            self._calls.post(removed, path)
         if cluster is None:
-            if kind == CREATED_EVENT and (path == self._root or path in self.followed):
-                self._mailbox.post(self._reader.appeared)
+            if kind == CREATED_EVENT and (path == self._base or path in self.followed):
+                self._calls.post(self._reader.appeared)
             return
-        self.events += 1
+        self.heard += 1
         if kind == DELETED_EVENT:
             with self._lock:
                 if path in self._pending:
                     self._pending[path] = True
-            self._mailbox.post(self._reader.deleted, cluster, name)
+            self._calls.post(self._reader.deleted, cluster, name)
         elif kind in (CREATED_EVENT, CHANGED_EVENT):
             self.read(cluster, name)
 
@@ -93,6 +93,6 @@ class WatchEvents:
     ) -> None:
         with self._lock:
             again = self._pending.pop(path, False)
-        self._mailbox.post(self._reader.read, cluster, name, found, error)
+        self._calls.post(self._reader.read, cluster, name, found, error)
         if again and (error is None or isinstance(error, NoNodeError)):
             self.read(cluster, name)

@@ -38,10 +38,10 @@ class World:
         self.children = {name: (port, 1) for name, port in children.items()}  # port, modified
         self.unread: deque[Any] = deque()  # requests that the server has not come to
         self.stream: deque[Any] = deque()
-        self.mailbox = LoopCalls()
-        self.feed = WatchEvents("/s", self.mailbox, self.send, self)
+        self.calls = LoopCalls()
+        self.events = WatchEvents("/s", self.calls, self.send, self)
         self.cluster = KnownCluster("webapp", "/s/webapp", decode)
-        self.feed.followed["/s/webapp"] = self.cluster
+        self.events.followed["/s/webapp"] = self.cluster
         self.leaving: list[str] = []
         self.relist()
 
@@ -73,13 +73,13 @@ class World:
     def _many(self, names: list[str], found: Any) -> None:
         for name, one in zip(names, found, strict=True):
             if self.cluster.answered(name, one):
-                self.feed.read(self.cluster, name)
+                self.events.read(self.cluster, name)
 
     def settle(self) -> None:
         """The time for which a deleted child may come back is over."""
-        self.mailbox.drain()
+        self.calls.drain()
         for name in self.leaving:
-            if self.cluster.leaving(name) and not self.feed.reading(f"/s/webapp/{name}"):
+            if self.cluster.leaving(name) and not self.events.reading(f"/s/webapp/{name}"):
                 self.cluster.drop(name)
         self.leaving = [name for name in self.leaving if self.cluster.leaving(name)]
 
@@ -124,10 +124,10 @@ class World:
             return
         first, *rest = self.stream.popleft()
         if len(rest) == 1:
-            self.feed.on_event(first, f"/s/webapp/{rest[0]}")
+            self.events.on_event(first, f"/s/webapp/{rest[0]}")
         else:
             first(*rest)
-        self.mailbox.drain()
+        self.calls.drain()
 
     def _found(self, name: str) -> Any:
         if name not in self.children:
@@ -223,7 +223,7 @@ class Questions:
 
 def test_a_list_that_was_asked_for_before_a_refresh_says_nothing() -> None:
     questions: Any = Questions()
-    reads = Reads(questions, World({}).feed)
+    reads = Reads(questions, World({}).events)
     cluster = reads.clusters["webapp"] = KnownCluster("webapp", "/s/webapp", decode)
     told: list[list[str]] = []
 
