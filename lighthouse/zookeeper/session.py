@@ -89,7 +89,7 @@ class ZooKeeperSession:
 
     def _connect(self) -> None:
         hosts = ",".join(self._settings.hosts)
-        handler = KazooHandler(self._contexts)
+        handler = KazooHandler(self._contexts, self._settings.tls is not False)
         self._client = ZooKeeperClient(hosts, self._settings.session_timeout, handler, self)
         self._refusals, self._barred = {}, False
         self._opened = time.monotonic()

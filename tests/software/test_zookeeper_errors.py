@@ -105,7 +105,7 @@ def test_tls_with_everything_right(secure: Server, pem: Path) -> None:
         for number in range(50):
             driver.up(service("webapp", "me", 1000 + number))
         driver.until(lambda: len(driver.nodes("webapp")) == 51, "registered and read", 5)
-        assert [state for state, _ in driver.states] == ["connected"]
+        assert [state for state, _ in driver.states] == ["connected"], driver.states
 
 
 def test_tls_with_something_wrong(secure: Server, pem: Path, tmp_path: Path) -> None:
@@ -179,17 +179,19 @@ def between(port: int, asked: Rewrite, answered: Rewrite) -> Iterator[int]:
                 one.shutdown(socket.SHUT_RDWR)
 
     def serve() -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
             while True:
-                near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", port))
+                near = sockets.enter_context(listener.accept()[0])
+                far = sockets.enter_context(socket.create_connection(("127.0.0.1", port)))
                 for pair in ((near, far, asked), (far, near, answered)):
                     threading.Thread(target=forward, args=pair, daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve)
+        thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def same(frame: bytes) -> bytes:

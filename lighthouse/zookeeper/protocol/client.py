@@ -27,6 +27,9 @@ One that accepts connections and does not serve yet, or not any more, may stay s
 ever. Each time that this was too short in a row it is doubled, up to what a session allows.
 """
 
+HANDSHAKE_TLS: Final = 2.0
+"""The same with TLS, which costs a server that has just started more than its serving does."""
+
 LOOK_BACK: Final = 2.0
 """Seconds in which no server took us, for it to be possible that all of them were emptied."""
 
@@ -150,6 +153,7 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
 
     _refused_since: float | None = None
     _late = 0
+    _undecided = False
 
     def zk_loop(self) -> None:
         try:
@@ -158,10 +162,12 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
             self.client.listener.on_end()
 
     def _connect_loop(self, retry: KazooRetry) -> Any:
+        self._undecided = False
         try:
             return super()._connect_loop(retry)
         finally:
-            self.client.listener.on_round()
+            if not self._undecided:
+                self.client.listener.on_round()
             if self.handler.late:  # it was waited for long enough
                 retry.reset()
 
@@ -184,8 +190,10 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
             listener.on_refused(host, port, error)
             raise ConnectionDropped(str(error)) from error
         except (KazooException, self.handler.timeout_exception) as error:
-            if self._late or not self.handler.late:  # a first time says nothing yet
+            if self._late or not self.handler.late:
                 listener.on_refused(host, port, error)
+            else:
+                self._undecided = True  # it may only be slow; the next round will tell
             self._look_back()
             raise
         self._refused_since = None
@@ -201,7 +209,8 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
         """Let the connection to come take its time, the longer the more often it was short."""
         self._late = self._late + 1 if self.handler.late else 0
         longest = self.client._session_timeout / 1000.0 / len(self.client.hosts)
-        self.handler.begin(min(HANDSHAKE * 2**self._late, max(longest, HANDSHAKE / 2)))
+        first = HANDSHAKE_TLS if self.handler.secure else HANDSHAKE
+        self.handler.begin(min(first * 2**self._late, max(longest, HANDSHAKE / 2)))
 
     def _look_back(self) -> None:
         """After long enough, be content with servers that know less than we have seen.

@@ -22,8 +22,9 @@ class KazooHandler(SequentialThreadingHandler):  # type: ignore[misc]
     has to come within the seconds that ``begin`` grants.
     """
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self, contexts: Contexts, secure: bool) -> None:
         super().__init__()
+        self.secure: Final = secure
         self.late = False
         self._contexts: Final = contexts
         self._until: float | None = None
