@@ -18,7 +18,8 @@ steps = st.one_of(
 
 @given(st.lists(steps, max_size=200))
 def test_they_are_what_a_mapping_is(changes: list[tuple[str, str | None, int | None]]) -> None:
-    timers, done = Timers(), []
+    timers = Timers()
+    done: list[str] = []
     model: dict[str, int] = {}
     for what, name, when in changes:
         if name is not None:
@@ -42,7 +43,8 @@ def test_they_are_what_a_mapping_is(changes: list[tuple[str, str | None, int | N
 
 
 def test_what_follows_one_that_raises_is_due_again() -> None:
-    timers, done = Timers(), []
+    timers = Timers()
+    done: list[str] = []
 
     def fail() -> None:
         timers.set("third", 9.0, partial(done.append, "moved"))
@@ -64,6 +66,6 @@ def test_what_follows_one_that_raises_is_due_again() -> None:
 def test_what_is_moved_again_and_again_costs_no_room() -> None:
     timers = Timers()
     for moment in range(1000):
-        timers.set("one", float(moment), len)
+        timers.set("one", float(moment), lambda: None)
     assert len(timers._heap) < 50
     assert timers.wait(0.0) == 999.0
