@@ -100,11 +100,9 @@ def _loss(section: SectionReader) -> Loss:
 
 
 def _guard(section: SectionReader) -> GuardPolicy | None:
-    value = section.data.get("shrink_guard", True)
-    if isinstance(value, bool):
-        section.take("shrink_guard", lambda value: value, True)
-        return GuardPolicy() if value else None
-    inside = section.section("shrink_guard")
+    inside = section.switch("shrink_guard")
+    if inside is None:
+        return None
     default = GuardPolicy()
     guard = GuardPolicy(
         max_loss=inside.take("max_loss", quantity.share, default.max_loss),

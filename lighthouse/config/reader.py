@@ -169,10 +169,10 @@ def _log_entry(kind: str, entry: SectionReader, named: dict[str, set[str]]) -> N
 
 
 def _damping(section: SectionReader) -> DampingPolicy | None:
-    """``flap_damping``: a map, or ``false`` to have none."""
-    if section.take("flap_damping", lambda value: value is False, False):
+    """``flap_damping``: a map, or ``off`` to have none."""
+    limits = section.switch("flap_damping")
+    if limits is None:
         return None
-    limits = section.section("flap_damping")
     default = DampingPolicy()
     damping = DampingPolicy(
         burst=limits.whole("burst", default.burst, 1, 1000),

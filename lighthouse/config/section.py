@@ -8,6 +8,11 @@ from lighthouse.config import quantity
 from lighthouse.node import Refused, is_cluster_name, parse
 from lighthouse.schema import Problem, shown
 
+_SWITCHES: Final = {
+    **dict.fromkeys(("on", "yes", "true"), True),
+    **dict.fromkeys(("off", "no", "false"), False),
+}
+
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -96,6 +101,20 @@ class SectionReader:
         """The map under a key, empty if there is none."""
         self._known.add(key)
         return SectionReader(self.data.get(key), self.problems, (*self.path, key))
+
+    def switch(self, key: str) -> "SectionReader | None":
+        """The settings of what can be switched off: None if it is, a map with none if it is on.
+
+        ``"off"`` in quotes, as writers of JSON have it, is off too.
+        """
+        value = self.take(key, lambda value: value, True)
+        is_on = value if isinstance(value, bool) else _SWITCHES.get(str(value).lower())
+        if is_on is not None:
+            return SectionReader({}, self.problems, (*self.path, key)) if is_on else None
+        if value is not None and not isinstance(value, dict):
+            self.note(f"expected off, or a map of its settings; got {shown(value)}", key)
+            value = None
+        return SectionReader(value, self.problems, (*self.path, key))
 
     def variant(self, key: str, options: tuple[str, ...]) -> "tuple[str, SectionReader] | None":
         """One of some words, alone or as a map's only key with its settings; None if absent."""

@@ -195,7 +195,14 @@ def test_what_on_check_loss_may_not_say(tmp_path: Path, value: str, told: str) -
     assert told in fault.message
 
 
-@pytest.mark.parametrize("value", ["yes", "5", "[]", "{burst: 0}", "{every: 0}", "{brust: 1}"])
+@pytest.mark.parametrize("value", ["off", "false", "no", '"off"', '"No"'])
+def test_damping_that_is_switched_off(tmp_path: Path, value: str) -> None:
+    text = f"port: 80\ndiscovery: file\nflap_damping: {value}\n"
+    service = read(tmp_path, "services/webapp.yaml", text).services["webapp"]
+    assert service.flap_damping is None
+
+
+@pytest.mark.parametrize("value", ["maybe", "5", "[]", "{burst: 0}", "{every: 0}", "{brust: 1}"])
 def test_damping_that_is_none(tmp_path: Path, value: str) -> None:
     text = f"port: 80\ndiscovery: file\nflap_damping: {value}\n"
     tree = load(tmp_path, "services/webapp.yaml", text)
