@@ -18,6 +18,9 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Validate, Validated
+from lighthouse.net.address import default_address
+from lighthouse.net.listeners import listeners, unreachable
+from lighthouse.registration.services import ports
 from lighthouse.supervisor.state import State
 from lighthouse.text import plain
 
@@ -34,13 +37,24 @@ def command(root: Path) -> None:
     installed = Installed.here()
     tree = Tree(existing(root), installed)
     tree.load()
-    faults = sorted({*tree.faults, *_plugins_faults(tree, installed)})
+    faults = sorted({*tree.faults, *_plugins_faults(tree, installed), *_unreachable(tree)})
     for fault in faults:
         say(plain(fault))
     if not all(fault.warning for fault in faults):
         sys.exit(FAILED)
     count = len(tree.texts)
     say(f"{count} {'file' if count == 1 else 'files'} good")
+
+
+def _unreachable(tree: Tree) -> Iterator[Fault]:
+    """Warnings of ports that only this host reaches, where others are told of them."""
+    found, own = listeners(), tree.config.daemon.advertise or default_address()
+    for _, service, port in ports(tree.config.services):
+        advertised = service.advertise or own
+        reason = unreachable(service.host, port, advertised, found) if advertised else ""
+        if reason:
+            place = tree.locate(service.file, ("port",))
+            yield Fault(service.file, *place, reason, warning=True)
 
 
 def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:

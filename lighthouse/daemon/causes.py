@@ -17,6 +17,7 @@ _EFFECTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "default_nodes": ("is served by its default nodes", "are served by their default nodes"),
     "unregistered": ("is not registered", "are not registered"),
+    "unreachable": ("is not reached by others", "are not reached by others"),
     "unchecked": ("is not checked", "are not checked"),
     "idle": ("does nothing until that is mended", "do nothing until that is mended"),
 }

@@ -226,7 +226,10 @@ class DampingStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One port of a service; ``registered`` means in all of its discoveries."""
+    """One port of a service; ``registered`` means in all of its discoveries.
+
+    ``unreachable`` says why no other host reaches it where it is registered.
+    """
 
     name: str = ""
     file: str = ""
@@ -237,6 +240,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
     registered: bool = False
     registrations: tuple[RegistrationStatus, ...] = ()
     reason: str = ""
+    unreachable: str = ""
     checks: tuple[CheckStatus, ...] = ()
 
 

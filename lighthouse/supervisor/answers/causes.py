@@ -229,7 +229,7 @@ def _together(effect: str, names: Collection[str], told: str) -> Cause:
     )
 
 
-def _of_services(services: Iterable[ServiceStatus]) -> Iterable[Cause]:
+def _of_services(services: Collection[ServiceStatus]) -> Iterable[Cause]:
     nowhere = sorted({service.name for service in services if service.reason == NO_ADDRESS})
     if nowhere:
         yield Cause(
@@ -239,3 +239,8 @@ def _of_services(services: Iterable[ServiceStatus]) -> Iterable[Cause]:
                 Consequence(kind="service", name=name, effect="unregistered") for name in nowhere
             ),
         )
+    for service in services:
+        if service.unreachable:
+            effect = Consequence(kind="service", name=service.name, effect="unreachable")
+            message = f"service {service.name}: {service.unreachable}"
+            yield Cause(kind="service", name=service.name, message=message, consequences=(effect,))

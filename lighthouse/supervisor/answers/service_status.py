@@ -11,6 +11,7 @@ from lighthouse.daemon.status_document import (
     ServiceStatus,
     StatedMaintenance,
 )
+from lighthouse.net.listeners import Listeners, listeners, unreachable
 from lighthouse.registration.damping import DampingState
 from lighthouse.registration.freshness import VerdictAge
 from lighthouse.registration.maintenance import Maintenance
@@ -21,7 +22,9 @@ from lighthouse.supervisor.state import State
 
 def provided(state: State) -> tuple[ServiceStatus, ...]:
     """The services of this host, each port by itself."""
-    return tuple(_service(state, *each) for each in ports(state.config.services))
+    each = [*ports(state.config.services)]
+    found = listeners() if each else {}
+    return tuple(_service(state, *one, found) for one in each)
 
 
 def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
@@ -39,7 +42,9 @@ def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
     )
 
 
-def _service(state: State, stem: str, service: ServiceFile, port: int) -> ServiceStatus:
+def _service(
+    state: State, stem: str, service: ServiceFile, port: int, found_listeners: Listeners
+) -> ServiceStatus:
     found = _registrations(state, stem, service, port)
     checks = tuple(_check(state, stem, service, port, check) for check in service.checks)
     up = state.report.up(stem, service, port)
@@ -53,6 +58,7 @@ def _service(state: State, stem: str, service: ServiceFile, port: int) -> Servic
         registered=bool(found) and all(one.registered for one in found),
         registrations=found,
         reason=_reason(state, stem, service, port),
+        unreachable=_unreachable(state, stem, service, port, found_listeners),
         checks=checks,
     )
 
@@ -62,6 +68,14 @@ def _reason(state: State, stem: str, service: ServiceFile, port: int) -> str:
     if state.report.service(stem, service, port) is None:
         return NO_ADDRESS
     return "" if service.checks else "has no checks: it counts as up"
+
+
+def _unreachable(
+    state: State, stem: str, service: ServiceFile, port: int, found: Listeners
+) -> str:
+    """Why no other host reaches a port where it is registered, empty if nothing says so."""
+    node = state.report.service(stem, service, port)
+    return "" if node is None else unreachable(service.host, port, node.node.ip, found)
 
 
 def _maintenance(one: Maintenance | None) -> MaintenanceStatus | None:
