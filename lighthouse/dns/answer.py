@@ -1,4 +1,4 @@
-"""What a nameserver's message says, and whether it says anything at all."""
+"""What a nameserver's message says, if it says anything at all."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal

@@ -33,7 +33,7 @@ class Resolver:
     """Used from one event loop only."""
 
     def __init__(self, nameservers: Nameservers, timeout: float, attempts: int) -> None:
-        self.tally: Final = ResolverCounts()
+        self.counts: Final = ResolverCounts()
         self._nameservers: Final = nameservers
         self._timeout: Final = timeout
         self._attempts: Final = attempts
@@ -82,7 +82,7 @@ class Resolver:
 
     async def _exchange(self, server: Nameserver, name: str, kind: Type) -> DnsAnswer | Alias:
         async with self._room:
-            self.tally.queries += 1
+            self.counts.queries += 1
             try:
                 message = await self._send(server, name, kind, edns=server not in self._plain)
                 if message.rcode() in _KNOWS_NO_EDNS and server not in self._plain:
@@ -91,7 +91,7 @@ class Resolver:
                         self._plain.add(server)
                 return read(message, name, kind)
             except NoAnswer as fault:
-                self.tally.failures += 1
+                self.counts.failures += 1
                 if fault.silent:
                     self._nameservers.silent(server)
                 raise

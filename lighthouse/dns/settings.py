@@ -76,7 +76,7 @@ def query(settings: DnsSettings, cluster: str) -> Query:
 
 
 def is_name(text: str) -> bool:
-    """Whether the text is an absolute name of ordinary labels, without the last dot."""
+    """Return True if the text is an absolute name of ordinary labels, without the last dot."""
     return len(text) <= _LONGEST and all(_LABEL.fullmatch(label) for label in text.split("."))
 
 

@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from lighthouse.discovery import OnConnection, OnReading
+from lighthouse.discovery import Connection, OnConnection, OnReading
 from lighthouse.dns.answer import NoAnswer
 from lighthouse.dns.background import Background
 from lighthouse.dns.lookup import LookupResult, look_up
+from lighthouse.dns.name_state import NameState, Pace
 from lighthouse.dns.nameserver import RESOLV_CONF, Nameservers
 from lighthouse.dns.resolver import Resolver
 from lighthouse.dns.settings import DnsSettings, query
-from lighthouse.dns.standing import NameState, Pace
 from lighthouse.dns.summary import summary
 
-SCOUT: Final = 1.0
+PROBE: Final = 1.0
 """Seconds after which one cluster is asked for again while nobody answers for any."""
 
 CATCH_UP: Final = 1.0
@@ -58,19 +58,19 @@ class DnsSource:
         self._nameservers: Final = Nameservers(settings.servers(), resolv_conf)
         self._resolver = self._new_resolver()
         self._background: Background[LookupResult] = Background()
-        self._standings: Final[dict[str, NameState]] = {}
+        self._states: Final[dict[str, NameState]] = {}
         self._lookups: Final[dict[str, Lookup]] = {}
         self._clusters: Final[dict[Lookup, str]] = {}
         self._overdue_at: Final[dict[str, float]] = {}  # of those under way, the oldest first
-        self._state: str | None = None
+        self._connection: Connection | None = None
         self._told: Final[set[str]] = set()  # clusters whose error is in the log
-        self._scout_at = 0.0
+        self._probe_at = 0.0
 
     def open(self) -> None:
         self._background.start()
 
     def close(self) -> None:
-        self._standings.clear()
+        self._states.clear()
         self._lookups.clear()
         self._clusters.clear()
         self._overdue_at.clear()
@@ -85,16 +85,16 @@ class DnsSource:
         Raises ``ValueError`` if the settings lead to no name for it.
         """
         wanted = query(self._settings, cluster)
-        if cluster not in self._standings:
-            self._standings[cluster] = NameState(wanted, self._pace, time.monotonic())
+        if cluster not in self._states:
+            self._states[cluster] = NameState(wanted, self._pace, time.monotonic())
         self._begin(cluster)
 
     def unwatch(self, cluster: str) -> None:
         """Report nothing more about a cluster."""
-        self._standings.pop(cluster, None)
+        self._states.pop(cluster, None)
         self._told.discard(cluster)
         self._abandon(cluster)
-        self._state_connection()
+        self._tell_connection()
 
     def wake(self) -> None:
         """Take the answers that have come, and ask for what is due."""
@@ -107,26 +107,26 @@ class DnsSource:
             broken = self._take(cluster, lookup) or broken
         now = time.monotonic()
         self._give_up(now)
-        self._state_connection()
+        self._tell_connection()
         for cluster in self._due(now):
             self._begin(cluster)
         if broken is not None:
             raise broken
 
     def wake_after(self) -> float | None:
-        moments = [s.due for name, s in self._standings.items() if name not in self._lookups]
-        if moments and self._scouts():
-            moments.append(self._scout_at)
+        moments = [s.due for name, s in self._states.items() if name not in self._lookups]
+        if moments and self._probes():
+            moments.append(self._probe_at)
         moments += [*self._overdue_at.values()][:1]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def status(self) -> dict[str, Any]:
-        tally = self._resolver.tally
+        counts = self._resolver.counts
         return {
             "nameservers": [str(server) for server in self._nameservers.all()],
-            "queries": tally.queries,
-            "failures": tally.failures,
-            **summary(self._standings, time.monotonic(), time.time()),
+            "queries": counts.queries,
+            "failures": counts.failures,
+            **summary(self._states, time.monotonic(), time.time()),
         }
 
     def _begin(self, cluster: str) -> None:
@@ -134,7 +134,7 @@ class DnsSource:
         self._abandon(cluster)
         if not self._background.alive:
             self._restart()
-        lookup = self._background.run(look_up(self._resolver, self._standings[cluster].query))
+        lookup = self._background.run(look_up(self._resolver, self._states[cluster].query))
         self._lookups[cluster] = lookup
         self._clusters[lookup] = cluster
         self._overdue_at[cluster] = time.monotonic() + LONGEST
@@ -160,63 +160,64 @@ class DnsSource:
         """Let go of look-ups that take too long; those clusters are asked for again."""
         for cluster in [name for name, at in self._overdue_at.items() if at <= now]:
             self._abandon(cluster)
-            standing = self._standings[cluster]
-            standing.fail(f"no answer within {LONGEST:g} s", now, self._chance())
-            self._scout_at = now + SCOUT
-            self._tell(cluster, standing)
+            state = self._states[cluster]
+            state.fail(f"no answer within {LONGEST:g} s", now, self._chance())
+            self._probe_at = now + PROBE
+            self._tell(cluster, state)
 
     def _take(self, cluster: str, lookup: Lookup) -> BaseException | None:
         """Take one lookup's result; what it raised beyond an expected error."""
-        standing, now = self._standings[cluster], time.monotonic()
-        failed = standing.failing
+        state, now = self._states[cluster], time.monotonic()
+        failed = state.failing
         fault = lookup.exception()
         if fault is not None:
-            standing.fail(str(fault) or repr(fault), now, self._chance())
-            self._scout_at = now + SCOUT
+            state.fail(str(fault) or repr(fault), now, self._chance())
+            self._probe_at = now + PROBE
         else:
-            reading = standing.take(lookup.result(), now, self._chance())
+            reading = state.take(lookup.result(), now, self._chance())
             if reading is not None:
                 self._on_reading(cluster, reading)
-            if failed or self._state == "suspended":
+            if failed or self._connection == "suspended":
                 self._catch_up(now)
-        self._tell(cluster, standing)
+        self._tell(cluster, state)
         return None if isinstance(fault, NoAnswer) else fault
 
     def _catch_up(self, now: float) -> None:
         """Somebody answers again: the others that failed need not wait any longer."""
-        for standing in self._standings.values():
-            if standing.failing:
-                standing.due = min(standing.due, now + CATCH_UP * self._chance())
+        for state in self._states.values():
+            if state.failing:
+                state.due = min(state.due, now + CATCH_UP * self._chance())
 
     def _due(self, now: float) -> list[str]:
-        waiting = [name for name in self._standings if name not in self._lookups]
-        due = [name for name in waiting if self._standings[name].due <= now]
-        if due or not self._scouts() or now < self._scout_at:
+        waiting = [name for name in self._states if name not in self._lookups]
+        due = [name for name in waiting if self._states[name].due <= now]
+        if due or not self._probes() or now < self._probe_at:
             return due
-        return [min(waiting, key=lambda name: self._standings[name].due)]
+        return [min(waiting, key=lambda name: self._states[name].due)]
 
-    def _scouts(self) -> bool:
-        """Whether one cluster is to be asked for early, to learn that the source is back."""
-        return self._state == "suspended" and bool(self._standings) and not self._lookups
+    def _probes(self) -> bool:
+        """Return True if one cluster is asked for early, to learn that the source is back."""
+        return self._connection == "suspended" and bool(self._states) and not self._lookups
 
-    def _state_connection(self) -> None:
+    def _tell_connection(self) -> None:
         """Report it where nobody answers for any cluster, or somebody does again."""
-        standings = self._standings.values()
-        state, reason = None, ""
-        if any(standing.asked and not standing.failing for standing in standings):
-            state = "connected"
-        elif standings and all(standing.failing for standing in standings):
-            state, reason = "suspended", next(iter(standings)).error
-        if state is not None and state != self._state:
-            self._state = state
-            self._on_connection("connected" if state == "connected" else "suspended", reason)
+        states = self._states.values()
+        connection: Connection | None = None
+        reason = ""
+        if any(state.asked and not state.failing for state in states):
+            connection = "connected"
+        elif states and all(state.failing for state in states):
+            connection, reason = "suspended", next(iter(states)).error
+        if connection is not None and connection != self._connection:
+            self._connection = connection
+            self._on_connection(connection, reason)
 
-    def _tell(self, cluster: str, standing: NameState) -> None:
+    def _tell(self, cluster: str, state: NameState) -> None:
         """Log an error when it appears and when it is over, of some clusters if many have one."""
-        if not standing.error:
+        if not state.error:
             if cluster in self._told:
                 self._told.discard(cluster)
                 logger.info("%s: answered again", cluster)
         elif cluster not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(cluster)
-            logger.warning("%s: %s; what is known stays", cluster, standing.error)
+            logger.warning("%s: %s; what is known stays", cluster, state.error)

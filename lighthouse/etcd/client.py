@@ -37,18 +37,20 @@ _BEAT: Final = protocol.encode({"progress_request": {}})
 class EtcdClient:
     """Everything raised is a ``Trouble``; not for several threads at once."""
 
-    def __init__(self, endpoint: Endpoint, access: Authentication, tally: EtcdCounts) -> None:
+    def __init__(
+        self, endpoint: Endpoint, authentication: Authentication, counts: EtcdCounts
+    ) -> None:
         self.endpoint: Final = endpoint
-        self._access: Final = access
-        self._tally: Final = tally
-        self._exchange: Final = Http(endpoint, access.contexts(endpoint))
+        self._authentication: Final = authentication
+        self._counts: Final = counts
+        self._http: Final = Http(endpoint, authentication.contexts(endpoint))
 
     def close(self) -> None:
-        self._exchange.close()
+        self._http.close()
 
     def probe(self, key: bytes) -> ResponseHeader:
         """How far the cluster is, by a linearizable read of one key: so there is a quorum."""
-        self._tally.add("probes")
+        self._counts.add("probes")
         request = {"key": key, "limit": 1, "keys_only": True}
         try:
             return self._call("/v3/kv/range", request, Ranged).header
@@ -63,7 +65,7 @@ class EtcdClient:
         while True:
             request = {"key": key, "range_end": protocol.prefix_end(prefix), "limit": limit}
             request |= {"revision": revision, "keys_only": keys_only}
-            self._tally.add("reads")
+            self._counts.add("reads")
             try:
                 page = self._call("/v3/kv/range", request, Ranged, PAGE_TIME)
             except TooLarge:
@@ -109,8 +111,10 @@ class EtcdClient:
         first = protocol.encode({"create_request": create | {"start_revision": revision}})
         deadline = Deadline(CALL)
         with self._told():
-            token = self._access.token(self.authenticate, deadline)
-            connection = connect(self.endpoint, self._access.contexts(self.endpoint), deadline)
+            token = self._authentication.token(self.authenticate, deadline)
+            connection = connect(
+                self.endpoint, self._authentication.contexts(self.endpoint), deadline
+            )
             stream = WatchStream(connection, _BEAT)
             try:
                 stream.begin(self.endpoint, "/v3/watch", first, token, Deadline(WATCH))
@@ -132,24 +136,24 @@ class EtcdClient:
         compare = {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": seen}
         request = {"compare": [compare], "success": [action]}
         request["failure"] = [{"request_range": {"key": key}}]
-        self._tally.add("writes")
+        self._counts.add("writes")
         return self._call("/v3/kv/txn", request, protocol.Transacted)
 
     def _call(self, target: str, request: dict[str, Any], kind: type[T], time: float = CALL) -> T:
         """Put the question; a token that is no good any more is replaced once."""
         deadline, body = Deadline(time), protocol.encode(request)
-        token = self._access.token(self.authenticate, deadline)
+        token = self._authentication.token(self.authenticate, deadline)
         try:
             return self._ask(target, body, token, deadline, kind)
         except StaleToken:
-            token = self._access.token(self.authenticate, deadline, instead_of=token)
+            token = self._authentication.token(self.authenticate, deadline, instead_of=token)
             if not token:
                 raise
             return self._ask(target, body, token, deadline, kind)
 
     def _ask(self, target: str, body: bytes, token: str, deadline: Deadline, kind: type[T]) -> T:
         with self._told():
-            status, answer = self._exchange.ask("POST", target, body, token, deadline)
+            status, answer = self._http.ask("POST", target, body, token, deadline)
         if status == 200:
             try:
                 return msgspec.json.decode(answer, type=kind, strict=False)
@@ -163,7 +167,7 @@ class EtcdClient:
         """Why a read is not answered: ask what a member can answer without the others."""
         try:
             with self._told():
-                self._exchange.ask("GET", "/version", b"", "", Deadline(_CHECK))
+                self._http.ask("GET", "/version", b"", "", Deadline(_CHECK))
         except Trouble:
             return f"no answer within {CALL:g} s: stopped, overloaded, or cut off?"
         return f"it answers no reads within {CALL:g} s: the cluster has no leader (quorum lost?)"
@@ -171,7 +175,7 @@ class EtcdClient:
     def _no_gateway(self, deadline: Deadline) -> Trouble:
         """Why there is no ``/v3``: ask what it is that answers."""
         with self._told():
-            status, answer = self._exchange.ask("GET", "/version", b"", "", deadline)
+            status, answer = self._http.ask("GET", "/version", b"", "", deadline)
         try:
             version = msgspec.json.decode(answer, type=protocol.EtcdVersion).etcdserver
         except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""The table as several threads use it, and the readings that come of it.
+"""The keyspace as several threads use it, and the readings that come of it.
 
 Readings are reported under the lock, so that the last one reported is the newest.
 """
@@ -18,39 +18,39 @@ class Clusters:
     """All that is below the path; reports those clusters that are watched."""
 
     def __init__(
-        self, prefix: bytes, decode: Decode, on_reading: OnReading, tally: EtcdCounts
+        self, prefix: bytes, decode: Decode, on_reading: OnReading, counts: EtcdCounts
     ) -> None:
         self._prefix: Final = prefix
         self._on_reading: Final = on_reading
-        self._tally: Final = tally
+        self._counts: Final = counts
         self._lock: Final = threading.Lock()
-        self._table: Final = Keyspace(prefix, decode)
+        self._keyspace: Final = Keyspace(prefix, decode)
         self._watched: set[str] = set()
 
     @property
     def loaded(self) -> bool:
-        return self._table.loaded
+        return self._keyspace.loaded
 
     @property
     def revision(self) -> int:
         """How far the changes were followed; the watch goes on after it."""
-        return self._table.revision
+        return self._keyspace.revision
 
     def watch(self, cluster: str) -> None:
         """Report the cluster now, if anything is known, and whenever it changes."""
         with self._lock:
             self._watched.add(cluster)
-            if self._table.loaded:
-                self._on_reading(cluster, self._table.reading(cluster))
+            if self._keyspace.loaded:
+                self._on_reading(cluster, self._keyspace.reading(cluster))
 
     def unwatch(self, cluster: str) -> None:
         with self._lock:
             self._watched.discard(cluster)
-            self._table.forget(cluster)
+            self._keyspace.forget(cluster)
 
     def get(self, key: bytes) -> KeyState | None:
         with self._lock:
-            return self._table.get(key)
+            return self._keyspace.get(key)
 
     def load(self, client: EtcdClient) -> None:
         """Read everything, and report what is watched."""
@@ -60,74 +60,74 @@ class Clusters:
             revision = revision or page.header.revision
             kvs += page.kvs
         with self._lock:
-            self._table.load(kvs, revision)
+            self._keyspace.load(kvs, revision)
             watched = sorted(self._watched)
         for cluster in watched:
             with self._lock:
                 if cluster in self._watched:
-                    self._on_reading(cluster, self._table.reading(cluster))
+                    self._on_reading(cluster, self._keyspace.reading(cluster))
 
     def apply(self, events: Iterable[Event], revision: int | None) -> None:
         """Take events, and report; all up to ``revision`` is known then, if one is given."""
         with self._lock:
-            for cluster in self._table.apply(events) & self._watched:
-                self._on_reading(cluster, self._table.reading(cluster))
+            for cluster in self._keyspace.apply(events) & self._watched:
+                self._on_reading(cluster, self._keyspace.reading(cluster))
             if revision is not None:
-                self._table.revision = max(self._table.revision, revision)
+                self._keyspace.revision = max(self._keyspace.revision, revision)
 
     def refresh(self, client: EtcdClient, cluster: str) -> None:
         """Read one cluster past what is known, and report it."""
         with self._lock:
-            journal = self._table.begin()
+            journal = self._keyspace.begin()
         try:
             pages = list(client.pages(self._prefix + cluster.encode() + b"/"))
             with self._lock:
                 kvs = [kv for page in pages for kv in page.kvs]
-                self._table.merge(cluster, kvs, pages[0].header.revision, journal)
+                self._keyspace.merge(cluster, kvs, pages[0].header.revision, journal)
                 if cluster in self._watched:
-                    self._on_reading(cluster, self._table.reading(cluster))
+                    self._on_reading(cluster, self._keyspace.reading(cluster))
         finally:
             with self._lock:
-                self._table.end(journal)
+                self._keyspace.end(journal)
 
     def audit(self, client: EtcdClient, settled: float, meanwhile: Callable[[], None]) -> bool:
-        """Whether all that etcd holds is known, values left aside: a change shows in its key.
+        """Return True if all that etcd holds is known, by the last change of each key.
 
         What differs is looked at once more after ``settled`` seconds, for it may have been on
         its way. If nothing differs, all up to the revision of the read is known to be known.
         ``meanwhile`` is called after each page.
         """
         with self._lock:
-            journal = self._table.begin()
+            journal = self._keyspace.begin()
         try:
             found: LastChanges = {}
             revision = 0
             for page in client.pages(self._prefix, keys_only=True):
                 revision = revision or page.header.revision
-                self._table.sort(page.kvs, found)
+                self._keyspace.sort(page.kvs, found)
                 meanwhile()
-            self._tally.add("audits")
+            self._counts.add("audits")
             if self._differs(found, journal):
                 threading.Event().wait(settled)
                 return not self._differs(found, journal)
             with self._lock:
                 if not journal:
-                    self._table.revision = max(self._table.revision, revision)
+                    self._keyspace.revision = max(self._keyspace.revision, revision)
             return True
         finally:
             with self._lock:
-                self._table.end(journal)
+                self._keyspace.end(journal)
 
     def _differs(self, found: LastChanges, journal: set[bytes]) -> bool:
         with self._lock:
-            return self._table.differs(found, journal)
+            return self._keyspace.differs(found, journal)
 
     def figures(self) -> dict[str, int]:
         with self._lock:
-            table = self._table
+            keyspace = self._keyspace
             return {
-                "revision": table.revision,
-                "keys": table.keys,
+                "revision": keyspace.revision,
+                "keys": keyspace.keys,
                 "clusters": len(self._watched),
-                "refused": table.refused,
+                "refused": keyspace.refused,
             }

@@ -30,7 +30,7 @@ class EtcdSession:
 
     @property
     def settled(self) -> bool:
-        """Whether it lasted for long enough to be more than an attempt."""
+        """Return True if it lasted for long enough to be more than an attempt."""
         return time.monotonic() - self._began > _SETTLED
 
     def mark(self, revision: int) -> None:

@@ -28,7 +28,7 @@ class EtcdCounts:
         with self._lock:
             self._counts[what] += number
 
-    def counts(self) -> dict[str, int]:
+    def all(self) -> dict[str, int]:
         """All of them, those that are 0 included."""
         with self._lock:
             return {what: self._counts[what] for what in get_args(What)}

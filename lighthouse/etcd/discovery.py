@@ -36,38 +36,38 @@ class _Parts:
 
     def __init__(self, settings: EtcdSettings, on_reading: OnReading, on_connection: OnConnection):
         prefix = settings.prefix
-        self.tally: Final = EtcdCounts()
-        self.access: Final = Authentication(settings)
-        self.link: Final = EtcdConnection(on_connection)
+        self.counts: Final = EtcdCounts()
+        self.authentication: Final = Authentication(settings)
+        self.connection: Final = EtcdConnection(on_connection)
         written, options = settings.format, settings.haproxy_server_options
         read = functools.partial(decode, written=written, options=options)
         write = functools.partial(encode, owner=owner(settings.path), written=written)
-        self.clusters: Final = Clusters(prefix, read, on_reading, self.tally)
+        self.clusters: Final = Clusters(prefix, read, on_reading, self.counts)
         self.registrations: Final = EtcdRegistrations(
             prefix,
             settings.lease_ttl,
             owner(settings.path),
             write,
             self.clusters.get,
-            self.tally,
+            self.counts,
         )
         endpoints = Endpoints([endpoint(url) for url in settings.endpoints])
-        self._follower: Final = WatchThread(
-            prefix, endpoints, self.access, self.clusters, self.link, self.tally
+        self._watch: Final = WatchThread(
+            prefix, endpoints, self.authentication, self.clusters, self.connection, self.counts
         )
-        self.keeper: Final = LeaseKeeper(
+        self.lease: Final = LeaseKeeper(
             prefix,
             settings.audit,
-            self.access,
+            self.authentication,
             self.clusters,
             self.registrations,
-            self.link,
-            self.tally,
+            self.connection,
+            self.counts,
         )
-        events = (self.keeper.woken, self.keeper.noticed)
+        events = (self.lease.woken, self.lease.noticed)
         self._threads: Final = (
-            threading.Thread(target=self._follower.run, args=events, name="watch", daemon=True),
-            threading.Thread(target=self.keeper.run, name="lease", daemon=True),
+            threading.Thread(target=self._watch.run, args=events, name="watch", daemon=True),
+            threading.Thread(target=self.lease.run, name="lease", daemon=True),
         )
 
     def start(self) -> None:
@@ -76,9 +76,9 @@ class _Parts:
 
     def stop(self) -> None:
         """End the threads; one that is busy connecting is left to find out by itself."""
-        self._follower.stop()
-        self.keeper.stop()
-        self.link.close()
+        self._watch.stop()
+        self.lease.stop()
+        self.connection.close()
         for thread in self._threads:
             thread.join(LEAVING)
 
@@ -110,7 +110,7 @@ class EtcdDiscovery(Discovery):
         parts, self._parts = self._parts, None
         if parts is None:
             return
-        if parts.link.session is not None:
+        if parts.connection.session is not None:
             with contextlib.suppress(Trouble):  # else the lease expires by itself
                 parts.registrations.release(self._at(parts), LEAVING)
         parts.stop()
@@ -143,13 +143,13 @@ class EtcdDiscovery(Discovery):
         parts = self._parts
         if parts is None:
             return {"connection": "not connected"}
-        session = parts.link.session
+        session = parts.connection.session
         return {
-            "connection": parts.link.state,
+            "connection": parts.connection.state,
             "endpoint": "" if session is None else str(session.endpoint),
             **parts.clusters.figures(),
             **parts.registrations.status(),
-            **parts.tally.counts(),
+            **parts.counts.all(),
         }
 
     def _connected(self) -> _Parts:
@@ -164,7 +164,7 @@ class EtcdDiscovery(Discovery):
         try:
             yield client
         except LeaseGone:
-            parts.keeper.woken()
+            parts.lease.woken()
             raise
         except EtcdAway as fault:
             if self._session is not None:
@@ -173,11 +173,11 @@ class EtcdDiscovery(Discovery):
 
     def _at(self, parts: _Parts) -> EtcdClient:
         """A client of the worker's own thread for the session that is up; raises ``EtcdAway``."""
-        session = parts.link.need(FIRST)
+        session = parts.connection.need(FIRST)
         if self._client is None or self._session is not session:
             self._close()
             self._session = session
-            self._client = EtcdClient(session.endpoint, parts.access, parts.tally)
+            self._client = EtcdClient(session.endpoint, parts.authentication, parts.counts)
         return self._client
 
     def _close(self) -> None:

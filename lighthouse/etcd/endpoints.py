@@ -66,7 +66,7 @@ class Endpoints:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every endpoint has failed since the last good one."""
+        """Return True if every endpoint has failed since the last good one."""
         return len(self._faults) == len(self._endpoints)
 
     def reason(self) -> str:

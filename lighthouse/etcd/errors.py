@@ -19,7 +19,7 @@ class Trouble(OSError):
     """One line for an operator; the work is tried again."""
 
     patient = True
-    """Whether trying again at once would be of no use: somebody has to change something."""
+    """Return True if trying again at once would be of no use: somebody has to change something."""
 
 
 class EtcdAway(Trouble):

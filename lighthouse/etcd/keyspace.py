@@ -146,7 +146,7 @@ class Keyspace:
                 found.setdefault(place[0], {})[place[1]] = kv.mod_revision
 
     def differs(self, found: LastChanges, since: set[bytes]) -> bool:
-        """Whether something was never told: a key's last change, or that it is gone.
+        """Return True if something was never told: a key's last change, or that it is gone.
 
         Changes wait for this, so where all is well there is one look at each key.
         """

@@ -35,19 +35,19 @@ class LeaseKeeper:
         self,
         prefix: bytes,
         audit: float,
-        access: Authentication,
+        authentication: Authentication,
         clusters: Clusters,
         registrations: EtcdRegistrations,
-        link: EtcdConnection,
-        tally: EtcdCounts,
+        connection: EtcdConnection,
+        counts: EtcdCounts,
     ) -> None:
         self._prefix: Final = prefix
         self._audit: Final = audit
-        self._access: Final = access
+        self._authentication: Final = authentication
         self._clusters: Final = clusters
         self._registrations: Final = registrations
-        self._link: Final = link
-        self._tally: Final = tally
+        self._connection: Final = connection
+        self._counts: Final = counts
         self._wakeup: Final = threading.Event()
         self._over = False
         self._noticed: Final[deque[bytes]] = deque()
@@ -92,7 +92,7 @@ class LeaseKeeper:
 
     def _usable(self) -> EtcdSession | None:
         """The session, unless it is ending; the next one wakes this thread."""
-        session = self._link.session
+        session = self._connection.session
         return session if session is not None and session.fault is None else None
 
     def _pause(self) -> float:
@@ -107,7 +107,7 @@ class LeaseKeeper:
         self._beat(client)
         if self._noticed:
             self._restore(client)
-        self._link.announce(self._hint())
+        self._connection.announce(self._hint())
         now = time.monotonic()
         if now >= self._probe_at:
             self._probe_at = now + PROBE
@@ -115,7 +115,7 @@ class LeaseKeeper:
         if now >= self._audit_at:
             self._audit_at = self._next_audit()
             if not self._clusters.audit(client, SETTLED, lambda: self._beat(client)):
-                self._tally.add("repaired")
+                self._counts.add("repaired")
                 raise Behind("an audit found changes that the watch never told")
 
     def _at(self, session: EtcdSession) -> EtcdClient:
@@ -123,7 +123,7 @@ class LeaseKeeper:
         if self._client is None or self._session is not session:
             self._close()
             self._session = session
-            self._client = EtcdClient(session.endpoint, self._access, self._tally)
+            self._client = EtcdClient(session.endpoint, self._authentication, self._counts)
             self._beat_at = 0.0
             self._probe_at = time.monotonic() + PROBE
             self._noticed.extend(self._registrations.keys)
@@ -150,7 +150,7 @@ class LeaseKeeper:
     def _lost(self, gone: LeaseGone) -> None:
         if self._registrations.lose():
             logger.warning("%s; what was registered is registered again", gone)
-            self._link.lose(f"{gone}; what was registered is registered again")
+            self._connection.lose(f"{gone}; what was registered is registered again")
 
     def _hint(self) -> str:
         empty = self._clusters.figures()["keys"] == 0

@@ -51,7 +51,7 @@ class EtcdRegistrations:
     """
 
     def __init__(
-        self, prefix: bytes, ttl: int, mark: str, write: Write, known: Known, tally: EtcdCounts
+        self, prefix: bytes, ttl: int, mark: str, write: Write, known: Known, counts: EtcdCounts
     ) -> None:
         self.lease = 0
         self._prefix: Final = prefix
@@ -60,7 +60,7 @@ class EtcdRegistrations:
         self._mark: Final = mark
         self._write: Final = write
         self._known: Final = known
-        self._tally: Final = tally
+        self._counts: Final = counts
         self._lock: Final = threading.Lock()
         self._held: dict[tuple[str, int], HeldKey] = {}
         self._keys: frozenset[bytes] = frozenset()
@@ -126,7 +126,7 @@ class EtcdRegistrations:
                     self._restore(client, held)
 
     def lose(self) -> bool:
-        """The lease is gone and all that hung on it; whether there was anything."""
+        """The lease is gone and all that hung on it; return True if there was anything."""
         with self._lock:
             had, self.lease = self.lease, 0
             self._held.clear()
@@ -163,7 +163,7 @@ class EtcdRegistrations:
         if fault and fault != held.fault:
             logger.error("%s cannot be registered again: %s", _shown(held.key), fault)
         elif written:
-            self._tally.add("restored")
+            self._counts.add("restored")
             logger.warning("%s was changed by someone; it was put back", _shown(held.key))
         held.fault = fault
 
@@ -179,7 +179,7 @@ class EtcdRegistrations:
         return entry is not None and (entry.value, entry.lease) == (held.value, self.lease)
 
     def _put(self, client: EtcdClient, held: HeldKey, anew: bool = True) -> bool:
-        """Whether it had to be written; ``anew`` takes it over from another session's lease.
+        """Return True if it had to be written; ``anew`` takes over what another lease holds.
 
         Else nothing that the watch told is relied on: the first attempt cannot succeed.
         """

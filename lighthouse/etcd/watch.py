@@ -47,17 +47,17 @@ class WatchThread:
         self,
         prefix: bytes,
         endpoints: Endpoints,
-        access: Authentication,
+        authentication: Authentication,
         clusters: Clusters,
-        link: EtcdConnection,
-        tally: EtcdCounts,
+        connection: EtcdConnection,
+        counts: EtcdCounts,
     ) -> None:
         self._prefix: Final = prefix
         self._endpoints: Final = endpoints
-        self._access: Final = access
+        self._authentication: Final = authentication
         self._clusters: Final = clusters
-        self._link: Final = link
-        self._tally: Final = tally
+        self._connection: Final = connection
+        self._counts: Final = counts
         self._over: Final = threading.Event()
         self._seen = ResponseHeader()
         self._stale = False  # what is known has to be read anew
@@ -72,7 +72,7 @@ class WatchThread:
 
     def _serve(self, endpoint: Endpoint, on_up: OnUp, on_events: OnEvents) -> float:
         """Follow at one endpoint until that fails; seconds to wait before the next try."""
-        client = EtcdClient(endpoint, self._access, self._tally)
+        client = EtcdClient(endpoint, self._authentication, self._counts)
         try:
             self._follow(client, on_up, on_events)
         except Behind as fault:
@@ -86,22 +86,22 @@ class WatchThread:
             logger.exception("%s: the watch failed", endpoint)
             return self._failed(endpoint, Trouble(f"unexpected: {type(error).__name__}"))
         finally:
-            self._link.down()
+            self._connection.down()
             client.close()
         return 0.0
 
     def _failed(self, endpoint: Endpoint, fault: Trouble) -> float:
         """Go on to the next endpoint; to be away is announced when none is left to try."""
         if isinstance(fault, Denied):
-            self._access.forget()
-        session = self._link.session
+            self._authentication.forget()
+        session = self._connection.session
         if session is not None and session.settled:
             logger.warning("%s: %s", endpoint, fault)
             self._endpoints.move_on()
             return 0.0
         delay = self._endpoints.failed(fault)
         if self._endpoints.exhausted:
-            self._link.suspend(self._endpoints.reason())
+            self._connection.suspend(self._endpoints.reason())
         return delay if session is None else max(delay, FLAPPING)
 
     def _follow(self, client: EtcdClient, on_up: OnUp, on_events: OnEvents) -> None:
@@ -109,7 +109,7 @@ class WatchThread:
         self._compare(header)
         if self._stale or not self._clusters.loaded:
             if self._clusters.loaded:
-                self._tally.add("relists")
+                self._counts.add("relists")
             self._clusters.load(client)
             self._stale = False
         client.close()
@@ -122,7 +122,7 @@ class WatchThread:
                     raise session.fault or EtcdAway("it ended the watch")
                 for line in lines:
                     self._take(session, line, on_up, on_events)
-                if self._link.session is None and time.monotonic() > begin_by:
+                if self._connection.session is None and time.monotonic() > begin_by:
                     raise EtcdAway(f"its watch does not begin within {WATCH:g} s")
         except Trouble:
             raise
@@ -157,15 +157,15 @@ class WatchThread:
             whole = None if watched.fragment else watched.events[-1].kv.mod_revision
             self._clusters.apply(watched.events, whole)
             on_events(watched.events)
-            self._tally.add("events", len(watched.events))
+            self._counts.add("events", len(watched.events))
         session.pass_mark(watched.header.revision)
 
     def _begin(self, session: EtcdSession, on_up: OnUp) -> None:
         self._endpoints.good()
-        if self._link.session is None:
-            self._tally.add("reconnects", int(self._was_up))
+        if self._connection.session is None:
+            self._counts.add("reconnects", int(self._was_up))
             self._was_up = True
-            self._link.up(session)
+            self._connection.up(session)
             on_up()
 
 

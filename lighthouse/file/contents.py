@@ -34,7 +34,7 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 def is_record_name(name: str) -> bool:
-    """Whether a file of this name holds a node: ``*.json``, not hidden."""
+    """Return True if a file of this name holds a node: ``*.json``, not hidden."""
     return name.endswith(SUFFIX) and not name.startswith(".")
 
 

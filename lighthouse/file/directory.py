@@ -1,7 +1,7 @@
 """One cluster's directory: what each of its files said last, and until when that holds.
 
 Nothing here waits or watches. Whoever does says which names to look at; times are seconds of
-a clock that the caller passes in (see ``attention``).
+a clock that the caller passes in (see ``clock``).
 """
 
 import os
@@ -52,7 +52,7 @@ class FileEntry(msgspec.Struct):
 
     @property
     def volatile(self) -> bool:
-        """Whether the file changes in ways that a watch of its directory may not tell."""
+        """Return True if the file changes in ways that a watch of its directory may not tell."""
         return self.link or self.ttl is not None or self.unreadable
 
 
@@ -93,7 +93,7 @@ class Directory:
             self.read_before = self.changed = True
 
     def restless(self) -> bool:
-        """Whether names have come or gone since the last call, or the call before that.
+        """Return True if names have come or gone since the last call, or the call before that.
 
         Twice, because a second change within one tick of the file system's clock leaves no
         trace. Raises ``OSError``.
@@ -155,7 +155,7 @@ class Directory:
 
     @property
     def missing(self) -> bool:
-        """Whether the directory is away and its nodes are kept for a moment."""
+        """Return True if the directory is away and its nodes are kept for a moment."""
         return self._missing_since is not None
 
     def reading(self) -> Reading:

@@ -177,7 +177,7 @@ class FileRegistrations:
 
 
 def _stands(held: HeldFile) -> bool:
-    """Whether the file is the one that was last written."""
+    """Return True if the file is the one that was last written."""
     try:
         return signature(held.path) == held.signature
     except OSError:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from lighthouse.discovery import OnConnection, OnReading
-from lighthouse.file.attention import Attention
+from lighthouse.file.clock import ReaderClock
 from lighthouse.file.contents import is_record_name
 from lighthouse.file.directory import Directory
 from lighthouse.file.watches import Changes, Watches
@@ -44,7 +44,7 @@ class FileSource:
         self._on_reading: Final = on_reading
         self._on_connection: Final = on_connection
         self._watches: Final = Watches()
-        self._clock: Final = Attention(longest=poll + 1.0)
+        self._clock: Final = ReaderClock(longest=poll + 1.0)
         self._directories: dict[str, Directory] = {}
         self._timers: Final = Timers()
         self._touched: set[str] = set()
@@ -59,7 +59,7 @@ class FileSource:
         self._polled_at = 0.0
 
     def open(self) -> None:
-        """Reach for the directory, and report whether it is there."""
+        """Reach for the directory, and report if it is there or not."""
         self._poll_at = time.monotonic() + self._poll
         self._reach()
 
@@ -143,7 +143,7 @@ class FileSource:
         return self._clock.tick(time.monotonic())
 
     def _reach(self) -> bool:
-        """Whether the directory can be listed; reports when that changes."""
+        """Return True if the directory can be listed; reports when that changes."""
         try:
             os.scandir(self._path).close()
             self._watches.arm(_ROOT, self._path)

@@ -67,8 +67,8 @@ class Watches:
     def arm(self, key: str, path: str) -> bool:
         """Watch what the path leads to now, in place of what it led to before.
 
-        Whether events of it will be told. Raises ``OSError`` if it is no directory that can
-        be watched; the key is then not watched.
+        Returns True if events of it will be told. Raises ``OSError`` if it is no directory
+        that can be watched; the key is then not watched.
         """
         if self._inotify is None:
             return False
@@ -97,7 +97,7 @@ class Watches:
         return True
 
     def holds(self, key: str) -> bool:
-        """Whether events of this key's directory are told."""
+        """Return True if events of this key's directory are told."""
         return key in self._armed
 
     def disarm(self, key: str) -> None:

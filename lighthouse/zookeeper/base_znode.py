@@ -14,7 +14,7 @@ SEEK: Final = 1.0
 
 
 class BaseZnode:
-    """Whether the znode is there, which is looked up for each connection, and till it is.
+    """Knows if the znode is there: that is looked up for each connection, and until it is.
 
     Where it is missing, the path is wrong or the ensemble was emptied: no cluster is empty
     for that.
@@ -42,7 +42,7 @@ class BaseZnode:
         self._found(there)
 
     def seek(self) -> None:
-        """Look whether it is there by now."""
+        """Look for it again."""
         number = self._round
 
         def found(stat: Any, error: Exception | None) -> None:

@@ -1,4 +1,4 @@
-"""Whether a ZooKeeper server serves, and in which mode."""
+"""The check of a ZooKeeper server: does it serve, and in which mode?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ class ZookeeperCheck(Check):
         return Result(True, one_line(f"{server.mode}, version {server.version}"), metadata)
 
     def _greet(self, host: str, port: int, deadline: Deadline) -> bool:
-        """Open a session and close it; whether the server is in read-only mode."""
+        """Open a session and close it; return True if the server is in read-only mode."""
         connection = BoundedConnection.open(host, port, self._contexts, deadline)
         try:
             return greet(connection, self._settings.read_only)

@@ -162,7 +162,7 @@ class KnownCluster:
         self._records[name] = record
 
     def _settle(self) -> None:
-        """Whether all is known; ``full`` was asked for until it is, and is reported then."""
+        """See if all is known; ``full`` was asked for until it is, and is reported then."""
         if self._listed and not self._unread and not self.whole:
             self.whole = self.changed = True
             self.full = False

@@ -126,7 +126,7 @@ class ZooKeeper(Discovery):
         return {**self._link.source.status(), **self._link.registrations.status()}
 
     def _begun(self) -> ZooKeeperLink:
-        """The link, once it is known whether any server answers: a start is no failure."""
+        """The link, once a server has answered or none will soon: a start is no failure."""
         link = self._linked()
         while not link.session.begun():
             self._calls.wait(_MOMENT)

@@ -35,7 +35,7 @@ class Reads:
         self.lists = 0
 
     def current(self, cluster: KnownCluster) -> bool:
-        """Whether the cluster is still followed."""
+        """Return True if the cluster is still followed."""
         return self.clusters.get(cluster.name) is cluster
 
     def touch(self, cluster: KnownCluster) -> None:

@@ -68,7 +68,7 @@ class ZooKeeperRegistrations:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing of ours stands."""
+        """Return True if nothing of ours stands."""
         return not any(held.stands for held in self._held.values())
 
     def up(self, service: Service) -> None:
@@ -102,7 +102,7 @@ class ZooKeeperRegistrations:
         }
 
     def connected(self, renewed: bool, _rooted: bool) -> None:
-        """After a pause, look whether all is as it was; a new session begins with nothing."""
+        """After a pause, see if all is as it was; a new session begins with nothing."""
         for held in self._held.values():
             if renewed:
                 held.stands = False
@@ -154,7 +154,7 @@ class ZooKeeperRegistrations:
             self._session.ask(AddWatch(path, PERSISTENT), _nothing)
 
     def _stand(self, held: HeldZnode, anew: bool = True) -> bool:
-        """Have the znode stand; whether it had to be created. Notes what is in the way.
+        """Have the znode stand; return True if it had to be created. Notes what is in the way.
 
         ``anew`` takes it over from another session of this host.
         """
@@ -178,7 +178,7 @@ class ZooKeeperRegistrations:
         raise BlockingIOError(f"{path}: changes faster than it can be registered")
 
     def _step(self, path: str, data: bytes, anew: bool) -> bool | None:
-        """One look and one change; whether the znode was created, None: look again."""
+        """One look and one change; True if the znode was created, None: look again."""
         try:
             found, stat = self._session.call(lambda client: client.get_async(path))
             if stat.ephemeralOwner == self._session.number:
@@ -236,7 +236,7 @@ class ZooKeeperRegistrations:
         self._session.ask(RemoveWatches(path), _nothing)
 
     def _removed(self, path: str) -> bool:
-        """Whether nothing of ours is there, after one look and one attempt."""
+        """Return True if nothing of ours is there, after one look and one attempt."""
         found, stat = self._session.call(lambda client: client.get_async(path))
         ours = record.owner_of(found) == self._owner
         if not ours and stat.ephemeralOwner != self._session.number:
@@ -256,7 +256,7 @@ _TRY_AGAIN: Final = ("RolledBackError", "RuntimeInconsistency", "BadVersionError
 
 
 class _Look:
-    """Takes the answer to whether a registration is still there."""
+    """Takes the answer to the question if a registration is still there."""
 
     def __init__(self, registrations: ZooKeeperRegistrations, path: str) -> None:
         self._registrations: Final = registrations

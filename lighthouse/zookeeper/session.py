@@ -111,7 +111,7 @@ class ZooKeeperSession:
         return self._connected
 
     def begun(self) -> bool:
-        """Whether anything is known by now; from ``FIRST`` seconds after ``open`` on it is."""
+        """Return True if anything is known by now, as it is ``FIRST`` seconds after ``open``."""
         return self._told or time.monotonic() > self._opened + FIRST
 
     @property

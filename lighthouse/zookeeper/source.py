@@ -70,7 +70,7 @@ class ZooKeeperSource:
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
         self._leaving: list[tuple[KnownCluster, str]] = []
-        self._fenced = False  # waiting for the answer
+        self._asked = False  # and the answer has not come
         self._said: tuple[str, str] | None = None
 
     def open(self) -> None:
@@ -113,7 +113,7 @@ class ZooKeeperSource:
             if cluster.whole and cluster.changed:
                 cluster.changed = False
                 self._on_reading(cluster.name, cluster.reading())
-        self._fence()
+        self._drop_deleted()
 
     def status(self) -> dict[str, Any]:
         counts = [cluster.counts() for cluster in self._reads.clusters.values()]
@@ -169,7 +169,7 @@ class ZooKeeperSource:
             cluster.take(name, error or found)
             self._reads.touch(cluster)
 
-    def _fence(self) -> None:
+    def _drop_deleted(self) -> None:
         """Drop deleted children once an answer has come that was asked for after the deletion.
 
         By then it is known what came in their place: a registration that a new session takes
@@ -177,13 +177,13 @@ class ZooKeeperSource:
         was created before another was deleted has been read. One question does for all that
         were deleted meanwhile.
         """
-        if not self._leaving or self._fenced or not self.session.connected:
+        if not self._leaving or self._asked or not self.session.connected:
             return
         leaving, self._leaving = self._leaving, []
-        self._fenced = True
+        self._asked = True
 
         def passed(_found: Any, error: Exception | None) -> None:
-            self._fenced = False
+            self._asked = False
             if not isinstance(error, GONE):
                 for cluster, name in leaving:
                     self._leave(cluster, name)

@@ -80,7 +80,7 @@ class WatchEvents:
         self._send(GetData(path, None), functools.partial(self._answered, cluster, name, path))
 
     def reading(self, path: str) -> bool:
-        """Whether a child is being read."""
+        """Return True if a child is being read."""
         return path in self._pending
 
     def forget(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.file.attention import Attention
+from lighthouse.file.clock import ReaderClock
 from lighthouse.file.contents import is_record_name
 from lighthouse.file.record import NodeFile, Unfinished, decode, encode
 from lighthouse.node import Node, Refused
@@ -108,8 +108,8 @@ def test_names_of_records(name: str, taken: bool) -> None:
     assert is_record_name(name) is taken
 
 
-def test_attention_counts_only_what_was_attended() -> None:
-    clock = Attention(longest=6.0)
+def test_the_clock_counts_only_what_was_looked_at() -> None:
+    clock = ReaderClock(longest=6.0)
     assert [clock.tick(at) for at in (100.0, 101.0, 105.0)] == [0.0, 1.0, 5.0]
     assert clock.tick(1000.0) == 11.0
     clock.skip(2000.0)

@@ -18,7 +18,7 @@ _REQUEST: Final = struct.Struct("!ii")
 
 
 def greet(connection: BoundedConnection, read_only: bool) -> bool:
-    """Open a session and close it; whether the server is in read-only mode.
+    """Open a session and close it; return True if the server is in read-only mode.
 
     ``read_only`` says that such a server will do. Raises ``NotServing`` or ``OSError``.
     """

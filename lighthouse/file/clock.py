@@ -8,7 +8,7 @@ was away is late to expire a node, never early.
 from typing import Final
 
 
-class Attention:
+class ReaderClock:
     """Seconds spent looking; ``longest`` is what one step of the clock can add at most."""
 
     def __init__(self, longest: float) -> None:

@@ -120,7 +120,7 @@ class NameState:
         return reasons, open_ones
 
     def _may_tell(self, found: LookupResult, open_ones: Mapping[str, str]) -> bool:
-        """Whether to report a cluster though the addresses of some targets are not known.
+        """Return True if a cluster may be reported without the addresses of some targets.
 
         Not the first time, for an earlier process may have known them and reported them; but
         a target that never resolves must not keep its siblings away for ever.
