@@ -36,7 +36,8 @@ class Lifecycle(msgspec.Struct, frozen=True):
 
     While it runs, ``reason`` is what will have been wrong if the deadline passes.
 
-    ``deadline`` is when the next step is due by itself. ``wanted`` turns false once.
+    ``deadline`` is when the next step is due by itself. ``wanted`` turns false once. ``fell``:
+    the last process ended unwanted though it had become ready, so that the next may do so too.
     """
 
     state: LifecycleState = "waiting"
@@ -44,6 +45,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     deadline: float | None = 0.0
     wanted: bool = True
     failures: int = 0
+    fell: bool = False
     starts: int = 0
     running_since: float | None = None
     reason: str = ""
@@ -126,7 +128,7 @@ def step(
 
 def unsettled(life: Lifecycle, now: float, limits: LifecycleLimits) -> str:
     """Why a worker that runs is not to be relied on yet, empty if it is: it ended lately."""
-    if life.state != "running" or life.failures == 0 or life.running_since is None:
+    if life.state != "running" or not life.fell or life.running_since is None:
         return ""
     if now - life.running_since >= limits.backoff.healthy_after:
         return ""
@@ -184,6 +186,7 @@ def _exited(
             now,
             deadline,
             failures=failures,
+            fell=well,
             reason=reason,
             last_exit=f"{reason} ({event.status})" if reason != event.status else reason,
             running_since=None,

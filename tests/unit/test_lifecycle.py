@@ -13,8 +13,10 @@ from lighthouse.supervisor.lifecycle import (
     Lifecycle,
     LifecycleLimits,
     Overstepped,
+    Stalled,
     Unwanted,
     step,
+    unsettled,
 )
 from lighthouse.supervisor.restart_delay import RestartDelay
 
@@ -46,6 +48,10 @@ STEPS = [
     (STOPPING, Unwanted(), 9.5, "stopping", None, 10.0),
     (LEAVING, Exited("exited with status 0"), 9.5, "stopped", None, None),
     (LEAVING, Due(), 14.0, "stopping", "kill", 14.0 + KILL_AFTER),
+    (WAITING, Stalled(15.0), 15.0, "waiting", None, 0.0),
+    (STARTING, Stalled(15.0), 15.0, "starting", None, 30.0),
+    (RUNNING, Stalled(15.0), 17.0, "running", None, 26.0),
+    (LEAVING, Stalled(15.0), 25.0, "stopping", None, 29.0),
 ]
 
 
@@ -93,3 +99,22 @@ def test_jitter_stays_within_its_share(chance: float) -> None:
     backoff = RestartDelay()
     assert 54.0 <= backoff.delay(100, chance) <= 66.0
     assert backoff.delay(1, chance) == 0.0
+
+
+def again(life: Lifecycle) -> Lifecycle:
+    """The same worker started anew at 10, and ready at 11."""
+    life, _ = step(life, Exited("killed by SIGKILL"), 10.0, LIMITS)
+    life, _ = step(life, Due(), 10.0, LIMITS)
+    life, _ = step(life, Became(99.0), 11.0, LIMITS)
+    return life
+
+
+def test_who_fell_is_in_doubt_until_it_has_run_for_a_while() -> None:
+    assert unsettled(RUNNING, 5.0, LIMITS) == ""
+    fallen = again(RUNNING)
+    assert unsettled(fallen, 12.0, LIMITS) == "was started again 1 s ago: killed by SIGKILL"
+    assert unsettled(fallen, 41.0, LIMITS) == ""
+
+
+def test_who_could_not_start_is_in_no_doubt_once_it_runs() -> None:
+    assert unsettled(again(STARTING), 12.0, LIMITS) == ""
