@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config import log_trial, members, quantity
+from lighthouse.config import access, log_trial, members, quantity
 from lighthouse.config.accounts import look_up
 from lighthouse.config.section import SectionReader
 from lighthouse.config.types import (
@@ -55,6 +55,7 @@ def daemon(section: SectionReader, root: Path) -> DaemonSettings:
         worker=worker(section.section("worker"), default.worker),
         log_file=section.take("log_file", path, None),
         log_level=section.take("log_level", _level, default.log_level),
+        control=access.control(section.section("control")),
     )
     section.close()
     return content

@@ -69,7 +69,7 @@ class SectionReader:
     def names(self, key: str) -> tuple[str, ...]:
         """One name or a list of them, at least one, each of them once."""
         self.need(key)
-        return self._each(key, _name)
+        return self.each(key, _name)
 
     def ports(self, key: str) -> tuple[int, ...]:
         """A list of ports, at least one, each of them once."""
@@ -77,7 +77,7 @@ class SectionReader:
             self._known.add(key)
             self.note(f"expected a list of ports, got {shown(self.data[key])}", key)
             return ()
-        return self._each(key, lambda value: _whole(value, 1, 65535))
+        return self.each(key, lambda value: _whole(value, 1, 65535))
 
     def address(self, key: str) -> str | None:
         """An IP address that other hosts can reach, in its canonical form."""
@@ -150,7 +150,8 @@ class SectionReader:
             if key not in self._known:
                 self.note(schema.unknown(key, {*self._known, *more}), key)
 
-    def _each(self, key: str, read: Callable[[object], T]) -> tuple[T, ...]:
+    def each(self, key: str, read: Callable[[object], T]) -> tuple[T, ...]:
+        """One value or a list of them, at least one if there is the key, each of them once."""
         self._known.add(key)
         value = self.data.get(key, ())
         items = value if isinstance(value, list) else [value] if key in self.data else []

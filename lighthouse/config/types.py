@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lighthouse.config.access import ControlAccess
 from lighthouse.config.policy import Policy
 
 CHECK_LOSS_AFTER: Final = 60.0
@@ -43,7 +44,7 @@ class DaemonSettings(msgspec.Struct, frozen=True):
     hosts reach this one (None: that of the default route). ``metadata`` says what this host is
     (its zone). ``drain_delay`` is how many seconds the daemon lives on after a stop has
     deregistered everything. ``worker`` are the defaults for every worker. ``log_file`` None
-    means stderr.
+    means stderr. ``control`` says who may ask the daemon, and who may have it act.
     """
 
     run_dir: Path | None = None
@@ -56,6 +57,7 @@ class DaemonSettings(msgspec.Struct, frozen=True):
     worker: WorkerSettings = WorkerSettings()
     log_file: Path | None = None
     log_level: str = "INFO"
+    control: ControlAccess = ControlAccess()
 
 
 class PluginFile(msgspec.Struct, frozen=True):

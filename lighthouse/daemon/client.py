@@ -23,6 +23,7 @@ from lighthouse.ipc.control import (
     Leave,
     Leaving,
     MembersAnswer,
+    NoRight,
     Question,
     StatusAnswer,
 )
@@ -177,7 +178,7 @@ class DaemonClient:
         """Within how many seconds it says it will be gone, None if it does not."""
         try:
             answer = self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
-        except (OSError, Closed):
+        except (OSError, Closed, NotAllowed):
             return None
         return answer.within
 
@@ -205,11 +206,14 @@ class DaemonClient:
     def _ask(self, question: Question, kind: type[M], deadline: float) -> tuple[M, bytes]:
         channel = Channel.connect(self.socket)
         with contextlib.closing(channel):
-            channel.send(question)
+            with contextlib.suppress(Closed):  # then it has been told why, which is read below
+                channel.send(question)
             while True:
                 received = channel.receive()
                 if received is not None and isinstance(received[0], kind):
                     return received[0], bytes(received[1])
+                if received is not None and isinstance(received[0], NoRight):
+                    raise NotAllowed(received[0].reason)
                 _readable(channel.fileno(), deadline - time.monotonic())
 
 

@@ -27,6 +27,9 @@ INLINE: Final = 8 * 1024
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _IOV_MAX: Final = 1024
 _CRED: Final = struct.Struct("3i")
+_GID: Final = struct.Struct("I")
+_SO_PEERGROUPS: Final = 59
+_GROUPS_BYTES: Final = 1024
 
 
 class Closed(ConnectionError):
@@ -86,6 +89,18 @@ class Channel:
     def uid(self) -> int:
         """The user at the other end, as the kernel saw it connect."""
         return self._credentials()[1]
+
+    def groups(self) -> frozenset[int]:
+        """The groups of the user at the other end, as the kernel saw it connect.
+
+        Of one that is in more than can be told at once, only the first.
+        """
+        try:
+            found = self._socket.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
+        except OSError:
+            found = b""
+        more = (number for (number,) in _GID.iter_unpack(found))
+        return frozenset((self._credentials()[2], *more))
 
     def pid(self) -> int:
         """The process at the other end, as the kernel saw it connect or listen."""
@@ -184,6 +199,10 @@ class Listener:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def chmod(self, mode: int) -> None:
+        """Say anew who may connect."""
+        self._path.chmod(mode)
 
     def accept(self) -> Channel | None:
         """The next client's channel, or None for now."""

@@ -123,14 +123,16 @@ class Leaving(msgspec.Struct, frozen=True, tag=True):
     within: float
 
 
-Question = (
-    GetStatus
-    | GetMembers
-    | GetExplanation
-    | BeginMaintenance
-    | EndMaintenance
-    | GetRemoved
-    | GetServed
-    | Leave
+class NoRight(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the caller may not ask that; ``reason`` says what is lacking."""
+
+    reason: str
+
+
+Inquiry = GetStatus | GetMembers | GetExplanation | GetRemoved | GetServed
+"""What changes nothing."""
+
+Question = Inquiry | BeginMaintenance | EndMaintenance | Leave
+Reply = (
+    StatusAnswer | MembersAnswer | Explanation | Maintained | Removed | Served | Leaving | NoRight
 )
-Reply = StatusAnswer | MembersAnswer | Explanation | Maintained | Removed | Served | Leaving

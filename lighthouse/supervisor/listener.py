@@ -1,18 +1,25 @@
 """The control socket: answers the commands of this host's operators."""
 
+import contextlib
 import functools
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from lighthouse.config.access import ControlAccess, Right
 from lighthouse.ipc.channel import Channel, Closed, Listener
-from lighthouse.ipc.control import Reply
+from lighthouse.ipc.control import Inquiry, NoRight, Reply
 from lighthouse.ipc.messages import Message
 from lighthouse.process.reserve import DescriptorReserve, is_exhaustion
 from lighthouse.supervisor.event_loop import EventLoop
 
 MAX_CLIENTS: Final = 32
+
+_OWN: Final = 0o600
+_SHARED: Final = 0o666
+"""The socket's mode without and with others to let in; whom, their credentials tell."""
 
 Answer = tuple[Reply, bytes]
 """A reply and its payload."""
@@ -25,6 +32,8 @@ class ControlListener:
 
     It returns None for what is no question. Where descriptors have run out a client takes the
     place of the one before it, or of the reserve: who asks what is wrong gets an answer.
+
+    Root and the daemon's own user may ask everything, others what ``access`` allows them now.
     """
 
     def __init__(
@@ -33,9 +42,12 @@ class ControlListener:
         loop: EventLoop,
         reserve: DescriptorReserve,
         answer: Callable[[Message, int], Answer | None],
+        access: Callable[[], ControlAccess],
     ) -> None:
         self._path: Final = path
-        self._listener = Listener(path)
+        self._access: Final = access
+        self._mode = _mode(access())
+        self._listener = Listener(path, self._mode)
         self._loop: Final = loop
         self._reserve: Final = reserve
         self._answer: Final = answer
@@ -51,9 +63,14 @@ class ControlListener:
 
     def restore(self) -> bool:
         """Listen anew if clients do not find the socket any more. Returns True if it had to."""
+        mode = _mode(self._access())
         if self._listener.reachable:
+            if mode != self._mode:
+                self._listener.chmod(mode)
+                self._mode = mode
             return False
-        fresh = Listener(self._path)
+        self._mode = mode
+        fresh = Listener(self._path, mode)
         self._loop.forget(self._listener)
         self._listener.close()
         self._listener = fresh
@@ -62,6 +79,9 @@ class ControlListener:
 
     def _accept(self) -> None:
         while (client := self._next()) is not None:
+            if self._right(client) == "none":
+                self._turn_away(client, "not allowed to ask the daemon")
+                continue
             if len(self._clients) >= MAX_CLIENTS:
                 self._drop(self._clients[0])
             self._clients.append(client)
@@ -97,12 +117,27 @@ class ControlListener:
         try:
             with self._reserve.lent():
                 received = client.receive()
-                answer = self._answer(received[0], client.uid()) if received is not None else None
+                answer = self._answered(client, received[0]) if received is not None else None
                 if answer is not None:
                     message, payload = answer
                     client.send(message, [payload])
         except Closed:
             self._drop(client)
+
+    def _answered(self, client: Channel, question: Message) -> Answer | None:
+        if not isinstance(question, Inquiry) and self._right(client) != "act":
+            return NoRight("allowed to read what the daemon says, but not to have it act"), b""
+        return self._answer(question, client.uid())
+
+    def _right(self, client: Channel) -> Right:
+        return self._access().right(client.uid(), client.groups(), os.geteuid())
+
+    def _turn_away(self, client: Channel, reason: str) -> None:
+        """Before it takes a place among those who may ask."""
+        with contextlib.suppress(Closed):
+            client.receive()  # what lies unread would cost it the answer
+            client.send(NoRight(reason))
+        client.close()
 
     def _refuse(self, client: Channel, reason: str) -> None:
         _log.warning("a client is dropped: %s", reason)
@@ -114,3 +149,8 @@ class ControlListener:
             self._loop.forget(client)
             client.close()
             self._reserve.refill()
+
+
+def _mode(access: ControlAccess) -> int:
+    """The socket's mode: the kernel keeps all others out where nobody else is let in."""
+    return _SHARED if access else _OWN

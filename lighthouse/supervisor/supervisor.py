@@ -148,7 +148,8 @@ class Supervisor:
             self._state, self._pool, status, self._registrar, self._shutdown, self._think
         )
         socket = self._claim.run_dir / "control.sock"
-        self._control = ControlListener(socket, *known, router.answer)
+        answers = (router.answer, lambda: self._state.config.daemon.control)
+        self._control = ControlListener(socket, *known, *answers)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
         for name, seconds, act in (

@@ -1,24 +1,17 @@
 """Exit codes and words of commands where something is in their way; never a traceback."""
 
-import importlib
-import os
-import pwd
 import shutil
 import subprocess
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lighthouse.commands import main
-from lighthouse.daemon.locate import find
 from tests.fleet import Fleet
 from tests.waiting import eventually
 
 INIT = Path(__file__).parents[2] / "etc/init.d/lighthouse"
-NOBODY = pwd.getpwnam("nobody")
 
 
 @pytest.fixture
@@ -51,37 +44,6 @@ def _shell(fleet: Fleet, line: str) -> subprocess.CompletedProcess[str]:
         env=fleet.env,
         check=False,
     )
-
-
-def _as_nobody(fleet: Fleet, *words: str) -> tuple[int, str]:
-    """Exit code and output of a command that someone without any right calls.
-
-    In a fork: this interpreter may lie where others cannot start it.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(writing, 1)
-        sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)
-        code = 99
-        try:
-            for name in ("start", "stop", "reload", "status", "wait"):
-                importlib.import_module(f"lighthouse.commands.{name}")
-            find(fleet.config).pid()  # has loaded all that it takes
-            os.setgroups([])
-            os.setresgid(NOBODY.pw_gid, NOBODY.pw_gid, NOBODY.pw_gid)
-            os.setresuid(NOBODY.pw_uid, NOBODY.pw_uid, NOBODY.pw_uid)
-            main([*words, "-c", str(fleet.config)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        except Exception:  # noqa: BLE001  the child ends here: the test shows what it was
-            os.write(1, traceback.format_exc().encode())
-        finally:
-            os._exit(code)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
 
 
 def test_what_nobody_reads_changes_no_exit_code(started: Fleet) -> None:
@@ -128,18 +90,3 @@ def test_a_file_in_place_of_the_run_directory(started: Fleet) -> None:
     assert _init(started, "status").returncode == 3
     assert _init(started, "start").returncode == 1
     started.run_dir.unlink()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a daemon of root and someone else")
-def test_who_has_no_right_is_told_so_at_once(started: Fleet) -> None:
-    for place in (started.root, *started.root.parents):
-        if place.stat().st_uid == 0 and not place.stat().st_mode & 0o001:
-            place.chmod(place.stat().st_mode | 0o055)
-    for words in (("status",), ("wait", "web"), ("stop",), ("reload",)):
-        code, said = _as_nobody(started, *words)
-        assert code == 4, said
-        assert "not allowed" in said
-    started.lighthouse("stop")
-    code, said = _as_nobody(started, "start")
-    assert code == 4, said
-    assert "Traceback" not in said

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lighthouse.config.access import ControlAccess
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.control import Leave, Leaving
 from lighthouse.process.reserve import DescriptorReserve
@@ -26,7 +27,9 @@ class Control:
         self.reserve = DescriptorReserve()
         self.loop = EventLoop(lambda lost: None)
         self.loop.every("beat", 0.05, lambda: None)
-        self.listener = ControlListener(self.path, self.loop, self.reserve, self.answer)
+        self.listener = ControlListener(
+            self.path, self.loop, self.reserve, self.answer, ControlAccess
+        )
 
     def answer(self, *_: object) -> Answer:
         answer = self.answers.pop(0) if self.answers else LEAVING
