@@ -132,7 +132,7 @@ class ProvidedServices:
         )
         return Service(service.name, port, node)
 
-    def reports(
+    def wanted(
         self, discovery: str, config: Config
     ) -> tuple[tuple[Service, ...], tuple[Service, ...]]:
         """The services that a discovery has to keep registered, and those it has to remove.

@@ -97,7 +97,7 @@ def take(
             _connected(state, worker.name[1], SourceConnection(link, reason, now))
             return Effect(services=True)
         case Registered():
-            state.report.registered(worker.name[1], decode_as(list[Registration], payload))
+            state.services.registered(worker.name[1], decode_as(list[Registration], payload))
             return Effect(services=True)
         case Verdicts():
             verdicts = decode_as(list[Verdict], payload)
@@ -107,7 +107,7 @@ def take(
             return Effect(services=True)
         case Probed():
             performed = decode_as(list[Performed], payload)
-            return Effect(services=state.report.checks.probed(worker.name[1], performed))
+            return Effect(services=state.services.checks.probed(worker.name[1], performed))
         case Failed(reason):
             worker.said = worker.last_error = reason
     return NOTHING
@@ -142,7 +142,7 @@ def _observed(
 
 
 def _verdict(state: State, plugin: str, verdict: Verdict) -> None:
-    if state.report.checks.verdict(plugin, verdict, time.time()):
+    if state.services.checks.verdict(plugin, verdict, time.time()):
         _log.log(
             logging.INFO if verdict.passing else logging.WARNING,
             "service %s: port %d: check %s %s%s",

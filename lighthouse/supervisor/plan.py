@@ -31,7 +31,7 @@ def plan(state: State) -> dict[Name, Wanted]:
         )
         wanted["balancer", name] = Wanted(balancer.plugin, balancer.worker, snapshot)
     for name, discovery in config.discovery.items():
-        up, down = state.report.reports(name, config)
+        up, down = state.services.wanted(name, config)
         watch = state.memberships.watches(name)
         reporters = tuple(sorted(s for s, f in config.services.items() if name in f.discovery))
         own = verdicts.settings(("discovery", name))
@@ -39,7 +39,7 @@ def plan(state: State) -> dict[Name, Wanted]:
         wanted["discovery", name] = Wanted(discovery.plugin, discovery.worker, snapshot)
     plugins = {check.plugin for service in config.services.values() for check in service.checks}
     for plugin in sorted(plugins):
-        snapshot = CheckSnapshot(state.report.probes(plugin, config))
+        snapshot = CheckSnapshot(state.services.probes(plugin, config))
         wanted["check", plugin] = Wanted(plugin, config.daemon.worker, snapshot)
     return wanted
 

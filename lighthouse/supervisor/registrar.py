@@ -48,10 +48,10 @@ class Registrar:
 
     def restore(self) -> None:
         """Start from what an earlier run left."""
-        report = self._state.report
+        services = self._state.services
         entries = self._cache.load("published", tuple[PublishedNode, ...]) or ()
         statements = self._cache.load("maintenance", tuple[Maintenance, ...]) or ()
-        report.published, report.maintenance = Published(entries), Logbook(statements)
+        services.published, services.maintenance = Published(entries), Logbook(statements)
         self._saved = {"published": entries, "maintenance": statements}
 
     def look_around(self, now: float) -> bool:
@@ -61,10 +61,10 @@ class Registrar:
         was stopped, or the host was), and heard no verdict meanwhile.
         """
         if now - self._looked_at > MISSED * LOOK_AROUND:
-            self._state.report.checks.excuse(now - self._looked_at, now)
+            self._state.services.checks.excuse(now - self._looked_at, now)
         self._looked_at = now
-        before = self._state.report.host
-        found = self._state.report.host = identity.look(before)
+        before = self._state.services.host
+        found = self._state.services.host = identity.look(before)
         if found == before:
             return False
         told = found.address or "no address"
@@ -73,22 +73,22 @@ class Registrar:
 
     def settle(self, now: float, wall: float) -> float | None:
         """Decide what may be reported by now; returns when to be asked again at the latest."""
-        config, report = self._state.config, self._state.report
-        for plugin, stem, port in report.checks.age(config.services, now):
+        config, services = self._state.config, self._state.services
+        for plugin, stem, port in services.checks.age(config.services, now):
             self._tell_loss(plugin, stem, port, now)
-        for stem, file, port in report.settle(config, now):
+        for stem, file, port in services.settle(config, now):
             self._tell_flaps(stem, file, port, now)
-        for over in report.maintenance.pass_time(self._provided(), wall):
+        for over in services.maintenance.pass_time(self._provided(), wall):
             _log.info("%s: maintenance is over", _named(over))
-        self._save("maintenance", report.maintenance.all())
-        report.published.pass_time(config.discovery, wall)
-        due, end = report.next_due(config, now), report.maintenance.next_end()
+        self._save("maintenance", services.maintenance.all())
+        services.published.pass_time(config.discovery, wall)
+        due, end = services.next_due(config, now), services.maintenance.next_end()
         ends = None if end is None else now + min(max(0.0, end - wall), LOOK)
         return min((when for when in (due, ends) if when is not None), default=None)
 
     def publish(self, wanted: Mapping[Name, Wanted]) -> None:
         """Have it on disk before anybody is told to register anything."""
-        published = self._state.report.published
+        published = self._state.services.published
         for (_, name), worker in wanted.items():
             if isinstance(worker.snapshot, DiscoverySnapshot):
                 published.want(name, worker.snapshot.up)
@@ -131,7 +131,7 @@ class Registrar:
             question.until,
             by,
         )
-        logbook = self._state.report.maintenance
+        logbook = self._state.services.maintenance
         before = logbook.all()
         logbook.begin(statement)
         changed = logbook.all() != before
@@ -141,7 +141,7 @@ class Registrar:
         return self._maintained(changed)
 
     def _end(self, question: EndMaintenance, uid: int) -> Maintained:
-        logbook, provided = self._state.report.maintenance, self._provided()
+        logbook, provided = self._state.services.maintenance, self._provided()
         service, port = question.service, question.port
         changed = logbook.end(service, port, provided.get(service, ()))
         if changed:
@@ -155,7 +155,7 @@ class Registrar:
         """Why a node may still stand, empty if it does not."""
         if worker is None or worker.life.state != "running":
             return "its worker does not run" + (f": {worker.life.reason}" if worker else "")
-        service = self._state.report.service(stem, file, port)
+        service = self._state.services.service(stem, file, port)
         if service is None:
             return self._older(worker.name[1], file, port)
         place = service.place
@@ -163,7 +163,7 @@ class Registrar:
         told = isinstance(sent, DiscoverySnapshot) and place in {s.place for s in sent.down}
         if not told or applied is None or applied.version != worker.version:
             return f"has not deregistered {place[0]}:{port} yet"
-        found = self._state.report.registrations.get(worker.name[1], {}).get(place)
+        found = self._state.services.registrations.get(worker.name[1], {}).get(place)
         if found is not None and found.gone:
             return ""
         said = found.reason if found is not None and found.reason else applied.reason
@@ -171,12 +171,12 @@ class Registrar:
 
     def _older(self, discovery: str, file: ServiceFile, port: int) -> str:
         """Why a node of an earlier run may still stand, of a port that has no address now."""
-        noted = self._state.report.published.all()
+        noted = self._state.services.published.all()
         left = {entry.service.key for entry in noted if entry.discovery == discovery}
         return f"has not deregistered {file.name}:{port} yet" if (file.name, port) in left else ""
 
     def _maintained(self, changed: bool) -> Maintained:
-        if self._save("maintenance", self._state.report.maintenance.all()):
+        if self._save("maintenance", self._state.services.maintenance.all()):
             return Maintained(changed=changed)
         return Maintained(changed=changed, warning=f"{self._cache.error}; a restart forgets it")
 
@@ -197,7 +197,7 @@ class Registrar:
 
     def _tell_loss(self, plugin: str, stem: str, port: int, now: float) -> None:
         file = self._state.config.services[stem]
-        seconds = now - self._state.report.checks.get((plugin, stem, port)).awaited
+        seconds = now - self._state.services.checks.get((plugin, stem, port)).awaited
         _log.error(
             "service %s: port %d: check %s has given no verdict for %.0f s: it counts as down",
             file.name,
@@ -207,7 +207,7 @@ class Registrar:
         )
 
     def _tell_flaps(self, stem: str, file: ServiceFile, port: int, now: float) -> None:
-        standing = self._state.report.standings[stem, port]
+        standing = self._state.services.standings[stem, port]
         name = f"service {file.name}: port {port}"
         due = standing.due(file.flap_damping)
         if standing.held_since is None:

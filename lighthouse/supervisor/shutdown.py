@@ -37,15 +37,15 @@ class Shutdown:
         """Deregister at once, and stop after the time that traffic is given; again: at once."""
         if self.stopping:
             return
-        report, config = self._state.report, self._state.config
+        services, config = self._state.services, self._state.config
         self.keep = keep or not config.daemon.deregister_on_stop
-        delay = 0.0 if self.keep or report.leaving else report.drain_delay(config)
+        delay = 0.0 if self.keep or services.leaving else services.drain_delay(config)
         if delay <= 0:
             _log.info("%s: stopping", why)
             self._stop()
             return
         _log.info("%s: services are deregistered, stopping in %g s", why, delay)
-        report.leaving = True
+        services.leaving = True
         self.stops_at = time.monotonic() + delay
         self._timers.set("drain", self.stops_at, self._stop)
         self._changed()

@@ -28,7 +28,7 @@ Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
 
 
 class State:
-    """Configuration, the plugins' verdicts on it, memberships and the report."""
+    """Configuration, the plugins' verdicts on it, memberships, and what this host provides."""
 
     def __init__(
         self, config: Config, host: HostIdentity, accepted: Mapping[ConfigKey, dict[str, Any]]
@@ -36,7 +36,7 @@ class State:
         self.config = config
         self.verdicts: Final = Verdicts(accepted)
         self.memberships: Final = Memberships()
-        self.report: Final = ProvidedServices(host)
+        self.services: Final = ProvidedServices(host)
         self.handed: Final = HandedClusters()
         self._unknown: frozenset[str] = frozenset()  # nobody knows their nodes
         self._handed: Final[dict[str, tuple[Config, frozenset[str]]]] = {}  # as last noted
@@ -59,7 +59,7 @@ class State:
         touched = self.memberships.configure(config.clusters, now, config.discovery)
         news = set(touched)
         touched |= {key[2] for key in changed if len(key) == 3}
-        self.report.configure(config, now)
+        self.services.configure(config, now)
         for balancer in self._parts.keys() - config.balancers.keys():
             del self._parts[balancer]
         for roll in (self._parts.setdefault(balancer, Ordered()) for balancer in config.balancers):

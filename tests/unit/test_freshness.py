@@ -61,13 +61,13 @@ def _state(service: ServiceFile, now: float = 1000.0) -> State:
 
 
 def _passes(state: State, at: float, passing: bool | None = True, plugin: str = "http") -> None:
-    state.report.checks.verdict(plugin, Verdict("web", 80, passing, performed_at=at), at)
+    state.services.checks.verdict(plugin, Verdict("web", 80, passing, performed_at=at), at)
 
 
 def _look(state: State, now: float) -> tuple[int, int]:
     """How many services the discovery is told to register and to remove by then."""
-    state.report.checks.age(state.config.services, now)
-    state.report.settle(state.config, now)
+    state.services.checks.age(state.config.services, now)
+    state.services.settle(state.config, now)
     snapshot = plan(state)["discovery", "files"].snapshot
     return len(snapshot.up), len(snapshot.down)
 
@@ -76,10 +76,10 @@ def test_a_service_whose_check_is_gone_is_deregistered_and_comes_back_with_a_ver
     state = _state(_service())
     _passes(state, 1001.0)
     assert _look(state, 1002.0) == (1, 0)
-    assert state.report.next_due(state.config, 1002.0) == pytest.approx(1061.0)
+    assert state.services.next_due(state.config, 1002.0) == pytest.approx(1061.0)
     assert _look(state, 1060.0) == (1, 0)
     assert _look(state, 1061.0) == (0, 1)
-    assert state.report.checks.age(state.config.services, 1070.0) == []
+    assert state.services.checks.age(state.config.services, 1070.0) == []
     _passes(state, 1080.0)
     assert _look(state, 1080.0) == (1, 0)
 
@@ -87,22 +87,22 @@ def test_a_service_whose_check_is_gone_is_deregistered_and_comes_back_with_a_ver
 def test_a_result_without_a_changed_verdict_is_a_sign_of_life() -> None:
     state = _state(_service())
     _passes(state, 1001.0)
-    assert not state.report.checks.probed("http", [Performed("web", 80, 1050.0)])
+    assert not state.services.checks.probed("http", [Performed("web", 80, 1050.0)])
     assert _look(state, 1100.0) == (1, 0)
     assert _look(state, 1110.0) == (0, 1)
-    assert not state.report.checks.probed("http", [Performed("web", 80, 1050.0)])
-    assert state.report.checks.probed("http", [Performed("web", 80, 1111.0)])
+    assert not state.services.checks.probed("http", [Performed("web", 80, 1050.0)])
+    assert state.services.checks.probed("http", [Performed("web", 80, 1111.0)])
     assert _look(state, 1111.0) == (1, 0)
 
 
 def test_what_a_new_worker_says_before_it_has_looked_is_no_sign_of_life() -> None:
     state = _state(_service())
     _passes(state, 1001.0)
-    state.report.checks.verdict(
+    state.services.checks.verdict(
         "http", Verdict("web", 80, True, "not checked yet", {}), wall=1050.0
     )
     assert _look(state, 1061.0) == (0, 1)
-    verdict = state.report.checks.get(("http", "web", 80)).verdict
+    verdict = state.services.checks.get(("http", "web", 80)).verdict
     assert verdict is not None
     assert verdict.reason == ""
 
@@ -111,14 +111,14 @@ def test_keep_leaves_it_registered_for_ever() -> None:
     state = _state(_service(on_check_loss=None))
     _passes(state, 1001.0)
     assert _look(state, 1e6) == (1, 0)
-    assert state.report.next_due(state.config, 1e6) is None
+    assert state.services.next_due(state.config, 1e6) is None
 
 
 def test_what_an_earlier_run_registered_goes_if_there_is_never_a_verdict() -> None:
     state = _state(_service())
-    node = state.report.service("web", state.config.services["web"], 80)
+    node = state.services.service("web", state.config.services["web"], 80)
     assert isinstance(node, Service)
-    state.report.published = Published([PublishedNode("files", node)])
+    state.services.published = Published([PublishedNode("files", node)])
     assert _look(state, 1059.0) == (0, 0)
     assert _look(state, 1060.0) == (0, 1)
 
@@ -127,14 +127,14 @@ def test_one_lost_check_of_two_suffices() -> None:
     state = _state(_service(CHECK, CheckFile("tcp")))
     _passes(state, 1001.0)
     _passes(state, 1001.0, plugin="tcp")
-    state.report.checks.probed("http", [Performed("web", 80, 1060.0)])
+    state.services.checks.probed("http", [Performed("web", 80, 1060.0)])
     assert _look(state, 1062.0) == (0, 1)
 
 
 def test_time_in_which_the_supervisor_did_not_run_makes_nothing_older() -> None:
     state = _state(_service())
     _passes(state, 1001.0)
-    state.report.checks.excuse(500.0, 1510.0)
+    state.services.checks.excuse(500.0, 1510.0)
     assert _look(state, 1560.0) == (1, 0)
     assert _look(state, 1561.0) == (0, 1)
 
@@ -167,7 +167,7 @@ def test_the_last_result_and_the_last_change_are_two_figures(
 ) -> None:
     state = _state(_service())
     _passes(state, 1001.0)
-    state.report.checks.probed("http", [Performed("web", 80, 1050.0)])
+    state.services.checks.probed("http", [Performed("web", 80, 1050.0)])
     monkeypatch.setattr("time.monotonic", lambda: 1052.0)
     monkeypatch.setattr("time.time", lambda: 5000.0)
     (check,) = provided(state)[0].checks

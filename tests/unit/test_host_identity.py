@@ -40,13 +40,13 @@ def _state(service: ServiceFile = APP, **daemon: Any) -> State:
     )
     state.configure(config, 0.0)
     for port in service.ports:
-        state.report.checks.verdict("http", Verdict("app", port, True), 0.0)
+        state.services.checks.verdict("http", Verdict("app", port, True), 0.0)
     return state
 
 
 def _told(state: State) -> tuple[list[str], list[str]]:
     """The addresses that the discovery is told to register, and to remove."""
-    state.report.settle(state.config, 0.0)
+    state.services.settle(state.config, 0.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     return [s.node.ip for s in snapshot.up], [s.node.ip for s in snapshot.down]
 
@@ -54,11 +54,11 @@ def _told(state: State) -> tuple[list[str], list[str]]:
 def test_without_an_address_nothing_is_registered_and_nothing_that_stands_is_removed() -> None:
     first = _state(advertise="10.0.0.1")
     assert _told(first) == (["10.0.0.1"] * 2, [])
-    nodes = [first.report.service("app", APP, port) for port in APP.ports]
+    nodes = [first.services.service("app", APP, port) for port in APP.ports]
     state = _state()
-    state.report.published = Published(PublishedNode("files", node) for node in nodes if node)
+    state.services.published = Published(PublishedNode("files", node) for node in nodes if node)
     assert _told(state) == ([], [])
-    state.report.checks.verdict("http", Verdict("app", 80, False), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, False), 0.0)
     assert _told(state) == ([], ["10.0.0.1"])
 
 
@@ -77,7 +77,7 @@ def test_the_address_of_the_configuration_is_the_one_that_is_read_last() -> None
 def test_another_host_name_moves_the_nodes() -> None:
     state = _state(advertise="10.0.0.1")
     _told(state)
-    state.report.host = HostIdentity("renamed", None)
-    state.report.settle(state.config, 1.0)
+    state.services.host = HostIdentity("renamed", None)
+    state.services.settle(state.config, 1.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     assert {s.node.host for s in snapshot.up} == {"renamed"}

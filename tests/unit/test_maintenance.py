@@ -104,4 +104,4 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path, until: float) -> None:
     state = State(Config(services={"web": service}), HostIdentity("here", "10.0.0.1"), {})
     upkeep = Registrar(state, Store(tmp_path))
     answer = upkeep.maintain(BeginMaintenance("web", until=until), 0, 0.0)
-    assert (answer.error, state.report.maintenance.all()) == (f"{until} is no time", ())
+    assert (answer.error, state.services.maintenance.all()) == (f"{until} is no time", ())

@@ -183,7 +183,7 @@ def test_verdicts_decide_registrations(
     down: list[Any],
 ) -> None:
     for port, passing in zip((80, 81), verdicts, strict=True):
-        state.report.checks.verdict("http", Verdict("app", port, passing), 0.0)
+        state.services.checks.verdict("http", Verdict("app", port, passing), 0.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.port for s in snapshot.up] == up
     assert [s.port for s in snapshot.down] == down
@@ -192,13 +192,13 @@ def test_verdicts_decide_registrations(
 def test_a_node_carries_what_its_host_is_unless_its_service_says_otherwise(state: State) -> None:
     daemon = DaemonSettings(metadata={"zone": "z", "a": 0})
     state.configure(configured(daemon=daemon), 0.0)
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
     (service,) = plan(state)["discovery", "files"].snapshot.up
     assert service.node.metadata == {"zone": "z", "a": 1}
 
 
 def test_a_registered_node_carries_what_others_need(state: State) -> None:
-    state.report.checks.verdict(
+    state.services.checks.verdict(
         "http", Verdict("app", 80, True, metadata={"role": "primary"}), 0.0
     )
     (service,) = plan(state)["discovery", "files"].snapshot.up
@@ -216,23 +216,23 @@ def test_a_service_without_checks_is_up(state: State) -> None:
 
 
 def test_an_undecided_verdict_changes_no_decision(state: State) -> None:
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
-    state.report.checks.verdict("http", Verdict("app", 80, None), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, None), 0.0)
     assert [s.port for s in plan(state)["discovery", "files"].snapshot.up] == [80]
     probes = {p.port: p.passing for p in plan(state)["check", "http"].snapshot.probes}
     assert probes == {80: True, 81: None}
 
 
 def test_a_removed_service_is_deregistered_until_that_is_confirmed(state: State) -> None:
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
-    state.report.published.want("files", plan(state)["discovery", "files"].snapshot.up)
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.services.published.want("files", plan(state)["discovery", "files"].snapshot.up)
     state.configure(configured(services={}), 1.0)
-    state.report.published.want("files", ())
+    state.services.published.want("files", ())
     (down,) = plan(state)["discovery", "files"].snapshot.down
     assert down.port == 80
-    state.report.registered("files", [Registration(down.place, registered=False)])
+    state.services.registered("files", [Registration(down.place, registered=False)])
     assert plan(state)["discovery", "files"].snapshot.down == (down,)
-    state.report.registered("files", [Registration(down.place, registered=False, gone=True)])
+    state.services.registered("files", [Registration(down.place, registered=False, gone=True)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
 
 
@@ -256,10 +256,10 @@ def test_a_discovery_is_told_which_files_report_to_it(state: State) -> None:
 def settled(state: State, now: Any, *passing: Any, metadata: Any = None) -> tuple[Any, ...]:
     """What the discovery is told, up and down, after both ports' checks said so."""
     for port, passes in zip((80, 81), passing, strict=False):
-        state.report.checks.verdict(
+        state.services.checks.verdict(
             "http", Verdict("app", port, passes, metadata=metadata or {}), 0.0
         )
-    state.report.settle(state.config, now)
+    state.services.settle(state.config, now)
     snapshot = plan(state)["discovery", "files"].snapshot
     return [s.port for s in snapshot.up], [s.port for s in snapshot.down]
 
@@ -271,11 +271,11 @@ def test_a_port_that_flaps_stays_down_alone(state: State) -> None:
     assert settled(state, 10.0, True, True) == ([80, 81], [])  # the fifth return
     assert settled(state, 11.0, False, True) == ([81], [80])
     assert settled(state, 12.0, True, True) == ([81], [80])
-    due = state.report.next_due(state.config, 12.0)
+    due = state.services.next_due(state.config, 12.0)
     assert due is not None
     assert due == pytest.approx(2 + 30)
     assert settled(state, due) == ([80, 81], [])
-    assert state.report.next_due(state.config, due) == pytest.approx(60)  # the checks are lost
+    assert state.services.next_due(state.config, due) == pytest.approx(60)  # the checks are lost
 
 
 def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) -> None:
@@ -284,7 +284,7 @@ def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) 
         settled(state, 1.0, True, metadata={"lag": lag})
     (told,) = plan(state)["discovery", "files"].snapshot.up
     assert told.node.metadata["lag"] == 19
-    due = state.report.next_due(state.config, 1.0)
+    due = state.services.next_due(state.config, 1.0)
     settled(state, due)
     (told,) = plan(state)["discovery", "files"].snapshot.up
     assert told.node.metadata["lag"] == 29
@@ -293,32 +293,32 @@ def test_what_a_check_finds_out_is_told_at_once_within_its_budget(state: State) 
 def test_maintenance_is_down_whatever_the_checks_say_and_costs_no_token(state: State) -> None:
     for now in range(10):
         assert settled(state, float(now), True, None) == ([80], [])
-        state.report.maintenance.begin(Maintenance("web", None, 0.0))
+        state.services.maintenance.begin(Maintenance("web", None, 0.0))
         assert settled(state, now + 0.5) == ([], [80, 81])
-        assert state.report.up("app", APP, 80) is True
-        state.report.maintenance.end("web", None, (80, 81))
+        assert state.services.up("app", APP, 80) is True
+        state.services.maintenance.end("web", None, (80, 81))
 
 
 def test_who_leaves_has_nothing_up_and_the_longest_delay_of_what_was(state: State) -> None:
     slow = msgspec.structs.replace(APP, drain_delay=7.0, name="slow")
     daemon = DaemonSettings(drain_delay=3.0)
     state.configure(configured(daemon=daemon, services={"app": APP, "slow": slow}), 0.0)
-    assert state.report.drain_delay(state.config) == 0.0
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
-    assert state.report.drain_delay(state.config) == 3.0
-    state.report.checks.verdict("http", Verdict("slow", 81, True), 0.0)
-    assert state.report.drain_delay(state.config) == 7.0
-    state.report.maintenance.begin(Maintenance("slow", 81, 0.0))
-    assert state.report.drain_delay(state.config) == 3.0
-    state.report.leaving = True
+    assert state.services.drain_delay(state.config) == 0.0
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    assert state.services.drain_delay(state.config) == 3.0
+    state.services.checks.verdict("http", Verdict("slow", 81, True), 0.0)
+    assert state.services.drain_delay(state.config) == 7.0
+    state.services.maintenance.begin(Maintenance("slow", 81, 0.0))
+    assert state.services.drain_delay(state.config) == 3.0
+    state.services.leaving = True
     assert plan(state)["discovery", "files"].snapshot.up == ()
 
 
 def test_an_older_node_of_a_service_is_removed_once_the_new_one_is_decided(state: State) -> None:
     old = Service("web", 80, Node("here", "10.0.0.9", 80))
-    state.report.published = Published([PublishedNode("files", old)])
+    state.services.published = Published([PublishedNode("files", old)])
     assert plan(state)["discovery", "files"].snapshot.down == ()
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
     snapshot = plan(state)["discovery", "files"].snapshot
     assert [s.node.ip for s in snapshot.up] == ["10.0.0.1"]
     assert [s.node.ip for s in snapshot.down] == ["10.0.0.9"]
@@ -329,29 +329,29 @@ def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
 ) -> None:
     state.link("files", SourceConnection("connected", "", 0.0))
     state.observe("files", "web", reading(1, 2, 3), 0.0)
-    state.report.checks.verdict("http", Verdict("app", 80, True), 0.0)
+    state.services.checks.verdict("http", Verdict("app", 80, True), 0.0)
     before = plan(state)
     state.observe("files", "web", reading(4), 1.0)
     state.pass_time(3.0)  # asks for a fresh read
     after = plan(state)
     assert after != before
     for name in ("reports", "probes", "service"):
-        monkeypatch.delattr(type(state.report), name)
+        monkeypatch.delattr(type(state.services), name)
     assert renew(before, state) == after
 
 
 def test_of_a_discovery_that_was_removed_nothing_is_left(state: State) -> None:
-    (place,) = {s.place for s in (state.report.service("app", APP, 80),) if s}
-    state.report.registered("files", [Registration(place, registered=True)])
+    (place,) = {s.place for s in (state.services.service("app", APP, 80),) if s}
+    state.services.registered("files", [Registration(place, registered=True)])
     state.link("files", SourceConnection("connected", "", 0.0))
     state.configure(configured(discovery={}), 1.0)
-    assert state.report.registrations == {}
+    assert state.services.registrations == {}
     assert state.memberships.link_of("files") is not None  # a cluster still names it
     state.configure(configured(discovery={}, clusters={}), 2.0)
     assert state.memberships.link_of("files") is None
 
 
 def test_a_verdict_of_a_check_that_is_not_wanted_is_not_kept(state: State) -> None:
-    assert not state.report.checks.verdict("http", Verdict("gone", 80, True), 0.0)
-    assert not state.report.checks.verdict("tcp", Verdict("app", 80, True), 0.0)
-    assert state.report.checks.get(("http", "gone", 80)).verdict is None
+    assert not state.services.checks.verdict("http", Verdict("gone", 80, True), 0.0)
+    assert not state.services.checks.verdict("tcp", Verdict("app", 80, True), 0.0)
+    assert state.services.checks.get(("http", "gone", 80)).verdict is None

@@ -235,8 +235,8 @@ def _local(state: State, cluster: str) -> Iterator[tuple[NodeKey, ServiceStatus]
     for entry in provided(state):
         if entry.name == state.config.clusters[cluster].looked_up:
             stem, service = services[entry.file, entry.port]
-            found = state.report.service(stem, service, entry.port)
-            yield found.node.key if found else (state.report.host.name, entry.port), entry
+            found = state.services.service(stem, service, entry.port)
+            yield found.node.key if found else (state.services.host.name, entry.port), entry
 
 
 def _link(state: State, discovery: str, clock: float) -> ConnectionStatus:

@@ -38,7 +38,7 @@ def stated_maintenance(state: State) -> tuple[StatedMaintenance, ...]:
             until=one.until,
             by=one.by,
         )
-        for one in state.report.maintenance.all()
+        for one in state.services.maintenance.all()
     )
 
 
@@ -47,13 +47,13 @@ def _service(
 ) -> ServiceStatus:
     found = _registrations(state, stem, service, port)
     checks = tuple(_check(state, stem, service, port, check) for check in service.checks)
-    up = state.report.up(stem, service, port)
+    up = state.services.up(stem, service, port)
     return ServiceStatus(
         name=service.name,
         file=service.file,
         port=port,
         up=None if up and any(check.overdue for check in checks) else up,
-        maintenance=_maintenance(state.report.maintenance.of(service.name, port)),
+        maintenance=_maintenance(state.services.maintenance.of(service.name, port)),
         damping=_damping(state, stem, service, port),
         registered=bool(found) and all(one.registered for one in found),
         registrations=found,
@@ -65,7 +65,7 @@ def _service(
 
 def _reason(state: State, stem: str, service: ServiceFile, port: int) -> str:
     """What an operator should know of a port beside its checks."""
-    if state.report.service(stem, service, port) is None:
+    if state.services.service(stem, service, port) is None:
         return NO_ADDRESS
     return "" if service.checks else "has no checks: it counts as up"
 
@@ -74,7 +74,7 @@ def _unreachable(
     state: State, stem: str, service: ServiceFile, port: int, found: Listeners
 ) -> str:
     """Why no other host reaches a port where it is registered, empty if nothing says so."""
-    node = state.report.service(stem, service, port)
+    node = state.services.service(stem, service, port)
     return "" if node is None else unreachable(service.host, port, node.node.ip, found)
 
 
@@ -86,7 +86,7 @@ def _maintenance(one: Maintenance | None) -> MaintenanceStatus | None:
 
 def _damping(state: State, stem: str, service: ServiceFile, port: int) -> DampingStatus:
     """What flap damping holds back now, and how often it had to."""
-    standing = state.report.standings.get((stem, port), DampingState())
+    standing = state.services.standings.get((stem, port), DampingState())
     due, reason = standing.due(service.flap_damping), ""
     if standing.holding:
         reason = "flaps: its checks pass, but it was up and down too often"
@@ -107,13 +107,13 @@ def _registrations(
     state: State, stem: str, service: ServiceFile, port: int
 ) -> tuple[RegistrationStatus, ...]:
     """Where the node is registered, and why it is not where it should be."""
-    node = state.report.service(stem, service, port)
+    node = state.services.service(stem, service, port)
     found = []
     for name in service.discovery:
         if node is None:
             found.append(RegistrationStatus(discovery=name, reason=NO_ADDRESS))
             continue
-        said = state.report.registrations.get(name, {}).get(node.place)
+        said = state.services.registrations.get(name, {}).get(node.place)
         link = state.memberships.link_of(name)
         reason = said.reason if said is not None else ""
         if not reason and link is not None and link.state != "connected":
@@ -125,7 +125,10 @@ def _registrations(
 
 def _check(state: State, stem: str, file: ServiceFile, port: int, check: CheckFile) -> CheckStatus:
     key, now = (check.plugin, stem, port), time.monotonic()
-    known, age = state.report.checks.get(key), state.report.checks.age_of(file, check, key, now)
+    known, age = (
+        state.services.checks.get(key),
+        state.services.checks.age_of(file, check, key, now),
+    )
     verdict = known.verdict
     reason = verdict.reason if verdict is not None else "not yet run"
     return CheckStatus(

@@ -91,7 +91,7 @@ class StatusReport:
             config_warnings=tuple(_fault(fault) for fault in faults if fault.warning),
             guard_trips=self._state.memberships.trips,
             internal_errors=self._errors.count,
-            leaving=self._state.report.leaving,
+            leaving=self._state.services.leaving,
             rss_bytes=rss,
             cpu_seconds=cpu,
         )
