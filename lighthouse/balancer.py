@@ -24,6 +24,20 @@ class Finding(msgspec.Struct, frozen=True):
     warning: bool = False
 
 
+class Withheld(msgspec.Struct, frozen=True):
+    """Members of a cluster, as ip and port, that a balancer keeps new traffic from.
+
+    ``reason`` is what they are, such as "in maintenance". ``asked``: the cluster's section asks
+    for it. ``drained``: they keep the sessions that they have.
+    """
+
+    cluster: str
+    reason: str
+    nodes: tuple[tuple[str, int], ...]
+    asked: bool = False
+    drained: bool = False
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How a sync ended, with a reason that status shows.
 
@@ -83,6 +97,14 @@ class Balancer(Plugin):
         None: the outcome of the last sync still holds.
         """
         return None
+
+    def withheld(self) -> Sequence[Withheld]:
+        """The members of the clusters last synced that get no new traffic, and why.
+
+        ``lighthouse explain`` and ``lighthouse wait`` go by it. Called after each sync and each
+        ``wake`` that says something, so it only returns what is known.
+        """
+        return ()
 
     def preview(self, clusters: list[Cluster]) -> Preview:
         """What ``sync_file`` would do now; changes nothing.

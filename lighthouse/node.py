@@ -76,6 +76,15 @@ class Node(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """What makes two records the same node: where it listens."""
         return self.ip, self.port
 
+    @property
+    def place(self) -> str:
+        """``ip:port``, by which no other node goes; IPv6 in brackets."""
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    def goes_by(self, text: str) -> bool:
+        """Return True if a person may mean this node: host:port, ip:port, host or ip."""
+        return text in (self.name, self.place, self.host, self.ip)
+
 
 def parse(data: bytes | str | Mapping[str, Any], strict: bool = False) -> Node:
     """The node that a record describes; raises ``Refused`` with the reason otherwise.

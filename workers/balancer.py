@@ -7,14 +7,14 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome
+from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, unpack
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSettings
 from lighthouse.node import Node
 from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
-from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.findings import admit, admit_withheld, merge
 from lighthouse.workers.host import serve
 from lighthouse.workers.limits import one_line
 from lighthouse.workers.outbox import Outbox
@@ -52,6 +52,7 @@ class BalancerRole(WorkerRole):
         self._unserved: frozenset[str] = frozenset()
         # what the software said last, each with the content that it is about
         self._findings: tuple[tuple[Finding, dict[str, Any] | None], ...] = ()
+        self._withheld: tuple[Withheld, ...] = ()
 
     def take(self, delivery: Deliver, payload: memoryview) -> None:
         if not delivery.base or delivery.base != self.base:
@@ -235,17 +236,24 @@ class BalancerRole(WorkerRole):
             except TypeError as error:
                 return self._report(Outcome("failed", f"{where}: {error}"))
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
+        try:
+            self._withheld = admit_withheld(call("withheld", self._plugin.withheld))
+        except PluginError as failure:
+            return self._report(Outcome("failed", failure.reason), failure.traceback)
+        except TypeError as error:
+            return self._report(Outcome("failed", f"withheld: {error}"))
         return self._report(outcome)
 
     def _report(self, outcome: Outcome, traceback: str = "") -> WorkReport:
         """Where the plugin said nothing, its last findings hold for what has not changed."""
         rejections = self._rejected()
         reason = one_line(str(outcome.reason))
+        held = self._withheld
         if not self._findings:
-            return WorkReport(outcome.kind, reason, traceback, rejections)
+            return WorkReport(outcome.kind, reason, traceback, rejections, withheld=held)
         findings = [f for f, content in self._findings if self._content(f.cluster) == content]
         errors, warnings = merge(rejections, findings, False), merge((), findings, True)
-        return WorkReport(outcome.kind, reason, traceback, errors, warnings)
+        return WorkReport(outcome.kind, reason, traceback, errors, warnings, held)
 
     def _rejected(self) -> tuple[Rejection, ...]:
         """What the plugin's own validation rejects."""

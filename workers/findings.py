@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from lighthouse.balancer import Finding
+import msgspec
+
+from lighthouse.balancer import Finding, Withheld
 from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.limits import one_line
 from lighthouse.workers.validation import tidy
@@ -16,6 +18,17 @@ def admit(said: object, has_section: Callable[[str], bool]) -> tuple[Finding, ..
     if not isinstance(said, tuple | list):
         raise TypeError(f"findings are a {type(said).__name__}, expected a tuple")
     return tuple([_admit(finding, has_section) for finding in said])
+
+
+def admit_withheld(said: object) -> tuple[Withheld, ...]:
+    """The nodes that a plugin keeps traffic from; raises ``TypeError`` for what are none."""
+    if not said and isinstance(said, tuple | list):
+        return ()
+    try:
+        found = msgspec.convert(msgspec.to_builtins(said), tuple[Withheld, ...])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"expected a list of Withheld: {error}") from error
+    return tuple([msgspec.structs.replace(w, reason=one_line(w.reason)) for w in found])
 
 
 def merge(

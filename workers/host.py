@@ -35,7 +35,7 @@ from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
 from lighthouse.workers import process
-from lighthouse.workers.limits import WARNINGS, bounded, counted, one_line, plain, tail
+from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import PluginKind, load
 from lighthouse.workers.plugin_call import PluginError, call, describe
@@ -224,6 +224,7 @@ class WorkerHost:
         applied_at = time.monotonic()
         failing = report.kind in ("failed", "degraded")
         rejections, left_out = bounded(report.rejections)
+        withheld, unnamed = named(report.withheld)
         self._outbox.post(
             Applied(
                 self._version,
@@ -235,6 +236,8 @@ class WorkerHost:
                 self._status(),
                 counted(report.warnings, WARNINGS),
                 left_out,
+                withheld,
+                unnamed,
             )
         )
         self._retry_at = math.inf

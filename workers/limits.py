@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse import text as foreign
+from lighthouse.balancer import Withheld
 from lighthouse.ipc.messages import encode
 from lighthouse.schema import Problem, Rejection
 
@@ -19,11 +20,14 @@ REASON: Final = 500
 TRACEBACK: Final = 6000
 """Characters of a traceback; its end, where the cause stands, is what is kept."""
 
-REJECTIONS: Final = 20 * 1024
+REJECTIONS: Final = 16 * 1024
 """Bytes of all rejections of one message, encoded."""
 
 WARNINGS: Final = 6 * 1024
 """Bytes of all warnings of one message, encoded."""
+
+WITHHELD: Final = 4 * 1024
+"""Bytes of all nodes that a balancer keeps traffic from, encoded."""
 
 STATUS: Final = 8 * 1024
 """Bytes of a plugin's status, encoded."""
@@ -107,3 +111,20 @@ def counted(rejections: Iterable[Rejection], room: int = REJECTIONS) -> tuple[Re
     if not left_out:
         return kept
     return (*kept, Rejection((Problem((), f"{left_out} more are not shown"),)))
+
+
+def named(withheld: Iterable[Withheld], room: int = WITHHELD) -> tuple[tuple[Withheld, ...], int]:
+    """As many of the nodes as fit ``room``, and the number of those that do not."""
+    kept = []
+    unnamed = 0
+    for each in withheld:
+        room -= len(encode(msgspec.structs.replace(each, nodes=())))
+        fitting = []
+        for node in each.nodes:
+            room -= len(encode(node))
+            if room >= 0:
+                fitting.append(node)
+        unnamed += len(each.nodes) - len(fitting)
+        if fitting:
+            kept.append(msgspec.structs.replace(each, nodes=tuple(fitting)))
+    return tuple(kept), unnamed

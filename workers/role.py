@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lighthouse.balancer import Kind
+from lighthouse.balancer import Kind, Withheld
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, Working
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
@@ -26,6 +26,7 @@ class WorkReport(msgspec.Struct, frozen=True):
     traceback: str = ""
     rejections: tuple[Rejection, ...] = ()
     warnings: tuple[Rejection, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 class WorkerRole(ABC):

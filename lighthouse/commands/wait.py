@@ -33,8 +33,9 @@ def command(root: Path, cluster: str, node: str | None, present: bool, timeout: 
     none does any more.
 
     NODE is host:port, ip:port, host or ip; of a host with several nodes one is enough, and none
-    is absent. Without NODE: until all that is known of the cluster is served, or with --absent
-    until it has no nodes. A restart of the daemon meanwhile is waited for too.
+    is absent. A node that a section keeps in maintenance or drains is not present. Without NODE:
+    until all that is known of the cluster is served, or with --absent until it has no nodes. A
+    restart of the daemon meanwhile is waited for too.
 
     \b
     Exit codes:

@@ -30,7 +30,10 @@ class BalancerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeExplanation(msgspec.Struct, frozen=True, kw_only=True):
-    """``weight`` is as served; ``steps`` are in order, the last decides."""
+    """``weight`` is as served; ``steps`` are in order, the last decides.
+
+    ``reason`` is why a member gets no traffic, or no new sessions, from any balancer.
+    """
 
     name: str = ""
     host: str | None = None
@@ -38,6 +41,7 @@ class NodeExplanation(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     is_in: bool = msgspec.field(default=False, name="in")
     weight: int | None = None
+    reason: str = ""
     metadata: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
+from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
@@ -83,6 +83,9 @@ class HAProxy(Balancer):
 
     def status(self) -> Mapping[str, Any]:
         return self._reconciler.status() if self._reconciler else {}
+
+    def withheld(self) -> Sequence[Withheld]:
+        return self._reconciler.membership.withheld if self._reconciler else ()
 
     def close(self) -> None:
         if self._reconciler is not None:

@@ -92,7 +92,8 @@ def _chosen(
     except candidate.CandidateRefused as error:
         frame = wish.frame(standing.proven, peers)
         return frame, members.fill(frame, live), error.findings
-    return found.skeleton, found.chunks, (*wish.findings, *wish.warnings)
+    findings = (*wish.findings, *wish.warnings, *members.loops)
+    return found.skeleton, found.chunks, findings
 
 
 def _diff(before: str, after: str, settings: HAProxySettings) -> str:

@@ -160,7 +160,7 @@ class Reconciler:
     def _outcome(self, hindrance: Outcome | None, changed: bool) -> Outcome:
         """What an operator should know: faults before what waits."""
         errors = self.wish.findings
-        warnings = self.wish.warnings
+        warnings = (*self.wish.warnings, *self.membership.loops)
         if hindrance is not None and (hindrance.kind != "held" or not errors):
             findings = (*hindrance.findings, *errors, *warnings)
             return Outcome(hindrance.kind, hindrance.reason, findings)

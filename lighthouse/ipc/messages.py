@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.balancer import Kind
+from lighthouse.balancer import Kind, Withheld
 from lighthouse.discovery import Connection
 from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.control import Question, Reply
@@ -87,6 +87,7 @@ class Applied(msgspec.Struct, frozen=True, tag=True):
     ``applied_at`` is ``time.monotonic()``, which all processes of a host share.
     ``rejections`` and ``warnings`` are complete each time, but for ``left_out`` problems that
     the frame had no room for: then a config that they do not name may be rejected too.
+    ``withheld`` are nodes that it keeps traffic from, but for ``unnamed`` more.
     """
 
     version: int
@@ -98,6 +99,8 @@ class Applied(msgspec.Struct, frozen=True, tag=True):
     status: dict[str, Any] = {}
     warnings: tuple[Rejection, ...] = ()
     left_out: int = 0
+    withheld: tuple[Withheld, ...] = ()
+    unnamed: int = 0
 
 
 class Validated(msgspec.Struct, frozen=True, tag=True):

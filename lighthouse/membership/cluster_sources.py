@@ -136,10 +136,10 @@ class ClusterSources:
         return True
 
     @property
-    def held_back(self) -> tuple[str, ...]:
+    def held_back(self) -> tuple[Node, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""
-        found = [name for members in self._members.values() for name in members.held_back]
-        return tuple(sorted(set(found)))
+        found = {n.key: n for members in self._members.values() for n in members.held_back}
+        return tuple(found[key] for key in sorted(found))
 
     def holds(self) -> dict[str, HeldLoss]:
         """What the guard holds, by the source that it judges (``ALL``: the union)."""

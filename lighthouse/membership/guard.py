@@ -52,7 +52,7 @@ class GuardedNodes(msgspec.Struct, frozen=True):
 
     nodes: tuple[Node, ...] = ()
     held: HeldLoss | None = None
-    held_back: tuple[str, ...] = ()
+    held_back: tuple[Node, ...] = ()
     gone: tuple[Gone, ...] = ()
     sizes: tuple[Size, ...] = ()
 
@@ -87,8 +87,9 @@ def judge(
     if members.held is None:
         room = max(0, whole - len(observed) - len(lost))
         lost = (*lost, *(node for node, _ in gone[len(gone) - min(room, len(gone)) :]))
+    kept = tuple(sorted(lost, key=lambda node: node.key))
     together = tuple(sorted((*observed, *lost), key=lambda node: node.key))
-    return GuardedNodes(together, held, tuple(sorted(node.name for node in lost)), (), sizes)
+    return GuardedNodes(together, held, kept, (), sizes)
 
 
 def _recent_sizes(

@@ -15,6 +15,7 @@ from lighthouse.ipc.snapshot import WatchedCluster
 from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.membership.view import View
+from lighthouse.node import Node
 
 __all__ = ["STALE_AFTER", "Memberships", "SourceConnection", "SourceReading", "View"]
 
@@ -173,7 +174,7 @@ class Memberships:
             sources.trips.count for sources in self.cluster_sources.values()
         )
 
-    def held_back(self, cluster: str) -> tuple[str, ...]:
+    def held_back(self, cluster: str) -> tuple[Node, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""
         sources = self.cluster_sources.get(cluster)
         return sources.held_back if sources else ()

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lighthouse.balancer import Withheld
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc import messages
 from lighthouse.ipc.channel import INLINE, Channel, Closed, Listener, Memory
@@ -78,6 +79,7 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Probe, Service, Verdict
 
 REJECTION = Rejection((Problem(("global", 3), "is wrong"),), cluster="webapp")
+HELD = Withheld("web", "in maintenance", (("10.0.0.1", 80),), True, False)
 MESSAGES: list[Message] = [
     Deliver(5),
     Validate(),
@@ -85,7 +87,9 @@ MESSAGES: list[Message] = [
     Ready(),
     Alive({"reloads": 3}),
     Working("retry"),
-    Applied(1, "failed", 12.5, "why", "Traceback", (REJECTION,), {"a": [1, None]}, (), 3),
+    Applied(
+        1, "failed", 12.5, "why", "Traceback", (REJECTION,), {"a": [1, None]}, (), 3, (HELD,), 2
+    ),
     Validated((REJECTION,), "reason", (REJECTION,)),
     Rehearse(),
     Rehearsed(),

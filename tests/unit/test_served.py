@@ -11,7 +11,7 @@ from lighthouse.ipc.control import GetServed, Served
 from lighthouse.membership.source import SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.supervisor.answers.served import matches, served
+from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.state import State
 
 WEB = ClusterFile("web", ("files",), None, Policy(), {"own": {}}, "clusters/web.yaml")
@@ -20,20 +20,20 @@ OWN = PluginFile("own", "own", WorkerSettings(), {}, "balancers/own.yaml")
 
 @pytest.mark.parametrize("text", ["a.example:80", "a.example", "10.0.0.1:80", "10.0.0.1"])
 def test_a_node_by_any_of_its_names(text: str) -> None:
-    assert matches(Node("a.example", "10.0.0.1", 80), text)
-    assert not matches(Node("b.example", "10.0.0.2", 80), text)
+    assert Node("a.example", "10.0.0.1", 80).goes_by(text)
+    assert not Node("b.example", "10.0.0.2", 80).goes_by(text)
 
 
 @pytest.mark.parametrize("text", ["a:81", "a:8", "10.0.0.1:8", "10.0.0", "80", ":80", ""])
 def test_a_part_of_a_name_is_none(text: str) -> None:
-    assert not matches(Node("a", "10.0.0.1", 80), text)
+    assert not Node("a", "10.0.0.1", 80).goes_by(text)
 
 
 def test_an_address_of_version_6_takes_brackets_before_a_port() -> None:
     node = Node("a", "2001:db8::1", 80)
-    assert matches(node, "[2001:db8::1]:80")
-    assert matches(node, "2001:db8::1")
-    assert not matches(node, "2001:db8::1:80")
+    assert node.goes_by("[2001:db8::1]:80")
+    assert node.goes_by("2001:db8::1")
+    assert not node.goes_by("2001:db8::1:80")
 
 
 def reasons(state: State, **question: Any) -> Served:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lighthouse.balancer import Withheld
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc.messages import MAX_FRAME, Applied, Frame, decode, encode
 from lighthouse.ipc.snapshot import PluginSettings
@@ -14,7 +15,8 @@ from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
 from lighthouse.process.backoff import Backoff
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.limits import WARNINGS, bounded, counted, one_line, plain, tail
+from lighthouse.workers.findings import admit_withheld
+from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
 from lighthouse.workers.reading import admit
 from lighthouse.workers.validation import ConfigVerdict, judge, rejudge, tidy
 
@@ -163,8 +165,35 @@ def test_the_largest_message_fits_a_frame() -> None:
     status = plain({str(n): wide * 250 for n in range(8)})
     warnings = counted(rejections, WARNINGS)
     reason, traceback = one_line(wide * 900), tail("\n".join([wide * 400] * 20))
-    applied = Applied(2**40, "failed", 1e9, reason, traceback, kept, status, warnings, left_out)
+    held, unnamed = named([Withheld("c" * 63, wide * 400, MANY, True)] * 3)
+    applied = Applied(
+        2**40, "failed", 1e9, reason, traceback, kept, status, warnings, left_out, held, unnamed
+    )
     assert MAX_FRAME * 0.8 < len(encode(applied)) < MAX_FRAME
+
+
+MANY = tuple((f"10.0.{n // 250}.{n % 250}", 8000) for n in range(500))
+
+
+def test_nodes_that_find_no_room_are_counted() -> None:
+    held = [Withheld(name, "in maintenance", MANY, True) for name in ("a", "b")]
+    kept, unnamed = named(held)
+    assert kept[0].cluster == "a"
+    assert sum(len(each.nodes) for each in kept) + unnamed == 1000
+    assert sum(len(each.nodes) for each in kept) > 200
+    assert named(held[:1], 10**6) == (tuple(held[:1]), 0)
+
+
+@pytest.mark.parametrize("said", [None, 5, "web", [5], [{"a": object()}], [None]])
+def test_what_a_plugin_withholds_must_be_nodes(said: object) -> None:
+    with pytest.raises(TypeError, match="Withheld"):
+        admit_withheld(said)
+
+
+def test_what_a_plugin_withholds_is_passed_on() -> None:
+    one = Withheld("web", "in\nmaintenance", (("10.0.0.1", 80),), True)
+    assert admit_withheld([one]) == (Withheld("web", "in maintenance", (("10.0.0.1", 80),), True),)
+    assert admit_withheld(()) == ()
 
 
 def test_what_is_left_out_is_counted() -> None:

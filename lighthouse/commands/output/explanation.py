@@ -92,7 +92,8 @@ def _trips(count: int, last: TripStatus, now: float) -> str:
 def _node(node: NodeExplanation, now: float) -> Iterator[str]:
     place = f"[{node.ip}]" if ":" in node.ip else node.ip
     state = f"in, weight {node.weight}" if node.is_in else "out"
-    yield f"{plain(node.name)} ({place}:{node.port}): {state}"
+    why = f": {plain(node.reason)}" if node.reason else ""
+    yield f"{plain(node.name)} ({place}:{node.port}): {state}{why}"
     for step in node.steps:
         yield f"  {plain(step)}"
     if node.local:

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,7 @@ class Spot(msgspec.Struct, frozen=True, array_like=True, order=True, omit_defaul
         return f"{self.host or '*'}:{self.port}" if self.port else self.host
 
     def overlaps(self, other: "Spot") -> bool:
-        """Whether both cannot be had by two."""
+        """Return True if both cannot be had by two."""
         if self.port != other.port:
             return False
         return self.host == other.host or bool(self.port and "" in (self.host, other.host))
@@ -93,14 +94,20 @@ def unbindable(wanted: Iterable[Spot], held: Claims) -> dict[Spot, str]:
 
 
 def is_here(ip: str) -> bool:
-    """Whether an address is one of this host."""
+    """Return True if an address is one of this host.
+
+    What one sends to an own address comes from it; binding it would tell nothing where the
+    kernel lets foreign ones be bound. Nothing is sent.
+    """
+    if ip_address(ip).is_loopback:
+        return True
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as trial:
         try:
-            trial.bind((ip, 0))
+            trial.connect((ip, 9))
         except OSError:
             return False
-    return True
+        return str(trial.getsockname()[0]) == ip
 
 
 def held_by(pid: int) -> frozenset[Spot] | None:

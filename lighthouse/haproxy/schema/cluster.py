@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -51,14 +51,14 @@ class ClusterSection(msgspec.Struct, frozen=True):
         own = any(words(line)[:1] == ("bind",) for line in self.frontend)
         return self.port is not None or bool(as_lines(self.bind)) or own
 
-    def take(self, node: Node) -> Node | None:
-        """The node as this host may use it: drained, or not at all, if its operator says so."""
-        names = (node.host, node.ip, node.name, f"{node.ip}:{node.port}")
-        if any(name in self.maintenance for name in names):
-            return None
-        if any(name in self.drain for name in names):
-            return msgspec.structs.replace(node, weight=0)
-        return node
+    def names(self, node: Node) -> Literal["maintenance", "drain"] | None:
+        """The list that names a node; whoever goes by a name of it is meant."""
+        bare = f"{node.ip}:{node.port}"
+        if any(node.goes_by(name) or name == bare for name in self.maintenance):
+            return "maintenance"
+        if any(node.goes_by(name) or name == bare for name in self.drain):
+            return "drain"
+        return None
 
 
 def parse_section(config: Mapping[str, Any]) -> ClusterSection:

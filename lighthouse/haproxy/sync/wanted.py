@@ -6,24 +6,29 @@ cost of a change does not depend on the size of the fleet.
 
 import itertools
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from lighthouse.balancer import Finding, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering import binds, peers_section
 from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.fronts import Front, fronts
 from lighthouse.haproxy.rendering.render import Skeleton, body
-from lighthouse.haproxy.rendering.server import Need, ServerLine, need, roster
+from lighthouse.haproxy.rendering.server import Need, ServerLine, address, need, roster
 from lighthouse.haproxy.rendering.slots import Seat, seat
-from lighthouse.haproxy.rendering.stanza import Built, Stanza, build
+from lighthouse.haproxy.rendering.stanza import Built, Stanza, bind_address, build
 from lighthouse.haproxy.schema import node_options
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.schema.cluster import ClusterSection, parse_section
 from lighthouse.haproxy.sync.diff import Live
-from lighthouse.node import is_cluster_name
+from lighthouse.haproxy.sync.held_nodes import LOOP, suspects, taken, withhold
+from lighthouse.node import Node, is_cluster_name
 from lighthouse.peer import Peer
+
+_SHOWN: Final = 3
 
 Lives = Mapping[str, Mapping[str, Live]]
 """The running servers by backend and name."""
@@ -56,9 +61,30 @@ class WantedClusters:
         self.stanzas: Final[dict[str, Stanza]] = {}
         self.faults: Final[dict[str, str]] = {}
         self.oddities: Final[dict[str, list[str]]] = {}
+        self._held: Final[dict[str, tuple[Withheld, ...]]] = {}
+        self._near: Final[set[str]] = set()
+        self._fronts: Final[dict[str, tuple[Front, ...]]] = {}
 
     def take(self, clusters: Sequence[Cluster]) -> tuple[set[str], bool]:
         """The names of clusters that changed, and whether anything but their nodes did."""
+        touched, structural = self._compare(clusters)
+        return touched | self._look_again(), structural
+
+    @property
+    def withheld(self) -> tuple[Withheld, ...]:
+        """The members that get no new traffic, and why."""
+        return tuple(each for name in sorted(self._held) for each in self._held[name])
+
+    @property
+    def loops(self) -> tuple[Finding, ...]:
+        """A warning for each cluster that has its own front end among its nodes."""
+        return tuple(
+            Finding((), f"{_some(each.nodes)} is left out: it is {LOOP}", each.cluster, True)
+            for each in self.withheld
+            if each.reason == LOOP
+        )
+
+    def _compare(self, clusters: Sequence[Cluster]) -> tuple[set[str], bool]:
         before, self._clusters = self._clusters, tuple(clusters)
         changed = [
             (old, new)
@@ -88,15 +114,19 @@ class WantedClusters:
                 structural |= self._understand(cluster)
             self._peers[name] = frozenset(node.peer for node in cluster.nodes if node.peer)
             self._inspect(cluster)
+            self._hold(cluster)
         return touched, structural
 
     def _forget(self, name: str) -> bool:
-        """A cluster is gone; whether its stanza went with it."""
+        """Forget a cluster that is gone; returns True if its stanza went with it."""
         self._nodes -= len(self._all.pop(name).nodes)
         self.faults.pop(name, None)
         self.oddities.pop(name, None)
+        self._held.pop(name, None)
+        self._fronts.pop(name, None)
         for table in (self._sections, self._built, self._made, self._bodies, self._peers):
             table.pop(name, None)
+        self._near.discard(name)
         return self.stanzas.pop(name, None) is not None
 
     def servers(self, stanza: Stanza, live: Lives) -> dict[str, ServerLine]:
@@ -123,7 +153,7 @@ class WantedClusters:
         return len(self._all), self._nodes
 
     def _understand(self, cluster: Cluster) -> bool:
-        """Take a cluster's section; whether its stanza is another one than before."""
+        """Take a cluster's section; returns True if its stanza is another one than before."""
         name = cluster.name
         former = self.stanzas.get(name)
         try:
@@ -132,6 +162,7 @@ class WantedClusters:
             section = parse_section(cluster.config or {})
             built = build(self._settings, name, section, cluster.meta_cluster)
             self._sections[name], self._built[name] = section, built
+            self._fronts[name] = tuple(self._front(cluster, built.stanza))
             if built.stanza != former:
                 self.stanzas[name] = built.stanza
             self.faults.pop(name, None)
@@ -139,13 +170,39 @@ class WantedClusters:
             self.faults[name] = str(error)
         return former is not self.stanzas.get(name)
 
+    def _look_again(self) -> set[str]:
+        """The clusters of which a node has become this host's own front end, or no more is."""
+        return {name for name in sorted(self._near) if self._hold(self._all[name])}
+
+    def _hold(self, cluster: Cluster) -> bool:
+        """Note the nodes that get no traffic; returns True if they are others than before."""
+        name = cluster.name
+        near = suspects(cluster.nodes, self._fronts.get(name, ()))
+        (self._near.add if near else self._near.discard)(name)
+        loops = {node.key for node in near if binds.is_here(node.ip)}
+        before = self._held.pop(name, ())
+        held = tuple(withhold(cluster, self._sections.get(name, ClusterSection()), loops))
+        if held:
+            self._held[name] = held
+        if before != held:
+            self._made.pop(name, None)
+        return before != held
+
+    def _front(self, cluster: Cluster, stanza: Stanza) -> Iterator[Front]:
+        """Where a cluster is served on this host."""
+        yield from fronts(stanza.text)
+        meta = self._settings.meta_clusters.get(cluster.meta_cluster or "")
+        if meta is not None:
+            port = f"bind {bind_address(self._settings.bind_address, meta.port)}"
+            yield from fronts("".join(f"    {line}\n" for line in (port, *meta.frontend)))
+
     def _inspect(self, cluster: Cluster) -> None:
         """Note what nodes ask for that they cannot have."""
         stanza = self.stanzas.get(cluster.name)
         allowed = stanza.facts.node_options if stanza else ()
         http = stanza is not None and not stanza.facts.tcp
         found = [
-            f"{cluster.name}: {node.name}: its {key} is no value for that option"
+            f"{cluster.name}: {node.name} ({node.place}): its {key} is no value for that option"
             for node in cluster.nodes
             if allowed and node.metadata
             for key in node_options.read(allowed, node.metadata, http)[1]
@@ -158,7 +215,6 @@ class WantedClusters:
     def _make(self, stanza: Stanza, live: Lives) -> _Made:
         name = stanza.cluster
         cluster = self._all.get(name, Cluster(name, known=False))
-        section = self._sections.get(name, ClusterSection())
         made = self._made.get(name)
         unknown = not cluster.known and not cluster.nodes
         fixed = stanza.facts.growth.way != "slot" and not unknown
@@ -168,7 +224,7 @@ class WantedClusters:
         if unknown:
             servers = _as_running(stanza, running)
         else:
-            servers = _wanted(stanza, section, cluster, running)
+            servers = _wanted(stanza, taken(cluster.nodes, self._held.get(name, ())), running)
         if made is None or (made.cluster, made.stanza, made.servers) != (cluster, stanza, servers):
             made = self._made[name] = _Made(cluster, stanza, servers)
         return made
@@ -185,12 +241,9 @@ class WantedClusters:
 
 
 def _wanted(
-    stanza: Stanza, section: ClusterSection, cluster: Cluster, running: Mapping[str, Live]
+    stanza: Stanza, nodes: Sequence[Node], running: Mapping[str, Live]
 ) -> dict[str, ServerLine]:
     facts = stanza.facts
-    nodes = cluster.nodes
-    if section.drain or section.maintenance:
-        nodes = tuple(taken for node in nodes if (taken := section.take(node)))
     needs: list[Need] = [need(node, facts.node_options, not facts.tcp) for node in nodes]
     if facts.growth.way == "slot":
         seats = {n: Seat(s.ip, s.port, s.state == "ready") for n, s in running.items()}
@@ -212,3 +265,8 @@ def _as_running(stanza: Stanza, running: Mapping[str, Live]) -> dict[str, Server
         weight = there.initial if spare else there.weight
         found[name] = ServerLine(name, there.id, there.ip, there.port, weight, words, spare=spare)
     return found
+
+
+def _some(nodes: Sequence[tuple[str, int]]) -> str:
+    shown = ", ".join(address(*key) for key in nodes[:_SHOWN])
+    return shown if len(nodes) <= _SHOWN else f"{shown} and {len(nodes) - _SHOWN} more"

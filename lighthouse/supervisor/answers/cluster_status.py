@@ -63,7 +63,7 @@ def cluster_status(
         stale=view.stale,
         age_seconds=_age(found),
         changed_at=max((one.read_at for one in found if one.read_at is not None), default=None),
-        held_back=memberships.held_back(name),
+        held_back=tuple(sorted(node.name for node in memberships.held_back(name))),
         combine=combine(cluster),
         default_nodes=cluster.stands_in,
         waits=cluster.waits,

@@ -24,6 +24,7 @@ from lighthouse.node import Node
 from lighthouse.supervisor.answers import cluster_status
 from lighthouse.supervisor.answers.served import lacks
 from lighthouse.supervisor.answers.service_status import provided
+from lighthouse.supervisor.answers.withheld import NoTraffic, without_traffic
 from lighthouse.supervisor.state import State, section_of
 from lighthouse.supervisor.worker import Worker
 
@@ -45,7 +46,9 @@ def document(
         known = ", ".join(sorted(state.config.clusters)) or "none"
         raise Unknown(f"there is no cluster {name!r}; there are: {known}")
     local = dict(_local(state, name))
-    found = tuple(each for each in _Nodes(cluster, now).all(local) if _is_meant(each, node))
+    workers = _balancers(pool)
+    nodes = _Nodes(cluster, now, _quiet(state, workers, cluster))
+    found = tuple(each for each in nodes.all(local) if _is_meant(each, node))
     refused = tuple(
         RefusedExplanation(
             discovery=discovery,
@@ -64,24 +67,29 @@ def document(
         looked_up=cluster.file.looked_up,
         known=cluster.view.known,
         stale=cluster.view.stale,
-        held_back=cluster.held_back,
+        held_back=tuple(sorted(one.name for one in cluster.held_back)),
         combine=cluster_status.combine(cluster),
         default_nodes=cluster.stands_in,
         waits=cluster.waits,
         sources=cluster_status.sources(cluster, now),
         guard=cluster_status.guard(cluster, now, clock),
         links={d: _link(state, d, clock) for d in cluster.file.discovery},
-        balancers=tuple(_balancer(state, worker, name) for worker in _balancers(pool)),
+        balancers=tuple(_balancer(state, worker, name) for worker in workers),
         nodes=found,
         refused=refused,
     )
 
 
+Quiet = Mapping[str, Mapping[NodeKey, NoTraffic]]
+"""By balancer that uses the cluster: the members that it keeps new traffic from."""
+
+
 class _Nodes:
     """Every node that anything knows of for one cluster, with the steps that it took."""
 
-    def __init__(self, cluster: ClusterSources, now: float) -> None:
+    def __init__(self, cluster: ClusterSources, now: float, quiet: Quiet) -> None:
         self._cluster: Final = cluster
+        self._quiet: Final = quiet
         self._now: Final = now
         self._policy: Final = cluster.file.policy
         self._served: Final = {node.key: node for node in cluster.view.nodes}
@@ -100,7 +108,7 @@ class _Nodes:
         self._left: Final = {node.key: node for node in left}
         met = [node for node in left if self._unmet(node) is None]
         self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
-        self._held_back: Final = frozenset(cluster.held_back)
+        self._held_back: Final = frozenset(node.key for node in cluster.held_back)
 
     def all(self, local: Mapping[NodeKey, ServiceStatus]) -> Iterator[NodeExplanation]:
         known: dict[NodeKey, Node] = {}
@@ -120,13 +128,17 @@ class _Nodes:
         steps = [*self._steps(key, node, served)]
         if node is None:
             steps = ["no source names it: it is a service of this host that is not registered"]
+        quiet = [told[key] for told in self._quiet.values() if served and key in told]
+        everywhere = bool(quiet) and len(quiet) == len(self._quiet)
+        is_in = served is not None and not (everywhere and not any(q.drained for q in quiet))
         return NodeExplanation(
             name=shown.name if shown else f"{key[0]}:{key[1]}",
             host=shown.host if shown else None,
             ip=key[0],
             port=key[1],
-            is_in=served is not None,
-            weight=served.weight if served else None,
+            is_in=is_in,
+            weight=(0 if everywhere else served.weight) if served and is_in else None,
+            reason=quiet[0].reason if everywhere else "",
             metadata=shown.metadata if shown else {},
             sources=tuple(self._naming(key)),
             steps=tuple(steps),
@@ -141,7 +153,7 @@ class _Nodes:
             if record is not None:
                 yield self._named(offer, record)
                 yield from (f"its record there: {note}" for note in record.notes)
-        if node.name in self._held_back and key not in self._owner:
+        if key in self._held_back and key not in self._owner:
             yield "the source names it no more; the shrink guard holds its loss back"
         left = self._left.get(key)
         if key not in self._combined:
@@ -150,6 +162,9 @@ class _Nodes:
             yield from self._chosen(key, left, served)
         if served is not None and key not in self._combined:
             yield "it is a default node, and the cluster has no other node to serve"
+        for balancer, told in self._quiet.items():
+            if served is not None and key in told:
+                yield f"balancer {balancer} {told[key]}"
 
     def _named(self, offer: Offer, record: Node) -> str:
         source = self._cluster.readings[offer.discovery]
@@ -244,6 +259,16 @@ def _link(state: State, discovery: str, clock: float) -> ConnectionStatus:
     if link is None:
         return ConnectionStatus(reason="it has not said anything yet")
     return ConnectionStatus(state=link.state, reason=link.reason, since=link.since + clock)
+
+
+def _quiet(state: State, workers: Iterable[Worker], cluster: ClusterSources) -> Quiet:
+    """What each balancer that uses a cluster says of members that get nothing new."""
+    files = state.config.balancers
+    return {
+        name: without_traffic(worker, cluster.file)
+        for worker in workers
+        if (name := worker.name[1]) in files and section_of(cluster.file, files[name]) is not None
+    }
 
 
 def _balancers(pool: Iterable[Worker]) -> list[Worker]:

@@ -1,0 +1,29 @@
+"""The members that a balancer keeps new traffic from, and why, in an operator's words."""
+
+from typing import NamedTuple
+
+from lighthouse.config.types import ClusterFile
+from lighthouse.membership.combine import NodeKey
+from lighthouse.supervisor.worker import Worker
+
+
+class NoTraffic(NamedTuple):
+    """``reason`` is what the node is; ``drained``: it keeps the sessions that it has."""
+
+    reason: str
+    drained: bool
+
+    def __str__(self) -> str:
+        what = "new sessions" if self.drained else "traffic"
+        return f"gives it no {what}: it is {self.reason}"
+
+
+def without_traffic(worker: Worker, cluster: ClusterFile) -> dict[NodeKey, NoTraffic]:
+    """The members of a cluster to which a balancer sends nothing new, as it last said."""
+    said = worker.applied.withheld if worker.applied is not None else ()
+    return {
+        key: NoTraffic(f"{w.reason} by {cluster.file}" if w.asked else w.reason, w.drained)
+        for w in said
+        if w.cluster == cluster.name
+        for key in w.nodes
+    }
