@@ -335,7 +335,7 @@ def test_a_change_of_a_cluster_renews_the_plan_without_a_look_at_services(
     state.pass_time(3.0)  # asks for a fresh read
     after = plan(state)
     assert after != before
-    for name in ("reports", "probes", "service"):
+    for name in ("wanted", "probes", "service"):
         monkeypatch.delattr(type(state.services), name)
     assert renew(before, state) == after
 
