@@ -34,11 +34,9 @@ from lighthouse.workers.registered import RegisteredServices
 from lighthouse.workers.reports import Reports
 from lighthouse.workers.role import WorkerRole, WorkReport, create
 from lighthouse.workers.validation import ConfigVerdict, judge, problems, rejudge
+from lighthouse.workers.watched import WatchedClusters
 
 _READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
-
-_UNSURE: Final = -1
-"""The reread of a cluster that the plugin failed to start or stop watching."""
 
 _SIGN_OF_LIFE: Final = 1.0
 """Seconds after which a long row of calls says how far it is."""
@@ -57,12 +55,13 @@ class DiscoveryRole(WorkerRole):
         self._inbox: Final = Reports(wakeup)
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._observer: Final = Observer(self._inbox, outbox, self._once)
-        self._snapshot = DiscoverySnapshot(PluginSettings())
+        self._laid = DiscoverySnapshot(PluginSettings())  # as in the newest payload
+        self._snapshot = self._laid
         self._unwelcome: tuple[Service, ...] = ()  # where nothing can be registered
         self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
         self._config: dict[str, Any] | None = None  # what the plugin has taken
         self._connected = False
-        self._watching: dict[str, int] = {}  # cluster to its newest reread
+        self._watched: Final = WatchedClusters(self._plugin, self._inbox, self._watch)
         self._services: Final = RegisteredServices(self._plugin, self._reported)
         self._stated: tuple[Registration, ...] | None = None
         self._faults: list[PluginError] = []  # of the current converge
@@ -71,16 +70,23 @@ class DiscoveryRole(WorkerRole):
         self._forgotten = False  # it forgot what was registered since then
         self._spoke_at = 0.0
 
-    def take(self, _delivery: Deliver, payload: memoryview) -> None:
-        snapshot = unpack(payload)
-        if not isinstance(snapshot, DiscoverySnapshot):
-            raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
+    def take(self, delivery: Deliver, payload: memoryview) -> None:
+        if not delivery.base or delivery.base != self.base:
+            snapshot = unpack(payload)
+            if not isinstance(snapshot, DiscoverySnapshot):
+                raise TypeError(f"a {type(snapshot).__name__} was sent to a discovery")
+            self._laid, self.base = snapshot, delivery.base
+            self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
+        snapshot, own = self._laid, delivery.services
+        if own is not None:
+            snapshot = msgspec.structs.replace(
+                snapshot, up=own.up, down=own.down, reporters=own.reporters
+            )
         self._unwelcome = ()
         if self._class.read_only:
             self._unwelcome = (*snapshot.up, *snapshot.down)
             snapshot = msgspec.structs.replace(snapshot, up=(), down=())
         self._snapshot = snapshot
-        self._observer.want(frozenset(watch.cluster for watch in snapshot.watch))
 
     def converge(self) -> WorkReport:
         self._faults = []
@@ -91,7 +97,7 @@ class DiscoveryRole(WorkerRole):
             return self._report("failed", f"its config is rejected: {verdict.reason}")
         with self._inbox.attended():
             if self._connect(verdict.config):
-                self._watch()
+                self._watched.keep(self._snapshot.watch)
                 self._register()
                 self._wake_again()
                 self._drain()
@@ -202,7 +208,7 @@ class DiscoveryRole(WorkerRole):
         if self._connected:
             self._attempt("disconnect", self._plugin.disconnect)
             self._connected = False
-        self._watching.clear()
+        self._watched.forget()
         self._services.forget()
         self._observer.forget()
         if self._config != config:
@@ -213,22 +219,11 @@ class DiscoveryRole(WorkerRole):
         self._connected = self._attempt("connect", self._plugin.connect, *self._inbox.open())
         return self._connected
 
-    def _watch(self) -> None:
-        wanted = {watch.cluster: watch.reread for watch in self._snapshot.watch}
-        for cluster in sorted(self._watching.keys() - wanted):
-            self._watching[cluster] = _UNSURE
-            if self._attempt(f"stop_watching {cluster}", self._plugin.stop_watching, cluster):
-                del self._watching[cluster]
-        for cluster, reread in wanted.items():
-            before = self._watching.get(cluster, _UNSURE)
-            if reread <= before:
-                continue
-            what, how = "refresh", self._plugin.refresh
-            if before == _UNSURE:
-                what, how = "start_watching", self._plugin.start_watching
-            done = self._attempt(f"{what} {cluster}", self._inbox.reread, reread, how, cluster)
-            self._watching[cluster] = reread if done else before
-            self._drain()
+    def _watch(self, what: str, how: Callable[[], None]) -> bool:
+        """Return True if the plugin did it; what it has read at once is passed on."""
+        done = self._attempt(what, how)
+        self._drain()
+        return done
 
     def _register(self) -> None:
         self._services.keep(self._snapshot.up, self._snapshot.down)

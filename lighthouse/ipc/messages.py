@@ -15,7 +15,7 @@ from lighthouse.balancer import Kind, Withheld
 from lighthouse.discovery import Connection
 from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.control import Question, Reply
-from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot, WantedServices
 from lighthouse.schema import Rejection
 from lighthouse.service import Place
 
@@ -25,15 +25,16 @@ T = TypeVar("T")
 class Deliver(msgspec.Struct, frozen=True, tag=True):
     """To a worker: make a snapshot true. Answered by ``Applied``.
 
-    The snapshot is the one in the payload, but with the clusters in ``fresh`` in place of its
-    own. A payload that has a number (``base``, not 0) goes with several deliveries, so that a
-    worker which has read it once needs to look at ``fresh`` only; each delivery is a complete
-    statement all the same.
+    The snapshot is the one in the payload, but with the clusters in ``fresh`` and the
+    ``services``, if there are any, in place of its own. A payload that has a number (``base``,
+    not 0) goes with several deliveries, so that a worker which has read it once needs to look
+    at these only; each delivery is a complete statement all the same.
     """
 
     version: int
     base: int = 0
     fresh: tuple[Part, ...] = ()
+    services: WantedServices | None = None
 
 
 class Validate(msgspec.Struct, frozen=True, tag=True):

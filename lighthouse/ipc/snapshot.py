@@ -83,6 +83,14 @@ class DiscoverySnapshot(msgspec.Struct, frozen=True, tag="discovery"):
     reporters: tuple[str, ...] = ()
 
 
+class WantedServices(msgspec.Struct, frozen=True):
+    """The part of a ``DiscoverySnapshot`` that is about this host's own services."""
+
+    up: tuple[Service, ...] = ()
+    down: tuple[Service, ...] = ()
+    reporters: tuple[str, ...] = ()
+
+
 class CheckSnapshot(msgspec.Struct, frozen=True, tag="check"):
     """Run exactly these checks."""
 

@@ -1,8 +1,8 @@
 """What a worker's deliveries build upon, so that a change costs what changed.
 
 A delivery is a complete snapshot: an older one in sealed memory, the base, which is passed
-along each time, and beside it the clusters that are others by now. The base is made anew only
-when too much has changed since for that to be worth while.
+along each time, and beside it the clusters, or this host's services, that are others by now.
+The base is made anew only when too much has changed since for that to be worth while.
 """
 
 from itertools import compress
@@ -10,8 +10,14 @@ from operator import is_not
 from typing import Final
 
 from lighthouse.ipc.channel import Memory
-from lighthouse.ipc.messages import Deliver, pack
-from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot
+from lighthouse.ipc.messages import Deliver, encode, pack
+from lighthouse.ipc.snapshot import (
+    BalancerSnapshot,
+    DiscoverySnapshot,
+    Part,
+    Snapshot,
+    WantedServices,
+)
 from lighthouse.process.reserve import is_exhaustion
 
 FEW: Final = 8
@@ -19,7 +25,7 @@ SHARE: Final = 8
 """So many clusters may have changed before a new base is made, or one of so many of all."""
 
 ROOM: Final = 32 * 1024
-"""Bytes of the clusters beside a base, which have to fit into one frame."""
+"""Bytes of what is beside a base, which have to fit into one frame."""
 
 
 class Base:
@@ -35,12 +41,25 @@ class Base:
 
         Raises ``OSError`` if the system has no room for it.
         """
-        fresh = None if self._snapshot is None else since(self._snapshot, snapshot)
-        if self._memory is None or fresh is None or not _is_little(fresh, snapshot):
-            memory = self._renew(snapshot)
-            self._snapshot, self._memory, fresh = snapshot, memory, ()
+        message = self._upon_base(snapshot, version)
+        if message is None or self._memory is None:
+            self._memory, self._snapshot = self._renew(snapshot), snapshot
             self._number += 1
-        return Deliver(version, self._number, fresh), self._memory
+            message = Deliver(version, self._number)
+        return message, self._memory
+
+    def _upon_base(self, snapshot: Snapshot, version: int) -> Deliver | None:
+        """The message that makes the base this snapshot; None if that is not worth while."""
+        match self._snapshot, snapshot:
+            case BalancerSnapshot() as base, BalancerSnapshot() as now:
+                fresh = since(base, now)
+                if fresh is not None and _is_little(fresh, now):
+                    return Deliver(version, self._number, fresh)
+            case DiscoverySnapshot() as base, DiscoverySnapshot() as now:
+                services = services_since(base, now)
+                if services is not None and len(encode(services)) <= ROOM:
+                    return Deliver(version, self._number, services=services)
+        return None
 
     def _renew(self, snapshot: Snapshot) -> Memory:
         """A snapshot in memory; where no descriptor is left, that of the old base makes room."""
@@ -61,10 +80,8 @@ class Base:
         self._snapshot = self._memory = None
 
 
-def since(base: Snapshot, now: Snapshot) -> tuple[Part, ...] | None:
+def since(base: BalancerSnapshot, now: BalancerSnapshot) -> tuple[Part, ...] | None:
     """The clusters that a snapshot has in place of a base's; None if it differs otherwise."""
-    if not isinstance(base, BalancerSnapshot) or not isinstance(now, BalancerSnapshot):
-        return None
     if len(base.clusters) != len(now.clusters):
         return None
     if (base.settings, base.unserved) != (now.settings, now.unserved):
@@ -75,7 +92,13 @@ def since(base: Snapshot, now: Snapshot) -> tuple[Part, ...] | None:
     return fresh if same else None
 
 
-def _is_little(fresh: tuple[Part, ...], snapshot: Snapshot) -> bool:
-    clusters = snapshot.clusters if isinstance(snapshot, BalancerSnapshot) else ()
-    few = max(FEW, len(clusters) // SHARE)
+def services_since(base: DiscoverySnapshot, now: DiscoverySnapshot) -> WantedServices | None:
+    """The services that a snapshot has in place of a base's; None if it differs otherwise."""
+    if (base.settings, base.watch) != (now.settings, now.watch):
+        return None
+    return WantedServices(now.up, now.down, now.reporters)
+
+
+def _is_little(fresh: tuple[Part, ...], snapshot: BalancerSnapshot) -> bool:
+    few = max(FEW, len(snapshot.clusters) // SHARE)
     return len(fresh) <= few and sum(len(part.body) for part in fresh) <= ROOM

@@ -15,8 +15,11 @@ from lighthouse.ipc.snapshot import (
     DiscoverySnapshot,
     Part,
     PluginSettings,
+    WantedServices,
     WatchedCluster,
 )
+from lighthouse.node import Node
+from lighthouse.service import Service
 from lighthouse.supervisor.delivery import FEW, ROOM, Base, since
 
 SETTINGS = PluginSettings({"x": 1})
@@ -48,8 +51,32 @@ def test_whatever_else_differs_needs_a_new_base() -> None:
     assert since(MANY, BalancerSnapshot(SETTINGS, MANY.clusters[1:])) is None
     renamed = (Part("b", 0, b"body"), *MANY.clusters[1:])
     assert since(MANY, BalancerSnapshot(SETTINGS, renamed)) is None
-    watching = DiscoverySnapshot(SETTINGS, (WatchedCluster("web"),))
-    assert since(watching, watching) is None
+
+
+WATCH = (WatchedCluster("web"),)
+WATCHING = DiscoverySnapshot(SETTINGS, WATCH)
+
+
+def service(name: str, metadata: str = "") -> Service:
+    return Service(name, 80, Node("h", "10.0.0.1", 80, metadata={"m": metadata}))
+
+
+def test_services_are_told_without_the_watch_list() -> None:
+    base = Base()
+    first, memory = base.deliver(WATCHING, 1)
+    assert (first.base, first.services) == (1, None)
+    flipped = DiscoverySnapshot(SETTINGS, WATCH, (service("a"),), (service("b"),), ("s",))
+    second, again = base.deliver(flipped, 2)
+    assert (second.base, again) == (1, memory)
+    assert second.services == WantedServices(flipped.up, flipped.down, ("s",))
+    back, _ = base.deliver(WATCHING, 3)
+    assert (back.base, back.services) == (1, WantedServices())
+    many = tuple(service(f"s{n}", "x" * 2000) for n in range(20))
+    large, _ = base.deliver(DiscoverySnapshot(SETTINGS, WATCH, many), 4)
+    assert (large.base, large.services) == (2, None)
+    other, _ = base.deliver(DiscoverySnapshot(SETTINGS, (WatchedCluster("web", 1),)), 5)
+    assert (other.base, other.services) == (3, None)
+    base.close()
 
 
 def test_a_base_goes_with_every_delivery_until_too_much_has_changed() -> None:
