@@ -13,7 +13,7 @@ from typing import Final
 from lighthouse.config.policy import Failover, Percent
 from lighthouse.config.types import ClusterFile
 from lighthouse.membership import combine, failover, guard, loss
-from lighthouse.membership.combine import Offer
+from lighthouse.membership.combine import NodeKey, Offer
 from lighthouse.membership.failover import Choice, FailoverSource
 from lighthouse.membership.guard import GuardedNodes, HeldLoss
 from lighthouse.membership.guard_history import GuardHistory, How, replaced
@@ -203,7 +203,9 @@ class ClusterSources:
     ) -> tuple[Node, ...]:
         """The nodes, with what the guard holds back."""
         rule = self.file.policy.guard
+        withdrawn = frozenset[NodeKey]().union(*(self.readings[n].withdrawn for n in names))
         before = self._members.get(scope, GuardedNodes())
+        before = guard.excuse(before, observed, withdrawn)
         paused = all(name in self._lost for name in names)
         members = self._members[scope] = guard.judge(before, observed, now, rule, paused)
         self._moments.append(guard.due(members, rule))

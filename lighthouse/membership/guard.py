@@ -112,6 +112,23 @@ def _recently_gone(
     return tuple(g for g in members.gone if g[1] >= young and g[0].key not in present)
 
 
+def excuse(
+    members: GuardedNodes, observed: tuple[Node, ...], withdrawn: frozenset[tuple[str, int]]
+) -> GuardedNodes:
+    """The members without those that this host has withdrawn itself: that is no loss to doubt."""
+    if withdrawn.isdisjoint(node.key for node in members.nodes):
+        return members
+    present = {node.key for node in observed}
+    excused = {node.key for node in members.nodes if node.key in withdrawn} - present
+    return GuardedNodes(
+        tuple(node for node in members.nodes if node.key not in excused),
+        members.held,
+        members.held_back,
+        tuple(gone for gone in members.gone if gone[0].key not in excused),
+        tuple((size - len(excused), until) for size, until in members.sizes),
+    )
+
+
 def due(members: GuardedNodes, guard: GuardPolicy | None) -> float | None:
     """When ``judge`` has to be asked again though nothing new was read."""
     held = members.held

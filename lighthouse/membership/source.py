@@ -14,13 +14,15 @@ class SourceReading(msgspec.Struct, frozen=True):
     """One discovery's newest reading of one cluster.
 
     ``read_at`` is wall-clock seconds, ``answer`` the number of the fresh read that it is;
-    ``live`` is false for a reading remembered from an earlier run.
+    ``live`` is false for a reading remembered from an earlier run. ``withdrawn`` are the
+    addresses that this host has taken out of the source itself.
     """
 
     reading: Reading
     read_at: float
     answer: int = 0
     live: bool = True
+    withdrawn: frozenset[tuple[str, int]] = frozenset()
 
 
 class SourceConnection(msgspec.Struct, frozen=True):

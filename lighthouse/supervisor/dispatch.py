@@ -22,6 +22,7 @@ from lighthouse.ipc.messages import (
     Working,
     decode_as,
 )
+from lighthouse.ipc.snapshot import DiscoverySnapshot, Snapshot
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.service import Performed, Verdict
 from lighthouse.supervisor.state import State
@@ -133,12 +134,19 @@ def _connected(state: State, discovery: str, link: SourceConnection) -> None:
 def _observed(
     state: State, worker: Worker, message: Observed, reading: Reading, now: float
 ) -> Effect:
-    source = SourceReading(reading, time.time(), message.reread)
+    withdrawn = _withdrawn(worker.snapshot, message.cluster)
+    source = SourceReading(reading, time.time(), message.reread, withdrawn=withdrawn)
     clusters = state.memberships.named(worker.name[1], message.cluster)
     held = [*map(state.memberships.held_back, clusters)]
     changed = state.observe(worker.name[1], message.cluster, source, now)
     held += map(state.memberships.held_back, clusters)
     return Effect(clusters, changed, replan=changed or any(held))
+
+
+def _withdrawn(snapshot: Snapshot | None, cluster: str) -> frozenset[tuple[str, int]]:
+    """The addresses of the cluster that a discovery was told to take out of its source."""
+    down = snapshot.down if isinstance(snapshot, DiscoverySnapshot) else ()
+    return frozenset(service.node.key for service in down if service.name == cluster)
 
 
 def _verdict(state: State, plugin: str, verdict: Verdict) -> None:

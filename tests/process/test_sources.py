@@ -150,6 +150,21 @@ def test_every_loss_is_confirmed_long_before_the_next_poll(
         assert (found["trips"], found["last"]["outcome"]) == (trips, "confirmed")
 
 
+def test_the_only_node_that_is_taken_down_here_is_no_loss_to_doubt(
+    fleet: Fleet, sources: dict[str, Path]
+) -> None:
+    guard = {"confirm_after": 0.1, "obey_after": 600}
+    fleet.write("clusters/web.yaml", {"discovery": "a", "recorder": {}, "shrink_guard": guard})
+    fleet.write("services/web.yaml", {"port": 7, "discovery": "a"})
+    fleet.start()
+    eventually(lambda: len(nodes(fleet.record, "web")) == 1)
+    assert fleet.lighthouse("down", "web").returncode == 0
+    eventually(lambda: nodes(fleet.record, "web") == [], 30, "gone without a hold")
+    assert status(fleet)["guard"]["trips"] == 0
+    assert fleet.lighthouse("up", "web").returncode == 0
+    eventually(lambda: len(nodes(fleet.record, "web")) == 1)
+
+
 def test_nodes_that_are_back_within_the_bound_were_never_away(
     fleet: Fleet, sources: dict[str, Path]
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.config.policy import GuardPolicy
-from lighthouse.membership.guard import GuardedNodes, due, is_let_go, is_replaced, judge
+from lighthouse.membership.guard import GuardedNodes, due, excuse, is_let_go, is_replaced, judge
 from lighthouse.node import Node
 
 GUARD = GuardPolicy(max_loss=0.5, confirm_after=2.0, obey_after=5.0)
@@ -155,6 +155,21 @@ def test_a_replacement_by_as_many_others_is_told_and_passes() -> None:
     assert not is_replaced(members, nodes(3, 4, 5))
     assert not is_replaced(members, ())
     assert not is_replaced(GuardedNodes(nodes(1)), nodes(2))
+
+
+def test_what_this_host_has_withdrawn_is_no_loss() -> None:
+    only = GuardedNodes(nodes(1))
+    mine = frozenset({("10.0.0.1", 80)})
+    assert judge(excuse(only, (), mine), (), 0.0, GUARD).held is None
+    members = judge(GuardedNodes(nodes(*range(10))), nodes(*range(5)), 0.0, GUARD)
+    assert judge(members, nodes(*range(2, 5)), 1.0, GUARD).held is not None
+    excused = excuse(members, nodes(0, 2, 3, 4), mine)
+    left = judge(excused, nodes(0, 2, 3, 4), 1.0, GUARD)
+    assert (left.held, left.nodes) == (None, nodes(0, 2, 3, 4))
+    held = judge(excuse(left, nodes(2, 3, 4), mine), nodes(2, 3, 4), 1.5, GUARD)
+    assert held.held is not None
+    assert (held.held.whole, held.held.left) == (9, 3)
+    assert excuse(members, nodes(*range(5)), mine).nodes == nodes(*range(5))
 
 
 def test_it_stands_still_while_nobody_can_be_asked() -> None:
