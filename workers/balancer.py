@@ -12,6 +12,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, unpack
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSettings
 from lighthouse.node import Node
+from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
 from lighthouse.workers.findings import admit, admit_withheld, merge
@@ -20,7 +21,6 @@ from lighthouse.workers.limits import one_line
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
 from lighthouse.workers.plugin_call import PluginError, call
-from lighthouse.workers.poller import Wakeup
 from lighthouse.workers.rehearsal import admit_preview
 from lighthouse.workers.role import WorkerRole, WorkReport, create
 from lighthouse.workers.trial import examine

@@ -12,12 +12,12 @@ from lighthouse.check import Check
 from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import Deliver, Probed, Validated, Verdicts, encode, unpack
 from lighthouse.ipc.snapshot import CheckSnapshot
+from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
 from lighthouse.workers.host import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import CHECK
-from lighthouse.workers.poller import Wakeup
 from lighthouse.workers.probe import Probing
 from lighthouse.workers.probe_run import Performance, ProbeKey, ProbeResult
 from lighthouse.workers.probe_schedule import ProbeSchedule

@@ -21,6 +21,7 @@ from lighthouse.ipc.messages import (
     unpack,
 )
 from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings
+from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.workers.host import serve
@@ -29,7 +30,6 @@ from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import DISCOVERY
 from lighthouse.workers.plugin_call import P, PluginError, call
-from lighthouse.workers.poller import Wakeup
 from lighthouse.workers.registered import RegisteredServices
 from lighthouse.workers.reports import Reports
 from lighthouse.workers.role import WorkerRole, WorkReport, create

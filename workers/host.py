@@ -34,12 +34,13 @@ from lighthouse.plugin import Plugin
 from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
+from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers import process
 from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import PluginKind, load
 from lighthouse.workers.plugin_call import PluginError, call, describe
-from lighthouse.workers.poller import Poller, Wakeup
+from lighthouse.workers.poller import Poller
 from lighthouse.workers.privileges import become, hint
 from lighthouse.workers.process import Arguments, GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport

@@ -1,4 +1,4 @@
-"""Waiting for descriptors, and being woken from other threads."""
+"""Waiting for descriptors."""
 
 import os
 import select
@@ -35,22 +35,3 @@ class Poller:
     def wait(self, seconds: float) -> set[int]:
         """The descriptors with something to do, after at most so many seconds."""
         return {descriptor for descriptor, _ in self._epoll.poll(max(0.0, seconds))}
-
-
-class Wakeup:
-    """Ends a wait, from any thread."""
-
-    def __init__(self) -> None:
-        self._event: Final = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def fileno(self) -> int:
-        return self._event
-
-    def set(self) -> None:
-        os.eventfd_write(self._event, 1)
-
-    def clear(self) -> None:
-        try:
-            os.eventfd_read(self._event)
-        except BlockingIOError:
-            return

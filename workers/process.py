@@ -1,7 +1,6 @@
 """What a worker is as a process: whose child, with which descriptors, signals and end."""
 
 import contextlib
-import ctypes
 import faulthandler
 import os
 import signal
@@ -16,10 +15,8 @@ import setproctitle
 
 from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
+from lighthouse.process.parenthood import die_with_parent
 from lighthouse.workers.limits import one_line
-
-_PR_SET_PDEATHSIG: Final = 1
-_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class GivingUp(Exception):
@@ -69,14 +66,14 @@ def begin(kind: str, given: Arguments) -> Channel:
     setproctitle.setproctitle(f"lighthouse: {kind} {given.name}")
     os.set_inheritable(given.channel_fd, False)
     channel = Channel(socket.socket(fileno=given.channel_fd))
-    os.register_at_fork(after_in_child=_die_with_parent)
+    os.register_at_fork(after_in_child=die_with_parent)
     os.register_at_fork(after_in_child=channel.close)
     return channel
 
 
 def bind(given: Arguments) -> None:
     """Die with the parent; the kernel forgets that when a process becomes another user."""
-    _die_with_parent()
+    die_with_parent()
     if given.parent_pid and os.getppid() != given.parent_pid:
         leave(0)
 
@@ -87,11 +84,6 @@ def leave(status: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
-
-
-def _die_with_parent() -> None:
-    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
 
 
 def _close_all_but(kept: int) -> None:

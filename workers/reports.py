@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.discovery import Connection, OnConnection, OnReading, Reading
-from lighthouse.workers.poller import Wakeup
+from lighthouse.process.wakeup import Wakeup
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -9,13 +9,12 @@ import contextlib
 import fcntl
 import os
 import stat
-import struct
 from pathlib import Path
 from typing import Final
 
 from lighthouse.daemon.lock_holders import holders, of_process
+from lighthouse.process import record_lock
 
-_FLOCK: Final = struct.Struct("hhqqi0q")
 _FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -120,7 +119,7 @@ class Pidfile:
 
     def _lock(self, fd: int) -> None:
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, record_lock.request(fcntl.F_WRLCK))
         except (BlockingIOError, PermissionError):
             if _is_locked(fd):
                 status = os.fstat(fd)
@@ -158,14 +157,9 @@ def _unseen(number: int) -> int:
     return 0
 
 
-def _request(kind: int) -> bytes:
-    return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
-
-
 def _is_locked(fd: int) -> bool:
     """Return True if somebody else holds a lock for writing."""
-    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _request(fcntl.F_RDLCK))
-    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+    return record_lock.holder(fd, fcntl.F_OFD_GETLK, fcntl.F_RDLCK) is not None
 
 
 def _number(fd: int) -> int:

@@ -3,11 +3,12 @@
 import asyncio
 import concurrent.futures
 import contextlib
-import os
 import queue
 import threading
 from collections.abc import Coroutine
 from typing import Any, Final, Generic, TypeVar
+
+from lighthouse.process.wakeup import Wakeup
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ class Background(Generic[T]):
     """Runs what it is given side by side; results are fetched by the thread that waits."""
 
     def __init__(self) -> None:
-        self._fd: Final = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup: Final = Wakeup()
         self._loop: Final = asyncio.new_event_loop()
         self._over: Final = asyncio.Event()
         self._lock: Final = threading.Lock()
@@ -36,7 +37,7 @@ class Background(Generic[T]):
 
     def fileno(self) -> int:
         """Readable while there is something that ``next`` has not given back."""
-        return self._fd
+        return self._wakeup.fileno()
 
     def run(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Begin; the future may be cancelled, and is given back by ``next`` when it ends."""
@@ -48,8 +49,7 @@ class Background(Generic[T]):
         """What has ended, one at a time, in order; None if that is all."""
         with contextlib.suppress(queue.Empty):
             return self._ended.get_nowait()
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._fd)
+        self._wakeup.clear()
         with contextlib.suppress(queue.Empty):  # may have come just before that
             return self._ended.get_nowait()
         return None
@@ -61,7 +61,7 @@ class Background(Generic[T]):
         self._thread.join(_PATIENCE)
         with self._lock:
             self._closed = True
-            os.close(self._fd)
+            self._wakeup.close()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -75,4 +75,4 @@ class Background(Generic[T]):
         self._ended.put(future)
         with self._lock:
             if not self._closed:
-                os.eventfd_write(self._fd, 1)
+                self._wakeup.set()

@@ -12,7 +12,6 @@ it makes a few system calls, of which the one that is foreign was looked up befo
 """
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -26,16 +25,14 @@ import msgspec
 
 from lighthouse.exec.guard import BEGUN
 from lighthouse.exec.survivors import Guard, say
+from lighthouse.process.parenthood import die_with_parent
 
 TAIL: Final = 4096
 """Bytes of output that are kept, the last ones."""
 
-_PR_SET_PDEATHSIG: Final = 1
 _CHUNK: Final = 65536
 _LAST_READS: Final = 16
 _REAPING: Final = 1.0
-# PyDLL keeps the interpreter's lock during the call: a forked child has no use for giving it up.
-_prctl: Final = ctypes.PyDLL(None).prctl
 
 
 class CommandResult(msgspec.Struct, frozen=True):
@@ -159,7 +156,7 @@ def _bind_to(parent: int, guard: int) -> Callable[[], None]:
     """
 
     def prepare() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
         say(guard, BEGUN, os.getpid())

@@ -1,4 +1,4 @@
-"""Log lines as the supervisor reads them from a worker's standard error.
+"""Log lines, as a worker writes them to its standard error and the supervisor reads them.
 
 ``<N>logger: text``, N being the syslog level; further lines of a record begin with a TAB.
 """
@@ -8,6 +8,12 @@ import sys
 from typing import Final
 
 _LEVELS: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4))
+_READ: Final = {
+    **dict.fromkeys("0123", logging.ERROR),
+    "4": logging.WARNING,
+    **dict.fromkeys("56", logging.INFO),
+    "7": logging.DEBUG,
+}
 
 
 class Line(logging.Formatter):
@@ -47,6 +53,13 @@ def begin() -> None:
     logging.raiseExceptions = False
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def parse(line: str, before: int) -> tuple[int, str]:
+    """The level and the text of a line that follows one of the level ``before``."""
+    if len(line) > 2 and line[0] == "<" and line[2] == ">" and line[1] in _READ:
+        return _READ[line[1]], line[3:]
+    return before if line.startswith("\t") else logging.INFO, line
 
 
 def _syslog(level: int) -> int:

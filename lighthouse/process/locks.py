@@ -2,11 +2,10 @@
 
 import fcntl
 import os
-import struct
 from pathlib import Path
 from typing import Final
 
-_FLOCK: Final = struct.Struct("hhqqi0q")
+from lighthouse.process import record_lock
 
 
 class Lock:
@@ -43,6 +42,4 @@ class Lock:
 
     def holder(self) -> int:
         """The id of another process that holds the lock; 0 if there is none."""
-        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = _FLOCK.unpack(fcntl.fcntl(self._file, fcntl.F_GETLK, asked))
-        return 0 if kind == fcntl.F_UNLCK else int(pid)
+        return record_lock.holder(self._file, fcntl.F_GETLK, fcntl.F_WRLCK) or 0

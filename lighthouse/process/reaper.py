@@ -5,18 +5,17 @@ its child. That way none of a dead worker's session can hide behind a parent, an
 a zombie where this process is the first of a container.
 """
 
-import ctypes
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
 from lighthouse.process.orphans import end_session, kill, parent, sessions
+from lighthouse.process.parenthood import inherit_orphans
 
 REMEMBERED: Final = 10.0
 """Seconds for which more of a dead worker's session is looked for, after the last was found."""
 
-_PR_SET_CHILD_SUBREAPER: Final = 36
 _AT_ONCE: Final = 256
 
 
@@ -27,7 +26,7 @@ class Reaper:
         self._own: Final = own
         self._ended: Final[dict[int, float]] = {}
         # Where it is refused, a dead worker's session is looked through once, as it ends.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        inherit_orphans()
 
     def began(self, leader: int) -> None:
         """A new worker has this number: no other's session does any more."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from lighthouse.supervisor.restart_delay import RestartDelay
+from lighthouse.process.backoff import Backoff
 
 LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
 Action = Literal["spawn", "ask", "term", "kill"]
@@ -24,11 +24,15 @@ KILL_AFTER = 1.0
 
 
 class LifecycleLimits(msgspec.Struct, frozen=True):
-    """A worker's deadlines, in seconds: until it is ready, and until it has stopped."""
+    """A worker's deadlines, in seconds: until it is ready, and until it has stopped.
+
+    ``backoff`` spaces its starts; after it has run for ``healthy_after`` it begins anew.
+    """
 
     start: float = 15.0
     stop: float = 5.0
-    backoff: RestartDelay = RestartDelay()
+    backoff: Backoff = Backoff(jitter=0.1, free=1)
+    healthy_after: float = 30.0
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -103,7 +107,7 @@ Event = Due | Became | Heard | Overstepped | Hurried | Unwanted | Exited | Stall
 
 
 def step(
-    life: Lifecycle, event: Event, now: float, limits: LifecycleLimits, chance: float = 0.5
+    life: Lifecycle, event: Event, now: float, limits: LifecycleLimits, chance: float = 0.0
 ) -> tuple[Lifecycle, Action | None]:
     """The life after an event, and what is to be done about it."""
     match event:
@@ -130,7 +134,7 @@ def unsettled(life: Lifecycle, now: float, limits: LifecycleLimits) -> str:
     """Why a worker that runs is not to be relied on yet, empty if it is: it ended lately."""
     if life.state != "running" or not life.fell or life.running_since is None:
         return ""
-    if now - life.running_since >= limits.backoff.healthy_after:
+    if now - life.running_since >= limits.healthy_after:
         return ""
     return f"was started again {now - life.running_since:.0f} s ago: {life.last_exit}"
 
@@ -176,7 +180,7 @@ def _exited(
     told = life.reason if life.state == "stopping" else ""
     reason = told or event.said or event.status
     well = life.running_since is not None and life.state in ("running", "stopping")
-    quiet = well and now - (life.running_since or 0) >= limits.backoff.healthy_after
+    quiet = well and now - (life.running_since or 0) >= limits.healthy_after
     failures = 1 if quiet else life.failures + 1
     deadline = now + limits.backoff.delay(failures, chance)
     return (

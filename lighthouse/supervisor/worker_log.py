@@ -10,6 +10,7 @@ import logging
 import os
 from typing import Final
 
+from lighthouse.ipc.log_lines import parse
 from lighthouse.text import redacted
 
 RATE: Final = 512 * 1024
@@ -23,12 +24,6 @@ TOLD: Final = 5.0
 
 _CHUNK: Final = 64 * 1024
 _LINE: Final = 8 * 1024
-_LEVELS: Final = {
-    **dict.fromkeys("0123", logging.ERROR),
-    "4": logging.WARNING,
-    **dict.fromkeys("56", logging.INFO),
-    "7": logging.DEBUG,
-}
 _log: Final = logging.getLogger("lighthouse.worker")
 
 
@@ -83,7 +78,7 @@ class WorkerLog:
 
     def close(self) -> None:
         """Log what is left in the pipe, and let go of it."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             self._rest += os.read(self._descriptor, _CHUNK)
         self._log(self._rest.split(b"\n"), self._filled_at)
         self._tell()
@@ -114,10 +109,7 @@ class WorkerLog:
 
     def _write(self, line: bytes) -> None:
         text = line[:_LINE].decode("utf-8", "backslashreplace")
-        if len(text) > 2 and text[0] == "<" and text[2] == ">" and text[1] in _LEVELS:
-            self._level, text = _LEVELS[text[1]], text[3:]
-        elif not text.startswith("\t"):
-            self._level = logging.INFO
+        self._level, text = parse(text, self._level)
         text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.expandtabs(4))
         text = redacted(text)
         if text.strip():

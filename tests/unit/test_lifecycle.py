@@ -18,9 +18,8 @@ from lighthouse.supervisor.lifecycle import (
     step,
     unsettled,
 )
-from lighthouse.supervisor.restart_delay import RestartDelay
 
-LIMITS = LifecycleLimits(start=15.0, stop=5.0, backoff=RestartDelay())
+LIMITS = LifecycleLimits(start=15.0, stop=5.0)
 
 WAITING = Lifecycle()
 STARTING = Lifecycle(state="starting", since=0.0, deadline=15.0, starts=1)
@@ -96,8 +95,8 @@ def test_a_quiet_time_heals() -> None:
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_jitter_stays_within_its_share(chance: float) -> None:
-    backoff = RestartDelay()
-    assert 54.0 <= backoff.delay(100, chance) <= 66.0
+    backoff = LIMITS.backoff
+    assert 54.0 <= backoff.delay(100, chance) <= 60.0
     assert backoff.delay(1, chance) == 0.0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lighthouse.discovery import OnReading, Reading
-from lighthouse.workers.poller import Wakeup
+from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers.reports import Reports
 
 
