@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Sequence
 
+import msgspec
+
 from lighthouse.balancer import Finding, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import FileTarget
@@ -10,6 +12,7 @@ from lighthouse.haproxy.rendering import binds, readback
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.render import Skeleton, file_of
+from lighthouse.haproxy.runtime.directories import lacking
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.process import Missing, find_binary
 from lighthouse.haproxy.schema.balancer import HAProxySettings
@@ -21,7 +24,11 @@ from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
 
 
 def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
-    """What HAProxy refuses and warns of, with the places in the YAML."""
+    """What HAProxy refuses and warns of, with the places in the YAML, and what a sync lacks."""
+    return (*lacking(settings), *_said(settings, clusters))
+
+
+def _said(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
     members = WantedClusters(settings)
     members.take(clusters)
     try:
@@ -39,6 +46,11 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
 
     HAProxy is only asked questions. Raises ``process.Missing`` or ``OSError``.
     """
+    found = _foreseen(settings, clusters)
+    return msgspec.structs.replace(found, findings=(*lacking(settings), *found.findings))
+
+
+def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
     members = WantedClusters(settings)
     members.take(clusters)
     wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
