@@ -13,6 +13,7 @@ from lighthouse.haproxy.runtime.socket import Runtime
 from tests.ports import free_ports
 from tests.requirements import require
 from tests.software.haproxy_sites import (
+    Site,
     ask,
     compare,
     readopted,
@@ -220,7 +221,28 @@ def test_cookies_keep_clients_with_their_nodes(world: World) -> None:
         until_file(world, nodes)
 
 
-def test_slots_cookies_are_their_own_and_weights_follow(world: World) -> None:
+def test_a_cookie_on_slots_is_its_nodes_wherever_that_sits(world: World) -> None:
+    """Slots are each host's own, and a client may come by another host next time."""
+    (port,) = free_ports(1)
+    with sites(3) as (one, two, three):
+        section = {"backend": ["cookie SRV insert indirect nocache"], "slots": 3}
+
+        def cookies(*places: Site) -> dict[str, str]:
+            world.sync(cluster("web", port, [site.node() for site in places], **section))
+            found = [ask(port) for _ in range(9)]
+            return {str(r): r.headers["set-cookie"].partition(";")[0] for r in found}
+
+        before = cookies(one, two)
+        cookies(two)
+        cookies(two, three)
+        after = cookies(one, two, three)
+        assert {name: after[name] for name in before} == before
+        assert len(set(after.values())) == 3
+        assert all(str(ask(port, cookie=text)) == name for name, text in after.items())
+        assert world.plugin.status()["reloads"] == 0
+
+
+def test_slots_keep_clients_and_weights_follow(world: World) -> None:
     (port,) = free_ports(1)
     with sites(3) as (one, two, three):
         section = {"backend": ["cookie SRV insert"], "slots": 3}

@@ -32,7 +32,6 @@ class Seat(msgspec.Struct, frozen=True):
 def seat(
     needs: Iterable[Need],
     options: tuple[str, ...],
-    cookie: bool,
     live: Mapping[str, Seat],
     spare: int | None,
 ) -> dict[str, ServerLine]:
@@ -75,7 +74,7 @@ def seat(
     weight = usual[0][0] if usual else 1
     names = sorted({*seated, *free}, key=_number)
     return {
-        name: _server(name, seated.get(name), options, cookie, weight, _own(name, wanted))
+        name: _server(name, seated.get(name), options, weight, _own(name, wanted))
         for name in names
     }
 
@@ -84,16 +83,14 @@ def _server(
     name: str,
     one: Need | None,
     options: tuple[str, ...],
-    cookie: bool,
     weight: int,
     own: tuple[str, ...],
 ) -> ServerLine:
     words = (*options, *own)
-    value = name if cookie else ""
     if one is None:
-        return ServerLine(name, _number(name), *VACANT, weight, words, value, spare=True)
+        return ServerLine(name, _number(name), *VACANT, weight, words, spare=True)
     node = one.node
-    return ServerLine(name, _number(name), node.ip, node.port, node.weight, words, value)
+    return ServerLine(name, _number(name), node.ip, node.port, node.weight, words)
 
 
 def _own(name: str, wanted: Iterable[Need]) -> tuple[str, ...]:

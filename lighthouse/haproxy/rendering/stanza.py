@@ -91,6 +91,8 @@ def build(
     draft.head(f"backend {name}")
     for index, line in enumerate(section.backend):
         draft.line(share(line, settings), "backend", index)
+    for line in _seat_cookies(settings, name, section):
+        draft.line(line, "slots")
     for index, server in enumerate(section.default_servers):
         draft.line(_default_server(server, index), "default_servers", index)
     given = passed_on(section.options)
@@ -102,6 +104,7 @@ def build(
     options = (*repeatable(passed_on(defaults)), *given)
     cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
     mode = last(section.backend, "mode") or last(settings.defaults, "mode")
+    own_cookies = section.slots is not None or in_force(options, "cookie")
     allowed = tuple(dict.fromkeys((*settings.node_options, *section.node_options)))
     if allowed and words_of(options, allowed) > MOST_WORDS:
         text = "'server_options' and 'node_options' may come to more than the 64 words of a line"
@@ -113,7 +116,7 @@ def build(
         tuple(binds.spots(draft.text)),
         meta,
         tuple(routes(name, section)) if meta is not None else (),
-        bool(cookie) and "dynamic" not in cookie and not in_force(options, "cookie"),
+        bool(cookie) and "dynamic" not in cookie and not own_cookies,
         section.slots,
         allowed,
         mode[1:2] != ("http",),
@@ -154,6 +157,19 @@ def _frontend(draft: Draft, settings: HAProxySettings, name: str, section: Clust
     if not begins(section.frontend, "default_backend"):
         draft.line(f"default_backend {name}")
     draft.blank()
+
+
+def _seat_cookies(settings: HAProxySettings, name: str, section: ClusterSection) -> Iterator[str]:
+    """The lines that have HAProxy make the cookies of slots, of the addresses that they lead to.
+
+    A cookie of a slot's own would mean another node on each host, and after each change.
+    """
+    lines = (*settings.defaults, *section.backend)
+    cookie = last(lines, "cookie")
+    if section.slots and cookie and "dynamic" not in cookie:
+        yield f"{' '.join(cookie)} dynamic"
+        if not begins(lines, "dynamic-cookie-key"):
+            yield f"dynamic-cookie-key {name}"
 
 
 def _default_server(server: Upstream, index: int) -> str:

@@ -247,7 +247,7 @@ def _wanted(
     needs: list[Need] = [need(node, facts.node_options, not facts.tcp) for node in nodes]
     if facts.growth.way == "slot":
         seats = {n: Seat(s.ip, s.port, s.state == "ready") for n, s in running.items()}
-        return seat(needs, facts.options, facts.cookie, seats, facts.slots)
+        return seat(needs, facts.options, seats, facts.slots)
     ids = {name: there.id for name, there in running.items()}
     return roster(needs, facts.options, facts.cookie, ids)
 
