@@ -19,7 +19,7 @@ _EFFECTS: Final[Mapping[str, tuple[str, str]]] = {
     "unregistered": ("is not registered", "are not registered"),
     "unreachable": ("is not reached by others", "are not reached by others"),
     "unchecked": ("is not checked", "are not checked"),
-    "idle": ("does nothing until that is mended", "do nothing until that is mended"),
+    "idle": ("waits until that is mended", "wait until that is mended"),
 }
 """What is said of one, and of several that have the same effect."""
 
@@ -60,12 +60,23 @@ def file_of(kind: str, name: str) -> tuple[str, ...]:
 
 def concerns(cause: Cause, worker: WorkerStatus) -> bool:
     """Return True if a worker, or the file that it is configured by, is not well by this cause."""
-    about = (worker.kind, worker.name)
+    about = _name(worker)
     if (cause.kind, cause.name) == about:
         return True
     if cause.kind == "file" and cause.name in file_of(*about):
         return True
     return any((one.kind, one.name) == about for one in cause.consequences)
+
+
+def reason(causes: Iterable[Cause], worker: WorkerStatus) -> str:
+    """Why a worker is not well: what it says itself, else what is wrong with its file."""
+    found = [cause for cause in causes if concerns(cause, worker)]
+    own = [cause.message for cause in found if (cause.kind, cause.name) == _name(worker)]
+    return next(iter((*own, *(cause.message for cause in found))), "")
+
+
+def _name(worker: WorkerStatus) -> tuple[str, str]:
+    return worker.kind, worker.name
 
 
 def _effects(consequences: Iterable[Consequence]) -> Iterator[str]:

@@ -133,10 +133,10 @@ class Memberships:
         before = self.link_of(discovery)
         if not reason:
             self._idle.pop(discovery, None)
-        elif discovery not in self._idle:
-            self._idle[discovery] = SourceConnection(
-                "suspended", f"its worker does not run: {reason}", now
-            )
+        else:
+            since = self._idle[discovery].since if discovery in self._idle else now
+            told = f"its worker does not run: {reason}"
+            self._idle[discovery] = SourceConnection("suspended", told, since)
         return self._relink(discovery, before, now, anew=True)
 
     def pass_time(self, now: float) -> set[str]:

@@ -91,7 +91,7 @@ REJECTED = worker("discovery", "zk", "failed: its config is rejected: pth: unkno
                 "workers": [REJECTED],
                 "judged": Judged(rejected=[("discovery", "zk")]),
             },
-            f"{BROKEN}; discovery zk does nothing until that is mended; 50 clusters wait for it",
+            f"{BROKEN}; discovery zk waits until that is mended; 50 clusters wait for it",
         ),
         # a plugin that is not installed
         (
@@ -101,7 +101,7 @@ REJECTED = worker("discovery", "zk", "failed: its config is rejected: pth: unkno
                 ],
                 "workers": [worker("discovery", "zk", "no plugin", "waiting")],
             },
-            "discovery/zk.yaml:1:1: not there; discovery zk does nothing until that is mended; "
+            "discovery/zk.yaml:1:1: not there; discovery zk waits until that is mended; "
             "50 clusters wait for it",
         ),
         # a file that is not there, which each of those that name it tells

@@ -16,7 +16,7 @@ from lighthouse.config.policy import (
 )
 from lighthouse.config.types import ClusterFile, Config, ServiceFile
 from lighthouse.daemon.explanation_document import ExplanationDocument
-from lighthouse.daemon.status_document import HoldStatus
+from lighthouse.daemon.status_document import Cause, Consequence, HoldStatus
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node, parse
@@ -53,7 +53,7 @@ def explained(
     while (due := state.memberships.next_due(now)) is not None and due <= passes:
         now = due
         state.pass_time(now)
-    return document(state, [], "web", node, passes, 1000.0)
+    return document(state, [], [], "web", node, passes, 1000.0)
 
 
 def test_what_of_a_record_was_left_out_is_said() -> None:
@@ -214,8 +214,39 @@ def test_what_is_not_there_is_unknown() -> None:
     reading = Reading((ONE,), (Refusal("bad.json", "no ip"),))
     state.observe("a", "web", SourceReading(reading, 1.0), 0.0)
     with pytest.raises(Unknown, match="no cluster 'wep'; there are: web"):
-        document(state, [], "wep", "", 0.0, 0.0)
+        document(state, [], [], "wep", "", 0.0, 0.0)
     with pytest.raises(Unknown, match="no node 'two'"):
-        document(state, [], "web", "two", 0.0, 0.0)
-    found = document(state, [], "web", "bad", 0.0, 0.0)
+        document(state, [], [], "web", "two", 0.0, 0.0)
+    found = document(state, [], [], "web", "bad", 0.0, 0.0)
     assert (found.nodes, [r.record for r in found.refused]) == ((), ["bad.json"])
+
+
+REJECTED = Cause(
+    kind="file",
+    name="discovery/a.yaml",
+    message="discovery/a.yaml:2:1: unknown key 'pth'",
+    consequences=(Consequence(kind="discovery", name="a", effect="idle"),),
+)
+CRASH = Cause(kind="discovery", name="a", message="SIGSEGV")
+AWAY = Cause(kind="discovery", name="a", message="suspended: gone for good")
+
+
+@pytest.mark.parametrize(
+    ("causes", "lost", "reason"),
+    [
+        ([], (), "it has not said anything yet"),
+        ([REJECTED], (), "discovery/a.yaml:2:1: unknown key 'pth'"),
+        ([REJECTED, CRASH], (), "SIGSEGV"),
+        ([AWAY], ("a",), "gone for good"),
+        ([], ("a",), "gone"),
+    ],
+)
+def test_a_source_that_does_not_answer_is_explained_by_its_cause(
+    causes: list[Cause], lost: tuple[str, ...], reason: str
+) -> None:
+    state = State(Config(), HOST, {})
+    file = ClusterFile("web", ("a",), None, Policy(), {}, "clusters/web.yaml")
+    state.configure(Config(clusters={"web": file}), 0.0)
+    for source in lost:
+        state.link(source, SourceConnection("suspended", "gone", 0.0))
+    assert document(state, [], causes, "web", "", 0.0, 0.0).links["a"].reason == reason

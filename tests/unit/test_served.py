@@ -46,7 +46,9 @@ def test_the_reason_is_the_first_thing_that_lacks() -> None:
     state.configure(Config(clusters={"web": WEB}), 0.0)
     assert reasons(state).error == "no balancer of this host uses cluster web"
     state.configure(Config(clusters={"web": WEB}, balancers={"own": OWN}), 0.0)
-    assert reasons(state).waiting == ("no discovery (files) has answered for web yet",)
+    assert reasons(state).waiting == (
+        "no discovery (files) has answered for web yet; `lighthouse explain web` tells why",
+    )
     nodes = tuple(Node(name, "10.0.0.1", port) for port, name in enumerate("abcd", 80))
     state.observe("files", "web", SourceReading(Reading(nodes), 1.0), 0.0)
     assert reasons(state, node="e").waiting == ("e is none of the 4 nodes of web",)

@@ -10,7 +10,10 @@ from typing import Final
 import msgspec
 
 from lighthouse.config.policy import Failover, GuardPolicy, Percent
+from lighthouse.daemon.causes import reason
+from lighthouse.daemon.explanation_document import ConnectionStatus
 from lighthouse.daemon.status_document import (
+    Cause,
     ClusterStatus,
     GuardStatus,
     HoldStatus,
@@ -18,6 +21,7 @@ from lighthouse.daemon.status_document import (
     RefusedStatus,
     SourceStatus,
     TripStatus,
+    WorkerStatus,
 )
 from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.guard import HeldLoss
@@ -112,6 +116,20 @@ def _source(cluster: ClusterSources, name: str, now: float) -> SourceStatus:
         used=cluster.is_used(name),
         stage=cluster.stages.get(name if source is not None else "", "keep"),
     )
+
+
+def connection(
+    memberships: Memberships, causes: Iterable[Cause], discovery: str, clock: float
+) -> ConnectionStatus:
+    """How a discovery is connected, and why it is not, from as far back as it is known."""
+    link = memberships.link_of(discovery)
+    if link is not None and link.state == "connected":
+        return ConnectionStatus(state=link.state, since=link.since + clock)
+    known = reason(causes, WorkerStatus(kind="discovery", name=discovery))
+    if link is None:
+        return ConnectionStatus(reason=known or "it has not said anything yet")
+    told = known.removeprefix(f"{link.state}: ") or link.reason
+    return ConnectionStatus(state=link.state, reason=told, since=link.since + clock)
 
 
 def guard(cluster: ClusterSources, now: float, clock: float) -> GuardStatus:

@@ -4,18 +4,17 @@ A pure function of what is known; ``now`` is
 monotonic, ``clock`` what has to be added to it for the wall clock's time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from lighthouse.config.policy import Failover, MetadataCondition, Percent
 from lighthouse.daemon.explanation_document import (
     BalancerStatus,
-    ConnectionStatus,
     ExplanationDocument,
     NodeExplanation,
     RefusedExplanation,
 )
-from lighthouse.daemon.status_document import ServiceStatus
+from lighthouse.daemon.status_document import Cause, ServiceStatus
 from lighthouse.ipc.control import GetServed
 from lighthouse.membership import combine, selection
 from lighthouse.membership.cluster_sources import ClusterSources
@@ -34,11 +33,18 @@ class Unknown(LookupError):
 
 
 def document(
-    state: State, pool: Iterable[Worker], name: str, node: str, now: float, clock: float
+    state: State,
+    pool: Iterable[Worker],
+    causes: Collection[Cause],
+    name: str,
+    node: str,
+    now: float,
+    clock: float,
 ) -> ExplanationDocument:
     """All about a cluster, or about those of its nodes that ``node`` names.
 
-    A node is named by its name, host, ip or ``ip:port``, a refused record by its own name.
+    ``causes`` are what is wrong with the daemon, as its status tells. A node is named by its
+    name, host, ip or ``ip:port``, a refused record by its own name.
     Raises ``Unknown``.
     """
     cluster = state.memberships.cluster_sources.get(name)
@@ -73,7 +79,10 @@ def document(
         waits=cluster.waits,
         sources=cluster_status.sources(cluster, now),
         guard=cluster_status.guard(cluster, now, clock),
-        links={d: _link(state, d, clock) for d in cluster.file.discovery},
+        links={
+            d: cluster_status.connection(state.memberships, causes, d, clock)
+            for d in cluster.file.discovery
+        },
         balancers=tuple(_balancer(state, worker, name) for worker in workers),
         nodes=found,
         refused=refused,
@@ -252,13 +261,6 @@ def _local(state: State, cluster: str) -> Iterator[tuple[NodeKey, ServiceStatus]
             stem, service = services[entry.file, entry.port]
             found = state.services.service(stem, service, entry.port)
             yield found.node.key if found else (state.services.host.name, entry.port), entry
-
-
-def _link(state: State, discovery: str, clock: float) -> ConnectionStatus:
-    link = state.memberships.link_of(discovery)
-    if link is None:
-        return ConnectionStatus(reason="it has not said anything yet")
-    return ConnectionStatus(state=link.state, reason=link.reason, since=link.since + clock)
 
 
 def _quiet(state: State, workers: Iterable[Worker], cluster: ClusterSources) -> Quiet:

@@ -71,7 +71,8 @@ class Router:
 
     def _explain(self, cluster: str, node: str) -> Answer:
         now = time.monotonic()
-        known = (self._state, self._pool, cluster, node, now, time.time() - now)
+        causes = self._status.document().causes
+        known = (self._state, self._pool, causes, cluster, node, now, time.time() - now)
         try:
             return Explanation(), msgspec.json.encode(explanation.document(*known))
         except explanation.Unknown as unknown:

@@ -51,7 +51,8 @@ def _known(state: State, question: GetServed) -> str:
     view = state.memberships.views[name]
     discovery = ", ".join(state.config.clusters[name].discovery)
     if not view.known:
-        return f"no discovery ({discovery}) has answered for {name} yet"
+        text = f"no discovery ({discovery}) has answered for {name} yet"
+        return f"{text}; `lighthouse explain {name}` tells why"
     if question.absent:
         found = [one for one in view.nodes if node is None or one.goes_by(node)]
         kept = {one.key for one in state.memberships.held_back(name)}
