@@ -49,7 +49,7 @@ class Discovery(Plugin):
     """
 
     read_only: ClassVar[bool] = False
-    """Whether nothing can be registered here: a service that reports to it is a config error,
+    """True if nothing can be registered here: a service that reports to it is a config error,
     shown at its line, and ``report_up`` and ``report_down`` are never called."""
 
     def connect(self, on_reading: OnReading, on_connection: OnConnection) -> None:

@@ -27,7 +27,7 @@ class Plugin:
 
     @classmethod
     def validate_dependencies(cls) -> bool:
-        """Whether everything outside the plugin that it needs is there.
+        """Return True if everything outside the plugin that it needs is there.
 
         Raise ``RuntimeError`` instead of returning False to say what is missing.
         """

@@ -15,16 +15,21 @@ from lighthouse.node import Node
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
-from lighthouse.workers.findings import admit, admit_withheld, merge
 from lighthouse.workers.host import serve
 from lighthouse.workers.limits import one_line
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import BALANCER
 from lighthouse.workers.plugin_call import PluginError, call
-from lighthouse.workers.rehearsal import admit_preview
 from lighthouse.workers.role import WorkerRole, WorkReport, create
-from lighthouse.workers.trial import examine
-from lighthouse.workers.validation import ConfigVerdict, judge, rejudge
+from lighthouse.workers.trial import admit_preview, examine
+from lighthouse.workers.validation import (
+    ConfigVerdict,
+    admit_findings,
+    admit_withheld,
+    judge,
+    merge,
+    rejudge,
+)
 
 _NAMED: Final = 5
 """At most so many clusters are named in one line."""
@@ -232,7 +237,7 @@ class BalancerRole(WorkerRole):
             return self._report(Outcome("failed", reason))
         if outcome.findings or self._findings:
             try:
-                findings = admit(outcome.findings, self._has_section)
+                findings = admit_findings(outcome.findings, self._has_section)
             except TypeError as error:
                 return self._report(Outcome("failed", f"{where}: {error}"))
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])

@@ -202,7 +202,7 @@ class DiscoveryRole(WorkerRole):
         return verdict
 
     def _connect(self, config: dict[str, Any]) -> bool:
-        """Whether the plugin is connected with this config."""
+        """Return True if the plugin is connected with this config."""
         if self._connected and self._config == config:
             return True
         if self._connected:
@@ -237,7 +237,7 @@ class DiscoveryRole(WorkerRole):
             self._wake_failed = not self._attempt("wake", self._plugin.wake)
 
     def _attempt(self, what: str, how: Callable[P, None], *args: P.args, **more: P.kwargs) -> bool:
-        """Whether the plugin did it; what it raised is kept for the report.
+        """Return True if the plugin did it; what it raised is kept for the report.
 
         That a source which is away can do none of it is not said once more for each call.
         """

@@ -184,7 +184,7 @@ class WorkerHost:
             self._wake()
 
     def _may_begin(self, now: float) -> bool:
-        """Whether nobody else is at this worker's work, who may be dying but is not dead."""
+        """Return True if nobody else is at this worker's work, not even somebody who is dying."""
         if self._lock.take():
             return True
         self._lock_until = min(self._lock_until, now + LOCK_PATIENCE)

@@ -1,4 +1,4 @@
-"""Passing on what a discovery plugin reports: readings that are new, and its connection."""
+"""What of a discovery plugin's reports is passed on: valid readings that are new, its link."""
 
 import logging
 import secrets
@@ -7,14 +7,67 @@ from typing import Final, get_args
 
 import msgspec
 
-from lighthouse.discovery import Connection, Reading
+from lighthouse.discovery import Connection, Reading, Refusal
 from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import Connected, Observed, encode
-from lighthouse.node import Node
+from lighthouse.node import MAX_NOTES, Node, Refused, parse
+from lighthouse.peer import Peer
 from lighthouse.workers.limits import one_line, valid
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.reading import admit
 from lighthouse.workers.reports import Arrival, Reports
+
+Known = Mapping[tuple[str, int], Node]
+"""The nodes of the last reading, by address: they need no second look."""
+
+
+def admit_reading(reading: Reading, known: Known) -> Reading:
+    """The reading with its nodes sorted by address, each valid and each address once.
+
+    A plugin may build nodes by hand, so each new one passes the same grammar again that
+    ``lighthouse.node.parse`` holds records to; what fails is refused, and its siblings stay.
+    Raises ``TypeError`` for what is no reading at all.
+    """
+    if not isinstance(reading, Reading):
+        raise TypeError(f"expected a Reading, got {type(reading).__name__}")
+    nodes: dict[tuple[str, int], Node] = {}
+    refused = [Refusal(one_line(r.record), one_line(r.reason)) for r in reading.refused]
+    for node in reading.nodes:
+        try:
+            valid = _checked(node, known)
+        except Refused as error:
+            refused.append(Refusal(_record(node), one_line(str(error))))
+            continue
+        first = nodes.setdefault(valid.key, valid)
+        if first is not valid:
+            refused.append(Refusal(_record(node), f"same address as {first.name}"))
+    return Reading(tuple(nodes[key] for key in sorted(nodes)), tuple(refused))
+
+
+def _checked(node: object, known: Known) -> Node:
+    if not isinstance(node, Node):
+        raise Refused(f"expected a Node, got {type(node).__name__}")
+    try:
+        if known.get(node.key) == node:
+            return known[node.key]
+        fields = msgspec.structs.asdict(node)
+        if isinstance(node.peer, Peer):
+            fields["peer"] = msgspec.structs.asdict(node.peer)
+        valid = parse(fields)
+        if node.notes:
+            notes = (*map(one_line, node.notes), *valid.notes)
+            valid = msgspec.structs.replace(valid, notes=notes[:MAX_NOTES])
+        encode(valid)
+    except Refused:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        raise Refused(f"cannot be passed on: {error}") from error
+    return valid
+
+
+def _record(node: object) -> str:
+    named = isinstance(node, Node)
+    return one_line(f"{node.host}:{node.port}" if named else repr(node), 100)  # type: ignore[attr-defined]
+
 
 _STATES: Final = frozenset(get_args(Connection))
 
@@ -38,7 +91,7 @@ class Observer:
 
     @property
     def away(self) -> bool:
-        """Whether the source was said not to answer; the supervisor's log has the reason."""
+        """Return True if the source was said not to answer; the log has the reason."""
         return self._state is not None and self._state[0] != "connected"
 
     def forget(self) -> None:
@@ -63,7 +116,7 @@ class Observer:
     def _observe(self, cluster: str, arrival: Arrival) -> None:
         before = self._sent.get(cluster)
         try:
-            reading = admit(arrival.reading, before.known if before else {})
+            reading = admit_reading(arrival.reading, before.known if before else {})
         except (TypeError, AttributeError, ValueError) as error:
             self._once.say(logging.ERROR, f"reading of {cluster}", one_line(str(error)))
             return
@@ -76,7 +129,7 @@ class Observer:
         self._outbox.post(message, encode(reading), key=(Observed, cluster))
 
     def _connected(self, state: Connection, reason: str) -> bool:
-        """Whether this is a state to speak of; one line for the supervisor if it is new."""
+        """Return True if this is a state of a connection; the supervisor hears of a new one."""
         if state not in _STATES:
             self._once.say(logging.ERROR, "on_connection", f"{valid(state)} is no state")
             return False

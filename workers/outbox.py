@@ -20,7 +20,7 @@ class Outbox:
 
     @property
     def waiting(self) -> bool:
-        """Whether something is left for when the channel can be written."""
+        """Return True if something is left for when the channel can be written."""
         return bool(self._waiting)
 
     def post(self, message: Message, payload: bytes | None = None, key: Hashable = None) -> None:

@@ -1,14 +1,37 @@
-"""One probe, repeated: its schedule, the performance under way and the verdict so far."""
+"""One probe, repeated: its schedule, its performances, and the verdict so far."""
 
 import time
 import zlib
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from lighthouse.check import Check, Result
 from lighthouse.service import Probe, Verdict
-from lighthouse.workers.hysteresis import Streak, step
 from lighthouse.workers.probe_run import Performance, ProbeResult
+
+
+class Streak(msgspec.Struct, frozen=True):
+    """A verdict so far (None: not decided) and the newest results in a row.
+
+    ``streak`` counts consecutive passes upwards from 0 and consecutive failures downwards.
+    """
+
+    passing: bool | None = None
+    streak: int = 0
+
+
+def step(standing: Streak, passed: bool, rise: int, fall: int) -> Streak:
+    """The standing after one more result."""
+    streak = max(standing.streak, 0) + 1 if passed else min(standing.streak, 0) - 1
+    passing = standing.passing
+    if streak >= max(rise, 1):
+        passing = True
+    elif -streak >= max(fall, 1):
+        passing = False
+    return Streak(passing, streak)
+
 
 GRACE: Final = 0.5
 """Seconds past its timeout after which a performance is given up."""

@@ -59,7 +59,7 @@ class RegisteredServices:
                 self._down(service)
 
     def lacks(self, up: Iterable[Service]) -> bool:
-        """Whether any of these does not stand."""
+        """Return True if any of these does not stand."""
         return any(service.key not in self.standing for service in up)
 
     def stated(self, services: Iterable[Service]) -> tuple[Registration, ...]:

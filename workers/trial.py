@@ -1,18 +1,18 @@
-"""What a balancer finds wrong with a config that nobody uses yet."""
+"""What a balancer says of a config or of clusters without doing anything about them."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from lighthouse.balancer import Balancer, Finding
+from lighthouse.balancer import Balancer, Finding, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Validated
+from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.schema import Rejection
-from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.limits import one_line, valid
 from lighthouse.workers.plugin_call import PluginError, call
-from lighthouse.workers.validation import problems
+from lighthouse.workers.validation import admit_findings, merge, problems
 
 
 def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
@@ -45,7 +45,7 @@ def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
         return Validated(tuple(rejections))
     clusters.sort(key=lambda cluster: cluster.name)
     try:
-        findings = admit(_ask(plugin, snapshot, clusters), sections.__contains__)
+        findings = admit_findings(_ask(plugin, snapshot, clusters), sections.__contains__)
     except PluginError as failure:
         return Validated(tuple(rejections), failure.reason)
     except TypeError as error:
@@ -60,3 +60,21 @@ def _ask(
     instance = call("cannot be created", plugin)
     call("apply_config", instance.apply_config, copy.deepcopy(snapshot.settings.config))
     return call("examine", instance.examine, clusters)
+
+
+def admit_preview(
+    said: object, rejections: tuple[Rejection, ...], has_section: Callable[[str], bool]
+) -> Rehearsal:
+    """A plugin's preview beside what was rejected; raises ``TypeError`` for what is none."""
+    if not isinstance(said, Preview):
+        raise TypeError(f"it is a {type(said).__name__}, expected a Preview")
+    if not isinstance(said.commands, tuple | list):
+        raise TypeError(f"commands are a {type(said.commands).__name__}, expected a tuple")
+    findings = admit_findings(said.findings, has_section)
+    return Rehearsal(
+        valid(said.diff),
+        tuple([valid(command) for command in said.commands]),
+        one_line(str(said.reload)),
+        merge(rejections, findings, False),
+        merge((), findings, True),
+    )

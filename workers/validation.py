@@ -1,11 +1,12 @@
-"""What a plugin makes of a config: which content is in force, and what is wrong with it."""
+"""What a plugin or its software makes of a config: what is in force, and what is wrong with it."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from lighthouse.balancer import Finding, Withheld
 from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.schema import Invalid, Problem, Rejection
 from lighthouse.workers.limits import one_line
@@ -82,3 +83,48 @@ def tidy(problem: Problem) -> Problem:
 
 def _step(step: object) -> str | int:
     return step if type(step) is int and abs(step) < 2**31 else one_line(str(step), 100)
+
+
+def admit_findings(said: object, has_section: Callable[[str], bool]) -> tuple[Finding, ...]:
+    """A plugin's findings as they may be passed on; raises ``TypeError`` for what are none.
+
+    What is said of a cluster that has no section is kept, as said of the plugin's own file.
+    """
+    if not isinstance(said, tuple | list):
+        raise TypeError(f"findings are a {type(said).__name__}, expected a tuple")
+    return tuple([_admit_finding(finding, has_section) for finding in said])
+
+
+def admit_withheld(said: object) -> tuple[Withheld, ...]:
+    """The nodes that a plugin keeps traffic from; raises ``TypeError`` for what are none."""
+    if not said and isinstance(said, tuple | list):
+        return ()
+    try:
+        found = msgspec.convert(msgspec.to_builtins(said), tuple[Withheld, ...])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"expected a list of Withheld: {error}") from error
+    return tuple([msgspec.structs.replace(w, reason=one_line(w.reason)) for w in found])
+
+
+def merge(
+    rejections: Iterable[Rejection], findings: Iterable[Finding], warning: bool
+) -> tuple[Rejection, ...]:
+    """The rejections and the findings of one kind: one ``Rejection`` for each config."""
+    problems = {rejection.cluster: [*rejection.problems] for rejection in rejections}
+    for finding in findings:
+        if finding.warning == warning:
+            problem = Problem(finding.path, finding.message)
+            problems.setdefault(finding.cluster, []).append(problem)
+    return tuple([Rejection(tuple(found), cluster) for cluster, found in problems.items()])
+
+
+def _admit_finding(finding: object, has_section: Callable[[str], bool]) -> Finding:
+    if not isinstance(finding, Finding):
+        raise TypeError(f"a finding is a {type(finding).__name__}, expected a Finding")
+    if not isinstance(finding.path, tuple | list):
+        raise TypeError(f"a finding's path is a {type(finding.path).__name__}, expected a tuple")
+    problem, cluster = tidy(Problem(tuple(finding.path), finding.message)), finding.cluster
+    if cluster is None or (isinstance(cluster, str) and has_section(cluster)):
+        return Finding(problem.path, problem.message, cluster, bool(finding.warning))
+    message = one_line(f"cluster {cluster}: {problem.message}")
+    return Finding((), message, None, bool(finding.warning))

@@ -45,7 +45,7 @@ class WakePolicy:
         self._listen()
 
     def due(self, ready: set[int], now: float) -> bool:
-        """Whether to wake the plugin now; it is taken to be woken if so."""
+        """Return True if the plugin is to be woken now; it is taken to be woken then."""
         if now < self._rested_at:
             if self._descriptor in ready:
                 self._readiness.forget(self._descriptor)

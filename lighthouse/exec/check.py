@@ -1,4 +1,4 @@
-"""Whether a command says that a service is well, by its exit status."""
+"""Checks that a command calls a service well, by its exit status."""
 
 import os
 import shlex

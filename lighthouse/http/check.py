@@ -1,4 +1,4 @@
-"""Whether an HTTP service answers as expected."""
+"""Checks that an HTTP service answers as expected."""
 
 import http.client
 import re

@@ -38,7 +38,7 @@ class Once:
             self._logger.log(level, "%s: %s%s", topic, text, detail and "\n" + detail)
 
     def forget(self, *topics: str) -> bool:
-        """These are settled; whether there was anything said about one of them."""
+        """These are settled. Return True if anything was said about one of them."""
         settled = self._said.keys() & set(topics)
         for topic in settled:
             del self._said[topic]

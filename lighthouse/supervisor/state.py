@@ -110,7 +110,7 @@ class State:
         self._compose(self.memberships.link(discovery, link))
 
     def work(self, discovery: str, reason: str, now: float) -> bool:
-        """A discovery's worker runs, or why it does not; whether balancers have to hear of it."""
+        """A discovery's worker runs, or why not. Return True if balancers have to hear of it."""
         changed = self.memberships.work(discovery, reason, now)
         self._compose(changed)
         return bool(changed)
@@ -137,7 +137,7 @@ class State:
         ]
 
     def judge(self, name: ConfigKey, sent: Snapshot, said: Applied) -> bool:
-        """A worker says what it makes of what it was sent; whether that is news.
+        """A worker says what it makes of what it was sent. Return True if that is news.
 
         What it says later of the same content replaces what it said before; while it holds
         its work back, only its errors count. Contents that have changed since are not judged
@@ -163,7 +163,7 @@ class State:
         return news
 
     def _say_of_services(self, name: ConfigKey, rejections: Iterable[Rejection]) -> bool:
-        """Whether a worker says something else of services' files than before."""
+        """Return True if a worker says something else of services' files than before."""
         said = tuple(rejection for rejection in rejections if rejection.service is not None)
         before = self._of_services.pop(name, ())
         if said:
@@ -180,7 +180,7 @@ class State:
                 self._since[key] = revision
 
     def _is_current(self, key: ConfigKey, sent: Snapshot, revisions: Mapping[str, int]) -> bool:
-        """Whether a content was sent as it is now."""
+        """Return True if a content was sent as it is now."""
         if len(key) == 3:
             return revisions.get(key[2], 0) >= self._since[key]
         return getattr(sent, "settings", None) == self.verdicts.settings(key)

@@ -122,7 +122,7 @@ class Worker:
         self._has_applied = False
 
     def take(self, event: Event, now: float) -> bool:
-        """Let an event change the life; whether the process changed (it started or is gone)."""
+        """Let an event change the life. Return True if its process has started or is gone."""
         before = self.life
         self.life, action = step(before, event, now, self._limits, random.random())
         if self.life.state != before.state:
@@ -155,7 +155,7 @@ class Worker:
 
     @property
     def takes_snapshots(self) -> bool:
-        """Whether it is ready and has answered what it was sent before."""
+        """Return True if it is ready and has answered what it was sent before."""
         return self.life.state == "running" and self._acknowledged
 
     @property
@@ -253,7 +253,7 @@ class Worker:
         self.take(Stalled(seconds), now)
 
     def due(self, now: float) -> bool:
-        """The deadline may have passed; whether the process changed."""
+        """The deadline may have passed. Return True if its process has started or is gone."""
         return self.take(Due(), now)
 
     def unwanted(self, now: float, keep: bool = False) -> None:

@@ -7,7 +7,7 @@ import pytest
 from lighthouse.balancer import Finding
 from lighthouse.ipc.messages import encode
 from lighthouse.schema import Problem, Rejection
-from lighthouse.workers.findings import admit, merge
+from lighthouse.workers.validation import admit_findings, merge
 
 
 def sectioned(name: str) -> bool:
@@ -25,14 +25,14 @@ ADMITTED = [
 
 @pytest.mark.parametrize(("said", "admitted"), ADMITTED)
 def test_a_finding_is_made_fit_to_be_told(said: Finding, admitted: Finding) -> None:
-    assert admit([said], sectioned) == (admitted,)
-    encode(admit([said], sectioned))
+    assert admit_findings([said], sectioned) == (admitted,)
+    encode(admit_findings([said], sectioned))
 
 
 @pytest.mark.parametrize("odd", [7, {"x"}, [None], ["x"], [Finding("port", "x")]])  # type: ignore[arg-type]
 def test_what_is_no_finding_is_an_error(odd: Any) -> None:
     with pytest.raises(TypeError, match="expected a"):
-        admit(odd, sectioned)
+        admit_findings(odd, sectioned)
 
 
 def test_findings_join_what_validation_rejects() -> None:

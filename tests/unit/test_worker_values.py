@@ -15,10 +15,9 @@ from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
 from lighthouse.process.backoff import Backoff
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.findings import admit_withheld
 from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
-from lighthouse.workers.reading import admit
-from lighthouse.workers.validation import ConfigVerdict, judge, rejudge, tidy
+from lighthouse.workers.observer import admit_reading
+from lighthouse.workers.validation import ConfigVerdict, admit_withheld, judge, rejudge, tidy
 
 
 def test_backoff_doubles_up_to_its_cap_for_ever() -> None:
@@ -87,15 +86,15 @@ def test_a_reading_is_sorted_and_known_nodes_are_kept() -> None:
     peer = Peer("p", "10.0.0.7")
     old = Node("a", "10.0.0.2", 80, 3, {"k": [1, {"x": None}]}, peer)
     reading = Reading((Node("b", "::1", 80), old, Node("c", "10.0.0.2", 8)))
-    known = admit(reading, {})
+    known = admit_reading(reading, {})
     assert [node.key for node in known.nodes] == [("10.0.0.2", 8), ("10.0.0.2", 80), ("::1", 80)]
     assert known.nodes[1] == old
     twin = Node("a", "10.0.0.2", 80, 3, {"k": [1, {"x": None}]}, Peer("p", "10.0.0.7"))
-    assert admit(Reading((twin,)), {old.key: old}).nodes[0] is old
+    assert admit_reading(Reading((twin,)), {old.key: old}).nodes[0] is old
 
 
 def test_the_second_node_of_an_address_is_refused() -> None:
-    reading = admit(Reading((Node("a", "10.0.0.1", 1), Node("b", "10.0.0.1", 1))), {})
+    reading = admit_reading(Reading((Node("a", "10.0.0.1", 1), Node("b", "10.0.0.1", 1))), {})
     assert reading.nodes == (Node("a", "10.0.0.1", 1),)
     assert reading.refused == (Refusal("b:1", "same address as a:1"),)
 
@@ -103,7 +102,7 @@ def test_the_second_node_of_an_address_is_refused() -> None:
 @pytest.mark.parametrize("odd", [None, (), "x", {"nodes": ()}])
 def test_what_is_no_reading_is_an_error(odd: Any) -> None:
     with pytest.raises(TypeError, match="expected a Reading"):
-        admit(odd, {})
+        admit_reading(odd, {})
 
 
 anything = st.one_of(st.none(), st.integers(), st.text(max_size=20), st.binary(max_size=4))
@@ -120,7 +119,7 @@ nodes = st.builds(
 
 @given(st.lists(st.one_of(nodes, anything), max_size=6))
 def test_whatever_a_plugin_reports_only_valid_nodes_pass(members: list[Any]) -> None:
-    reading = admit(Reading(tuple(members), (Refusal("x", "y"),)), {})
+    reading = admit_reading(Reading(tuple(members), (Refusal("x", "y"),)), {})
     assert len(reading.nodes) + len(reading.refused) == len(members) + 1
     for node in reading.nodes:
         record = {"host": node.host, "ip": node.ip, "port": node.port}
