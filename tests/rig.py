@@ -10,6 +10,7 @@ never leaves a process behind when used as a context manager::
 """
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -43,6 +44,7 @@ from lighthouse.ipc.messages import (
     pack,
 )
 from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot
+from lighthouse.process import record_lock
 from lighthouse.service import Verdict
 from tests.waiting import eventually
 
@@ -135,6 +137,15 @@ class Rig:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def working(self) -> bool:
+        """Return True once the worker has taken its lock, which it needs to change anything."""
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            return bool(record_lock.holder(lock, fcntl.F_GETLK, fcntl.F_WRLCK))
+        finally:
+            os.close(lock)
 
     @property
     def log(self) -> str:

@@ -103,7 +103,7 @@ def test_the_software_is_asked_about_what_validation_lets_pass(rig: Rig, critic:
     ]
     assert [(r.cluster, r.problems[0].message) for r in answer.warnings] == [(None, "odd")]
     rig.printed("examine [('bare', None, False, 0), ('web', {'port': 1}, False, 0)]")
-    assert not rig.lock.exists()
+    assert not rig.working
 
 
 def test_the_software_is_not_asked_about_a_rejected_config(rig: Rig, critic: Critic) -> None:

@@ -91,6 +91,7 @@ def test_a_snapshot_is_made_true_and_only_what_changed_is_new(tmp_path: Path) ->
         rig.deliver(snapshot(web(2, 1, port=1), web(1, 1, "db", port=2)))
         first = rig.expect(Applied)
         assert (first.version, first.kind, first.reason) == (1, "applied", "")
+        assert rig.working
         rig.deliver(snapshot(web(3, 2, port=1), web(1, 1, "db", port=2)))
         assert rig.expect(Applied).version == 2
         log = rig.printed("sync 2")
@@ -312,7 +313,7 @@ def test_validation_touches_nothing(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         answer = rig.validate(snapshot(web(1, 1, port=0), web(1, 1, "db", port=2), bad=1))
         assert [r.cluster for r in answer.rejections] == [None, "web"]
-        assert not rig.lock.exists()
+        assert not rig.working
         assert "apply" not in rig.log
         assert rig.stop() == 0
 
