@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.config import members, references
+from lighthouse.config import members, reader, references
 from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile, FileVersion
@@ -25,18 +25,19 @@ T = TypeVar("T")
 
 
 class Assembled(msgspec.Struct, frozen=True):
-    """What the tree says as a whole."""
+    """What the tree says as a whole, and the last good version of each file from now on."""
 
     config: Config
     faults: tuple[Fault, ...]
     broken: frozenset[str]
     texts: Mapping[str, bytes]
+    good: Mapping[str, FileVersion] = {}
 
 
 def assemble(entries: Iterable[ConfigFile], installed: Installed) -> Assembled:
-    """Chooses the version of each file that is in force, and puts them together.
+    """Choose the version of each file that is in force, and put them together.
 
-    A good newest version becomes the last good one of its entry.
+    Nothing is changed: a good newest version is the last good one in what is returned.
     """
     return _Assembly(sorted(entries, key=lambda entry: entry.file), installed).done()
 
@@ -47,6 +48,7 @@ class _Assembly:
         self._installed: Final = installed
         self._faults: Final[set[Fault]] = {f for entry in entries for f in entry.faults}
         self._in_force: Final[dict[str, FileVersion]] = {}
+        self._good: Final = {entry.file: entry.good for entry in entries}
 
     def done(self) -> Assembled:
         daemon = self._single("lighthouse")
@@ -65,18 +67,21 @@ class _Assembly:
             faults=tuple(sorted(self._faults)),
             broken=frozenset(e.file for e in self._entries if not self._newest_in_force(e)),
             texts={file: version.text for file, version in self._in_force.items()},
+            good={file: version for file, version in self._good.items() if version},
         )
 
     def _single(self, kind: FileKind) -> Any:
         entry = self._choose(kind, self._promote).get(kind)
-        return entry.good.content if entry and entry.good else None
+        good = self._good[entry.file] if entry else None
+        return good.content if good else None
 
     def _plugins(self, kind: FileKind, default: WorkerSettings) -> dict[str, PluginFile]:
         what = "balancer" if kind == "balancers" else kind
         plugins = {}
         for stem, entry in self._choose(kind, self._promote).items():
-            document, _ = _good(entry, PluginFile)
-            content = entry.plugin_file(SectionReader(document.data, []), default)
+            document, content = self._last_good(entry, PluginFile)
+            own = SectionReader(document.data, []).section("worker")
+            content = msgspec.structs.replace(content, worker=reader.worker(own, default))
             plugins[stem] = content
             if self._newest_in_force(entry):
                 found = references.uninstalled(document, content, what, self._installed)
@@ -93,11 +98,11 @@ class _Assembly:
                 unknown = [*references.unknown_sections(*newest, balancers)]
                 self._faults.update(unknown)
                 if not unknown:
-                    entry.good = entry.newest
+                    self._good[entry.file] = entry.newest
 
         clusters = {}
         for stem, entry in self._choose("clusters", promote).items():
-            document, content = _good(entry, ClusterFile)
+            document, content = self._last_good(entry, ClusterFile)
             policy = members.localized(content.policy, settings.metadata)
             clusters[stem] = msgspec.structs.replace(content, policy=policy)
             if self._newest_in_force(entry):
@@ -111,7 +116,7 @@ class _Assembly:
         self._settle_claims()
         services = {}
         for stem, entry in self._choose("services", lambda entry: None).items():
-            document, content = _good(entry, ServiceFile)
+            document, content = self._last_good(entry, ServiceFile)
             services[stem] = content
             if self._newest_in_force(entry):
                 self._faults.update(references.unknown_discovery(document, content, discovery))
@@ -126,7 +131,8 @@ class _Assembly:
         owners: dict[references.Claim, str] = {}
         changed = []
         for entry in self._first("services"):
-            if entry.good and (entry.newest is entry.good or not _newest(entry, ServiceFile)):
+            good = self._good[entry.file]
+            if good and (entry.newest is good or not _newest(entry, ServiceFile)):
                 self._claim(entry, owners)
             else:
                 changed.append(entry)
@@ -141,23 +147,23 @@ class _Assembly:
             if taken:
                 refused.append(entry)
             else:
-                entry.good = entry.newest
+                self._good[entry.file] = entry.newest
                 self._claim(entry, owners)
         for entry in refused:
-            if entry.good:
+            if self._good[entry.file]:
                 self._claim(entry, owners)
 
     def _claim(self, entry: ConfigFile, owners: dict[references.Claim, str]) -> None:
         """Takes what the last good version registers, or drops it if that is taken."""
-        claims = references.claims(_good(entry, ServiceFile)[1])
+        claims = references.claims(self._last_good(entry, ServiceFile)[1])
         if claims & owners.keys():
-            entry.good = None
+            self._good[entry.file] = None
         else:
             owners |= dict.fromkeys(claims, entry.file)
 
     def _promote(self, entry: ConfigFile) -> None:
         if entry.newest and entry.newest.content is not None:
-            entry.good = entry.newest
+            self._good[entry.file] = entry.newest
 
     def _choose(
         self, kind: FileKind, promote: Callable[[ConfigFile], None]
@@ -171,10 +177,18 @@ class _Assembly:
             if entry is not first[entry.stem]:
                 message = f"{first[entry.stem].file} is there too; keep one of the two"
                 self._faults.add(Fault(entry.file, 1, 1, message))
-            if entry.good and entry.stem not in chosen:
+            good = self._good[entry.file]
+            if good and entry.stem not in chosen:
                 chosen[entry.stem] = entry
-                self._in_force[entry.file] = entry.good
+                self._in_force[entry.file] = good
         return chosen
+
+    def _last_good(self, entry: ConfigFile, kind: type[T]) -> tuple[YamlDocument, T]:
+        """The last good version of a file that has one."""
+        version = _of_kind(self._good[entry.file], kind)
+        if version is None:
+            raise LookupError(f"{entry.file} has no good version")
+        return version
 
     def _of(self, kind: FileKind) -> Iterator[ConfigFile]:
         return (entry for entry in self._entries if entry.kind == kind)
@@ -199,14 +213,6 @@ class _Assembly:
 def _newest(entry: ConfigFile, kind: type[T]) -> tuple[YamlDocument, T] | None:
     """The newest version of a file, if it has no faults of its own."""
     return _of_kind(entry.newest, kind)
-
-
-def _good(entry: ConfigFile, kind: type[T]) -> tuple[YamlDocument, T]:
-    """The last good version of a file that has one."""
-    version = _of_kind(entry.good, kind)
-    if version is None:
-        raise LookupError(f"{entry.file} has no good version")
-    return version
 
 
 def _of_kind(version: FileVersion | None, kind: type[T]) -> tuple[YamlDocument, T] | None:

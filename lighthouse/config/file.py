@@ -144,11 +144,7 @@ class ConfigFile:
             case "services":
                 return reader.service(section, self.stem, self.file)
             case _:
-                return self.plugin_file(section, WorkerSettings())
-
-    def plugin_file(self, section: SectionReader, default: WorkerSettings) -> PluginFile:
-        """The file as a plugin's, with the daemon's worker settings where it says nothing."""
-        return reader.plugin(section, self.stem, self.file, default)
+                return reader.plugin(section, self.stem, self.file, WorkerSettings())
 
 
 def _sign(status: os.stat_result | OSError) -> object:

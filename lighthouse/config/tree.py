@@ -87,6 +87,8 @@ class Tree:
         self._listed = listed
         if self._stirred:
             self._assembled = assemble(self._entries.values(), self._installed)
+            for entry in self._entries.values():
+                entry.good = self._assembled.good.get(entry.file)
             self._stirred = False
         self._exposed = tuple(warnings(self._root, files, self.config, self.locate))
         yield before != (self.config, self.faults, self.broken)
