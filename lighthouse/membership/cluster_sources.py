@@ -16,7 +16,7 @@ from lighthouse.membership import combine, failover, guard, loss
 from lighthouse.membership.combine import NodeKey, Offer
 from lighthouse.membership.failover import Choice, FailoverSource
 from lighthouse.membership.guard import GuardedNodes, HeldLoss
-from lighthouse.membership.guard_history import GuardHistory, How, replaced
+from lighthouse.membership.guard_history import GuardHistory, How
 from lighthouse.membership.loss import Away, Stage
 from lighthouse.membership.selection import select
 from lighthouse.membership.source import STALE_AFTER, SourceReading
@@ -210,7 +210,8 @@ class ClusterSources:
         members = self._members[scope] = guard.judge(before, observed, now, rule, paused)
         self._moments.append(guard.due(members, rule))
         if members.held is before.held is None and guard.is_replaced(before, observed):
-            self._tell(logging.WARNING, replaced(scope, len(before.nodes), len(observed)))
+            counts = len(before.nodes), len(observed)
+            self._tell(logging.WARNING, self.trips.replaced(scope, *counts, now))
         if members.held is not None:
             if before.held is None:
                 self._tell(logging.WARNING, self.trips.began(scope, members.held))
@@ -286,7 +287,8 @@ class ClusterSources:
         return number
 
     def _tell(self, level: int, text: str) -> None:
-        self.events.append((level, f"cluster {self.file.name}: {text}"))
+        if text:
+            self.events.append((level, f"cluster {self.file.name}: {text}"))
 
 
 _DEEDS: Final[dict[Stage, str]] = {

@@ -7,6 +7,9 @@ import msgspec
 
 from lighthouse.membership.guard import HeldLoss
 
+REPLACED_EVERY: Final = 600.0
+"""Seconds before it is told again that all nodes were replaced."""
+
 How = Literal["refuted", "obeyed", "dropped"]
 """The nodes came back, the hold has lasted, or there is another beginning: other sources in
 the configuration, or a source that was drained or fenced and is back."""
@@ -34,6 +37,7 @@ class GuardHistory:
         self.count = 0
         self._last: Final[dict[str, Trip]] = {}
         self._awaited: Final[dict[str, dict[str, int]]] = {}
+        self._replaced_at: Final[dict[str, float]] = {}
 
     @property
     def last(self) -> Trip | None:
@@ -59,6 +63,21 @@ class GuardHistory:
         trip = self._last[scope] = msgspec.structs.replace(trip, lost=lost)
         return trip
 
+    def replaced(self, scope: str, before: int, by: int, now: float) -> str:
+        """A reading named none of the nodes before; returns the line for the log, if it is due.
+
+        A name whose addresses are others at each look is told of now and then.
+        """
+        told_at = self._replaced_at.get(scope)
+        if told_at is not None and now < told_at + REPLACED_EVERY:
+            return ""
+        self._replaced_at[scope] = now
+        where = f" of {scope}" if scope else ""
+        return (
+            f"all {before} nodes{where} were replaced at once, by {by} others; "
+            "nothing is held back, since only shrinking is"
+        )
+
     def await_answer(self, scope: str, discovery: str, number: int) -> None:
         """A fresh read of this number was asked for."""
         self._awaited[scope][discovery] = number
@@ -74,15 +93,6 @@ class GuardHistory:
             self._last[scope], ended_at=now, outcome=outcome
         )
         return _TOLD[outcome].format(lost=trip.lost)
-
-
-def replaced(scope: str, before: int, now: int) -> str:
-    """The line for the log where a reading names none of the nodes of the one before."""
-    where = f" of {scope}" if scope else ""
-    return (
-        f"all {before} nodes{where} were replaced at once, by {now} others; "
-        "nothing is held back, since only shrinking is"
-    )
 
 
 _TOLD: Final = {

@@ -130,6 +130,20 @@ def test_a_trip_counts_all_that_vanished_with_it() -> None:
     assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 9)
 
 
+def test_a_replacement_of_all_is_told_now_and_then() -> None:
+    world = World(sources=("a",))
+    for n in range(0, 10, 2):
+        world.says("a", n, n + 1)
+        assert set(world.served) == {n, n + 1}
+    assert [e.split(";")[0] for e in world.events()] == [
+        "all 2 nodes were replaced at once, by 2 others"
+    ]
+    world.passes(601)
+    world.says("a", 1, 2)
+    assert len(world.events()) == 1
+    assert world.memberships.trips == 0
+
+
 def test_a_loss_that_nobody_confirms_is_obeyed_too() -> None:
     world = World(sources=("a",))
     world.says("a", 1, 2, 3)
