@@ -17,7 +17,7 @@ if sys.orig_argv[-4:-2] == ["lighthouse.commands", "run"]:
 """
 
 RAISING: Final = """
-    from lighthouse.supervisor.event_loop import EventLoop
+    from lighthouse.supervisor.loop.event_loop import EventLoop
 
     path, real, seen = %r, EventLoop._call, set()
 

@@ -18,7 +18,7 @@ from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning
-from lighthouse.supervisor.log_file import MODE
+from lighthouse.supervisor.logs.log_file import MODE
 from lighthouse.supervisor.supervisor import Supervisor
 
 _SHOWN: Final = 8 * 1024

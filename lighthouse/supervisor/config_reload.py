@@ -9,7 +9,7 @@ from lighthouse.config.tree import Tree
 from lighthouse.config.watch import ConfigWatch
 from lighthouse.installed import Installed
 from lighthouse.process.reserve import DescriptorReserve
-from lighthouse.supervisor.event_loop import EventLoop
+from lighthouse.supervisor.loop.event_loop import EventLoop
 
 POLL: Final = 30.0
 """Seconds between looks at the config tree behind inotify's back."""

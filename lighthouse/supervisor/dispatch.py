@@ -25,8 +25,8 @@ from lighthouse.ipc.messages import (
 from lighthouse.ipc.snapshot import DiscoverySnapshot, Snapshot
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.service import Performed, Verdict
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.worker import Worker
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 

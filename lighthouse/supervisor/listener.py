@@ -13,7 +13,7 @@ from lighthouse.ipc.channel import Channel, Closed, Listener
 from lighthouse.ipc.control import Inquiry, NoRight, Reply
 from lighthouse.ipc.messages import Message
 from lighthouse.process.reserve import DescriptorReserve, is_exhaustion
-from lighthouse.supervisor.event_loop import EventLoop
+from lighthouse.supervisor.loop.event_loop import EventLoop
 
 MAX_CLIENTS: Final = 32
 

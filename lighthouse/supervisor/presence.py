@@ -6,7 +6,7 @@ from typing import Final
 from lighthouse.daemon.claim import Claim
 from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.listener import ControlListener
-from lighthouse.supervisor.sessions import Sessions
+from lighthouse.supervisor.pool.sessions import Sessions
 
 INTERVAL: Final = 1.0
 """Seconds between two looks."""

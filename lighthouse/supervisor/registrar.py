@@ -17,9 +17,9 @@ from lighthouse.registration.maintenance import Logbook, Maintenance
 from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.registration.services import ports
 from lighthouse.supervisor.plan import Name, Wanted
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
-from lighthouse.supervisor.worker import Worker
 from lighthouse.text import one_line
 
 LOOK: Final = 30.0

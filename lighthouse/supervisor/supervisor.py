@@ -27,21 +27,21 @@ from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.config_reload import ConfigReload
-from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.listener import ControlListener
-from lighthouse.supervisor.logs import Logs
+from lighthouse.supervisor.logs.logs import Logs
+from lighthouse.supervisor.loop.event_loop import EventLoop
+from lighthouse.supervisor.loop.signals import Signals
 from lighthouse.supervisor.packages import InstalledPackages
 from lighthouse.supervisor.persistence import DELAY, SEEN, SLICE, Persistence
 from lighthouse.supervisor.plan import Name, Wanted, plan, renew
-from lighthouse.supervisor.pool import WorkerPool
+from lighthouse.supervisor.pool.pool import WorkerPool
+from lighthouse.supervisor.pool.sessions import Sessions
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.presence import INTERVAL, Presence
 from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
-from lighthouse.supervisor.sessions import Sessions
 from lighthouse.supervisor.shutdown import Shutdown
-from lighthouse.supervisor.signals import Signals
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
-from lighthouse.supervisor.worker import Worker
 
 PACKAGES: Final = 5.0
 """Seconds between looks for plugins that were installed or removed."""

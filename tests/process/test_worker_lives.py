@@ -212,7 +212,9 @@ def test_what_the_supervisor_inherits_is_reaped(fleet: Fleet) -> None:
 def test_time_in_which_the_supervisor_did_not_run_kills_no_worker(
     fleet: Fleet, whole: bool
 ) -> None:
-    prepare(fleet, "    import lighthouse.supervisor.worker as worker; worker.SILENCE = 4.0\n")
+    prepare(
+        fleet, "    import lighthouse.supervisor.pool.worker as worker; worker.SILENCE = 4.0\n"
+    )
     fleet.start()
     eventually(lambda: fleet.status()["healthy"], 30)
     assert fleet.daemon is not None

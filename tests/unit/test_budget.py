@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.types import WorkerSettings
-from lighthouse.supervisor.budget import PATIENCE, Taken, WorkerBudget, excess, look
+from lighthouse.supervisor.pool.budget import PATIENCE, Taken, WorkerBudget, excess, look
 
 MAY = WorkerSettings(memory=1 << 20, processes=10, threads=20, descriptors=100)
 

@@ -20,7 +20,7 @@ from lighthouse.ipc.snapshot import (
 )
 from lighthouse.node import Node
 from lighthouse.service import Service
-from lighthouse.supervisor.delivery import FEW, ROOM, Base, since
+from lighthouse.supervisor.pool.delivery import FEW, ROOM, Base, since
 
 SETTINGS = PluginSettings({"x": 1})
 

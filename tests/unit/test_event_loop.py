@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lighthouse.supervisor import event_loop
-from lighthouse.supervisor.event_loop import EventLoop
+from lighthouse.supervisor.loop import event_loop
+from lighthouse.supervisor.loop.event_loop import EventLoop
 from tests.waiting import eventually
 
 

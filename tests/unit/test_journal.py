@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lighthouse.supervisor.worker_log import BURST, RATE, TOLD, WorkerLog
+from lighthouse.supervisor.pool.worker_log import BURST, RATE, TOLD, WorkerLog
 
 LINES = 100
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.supervisor.lifecycle import (
+from lighthouse.supervisor.pool.lifecycle import (
     KILL_AFTER,
     Became,
     Due,

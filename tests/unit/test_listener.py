@@ -12,8 +12,8 @@ from lighthouse.config.access import ControlAccess
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.control import Leave, Leaving
 from lighthouse.process.reserve import DescriptorReserve
-from lighthouse.supervisor.event_loop import EventLoop
 from lighthouse.supervisor.listener import MAX_CLIENTS, Answer, ControlListener
+from lighthouse.supervisor.loop.event_loop import EventLoop
 
 LEAVING: Answer = (Leaving(1.0), b"")
 

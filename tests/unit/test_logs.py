@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.supervisor import log_queue
-from lighthouse.supervisor.log_file import LogFile
-from lighthouse.supervisor.logs import Logs
+from lighthouse.supervisor.logs import log_queue
+from lighthouse.supervisor.logs.log_file import LogFile
+from lighthouse.supervisor.logs.logs import Logs
 from tests.waiting import eventually
 
 _log = logging.getLogger("lighthouse.test_logs")
@@ -223,7 +223,7 @@ def test_a_handler_that_stays_stuck_does_not_keep_the_process_from_ending() -> N
     reading, writing = os.pipe()
     code = (
         "import logging, sys\n"
-        "from lighthouse.supervisor.logs import Logs\n"
+        "from lighthouse.supervisor.logs.logs import Logs\n"
         "logs = Logs(None)\n"
         "for _ in range(300): logging.getLogger('x').info('x' * 1000)\n"
         "logs.close()\n"

@@ -17,7 +17,7 @@ from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.answers.status import StatusReport
-from lighthouse.supervisor.internal_errors import InternalErrors
+from lighthouse.supervisor.loop.internal_errors import InternalErrors
 from lighthouse.supervisor.state import State
 
 HERE = HostIdentity("here", "10.0.0.1")

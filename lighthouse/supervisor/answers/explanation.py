@@ -24,8 +24,8 @@ from lighthouse.supervisor.answers import cluster_status
 from lighthouse.supervisor.answers.served import lacks
 from lighthouse.supervisor.answers.service_status import provided
 from lighthouse.supervisor.answers.withheld import NoTraffic, without_traffic
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_of
-from lighthouse.supervisor.worker import Worker
 
 
 class Unknown(LookupError):

@@ -6,9 +6,9 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.config.types import ServiceFile
 from lighthouse.schema import Problem
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_name
 from lighthouse.supervisor.verdicts import ConfigKey
-from lighthouse.supervisor.worker import Worker
 
 
 def faults(state: State, tree: Tree, pool: Iterable[Worker]) -> list[Fault]:

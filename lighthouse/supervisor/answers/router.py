@@ -24,10 +24,10 @@ from lighthouse.supervisor.answers import explanation
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.worker import Worker
 
 
 class Router:

@@ -14,8 +14,8 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part
 from lighthouse.membership.combine import NodeKey
 from lighthouse.node import Node
 from lighthouse.supervisor.answers.withheld import NoTraffic, without_traffic
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_of
-from lighthouse.supervisor.worker import Worker
 
 _SHOWN: Final = 300
 """Characters of a worker's own words."""

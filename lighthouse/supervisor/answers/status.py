@@ -24,9 +24,9 @@ from lighthouse.supervisor.answers.worker_status import (
     usage,
     worker_status,
 )
-from lighthouse.supervisor.internal_errors import InternalErrors
+from lighthouse.supervisor.loop.internal_errors import InternalErrors
+from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.worker import Worker
 
 
 class StatusReport:

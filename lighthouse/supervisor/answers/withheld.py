@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from lighthouse.config.types import ClusterFile
 from lighthouse.membership.combine import NodeKey
-from lighthouse.supervisor.worker import Worker
+from lighthouse.supervisor.pool.worker import Worker
 
 
 class NoTraffic(NamedTuple):

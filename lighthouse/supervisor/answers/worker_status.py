@@ -7,7 +7,7 @@ import psutil
 
 from lighthouse.daemon.status_document import LatencyStatus, SnapshotStatus, WorkerStatus
 from lighthouse.ipc.messages import Applied
-from lighthouse.supervisor.worker import Worker
+from lighthouse.supervisor.pool.worker import Worker
 
 FLOODED: Final = 10.0
 """Seconds for which a worker that wrote too much is said to do so."""

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from lighthouse.supervisor.log_file import LogFile
+from lighthouse.supervisor.logs.log_file import LogFile
 
 ROOM: Final = 1000
 """Lines that wait at most; what comes while there is no room is lost, and said so."""

@@ -18,11 +18,11 @@ from lighthouse.ipc.messages import Failed, Message
 from lighthouse.process.orphans import sessions
 from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
-from lighthouse.supervisor import budget
-from lighthouse.supervisor.event_loop import EventLoop
+from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
-from lighthouse.supervisor.sessions import Sessions
-from lighthouse.supervisor.worker import Process, Worker
+from lighthouse.supervisor.pool import budget
+from lighthouse.supervisor.pool.sessions import Sessions
+from lighthouse.supervisor.pool.worker import Process, Worker
 
 FIGURES: Final = 1.0
 """Seconds between looks at what the workers take."""

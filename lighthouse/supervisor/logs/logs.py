@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from lighthouse.supervisor.log_file import LogFile
-from lighthouse.supervisor.log_queue import HandlerThread, may_block, words
+from lighthouse.supervisor.logs.log_file import LogFile
+from lighthouse.supervisor.logs.log_queue import HandlerThread, may_block, words
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 

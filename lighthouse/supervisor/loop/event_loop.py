@@ -16,7 +16,7 @@ import msgspec
 
 from lighthouse.process.backoff import Backoff
 from lighthouse.process.timers import Act, Timers
-from lighthouse.supervisor.internal_errors import InternalErrors
+from lighthouse.supervisor.loop.internal_errors import InternalErrors
 
 REST: Final = Backoff(first=0.1, factor=2.0, cap=2.0, jitter=0.0)
 """How long something rests that has raised so many times in a row."""

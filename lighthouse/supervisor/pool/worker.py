@@ -16,10 +16,11 @@ from lighthouse.ipc.messages import Applied, FromWorker, Stop
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.process.time_share import TimeShare
-from lighthouse.supervisor.budget import WorkerBudget
-from lighthouse.supervisor.delivery import Base
-from lighthouse.supervisor.latency import Latency
-from lighthouse.supervisor.lifecycle import (
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.pool.budget import WorkerBudget
+from lighthouse.supervisor.pool.delivery import Base
+from lighthouse.supervisor.pool.latency import Latency
+from lighthouse.supervisor.pool.lifecycle import (
     Action,
     Became,
     Due,
@@ -35,8 +36,7 @@ from lighthouse.supervisor.lifecycle import (
     step,
     unsettled,
 )
-from lighthouse.supervisor.plan import Name
-from lighthouse.supervisor.worker_log import WorkerLog
+from lighthouse.supervisor.pool.worker_log import WorkerLog
 
 SILENCE: Final = 10.0
 """Seconds without a sign of life after which an idle worker is ended, if its sync may not
