@@ -33,6 +33,7 @@ from lighthouse.ipc.control import (
     Leaving,
     Maintained,
     MembersAnswer,
+    NoRight,
     Removed,
     Served,
     StatusAnswer,
@@ -114,6 +115,7 @@ MESSAGES: list[Message] = [
     Served("no cluster web", ("balancer haproxy: failed",)),
     Leave(True),
     Leaving(12.5),
+    NoRight("only to read"),
 ]
 NODE = Node("web01", "10.0.0.1", 80, 5, {"zone": "a"})
 
