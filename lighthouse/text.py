@@ -1,9 +1,13 @@
 """Foreign text made fit for a log line, a status page or a terminal."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 LIMIT: Final = 200
+
+NAMED: Final = 3
+"""So many of a long list are told by name."""
 _KINDS: Final[dict[type, str]] = {
     type(None): "nothing",
     str: "text",
@@ -78,6 +82,13 @@ def quoted(text: str) -> str:
 def kind_of(value: object) -> str:
     """Return what a JSON value is, in words."""
     return _KINDS.get(type(value), type(value).__name__)
+
+
+def several(names: Iterable[str]) -> str:
+    """Return names in words, the first few of many."""
+    found = list(names)
+    left = len(found) - NAMED
+    return ", ".join(found[:NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def _escape(character: str) -> str:

@@ -28,9 +28,6 @@ _TELLING: Final = ("cluster", "service")
 
 _FOLDERS: Final[Mapping[str, str]] = {"discovery": "discovery", "balancer": "balancers"}
 
-_NAMED: Final = 3
-"""So many are told by name."""
-
 
 def words(cause: Cause) -> str:
     """One line: the cause, and what follows from it."""
@@ -42,14 +39,6 @@ def words(cause: Cause) -> str:
     if cause.kind in _TELLING:
         return text
     return "; ".join((text, *_effects(cause.consequences)))
-
-
-def several(names: Iterable[str]) -> str:
-    """Names in words, the first few of many."""
-    found = list(names)
-    left = len(found) - _NAMED
-    more = f" and {left} more" if left > 0 else ""
-    return ", ".join(found[:_NAMED]) + more
 
 
 def file_of(kind: str, name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from lighthouse.config.policy import Failover, Percent
 from lighthouse.config.types import ClusterFile
 from lighthouse.membership import combine, failover, guard, loss
 from lighthouse.membership.combine import NodeKey, Offer
+from lighthouse.membership.events import ClusterEvent
 from lighthouse.membership.failover import Choice, FailoverSource
 from lighthouse.membership.guard import GuardedNodes, HeldLoss
 from lighthouse.membership.guard_history import GuardHistory, How
@@ -48,7 +49,7 @@ class ClusterSources:
         self.waits = False
         self.trips: Final = GuardHistory()
         self.due: float | None = now
-        self.events: Final[list[tuple[int, str]]] = []
+        self.events: Final[list[ClusterEvent]] = []
         self.combined: tuple[Node, ...] = ()
         self._members: Final[dict[str, GuardedNodes]] = {}
         self._asked: Final[dict[str, float]] = {}
@@ -288,7 +289,7 @@ class ClusterSources:
 
     def _tell(self, level: int, text: str) -> None:
         if text:
-            self.events.append((level, f"cluster {self.file.name}: {text}"))
+            self.events.append(ClusterEvent(level, self.file.name, text))
 
 
 _DEEDS: Final[dict[Stage, str]] = {

@@ -13,6 +13,7 @@ from lighthouse.config.types import ClusterFile
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc.snapshot import WatchedCluster
 from lighthouse.membership.cluster_sources import ClusterSources
+from lighthouse.membership.events import ClusterEvent
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.membership.view import View
 from lighthouse.node import Node
@@ -38,7 +39,7 @@ class Memberships:
         self._watches: Final[dict[str, tuple[WatchedCluster, ...]]] = {}
         self._named: Final[dict[str, dict[str, tuple[str, ...]]]] = {}
         self._dictated: Final[dict[str, View]] = {}
-        self._events: Final[list[tuple[int, str]]] = []
+        self._events: Final[list[ClusterEvent]] = []
         self._began: float | None = None
         self._past_trips = 0
         self._numbers: Final = itertools.count(1)  # of fresh reads, each is asked for once
@@ -161,8 +162,8 @@ class Memberships:
             )
         return found
 
-    def take_events(self) -> list[tuple[int, str]]:
-        """What has happened since the last call: lines for the log, with their levels."""
+    def take_events(self) -> list[ClusterEvent]:
+        """What has happened since the last call."""
         events = list(self._events)
         self._events.clear()
         return events

@@ -3,6 +3,7 @@
 import msgspec
 
 from lighthouse.node import Node
+from lighthouse.text import counted
 
 
 class View(msgspec.Struct, frozen=True):
@@ -11,3 +12,8 @@ class View(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...] = ()
     known: bool = False
     stale: bool = False
+
+    @property
+    def words(self) -> str:
+        """What the log says of it."""
+        return f"now {counted(len(self.nodes), 'node')}{', stale' if self.stale else ''}"

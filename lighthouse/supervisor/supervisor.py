@@ -19,6 +19,7 @@ from lighthouse.config.tree import Tree
 from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.messages import Message, Observed
+from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.registration import identity
@@ -100,8 +101,7 @@ class Supervisor:
     def _attend(self, now: float) -> None:
         """Be back when a hold ends, and tell what has happened to clusters."""
         self._loop.timers.set("members", self._state.memberships.next_due(now), self._age)
-        for level, text in self._state.memberships.take_events():
-            _log.log(level, "%s", text)
+        log(_log, self._state.memberships.take_events())
 
     def _miss(self, now: float) -> None:
         """A source is away too while no worker runs for its discovery."""
@@ -251,10 +251,9 @@ class Supervisor:
 
     def _age(self) -> None:
         """A hold ended, or a source has been away for long."""
-        for cluster in self._state.pass_time(time.monotonic()):
-            view = self._state.memberships.views[cluster]
-            stale = ", stale" if view.stale else ""
-            _log.info("cluster %s: now %d nodes%s", cluster, len(view.nodes), stale)
+        views = self._state.memberships.views
+        aged = sorted(self._state.pass_time(time.monotonic()))
+        log(_log, (ClusterEvent(logging.INFO, name, views[name].words) for name in aged))
         self._replan = True
 
     def _tell_faults(self) -> None:

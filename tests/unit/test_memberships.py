@@ -95,7 +95,7 @@ class World:
         return {int(n.host.removeprefix("n")): n.weight for n in self.view.nodes}
 
     def events(self) -> list[Any]:
-        return [text.removeprefix("cluster web: ") for _, text in self.memberships.take_events()]
+        return [event.text for event in self.memberships.take_events()]
 
 
 def test_a_loss_is_held_read_again_and_obeyed() -> None:

@@ -2,16 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from lighthouse.config.policy import Policy
 from lighthouse.config.types import ClusterFile, Config, ServiceFile
-from lighthouse.daemon.status_document import NodeStatus, parse
+from lighthouse.daemon.explanation_document import ExplanationDocument
+from lighthouse.daemon.status_document import NodeStatus, StatusDocument, parse
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
@@ -103,3 +104,18 @@ def test_the_age_of_a_cluster_does_not_grow_while_its_source_is_there() -> None:
     (away,) = report(state).document().clusters
     assert away.age_seconds == pytest.approx(90, abs=30)
     assert away.changed_at == 1.0
+
+
+def _keys(kind: Any) -> Iterator[str]:
+    """The keys of a document, however deep."""
+    for field in msgspec.structs.fields(kind):
+        yield field.encode_name
+        for part in (field.type, *get_args(field.type)):
+            if isinstance(part, type) and issubclass(part, msgspec.Struct):
+                yield from _keys(part)
+
+
+@pytest.mark.parametrize("kind", [StatusDocument, NodeStatus, ExplanationDocument])
+def test_every_key_is_in_the_manual(kind: type[msgspec.Struct]) -> None:
+    manual = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    assert [key for key in _keys(kind) if f'"{key}"' not in manual] == []

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.config.fault import Fault
-from lighthouse.daemon.causes import file_of, several
+from lighthouse.daemon.causes import file_of
 from lighthouse.daemon.status_document import (
     Cause,
     ClusterStatus,
@@ -20,7 +20,7 @@ from lighthouse.daemon.status_document import (
 from lighthouse.membership.source import STALE_AFTER
 from lighthouse.registration.services import NO_ADDRESS
 from lighthouse.supervisor.plan import Name
-from lighthouse.text import counted
+from lighthouse.text import counted, several
 
 _STAGES: Final[Mapping[str, str]] = {
     "drain": "drained",
