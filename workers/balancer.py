@@ -163,9 +163,11 @@ class BalancerRole(WorkerRole):
         """
         if self._class.handles_unknown:
             return ""
-        unknown = self._holdings.unknown.values()
-        awaited = [c.name for c in unknown if c.config is not None]
-        awaited = sorted({*awaited} - self._unserved)
+        unknown = self._holdings.unknown
+        # A plugin of whose sections there is none at all has to do with every cluster.
+        every = unknown and all(c.config is None for c in self._holdings.clusters)
+        used = {name for name, c in unknown.items() if every or c.config is not None}
+        awaited = sorted(used - self._unserved)
         if not awaited:
             return ""
         names = ", ".join(awaited[:_NAMED]) + (", ..." if len(awaited) > _NAMED else "")

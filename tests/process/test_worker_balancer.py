@@ -135,6 +135,15 @@ def test_what_nobody_knows_is_not_handed_over(tmp_path: Path) -> None:
         rig.printed("sync 1 kept [] new [\"db=1{'port': 2}\", \"web=2{'port': 1}\"]")
 
 
+def test_a_plugin_without_sections_waits_for_every_cluster(tmp_path: Path) -> None:
+    with Rig(tmp_path, "balancer", SOURCE) as rig:
+        rig.deliver(snapshot(web(2), unknown()))
+        assert rig.expect(Applied).kind == "held"
+        rig.deliver(snapshot(web(2), web(0, 2, "db")))
+        assert rig.expect(Applied).kind == "applied"
+        rig.printed("sync 1 kept [] new ['db=0', 'web=2']")
+
+
 def test_what_was_never_served_is_left_out_until_it_is_known(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", SOURCE) as rig:
         wanted = snapshot(web(2, 1, port=1), unknown(port=2), unknown("plain"))
