@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import msgspec
 import setproctitle
 
+from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import (
@@ -65,8 +66,9 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
     outbox, wakeup = Outbox(channel), Wakeup()
     failed: Failed | None = None
     try:
+        installed = Installed.here()
         lock = _lowered(given)
-        plugin, origin = load(kind, given.plugin)
+        plugin, origin = load(kind, given.plugin, installed)
         host = WorkerHost(channel, outbox, wakeup, lock, role(plugin, outbox, wakeup), title)
         outbox.post(Ready(origin))
         host.run()
@@ -87,11 +89,13 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
 
 
 def _lowered(given: Arguments) -> Lock:
-    """The worker's lock, opened with the rights that it has so far; then it has its own.
+    """Return the worker's lock, with this process become the user that it is to run as.
 
-    Only root may write where the locks of a daemon of root lie.
+    Only root may write where the locks of a daemon of root lie, so it is opened before.
     """
     lock = Lock(given.lock_path)
+    if not given.user:
+        return lock
     try:
         lock.open()
     except OSError as error:

@@ -31,12 +31,11 @@ DISCOVERY: Final = PluginKind("discovery", "lighthouse_discovery", Discovery)
 CHECK: Final = PluginKind("check", "lighthouse_check", Check)
 
 
-def load(kind: PluginKind[P], name: str) -> tuple[type[P], PluginOrigin]:
-    """The class of the plugin with this name, with its dependencies there, and its origin.
+def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P], PluginOrigin]:
+    """Return the class of the plugin with this name, its dependencies there, and its origin.
 
     Imports the plugin's module, and no other plugin's. Raises ``GivingUp``.
     """
-    installed = Installed.here()
     origin = installed.origin(kind.name, name)
     if origin is None:
         raise GivingUp(installed.clash(kind.name, name) or _unknown(kind, name, installed))

@@ -140,8 +140,8 @@ def test_the_daemon_shows_findings_and_follows_the_software_both_ways(
     fleet.write("clusters/web.yaml", "discovery: files\ncritic:\n  port: 2\n")
     critic.says(TAKEN)
     eventually(lambda: faults(fleet) == ["clusters/web.yaml:3:3: critic.port: taken"])
-    status = fleet.status()
-    assert (status["healthy"], status["problems"]) == (False, faults(fleet))
+    eventually(lambda: fleet.status()["problems"] == faults(fleet))
+    assert not fleet.status()["healthy"]
     eventually(lambda: "clusters/web.yaml:3:3: critic.port: taken" in fleet.log.read_text())
     critic.says()
     eventually(lambda: faults(fleet) == [])
