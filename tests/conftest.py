@@ -1,5 +1,6 @@
 """What every test gets."""
 
+import json
 import os
 import signal
 import tempfile
@@ -38,9 +39,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, None]:
-    """Show the daemon's log with a failure."""
+    """Show the daemon's log and status with a failure."""
     outcome = yield
     report = outcome.get_result()
     fleet = getattr(item, "funcargs", {}).get("fleet")
     if report.failed and isinstance(fleet, Fleet) and fleet.log.exists():
         report.sections.append(("daemon log", fleet.log.read_text()[-8000:]))
+        if report.when == "call":
+            report.sections.append(("status", _status(fleet)))
+
+
+def _status(fleet: Fleet) -> str:
+    try:
+        return json.dumps(fleet.status(), indent=1)[:12000]
+    except (AssertionError, OSError, ValueError) as error:
+        return repr(error)
