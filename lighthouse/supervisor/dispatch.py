@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -31,25 +31,20 @@ from lighthouse.supervisor.state import State
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
+Stale = Literal["latency", "snapshots", "plan", "faults", "saved"]
+"""What does not match what is known any more: the latency that balancers measure, the snapshots
+of workers, the whole plan, the faults that were told, what is on disk."""
+
+
 class Effect(msgspec.Struct, frozen=True):
-    """What a message means beyond its worker.
+    """What a message means beyond its worker: the clusters that were read, and what is stale."""
 
-    ``observed`` names the clusters that were read; ``changed`` tells whether balancers have to
-    hear of them, ``judged`` whether a plugin thinks otherwise of a config than before,
-    ``handed`` whether a balancer was given clusters that it was not given before,
-    ``replan`` whether anything that is wanted may have changed, ``services`` whether what is known
-    of this host's own services may have.
-    """
-
-    observed: tuple[str, ...] = ()
-    changed: bool = False
-    judged: bool = False
-    replan: bool = False
-    handed: bool = False
-    services: bool = False
+    clusters: tuple[str, ...] = ()
+    stale: frozenset[Stale] = frozenset()
 
 
 NOTHING: Final = Effect()
+_PLAN: Final = Effect(stale=frozenset({"plan"}))
 
 
 _OF_ALL: Final = (Ready, Alive, Working, Applied, Failed)
@@ -72,7 +67,7 @@ def take(
         case Ready(origin):
             worker.origin = origin
             worker.ready(now)
-            return Effect(services=True)
+            return _PLAN
         case Alive(status):
             _fit(status)
             worker.status = status
@@ -81,37 +76,41 @@ def take(
             worker.heard(message, now, what)
         case Applied():
             _fit(message.status)
-            handed = False
-            judged = worker.snapshot is not None and message.version == worker.version
-            if worker.snapshot is not None and judged:
-                judged = state.judge(worker.name, worker.snapshot, message)
-                if worker.name[0] == "balancer":
-                    handed = state.hand_over(worker.name[1], message.kind)
-            worker.acknowledge(message, time.time())
-            worker.heard(message, now)
-            return Effect(judged=judged, handed=handed)
+            return _applied(state, worker, message, now)
         case Observed():
             reading = decode_as(Reading, payload)
             _fit([node.metadata for node in reading.nodes if node.metadata])
             return _observed(state, worker, message, reading, now)
         case Connected(link, reason):
             _connected(state, worker.name[1], SourceConnection(link, reason, now))
-            return Effect(services=True)
+            return _PLAN
         case Registered():
             state.services.registered(worker.name[1], decode_as(list[Registration], payload))
-            return Effect(services=True)
+            return _PLAN
         case Verdicts():
             verdicts = decode_as(list[Verdict], payload)
             _fit([verdict.metadata for verdict in verdicts if verdict.metadata])
             for verdict in verdicts:
                 _verdict(state, worker.name[1], verdict)
-            return Effect(services=True)
+            return _PLAN
         case Probed():
             performed = decode_as(list[Performed], payload)
-            return Effect(services=state.services.checks.probed(worker.name[1], performed))
+            return _PLAN if state.services.checks.probed(worker.name[1], performed) else NOTHING
         case Failed(reason):
             worker.said = worker.last_error = reason
     return NOTHING
+
+
+def _applied(state: State, worker: Worker, message: Applied, now: float) -> Effect:
+    stale: set[Stale] = set()
+    if worker.snapshot is not None and message.version == worker.version:
+        if state.judge(worker.name, worker.snapshot, message):
+            stale |= {"faults", "saved"}
+        if worker.name[0] == "balancer" and state.hand_over(worker.name[1], message.kind):
+            stale.add("saved")
+    worker.acknowledge(message, time.time())
+    worker.heard(message, now)
+    return Effect(stale=frozenset(stale))
 
 
 def _fit(value: object) -> None:
@@ -140,7 +139,12 @@ def _observed(
     held = [*map(state.memberships.held_back, clusters)]
     changed = state.observe(worker.name[1], message.cluster, source, now)
     held += map(state.memberships.held_back, clusters)
-    return Effect(clusters, changed, replan=changed or any(held))
+    stale: set[Stale] = {"saved"} if clusters else set()
+    if changed:
+        stale |= {"latency", "snapshots"}
+    elif any(held):
+        stale.add("snapshots")
+    return Effect(clusters, frozenset(stale))
 
 
 def _withdrawn(snapshot: Snapshot | None, cluster: str) -> frozenset[tuple[str, int]]:

@@ -191,18 +191,16 @@ class Supervisor:
     def _take(self, worker: Worker, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
         effect = dispatch.take(self._state, worker, message, payload, now)
-        self._replan |= effect.replan
-        self._unsettled |= effect.services
-        if effect.observed:
-            self._persistence.note(*effect.observed)
-            self._save_later()
-        if effect.changed and isinstance(message, Observed):
+        self._replan |= "snapshots" in effect.stale
+        self._unsettled |= "plan" in effect.stale
+        self._persistence.note(*effect.clusters)
+        if "latency" in effect.stale and isinstance(message, Observed):
             for other in self._pool:
                 if other.name[0] == "balancer":
                     other.changed(message.trace, message.observed_at)
-        if effect.judged:
+        if "faults" in effect.stale:
             self._tell_faults()
-        if effect.judged or effect.handed:
+        if "saved" in effect.stale:
             self._save_later()
 
     def _signalled(self) -> None:
