@@ -197,8 +197,12 @@ class Reconciler:
             return
         self._adopted = instance
         # Whoever wrote the file may have ended before it was loaded.
-        self.control.take_back(instance.generation)
-        self.standing.recall(self.control.texts(), instance.generation)
+        tried = self.control.attempts.last
+        if tried is not None and tried.generation == instance.generation:
+            self.control.attempts.forget()
+        elif tried is not None:
+            self.control.file.take_back(tried, instance.generation)
+        self.standing.recall(self.control.file.texts(), instance.generation)
         if instance.generation == self.standing.generation:
             instance.claim(self.standing.proven)
         for name, stanza in self.standing.owned(instance.generation).items():
@@ -209,7 +213,7 @@ class Reconciler:
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         self.parity.postpone(instance.took)
         self.writer.want()
-        text = next(self.control.texts())
+        text = self.control.file.text()
         if "\npeers " in text:
             self.control.warm_up(text.count("\n    peer "))
         log.info("attached to HAProxy %s, worker %d", instance.version, instance.pid)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -302,3 +303,45 @@ def test_what_others_did_through_the_socket_is_repaired(
     assert world.plugin.status()["drift_repaired"] == 4
     assert (world.worker, world.plugin.status()["reloads"]) == (worker, 0)
     assert not list(old_workers(world))
+
+
+@pytest.mark.parametrize("step", ["start", "reload"])
+def test_a_death_as_it_begins_to_serve_is_no_fault_of_the_configuration(
+    world: World, http_nodes: Http, step: str
+) -> None:
+    """It is started again at once: who waits for an answer of the dead waits in vain."""
+    port, other = free_ports(2)
+    web = cluster("web", port, http_nodes.nodes)
+    clusters = [web]
+    before = ""
+    if step == "reload":
+        world.sync(web)
+        until_file(world, http_nodes.nodes)
+        before = world.text
+        clusters.append(cluster("x", other, http_nodes.nodes))
+    config, settings = Path(world.config["config_file"]), parse_settings(world.config)
+    killed: list[int] = []
+
+    def kill() -> None:
+        """The master and its workers, once the file is there that they are to load."""
+        while not killed:
+            if not config.exists() or config.read_text() == before:
+                continue
+            if (master := process.running(settings)) is not None:
+                for one in pid.family(master):
+                    pid.end(one, signal.SIGKILL)
+                killed.append(master)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    begun = time.monotonic()
+    outcome = world.sync(*clusters)
+    killer.join(10)
+    assert killed
+    assert outcome.kind == "applied", outcome
+    assert time.monotonic() - begun < 5
+    drive(world, lambda: get(port)[0] == 200)
+    for one in clusters:
+        assert one.config is not None
+        assert get(one.config["port"])[0] == 200
+    assert world.again().kind == "unchanged"

@@ -48,8 +48,8 @@ class Attempts:
         """It failed; the limit knows that already."""
         self._keep(generation, reason, self._limit.last_wait)
 
-    def succeed(self) -> None:
-        """What is wanted runs."""
+    def forget(self) -> None:
+        """What is wanted runs, or was not even tried."""
         if self.last is not None:
             self.last = None
             try:

@@ -4,27 +4,27 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from lighthouse.files import FileTarget, NotActivated
+from lighthouse.files import NotActivated
 from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, text_of
-from lighthouse.haproxy.rendering.render import carries_states, file_of, generation_in, is_intact
+from lighthouse.haproxy.rendering.render import carries_states, file_of, generation_in
 from lighthouse.haproxy.runtime import adoption, pid, process
 from lighthouse.haproxy.runtime.attempt import Attempts
+from lighthouse.haproxy.runtime.config_file import ConfigFile
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.process import NotReloaded, NotStarted, Processes
+from lighthouse.haproxy.runtime.process import Ended, NotReloaded, NotStarted, Processes
 from lighthouse.haproxy.runtime.rate_limit import RateLimit
 from lighthouse.haproxy.runtime.server_states import NOTHING, carried, hand_on
 from lighthouse.haproxy.runtime.socket import Lost
-from lighthouse.haproxy.runtime.verify import missing
+from lighthouse.haproxy.runtime.verify import missing, prove
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 
 log: Final = logging.getLogger(__name__)
 
-_PROOF: Final = 5.0
 _SETTLE: Final = 1.0
 _COLD: Final = 6.0
 _COLD_COMPANY: Final = 11.0
@@ -47,9 +47,8 @@ class Controller:
         """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
         self.binary: Final = process.find_binary(settings.haproxy_bin)
-        self.target: Final = FileTarget(
-            settings.config_file, activate=self._activate, versions=settings.keep_versions
-        )
+        self.file: Final = ConfigFile(settings, self._activate)
+        self.target: Final = self.file.target
         self.allowance: Final = RateLimit(settings.reload_interval, settings.reloads_per_hour)
         self.attempts: Final = Attempts(settings.attempt, self.allowance)
         self._tell: Final = tell
@@ -62,6 +61,8 @@ class Controller:
         self._predecessor = predecessor
         self._doubted: int | None = None
         self._started_at = float("-inf")
+        self._hasty = 0
+        self._master: int | None = None
 
     def attach(self) -> Instance | None:
         """The running worker, None if HAProxy does not run under these settings.
@@ -83,8 +84,8 @@ class Controller:
             if master is not None:
                 found = self._patiently()
         if found is not None:
-            self.instance = adoption.newest(found, self.settings, self._text())
-            self._keep_states(NOTHING)
+            self.instance = adoption.newest(found, self.settings, self.file.text())
+            hand_on(self.settings, NOTHING)
         return self.instance
 
     def confirm(self) -> None:
@@ -127,18 +128,19 @@ class Controller:
         return self.seen
 
     def start(self) -> Instance:
-        """Start HAProxy on the file; raises ``NotStarted``."""
-        if time.monotonic() - self._started_at < _SETTLE:
+        """Start HAProxy on the file; raises ``NotStarted``.
+
+        One that ends as soon as it serves is started again at once, once: somebody may have
+        killed it.
+        """
+        soon = time.monotonic() - self._started_at < _SETTLE
+        self._hasty = self._hasty + 1 if soon else 0
+        if self._hasty > 1:
             raise NotStarted("HAProxy ended as soon as it had been started")
-        self._keep_states(NOTHING)
+        hand_on(self.settings, NOTHING)
         stuck = self._predecessor or process.running(self.settings)
-        self._tell("a start of HAProxy")
         try:
-            if self.settings.command:
-                process.command(self.settings.command)
-            else:
-                process.start(self.binary, self.settings, stuck)
-            self.instance = self._prove(None)
+            self.instance = self._begun(stuck)
         except (OSError, NotReloaded) as error:
             raise NotStarted(str(error)) from error
         self._predecessor = None
@@ -146,7 +148,7 @@ class Controller:
         self.starts += 1
         log.info("HAProxy has been started (%s)", self.settings.command or self.binary)
         if stuck is not None:
-            _put_down(stuck)
+            pid.put_down(stuck)
         return self.instance
 
     def warm_up(self, peers: int) -> None:
@@ -168,15 +170,19 @@ class Controller:
         log.info("reload: %s", reason)
         self.failure = None
         if self.instance is not None and carries_states(self.settings):
-            self._keep_states(carried(self.instance.states(), text, decides))
+            hand_on(self.settings, carried(self.instance.states(), text, decides))
+        running = self.instance.generation if self.instance else ""
         try:
-            self.target.install(file_of(chunks), active=False, good=self._is_good())
+            self.target.install(file_of(chunks), active=False, good=self.file.is_good(running))
         except NotActivated:
             self.allowance.note(began, time.monotonic(), generation_in(text))
             raise
+        except OSError:
+            self.attempts.forget()  # nothing was touched
+            raise
         finally:
-            self._keep_states(NOTHING)
-        self.attempts.succeed()
+            hand_on(self.settings, NOTHING)
+        self.attempts.forget()
         self.allowance.note(began, time.monotonic())
         self.reload_count += 1
         self.reloads = [*self.reloads[-4:], reason]
@@ -204,70 +210,76 @@ class Controller:
         if self.failure is not None and self._goes_on():
             return
         try:
+            self.instance = self._loaded(before)
+        except NotReloaded as error:
+            self.failure = self.failure or error
+            raise
+
+    def _loaded(self, before: int | None) -> Instance:
+        """The worker that serves the file once it is loaded; ``before`` is that until then."""
+        try:
             if self.settings.command:
                 process.command(self.settings.command)
                 worker = None
             else:
                 worker = self._reloaded(before)
-            self.instance = self._prove(worker, before)
-        except NotReloaded as error:
-            self.failure = self.failure or error
-            raise
+            return self._prove(worker, before)
+        except Ended as error:
+            log.warning("%s while it was to load its file: it is started", error)
+            return self._begun(None)
+
+    def _begun(self, stuck: int | None) -> Instance:
+        """The worker of an HAProxy that is started; ``stuck`` hands over to it."""
+        self._tell("a start of HAProxy")
+        if self.settings.command:
+            process.command(self.settings.command)
+            return self._prove()
+        process.start(self.binary, self.settings, stuck)
+        try:
+            return self._prove()
+        except Ended as error:
+            log.warning("%s as soon as it had been started: it is started again", error)
+        process.start(self.binary, self.settings)
+        return self._prove()
+
+    def _prove(self, worker: int | None = None, former: int | None = None) -> Instance:
+        self._tell("the proof that HAProxy serves its file")
+        path = self.settings.socket_file
+        return prove(path, self.file.text(), worker, former, self._has_ended)
+
+    def _has_ended(self) -> bool:
+        """Return True if there is no HAProxy any more and nobody but us to start it.
+
+        Its pid is remembered, for the file is empty while HAProxy writes it.
+        """
+        self._master = process.written(self.settings) or self._master
+        if self.settings.command or self._master is None:
+            return False
+        return not pid.is_alive(self._master)
 
     def _goes_on(self) -> bool:
         """Whether, the new file having failed, a worker serves the one that was put back."""
         try:
-            instance = Instance.attach(self.settings.socket_file, _SETTLE)
+            within = 0.0 if self._has_ended() else _SETTLE
+            instance = Instance.attach(self.settings.socket_file, within)
         except OSError:
             return False
-        if missing(instance, self._text()):
+        if missing(instance, self.file.text()):
             instance.close()
             return False
         self.instance = instance
         return True
 
-    def _is_good(self) -> bool:
-        """Whether the file is what runs, or an operator's; not what a killed worker tried."""
-        if not is_intact(self.target.read() or b"") or not self.target.version(1).exists():
-            return True
-        running = self.instance.generation if self.instance else ""
-        return generation_in(self._text()) == running
-
-    def texts(self) -> Iterator[str]:
-        """What HAProxy may have loaded: the file, then what was replaced, the newest first."""
-        yield self._text()
-        for number in range(1, self.settings.keep_versions + 1):
-            try:
-                yield self.target.version(number).read_text("utf-8", "replace")
-            except OSError:
-                return
-
-    def take_back(self, running: str) -> None:
-        """Put the file that runs back in place of one whose reload was broken off."""
-        tried = self.attempts.last
-        if tried is None or tried.generation == running:
-            self.attempts.succeed()
-            return
-        current, *former = self.texts()
-        kept = next((text for text in former if generation_in(text) == running), "")
-        if generation_in(current) == tried.generation and running and kept:
-            log.warning("%s: %s; the one that runs is put back", self.target.path, tried.reason)
-            try:
-                self.target.write(kept.encode())
-            except OSError as error:
-                log.warning("%s cannot be written: %s", self.target.path, error.strerror)
-
-    def _text(self) -> str:
-        return (self.target.read() or b"").decode("utf-8", "replace")
-
     def _reloaded(self, worker: int | None) -> int | None:
+        if self._has_ended():
+            raise Ended("HAProxy has ended")
         former = process.running(self.settings)
         if former is not None and former == worker:
             log.warning("HAProxy %d runs without a master: it hands over to one with it", former)
             process.start(self.binary, self.settings, former)
             return None
         try:
-            return process.reload(self.settings.master)
+            return process.reload(self.settings.master, self._has_ended)
         except OSError:
             log.warning("the master's socket does not answer")
         if former is not None and not os.path.exists(self.settings.master):
@@ -276,29 +288,8 @@ class Controller:
             return None
         process.start(self.binary, self.settings, former)
         if former is not None:
-            _put_down(former)
+            pid.put_down(former)
         return None
-
-    def _prove(self, worker: int | None, former: int | None = None) -> Instance:
-        """The worker that serves the file; ``former`` is the one that must be replaced by it."""
-        self._tell("the proof that HAProxy serves its file")
-        text = self._text()
-        deadline = time.monotonic() + _PROOF
-        while True:
-            left = deadline - time.monotonic()
-            instance = Instance.attach(self.settings.socket_file, max(0.0, left))
-            if instance.pid == former:
-                lack = f"worker {former} has not been replaced"
-            elif worker is not None and instance.pid != worker:
-                lack = f"worker {instance.pid} answers, not the new one"
-            else:
-                lack = missing(instance, text)
-            if not lack:
-                return instance
-            instance.close()
-            if left <= 0:
-                raise NotReloaded(lack)
-            time.sleep(0.01)
 
     def _patiently(self) -> Instance | None:
         """The worker of a master that lives, though its socket does not answer at once."""
@@ -307,26 +298,3 @@ class Controller:
         except OSError as error:
             log.warning("HAProxy runs, but its socket does not answer: %s", error)
             return None
-
-    def _keep_states(self, text: str) -> None:
-        """Write the file of states; a reload without it is a reload without memory."""
-        if not carries_states(self.settings):
-            return
-        try:
-            hand_on(self.settings.states, text)
-        except OSError as error:
-            log.warning("%s cannot be written: %s", self.settings.states, error.strerror)
-
-
-def _put_down(master: int) -> None:
-    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end.
-
-    A master is woken to hear of it, so that its worker may finish; a worker is killed.
-    """
-    for one in pid.family(master):
-        if pid.is_stopped(one) and one == master:
-            log.warning("HAProxy's master %d is stopped, and is told to go on and end", one)
-            pid.end(one, signal.SIGCONT)
-        elif pid.is_stopped(one):
-            log.warning("HAProxy's process %d is stopped, and is killed", one)
-            pid.end(one, signal.SIGKILL)

@@ -2,11 +2,15 @@
 
 import contextlib
 import itertools
+import logging
 import os
 import signal
 from pathlib import Path
+from typing import Final
 
 import psutil
+
+log: Final = logging.getLogger(__name__)
 
 
 def runs_on(number: int, config_file: str) -> bool:
@@ -36,8 +40,30 @@ def end(number: int, what: signal.Signals) -> None:
         os.kill(number, what)
 
 
+def is_alive(number: int) -> bool:
+    """Return True if there is such a process, and not only what is left of it."""
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
 def is_stopped(number: int) -> bool:
     """Whether a process is stopped, so that it can answer nobody."""
     with contextlib.suppress(psutil.Error):
         return bool(psutil.Process(number).status() == psutil.STATUS_STOPPED)
     return False
+
+
+def put_down(master: int) -> None:
+    """End a replaced HAProxy that is stopped: it holds ports and will not hear of its end.
+
+    A master is woken to hear of it, so that its worker may finish; a worker is killed.
+    """
+    for one in family(master):
+        if is_stopped(one) and one == master:
+            log.warning("HAProxy's master %d is stopped, and is told to go on and end", one)
+            end(one, signal.SIGCONT)
+        elif is_stopped(one):
+            log.warning("HAProxy's process %d is stopped, and is killed", one)
+            end(one, signal.SIGKILL)

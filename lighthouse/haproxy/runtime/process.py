@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +34,7 @@ two of them the plugin says that it lives, so this is what must be less than ``s
 
 _WRITING: Final = 0.5
 _POLL: Final = 0.01
+_LOOK: Final = 0.2
 _MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+) \[failed: (\d+)\]", re.MULTILINE)
 _WORKER: Final = re.compile(r"^(\d+)\s+worker\s+\S+\s+(\S+)", re.MULTILINE)
 _AGE: Final = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
@@ -56,6 +57,10 @@ class NotReloaded(RuntimeError):
     def __init__(self, reason: str, alerts: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.alerts: Final = alerts
+
+
+class Ended(NotReloaded):
+    """There is no HAProxy any more that could do it."""
 
 
 class Missing(RuntimeError):
@@ -180,6 +185,13 @@ def running(settings: HAProxySettings) -> int | None:
     return None
 
 
+def written(settings: HAProxySettings) -> int | None:
+    """The pid in the pid file, None while there is none."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(settings.pid_file).read_text("ascii").split()[0])
+    return None
+
+
 def processes(master: str, within: float = 2.0) -> Processes:
     """What the master's socket tells; refused connections are tried again until ``within``.
 
@@ -202,18 +214,23 @@ def _seconds(age: str) -> int:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def reload(master: str) -> int:
+def reload(master: str, has_ended: Callable[[], bool] = lambda: False) -> int:
     """Have the master start a new worker on the file; the new worker's pid.
 
     Serialised: returns when the master says that it is done. Raises ``NotReloaded``, or
-    ``OSError`` if there is no master.
+    ``OSError`` if there is no master. ``has_ended`` tells if it need not be waited for.
     """
     deadline = time.monotonic() + STEP
     before = processes(master)
-    said = _ask(master, b"reload\n", deadline - time.monotonic())
+    said = _ask(master, b"reload\n", deadline - time.monotonic(), has_ended)
     alerts = tuple(line for line in said.splitlines() if line.startswith("[ALERT]"))
     while time.monotonic() < deadline:
-        after = processes(master, max(0.1, deadline - time.monotonic()))
+        try:
+            after = processes(master, _LOOK)
+        except OSError:
+            if has_ended():
+                raise Ended("HAProxy has ended") from None
+            continue
         if after.failed > before.failed:
             reason = alerts[0] if alerts else "the master says that the reload failed"
             raise NotReloaded(reason, alerts)
@@ -247,7 +264,9 @@ def command(words: Sequence[str]) -> None:
         raise NotReloaded(text.rstrip(": "), alerts)
 
 
-def _ask(path: str, request: bytes, within: float) -> str:
+def _ask(
+    path: str, request: bytes, within: float, has_ended: Callable[[], bool] = lambda: False
+) -> str:
     deadline = time.monotonic() + within
     while True:
         try:
@@ -262,7 +281,7 @@ def _ask(path: str, request: bytes, within: float) -> str:
                 if pieces or request.startswith(b"reload"):
                     return b"".join(pieces).decode("utf-8", "replace")
         except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or has_ended():
                 raise
         if time.monotonic() > deadline:
             raise ConnectionError(f"{path} does not answer")

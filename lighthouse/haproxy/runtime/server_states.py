@@ -4,12 +4,17 @@ HAProxy matches rows by backend and name, and lets a row's port win over the con
 only rows are handed over whose server the new file has at the same address and port.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lighthouse.haproxy.rendering.render import carries_states
+from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.schema.directive import words
 from lighthouse.haproxy.sync.diff import state_of, state_rows
+
+log: Final = logging.getLogger(__name__)
 
 NOTHING: Final = "1\n"
 """A file of states without any; HAProxy 2.6 warns of one that is missing or empty."""
@@ -40,11 +45,19 @@ def carried(states: str, text: str, decides: Callable[[str, str], bool]) -> str:
     return "\n".join(("1", header, *rows)) + "\n" if rows else NOTHING
 
 
-def hand_on(path: str, states: str) -> None:
-    """Write the file of states where the next worker finds it; raises ``OSError``."""
+def hand_on(settings: HAProxySettings, states: str) -> None:
+    """Write the file of states where the next worker finds it.
+
+    A reload without it is a reload without memory, and no worse.
+    """
+    if not carries_states(settings):
+        return
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
-        file.write(states)
+    try:
+        with open(os.open(settings.states, flags, 0o644), "w", encoding="utf-8") as file:
+            file.write(states)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", settings.states, error.strerror)
 
 
 def _servers(text: str) -> Iterator[tuple[str, str, tuple[str, str]]]:

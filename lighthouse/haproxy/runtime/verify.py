@@ -1,15 +1,58 @@
-"""Whether a worker of HAProxy serves all that its file says."""
+"""The proof that a worker of HAProxy serves all that its file says."""
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.render import generation_in
+from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.instance import Instance
+
+PROOF: Final = 5.0
+"""Seconds that the proof may take: less than ``process.STEP``."""
+
+_LOOK: Final = 0.1
+"""Seconds between two looks whether there is still an HAProxy to answer."""
 
 _SHOWN: Final = 3
 _PROXY: Final = re.compile(r"^(?:frontend|listen) (\S+)\n((?:    .*\n)*)", re.MULTILINE)
+
+
+def prove(
+    path: str, text: str, worker: int | None, former: int | None, has_ended: Callable[[], bool]
+) -> Instance:
+    """The worker that serves this file; ``former`` is the one that must be replaced by it.
+
+    ``path`` is its socket, ``worker`` is the new one, if that is known; ``has_ended`` tells if
+    none will come. Raises ``process.NotReloaded`` or ``OSError``.
+    """
+    deadline = time.monotonic() + PROOF
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            instance = Instance.attach(path, max(0.0, min(left, _LOOK)))
+            if not (lack := _lack(instance, text, worker, former)):
+                return instance
+            instance.close()
+        except OSError:
+            if left <= 0 and not has_ended():
+                raise
+            lack = "it does not answer"
+        if has_ended():
+            raise process.Ended("HAProxy has ended")
+        if left <= 0:
+            raise process.NotReloaded(lack)
+        time.sleep(0.01)
+
+
+def _lack(instance: Instance, text: str, worker: int | None, former: int | None) -> str:
+    if instance.pid == former:
+        return f"worker {former} has not been replaced"
+    if worker is not None and instance.pid != worker:
+        return f"worker {instance.pid} answers, not the new one"
+    return missing(instance, text)
 
 
 def missing(instance: Instance, text: str) -> str:

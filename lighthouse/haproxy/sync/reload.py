@@ -66,7 +66,7 @@ class Reload:
         self.due = None
         if wanted.generation == instance.generation and not self.reasons:
             self._wanted_since = self._shrunk_since = self._failed = None
-            self._control.attempts.succeed()
+            self._control.attempts.forget()
             return None, False
         now = time.monotonic()
         self._wanted_since = self._wanted_since or now
