@@ -7,11 +7,15 @@ owner. A target that is a symbolic link stays one: the file that it leads to is 
 """
 
 import contextlib
+import ctypes
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
 
 
 class Refused(ValueError):
@@ -24,6 +28,18 @@ class NotActivated(RuntimeError):
     def __init__(self, reason: str, restored: bool) -> None:
         super().__init__(reason)
         self.restored: Final = restored
+
+
+class Edited(RuntimeError):
+    """Somebody else has written the file just now; ``content`` is theirs, and is in place."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__("somebody else has written the file just now")
+        self.content: Final = content
+
+
+Mark = tuple[int, ...]
+"""What changes when somebody writes a file or puts another in its place."""
 
 
 def _accept(candidate: Path) -> None:
@@ -57,6 +73,8 @@ class FileTarget:
         self._mode: Final = mode
         self._versions: Final = versions
         self._last_good: bytes | None = None
+        self.written: Mark = ()
+        """Of what was written last, taken from the descriptor that it was written through."""
 
     @property
     def last_good(self) -> bytes | None:
@@ -81,15 +99,26 @@ class FileTarget:
         except FileNotFoundError:
             return None
 
-    def write(self, content: bytes, keep: bool = False) -> bool:
-        """Whether the content had to be written; nothing is activated.
+    def mark(self) -> Mark:
+        """Of the file as it is, empty if it cannot be looked at."""
+        try:
+            return _mark(os.stat(self.path))
+        except OSError:
+            return ()
 
-        ``keep``: what is replaced becomes a version. Raises ``OSError`` with the old file
-        whole, or ``Refused``.
+    def write(self, content: bytes, keep: bool = False, over: bytes | None = None) -> bool:
+        """Return True if the content had to be written; nothing is activated.
+
+        ``keep``: what is replaced becomes a version. ``over``: the only content that may be
+        replaced; where the kernel can exchange files, not even one that somebody writes in the
+        meantime is lost. Raises ``OSError`` with the old file whole, ``Refused`` or ``Edited``.
         """
-        if self.read() == content:
+        there = self.read()
+        if there == content:
             return False
-        self._replace(content, check=True, keep=keep)
+        if over is not None and there is not None and there != over:
+            raise Edited(there)
+        self._replace(content, check=True, keep=keep, over=over)
         return True
 
     def install(self, content: bytes, active: bool = True, good: bool = True) -> bool:
@@ -136,17 +165,25 @@ class FileTarget:
                 raise
             os.replace(kept, self.path.resolve())
 
-    def _replace(self, content: bytes, check: bool, keep: bool = False) -> None:
+    def _replace(
+        self, content: bytes, check: bool, keep: bool = False, over: bytes | None = None
+    ) -> None:
         target = self.path.resolve()
         beside = target.with_name(f".{target.name}.new")
         try:
-            self._write_beside(beside, content, target)
+            self.written = self._write_beside(beside, content, target)
             if check:
                 self._validate(beside)
-            if keep:
-                self._rotate(target)
-            os.replace(beside, target)
-        except (OSError, ValueError):
+            if not _exchange(beside, target):
+                if keep:
+                    self._rotate(target)
+                os.replace(beside, target)
+            else:
+                self._look_at(beside, target, over)
+                if keep:
+                    self._rotate(beside)
+                beside.unlink()
+        except (OSError, ValueError, Edited):
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
@@ -154,15 +191,22 @@ class FileTarget:
         if target.read_bytes() != content:
             raise OSError(f"{target} does not read back as written")
 
-    def _rotate(self, target: Path) -> None:
+    def _look_at(self, beside: Path, target: Path, over: bytes | None) -> None:
+        """What came out in exchange: if it is not what was to be replaced, it goes back in."""
+        if over is not None and (found := beside.read_bytes()) != over:
+            _exchange(beside, target)
+            raise Edited(found)
+
+    def _rotate(self, former: Path) -> None:
+        """Keep what is, or was, in the file as the newest version."""
         for number in range(self._versions, 1, -1):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(self.version(number - 1), self.version(number))
         self.version(1).unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
-            os.link(target, self.version(1))
+            os.link(former, self.version(1))
 
-    def _write_beside(self, beside: Path, content: bytes, target: Path) -> None:
+    def _write_beside(self, beside: Path, content: bytes, target: Path) -> Mark:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(beside, flags, 0o600)
         with open(descriptor, "wb") as file:
@@ -170,6 +214,21 @@ class FileTarget:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
+            return _mark(os.fstat(descriptor))
+
+
+def _mark(found: os.stat_result) -> Mark:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Have two files change places at once; False where there are no two, or it cannot be."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    paths = os.fsencode(one), os.fsencode(other)
+    return bool(renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)
 
 
 def _take_after(descriptor: int, target: Path, mode: int) -> None:

@@ -89,7 +89,8 @@ def test_each_step_of_a_reload_and_of_its_roll_back_is_a_sign_of_life(
     with unstartable() as settings:
         world.extra = settings
         assert world.sync(web).kind == "failed"
-    assert said[:3] == [*trial, "a reload of HAProxy"]
+    writing = f"the writing of {world.config['config_file']}"
+    assert said[:4] == [*trial, writing, "a reload of HAProxy"]
     assert said.count("a reload of HAProxy") == 2, "the roll-back is one"
 
 

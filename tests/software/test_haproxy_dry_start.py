@@ -177,7 +177,7 @@ def _as_nobody(work: Callable[[], tuple[str, ...]]) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else")
+@pytest.mark.needs("root")
 @pytest.mark.parametrize("binary", sorted(BINARIES))
 def test_an_ordinary_users_start_is_tried_as_that_user(binary: str) -> None:
     """``offline``, as ``check`` asks, what takes root is left to root."""

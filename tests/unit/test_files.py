@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.files import FileTarget, NotActivated, Refused
+from lighthouse.files import Edited, FileTarget, NotActivated, Refused
 from tests.disk import small_disk
 
 
@@ -153,3 +153,63 @@ def test_full_disk_leaves_the_old_file_whole(tiny_disk: Path) -> None:
     assert target.read() == b"small"
     assert os.listdir(tiny_disk) == ["conf"]
     assert target.write(b"other")
+
+
+def test_what_somebody_writes_in_the_meantime_is_not_lost(tmp_path: Path) -> None:
+    """The files are exchanged, and what comes out is looked at."""
+    path = tmp_path / "conf"
+    path.write_bytes(b"old")
+
+    def edit(candidate: Path) -> None:
+        theirs = tmp_path / "theirs"
+        theirs.write_bytes(b"edited")
+        theirs.replace(path)
+
+    with pytest.raises(Edited) as caught:
+        FileTarget(path, validate=edit).write(b"new", over=b"old")
+    assert caught.value.content == b"edited"
+    assert path.read_bytes() == b"edited"
+    assert [file.name for file in tmp_path.iterdir()] == ["conf"]
+
+
+def test_an_edit_that_is_replaced_on_purpose_is_the_version_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    path.write_bytes(b"old")
+
+    def edit(_: Path) -> None:
+        path.write_bytes(b"edited")
+
+    target = FileTarget(path, validate=edit)
+    assert target.write(b"new", keep=True)
+    assert path.read_bytes() == b"new"
+    assert target.version(1).read_bytes() == b"edited"
+
+
+def test_what_differs_from_what_may_be_replaced_stays(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    path.write_bytes(b"edited")
+    with pytest.raises(Edited):
+        FileTarget(path).write(b"new", over=b"old")
+    assert path.read_bytes() == b"edited"
+
+
+def test_the_mark_is_of_what_was_written(tmp_path: Path) -> None:
+    target = FileTarget(tmp_path / "conf")
+    assert target.mark() == ()
+    for content in (b"one", b"two"):
+        target.write(content)
+        assert target.written == target.mark() != ()
+    (tmp_path / "conf").write_bytes(b"ours")
+    assert target.written != target.mark()
+
+
+def test_files_that_cannot_be_exchanged_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that knows no exchange."""
+    monkeypatch.setattr("lighthouse.files._exchange", lambda *_: False)
+    target = FileTarget(tmp_path / "conf")
+    target.write(b"one")
+    target.write(b"two", keep=True, over=b"one")
+    assert (tmp_path / "conf").read_bytes() == b"two"
+    assert target.version(1).read_bytes() == b"one"

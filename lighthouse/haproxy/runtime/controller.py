@@ -65,10 +65,7 @@ class Controller:
         self._master: int | None = None
 
     def attach(self) -> Instance | None:
-        """The running worker, None if HAProxy does not run under these settings.
-
-        Raises ``adoption.Stranger``.
-        """
+        """The running worker, None if there is none; raises ``adoption.Stranger``."""
         if self.instance is not None and self.instance.runtime.lost:
             log.warning("the connection to HAProxy's worker %d is gone", self.instance.pid)
             self.drop()
@@ -173,6 +170,7 @@ class Controller:
             hand_on(self.settings, carried(self.instance.states(), text, decides))
         running = self.instance.generation if self.instance else ""
         try:
+            self._tell(f"the writing of {self.target.path}")
             self.target.install(file_of(chunks), active=False, good=self.file.is_good(running))
         except NotActivated:
             self.allowance.note(began, time.monotonic(), generation_in(text))

@@ -86,7 +86,7 @@ class Reload:
             outcome = Outcome("degraded", f"{text}; waiting: {reason}")
             return self._put_off(wanted, outcome), False
         if not isinstance(done, bool):
-            return self._put_off(wanted, done) if done.kind == "held" else done, False
+            return self._put_off(wanted, done) if done.kind != "failed" else done, False
         self._wanted_since = self._shrunk_since = self._failed = None
         return None, done
 
@@ -142,7 +142,8 @@ class Reload:
             return False
         if (hold := self._shrinkage(found)) is not None:
             return hold
-        self._writer.wait()
+        if not self._writer.wait():
+            return Outcome("degraded", f"{self._writer.error}; waiting: {reason}")
         decides = partial(self._standing.decides, found.skeleton)
         try:
             self._control.reload(found.chunks, reason, decides)

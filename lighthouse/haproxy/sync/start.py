@@ -49,7 +49,8 @@ class Start:
     def step(self) -> Instance | Outcome:
         """HAProxy does not run: start it, and say why not if that fails."""
         target = self._control.target
-        self._writer.wait()
+        if not self._writer.wait():
+            return Outcome("failed", f"HAProxy is not started: {self._writer.error}")
         there = target.read()
         text = (there or b"").decode("utf-8", "replace")
         if there is not None and is_intact(there):
