@@ -37,7 +37,7 @@ class StatusNotRunning(NotRunning):
 
 
 class StatusUnknown(CommandFailure):
-    """Whether there is a daemon, or how it is, cannot be told; again the standard's code."""
+    """It cannot be told if there is a daemon, or how it is; again the standard's code."""
 
     exit_code = 4
 

@@ -71,7 +71,7 @@ class ConfigFile:
             self.good = version if version.content is not None else None
 
     def refresh(self, found: FoundFile) -> bool:
-        """Reads the file again if it may have changed; whether anything about it did."""
+        """Read the file again if it may have changed. Return True if anything about it did."""
         if self._signature is not None and self._signature == _sign(found.stat):
             return False
         before = self.newest, self.unreadable

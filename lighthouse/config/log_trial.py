@@ -1,4 +1,4 @@
-"""Whether ``logging.yaml`` can be applied: all that it describes is made, and thrown away.
+"""A trial of ``logging.yaml``: all that it describes is made, and thrown away.
 
 Nothing is put in force, and no log file is opened or made: whether one can be written is
 another day's matter, and told by the daemon.

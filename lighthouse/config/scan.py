@@ -40,7 +40,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def is_config_name(name: str) -> bool:
-    """Whether a file of this name counts; editors' temporary files and backups do not."""
+    """Return True if a file of this name counts: not editors' temporary files and backups."""
     return name.endswith(_SUFFIXES) and not name.startswith((".", "#", "~"))
 
 

@@ -67,7 +67,7 @@ class ConfigWatch:
         return self._idle if self._inotify is None else int(self._inotify.fileno())
 
     def drain(self) -> bool:
-        """Takes all events; whether any of them may have changed the config."""
+        """Take all events. Return True if any of them may have changed the config."""
         relevant = False
         while self._inotify is not None:
             events = self._inotify.read(timeout=0)
