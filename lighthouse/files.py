@@ -122,7 +122,7 @@ class FileTarget:
         return True
 
     def install(self, content: bytes, active: bool = True, good: bool = True) -> bool:
-        """Write and activate; whether there was anything to do.
+        """Write and activate; return True if there was anything to do.
 
         ``active`` is false if the software has not loaded what is in the file: then it is
         activated though it be equal. ``good`` is false if what is in the file was never proven:
@@ -144,7 +144,7 @@ class FileTarget:
         return True
 
     def restore(self) -> bool:
-        """Put the last good content back and activate it; whether that went well."""
+        """Put the last good content back and activate it; return True if that went well."""
         former = self.last_good
         if former is None:
             return False

@@ -135,7 +135,7 @@ class _Parts:
 
 
 def is_cluster_name(name: str) -> bool:
-    """Whether a cluster, service or plugin may carry this name: 63 of ``[A-Za-z0-9_.-]``."""
+    """Return True if a cluster, service or plugin may have this name: 63 of ``[A-Za-z0-9_.-]``."""
     return _CLUSTER.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Whether a gRPC service says of itself that it serves."""
+"""The ``grpc`` check: a service says of itself that it serves."""
 
 from collections.abc import Mapping
 from pathlib import Path

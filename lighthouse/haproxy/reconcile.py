@@ -142,7 +142,7 @@ class Reconciler:
         return self._outcome(hindrance, started or reloaded or steps > 0)
 
     def _look(self, instance: Instance) -> int:
-        """Whether HAProxy lives, and whether it is as it should be; the repairs."""
+        """Look whether HAProxy lives and is as it should be, and repair what is not."""
         now = time.monotonic()
         if now >= self.parity.due:
             steps = self.parity.step(instance, self._members)

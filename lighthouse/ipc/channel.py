@@ -110,7 +110,7 @@ class Channel:
         self._socket.close()
 
     def send(self, message: Message, payload: Iterable[bytes] | Memory | None = None) -> bool:
-        """Whether the message is on its way; False if the other end lets too many pile up.
+        """Return True if the message is on its way; False if the other end lets too many pile up.
 
         Raises ``Closed`` if there is no other end.
         """

@@ -161,7 +161,7 @@ class Registered(msgspec.Struct, frozen=True, tag=True):
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """Whether a service's node stands in the source, and why not if it should.
+    """What became of a service's node in the source: registered, or why not.
 
     ``gone``: the source has confirmed that it does not; neither is true of a node whose
     removal failed, and of one that another worker registered.

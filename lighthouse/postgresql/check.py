@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL server answers, as a primary or as a replica that is not far behind."""
+"""The ``postgresql`` check: a server answers, as a primary or a replica not far behind."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Whether a RabbitMQ broker takes connections and, if asked, whether its node is well."""
+"""The ``rabbitmq`` check: a broker takes connections and, if asked, its node is well."""
 
 import functools
 from collections.abc import Mapping

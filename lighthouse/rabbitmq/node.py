@@ -84,7 +84,7 @@ def facts(report: NodeReport) -> dict[str, Any]:
 
 
 def _outnumbered(member: Member, members: Sequence[Member]) -> bool:
-    """Whether fewer than half of the cluster are on this node's side.
+    """Return True if fewer than half of the cluster are on this node's side.
 
     Of a cluster that falls apart into two, one side at least goes on.
     """

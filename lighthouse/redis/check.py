@@ -1,4 +1,4 @@
-"""Whether a Redis server answers, in the role and with the link that are wanted."""
+"""The ``redis`` check: a server answers, in the role and with the link that are wanted."""
 
 import time
 from collections.abc import Mapping

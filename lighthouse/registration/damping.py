@@ -63,7 +63,7 @@ class DampingState(msgspec.Struct, frozen=True):
 
     @property
     def holding(self) -> bool:
-        """Whether the checks pass and the service has to stay down all the same."""
+        """Return True if the checks pass and the service has to stay down all the same."""
         return self.passing is True and not self.up
 
 

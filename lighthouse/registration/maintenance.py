@@ -35,7 +35,7 @@ class Maintenance(msgspec.Struct, frozen=True):
         return self.service, self.port
 
     def over(self, now: float) -> bool:
-        """Whether it has expired, or has been of no use for long."""
+        """Return True if it has expired, or has been of no use for long."""
         expired = self.until is not None and now >= self.until
         return expired or (self.absent_since is not None and now >= self.absent_since + KEPT)
 
@@ -64,7 +64,7 @@ class Logbook:
         self._statements[statement.key] = statement
 
     def end(self, service: str, port: int | None, ports: Iterable[int]) -> bool:
-        """End what keeps a port out, or all of a service's; whether there was anything.
+        """End what keeps a port out, or all of a service's; return True if there was anything.
 
         If the whole service is out and one port comes back, its other ``ports`` stay out.
         """
@@ -101,7 +101,7 @@ class Logbook:
 
 
 def is_provided(statement: Maintenance, provided: Provided) -> bool:
-    """Whether the configuration has what a statement is about."""
+    """Return True if the configuration has what a statement is about."""
     ports = provided.get(statement.service)
     return ports is not None and (statement.port is None or statement.port in ports)
 

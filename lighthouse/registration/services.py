@@ -99,7 +99,7 @@ class ProvidedServices:
         )
 
     def up(self, stem: str, service: ServiceFile, port: int) -> bool | None:
-        """Whether a port is well and may be reported so; None while nobody knows.
+        """Return True if a port is well and may be reported so; None while nobody knows.
 
         What has not been settled yet is as its checks say.
         """
@@ -108,7 +108,7 @@ class ProvidedServices:
         return standing.up if passing and standing is not None else passing
 
     def passing(self, stem: str, service: ServiceFile, port: int) -> bool | None:
-        """Whether all checks of a port pass; None while any is undecided and none fails."""
+        """Return True if all checks of a port pass; None while any is undecided and none fails."""
         results = [self.checks.get((check.plugin, stem, port)).passing for check in service.checks]
         if False in results:
             return False

@@ -187,7 +187,7 @@ class Registrar:
         return provided
 
     def _save(self, name: str, value: object) -> bool:
-        """Whether it is on disk; tried again with the next change if it is not."""
+        """Return True if it is on disk; tried again with the next change if it is not."""
         if self._saved.get(name) == value:
             return True
         if not self._cache.save(name, value):

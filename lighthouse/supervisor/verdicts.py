@@ -65,7 +65,7 @@ class Verdicts:
     def judge(
         self, key: ConfigKey, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()
     ) -> bool:
-        """The verdict on the current content, no problems means accepted; whether it is news."""
+        """Take the verdict on the current content; return True if it is news."""
         before = self._entries[key]
         entry = ConfigVerdicts(before.settings, not problems, problems, warnings)
         self._entries[key] = entry

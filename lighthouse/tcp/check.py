@@ -1,4 +1,4 @@
-"""Whether a TCP service takes connections and, if asked, gives the right answer."""
+"""The ``tcp`` check: a service takes connections and, if asked, gives the right answer."""
 
 from collections.abc import Mapping
 from typing import Any, Final

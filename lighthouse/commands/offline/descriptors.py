@@ -1,4 +1,4 @@
-"""Whether the daemon may open as many files as its workers need."""
+"""How many files the daemon may open, against what its workers need."""
 
 import resource
 from collections.abc import Iterator

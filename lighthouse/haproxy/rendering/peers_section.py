@@ -33,7 +33,7 @@ def share(line: str, settings: HAProxySettings) -> str:
 
 
 def is_shared(text: str) -> bool:
-    """Whether a text has a table that our section serves."""
+    """Return True if a text has a table that our section serves."""
     return f" peers {PEERS}" in text
 
 

@@ -98,7 +98,7 @@ def file_of(chunks: Iterable[Chunk]) -> bytes:
 
 
 def is_intact(content: bytes) -> bool:
-    """Whether a file is as lighthouse wrote it, and whole."""
+    """Return True if a file is as lighthouse wrote it, and whole."""
     text, seal, digest = content.decode("utf-8", "replace").rpartition(_SEAL)
     return bool(seal) and digest == f"{_sum(text)}\n"
 
@@ -133,7 +133,7 @@ def _global(settings: HAProxySettings, peer_of: str | None) -> Draft:
 
 
 def _is_ours(line: str, settings: HAProxySettings) -> bool:
-    """Whether the operator's line names our own socket, which must stand there just once."""
+    """Return True if the operator's line names our own socket, which may stand there only once."""
     found = words(line)
     path = found[2].removeprefix("unix@") if found[:2] == ("stats", "socket") and found[2:] else ""
     return path == settings.socket_file
@@ -151,7 +151,7 @@ def _admin(line: str, settings: HAProxySettings) -> str:
 
 
 def carries_states(settings: HAProxySettings) -> bool:
-    """Whether the next worker reads our file of states."""
+    """Return True if the next worker reads our file of states."""
     given = (*settings.global_, *settings.defaults)
     names = (*_STATE, "load-server-state-from-file")
     return not any(begins(given, name) for name in names)

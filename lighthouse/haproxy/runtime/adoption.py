@@ -1,4 +1,4 @@
-"""Whether the HAProxy that answers is ours, and its newest worker."""
+"""An HAProxy that runs already: the proof that it is ours, and its newest worker."""
 
 import os
 import time
@@ -62,7 +62,7 @@ def _words(pid: int) -> bytes | None:
 
 
 def _identify(instance: Instance, settings: HAProxySettings) -> None:
-    """Whether this is our HAProxy: its files, and whose it is. Raises ``Stranger``."""
+    """Return True if this is our HAProxy, by its files and its owner; raises ``Stranger``."""
     config = settings.config_file
     uid = instance.runtime.owner()
     fault = ""

@@ -256,7 +256,7 @@ class Controller:
         return not pid.is_alive(self._master)
 
     def _goes_on(self) -> bool:
-        """Whether, the new file having failed, a worker serves the one that was put back."""
+        """Return True if a worker serves the file that was put back after a new one failed."""
         try:
             within = 0.0 if self._has_ended() else _SETTLE
             instance = Instance.attach(self.settings.socket_file, within)

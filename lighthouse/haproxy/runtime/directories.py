@@ -1,4 +1,4 @@
-"""Whether the directories are there in which a sync has to write."""
+"""The directories in which a sync has to write, and which of them are missing."""
 
 import os
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ log: Final = logging.getLogger(__name__)
 
 
 def runs_on(number: int, config_file: str) -> bool:
-    """Whether a process was started on a configuration file, or on a directory that has it."""
+    """Return True if a process was started on a configuration file, or a directory that has it."""
     try:
         words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -49,7 +49,7 @@ def is_alive(number: int) -> bool:
 
 
 def is_stopped(number: int) -> bool:
-    """Whether a process is stopped, so that it can answer nobody."""
+    """Return True if a process is stopped, so that it can answer nobody."""
     with contextlib.suppress(psutil.Error):
         return bool(psutil.Process(number).status() == psutil.STATUS_STOPPED)
     return False

@@ -70,7 +70,7 @@ class Runtime:
 
     @property
     def lost(self) -> bool:
-        """Whether the other end has hung up."""
+        """Return True if the other end has hung up."""
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()

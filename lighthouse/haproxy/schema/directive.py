@@ -38,7 +38,7 @@ def words(line: str) -> tuple[str, ...]:
 
 
 def begins(lines: Iterable[str], *start: str) -> bool:
-    """Whether any of the lines is a directive that begins with these words."""
+    """Return True if any of the lines is a directive that begins with these words."""
     return any(words(line)[: len(start)] == start for line in lines)
 
 

@@ -76,7 +76,7 @@ def address(text: str, place: ConfigPath) -> Iterator[Problem]:
 
 
 def is_address(text: str) -> bool:
-    """Whether the text is an IP address without a scope."""
+    """Return True if the text is an IP address without a scope."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

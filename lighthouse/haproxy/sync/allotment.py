@@ -109,7 +109,7 @@ def allot(
 
 
 def _moves(stanza: Stanza, former: Stanza | None) -> bool:
-    """Whether a cluster asks for addresses that it does not have."""
+    """Return True if a cluster asks for addresses that it does not have."""
     return former is None or former.facts.spots != stanza.facts.spots
 
 

@@ -114,14 +114,14 @@ def delete(backend: str, server: str) -> Command:
 
 
 def deletable(stanza: Stanza, version: tuple[int, ...]) -> bool:
-    """Whether ``del server`` is safe here: before 2.8 it crashes with random balancing."""
+    """Return True if ``del server`` is safe here: before 2.8 it crashes with random balancing."""
     if stanza.facts.growth.way == "slot":
         return False
     return version >= (2, 8) or "balance random" not in stanza.text
 
 
 def succeeded(command: Command, reply: str) -> bool:
-    """Whether the text says so; HAProxy has no other sign of it."""
+    """Return True if the text says so; HAProxy has no other sign of it."""
     match command[:2]:
         case ("add", "server"):
             return reply.endswith("New server registered.")  # warnings may stand before

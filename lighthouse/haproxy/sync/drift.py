@@ -58,7 +58,7 @@ class Drift:
         self.retirement.forget()
 
     def is_at_end(self) -> bool:
-        """Whether the last slice was the last of its comparison."""
+        """Return True if the last slice was the last of its comparison."""
         return not self._ahead
 
     def step(self, instance: Instance, repair: Repair) -> int:

@@ -1,4 +1,4 @@
-"""Whether and when HAProxy is reloaded, and what becomes of it."""
+"""The reload of HAProxy: when it is due, and what becomes of it."""
 
 import logging
 import time
@@ -133,7 +133,7 @@ class Reload:
         return None
 
     def _reload(self, instance: Instance, reason: str) -> Outcome | bool:
-        """Whether it was done, or an outcome that says why not."""
+        """Return True if it was done, else an outcome that says why not."""
         peers = self._membership.peers()
         held = self._held()
         found = self._wish.choose(self._standing.proven, peers, instance.members, held)

@@ -1,4 +1,4 @@
-"""Whether the balancers of this host serve what a deploy script waits for.
+"""What a deploy script waits for: that the balancers of this host serve a node, or none.
 
 Asked of what each balancer has last made true, not of what is known by now: under constant
 change the newest state is never the one that is served.

@@ -55,7 +55,7 @@ class Sessions:
 
 
 def _lives(pid: int) -> bool:
-    """Whether a process of that number exists that is no zombie."""
+    """Return True if a process of that number exists that is no zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
