@@ -38,7 +38,7 @@ from lighthouse.ipc.messages import (
     Stop,
     Validate,
     Validated,
-    Verdicts,
+    VerdictsSaid,
     decode_as,
     encode,
     pack,
@@ -237,7 +237,7 @@ class Rig:
         """The verdicts by service, after the next statement that makes them as wanted."""
         deadline = time.monotonic() + within
         while True:
-            said, payload = self.expect_payload(Verdicts, within=deadline - time.monotonic())
+            said, payload = self.expect_payload(VerdictsSaid, within=deadline - time.monotonic())
             known = {} if said.whole else self._verdicts
             found = {v.service: v for v in decode_as(tuple[Verdict, ...], payload)}
             self._verdicts = known | found

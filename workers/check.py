@@ -10,7 +10,7 @@ import msgspec
 
 from lighthouse.check import Check
 from lighthouse.ipc.log_lines import Once
-from lighthouse.ipc.messages import Deliver, Probed, Validated, Verdicts, encode, unpack
+from lighthouse.ipc.messages import Deliver, Probed, Validated, VerdictsSaid, encode, unpack
 from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
@@ -198,11 +198,13 @@ class CheckRole(WorkerRole):
         said = changed if changed is not None and few else self._probings.values()
         self._stated |= {probing.probe.key: _statement(probing) for probing in said}
         if not few:
-            self._outbox.post(Verdicts(), encode([probing.verdict for probing in said]))
+            self._outbox.post(VerdictsSaid(), encode([probing.verdict for probing in said]))
             return
         for probing in said:
             verdict = encode([probing.verdict])
-            self._outbox.post(Verdicts(whole=False), verdict, (Verdicts, probing.probe.key))
+            self._outbox.post(
+                VerdictsSaid(whole=False), verdict, (VerdictsSaid, probing.probe.key)
+            )
 
 
 def _statement(probing: Probing) -> Statement:

@@ -8,8 +8,8 @@ import click
 
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
+from lighthouse.config.schema.types import Config
 from lighthouse.config.tree import Tree
-from lighthouse.config.types import Config
 from lighthouse.daemon.client import DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import parse
@@ -19,7 +19,7 @@ from lighthouse.text import plain
 PATIENCE: Final = 5.0
 """Seconds that a running daemon gets to answer."""
 
-Row = tuple[str, ...]
+PluginRow = tuple[str, ...]
 
 
 @click.command()
@@ -51,7 +51,7 @@ def _used(config: Config) -> Iterator[PluginKey]:
         yield from (("check", check.plugin) for check in service.checks)
 
 
-def _rows(installed: Installed, used: set[PluginKey]) -> set[Row]:
+def _rows(installed: Installed, used: set[PluginKey]) -> set[PluginRow]:
     return {
         (kind, plain(name), _use(installed, (kind, name), used), plain(offer), plain(offer.module))
         for (kind, name), offers in installed.offers.items()

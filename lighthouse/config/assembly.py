@@ -5,13 +5,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lighthouse.config import members, reader, references
-from lighthouse.config.document import YamlDocument
+from lighthouse.config import references
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile, FileVersion
 from lighthouse.config.scan import FileKind
-from lighthouse.config.section import SectionReader
-from lighthouse.config.types import (
+from lighthouse.config.schema import members, reader
+from lighthouse.config.schema.document import YamlDocument
+from lighthouse.config.schema.section import SectionReader
+from lighthouse.config.schema.types import (
     ClusterFile,
     Config,
     DaemonSettings,
@@ -128,7 +129,7 @@ class _Assembly:
 
         What is in force already comes first, so that the fault is with the change.
         """
-        owners: dict[references.Claim, str] = {}
+        owners: dict[references.NameClaim, str] = {}
         changed = []
         for entry in self._first("services"):
             good = self._good[entry.file]
@@ -153,7 +154,7 @@ class _Assembly:
             if self._good[entry.file]:
                 self._claim(entry, owners)
 
-    def _claim(self, entry: ConfigFile, owners: dict[references.Claim, str]) -> None:
+    def _claim(self, entry: ConfigFile, owners: dict[references.NameClaim, str]) -> None:
         """Takes what the last good version registers, or drops it if that is taken."""
         claims = references.claims(self._last_good(entry, ServiceFile)[1])
         if claims & owners.keys():

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from lighthouse.config.types import DaemonSettings
+from lighthouse.config.schema.types import DaemonSettings
 
 DEFAULT_TREE: Final = Path("/etc/lighthouse")
 DEFAULT_RUN_DIR: Final = Path("/run/lighthouse")

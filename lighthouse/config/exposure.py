@@ -8,7 +8,7 @@ from typing import Final
 
 from lighthouse.config.fault import Fault
 from lighthouse.config.scan import DIRECTORIES, FoundFile
-from lighthouse.config.types import Config
+from lighthouse.config.schema.types import Config
 
 Keys = tuple[str | int, ...]
 Locate = Callable[[str, Iterable[str | int]], tuple[int, int]]

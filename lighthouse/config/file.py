@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.config import reader
-from lighthouse.config.document import MAX_BYTES, Broken, YamlDocument, parse
 from lighthouse.config.fault import Fault
 from lighthouse.config.scan import FoundFile
-from lighthouse.config.section import SectionReader
-from lighthouse.config.types import (
+from lighthouse.config.schema import reader
+from lighthouse.config.schema.document import MAX_BYTES, Broken, YamlDocument, parse
+from lighthouse.config.schema.section import SectionReader
+from lighthouse.config.schema.types import (
     ClusterFile,
     DaemonSettings,
     PluginFile,

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from lighthouse import schema
-from lighthouse.config import members
-from lighthouse.config.document import YamlDocument
 from lighthouse.config.fault import Fault
-from lighthouse.config.types import ClusterFile, PluginFile, ServiceFile
+from lighthouse.config.schema import members
+from lighthouse.config.schema.document import YamlDocument
+from lighthouse.config.schema.types import ClusterFile, PluginFile, ServiceFile
 from lighthouse.installed import Installed
 from lighthouse.schema import shown
 
@@ -22,7 +22,7 @@ _SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq
 
 _CLUSTER_KEYS: Final = {"discovery", "name", "meta_cluster", *members.KEYS}
 
-Claim = tuple[str, int, str]
+NameClaim = tuple[str, int, str]
 """What only one file may register: a service's name, a port, a discovery method."""
 
 
@@ -79,12 +79,12 @@ def unknown_checks(
             yield Fault(document.file, *place, message, about=f"check plugin {check.plugin}")
 
 
-def claims(content: ServiceFile) -> set[Claim]:
+def claims(content: ServiceFile) -> set[NameClaim]:
     """What a service's file registers."""
     return {(content.name, port, name) for port in content.ports for name in content.discovery}
 
 
-def conflict(document: YamlDocument, claim: Claim, owner: str) -> Fault:
+def conflict(document: YamlDocument, claim: NameClaim, owner: str) -> Fault:
     """The fault of registering what another file registers."""
     name, port, discovery = claim
     message = f"{owner} registers port {port} of '{name}' with '{discovery}' too"

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.config.assembly import Assembled, assemble
-from lighthouse.config.document import YamlDocument
 from lighthouse.config.exposure import warnings
 from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import DIRECTORIES, SINGLE, FoundFile, Listing, kind_of, scan
-from lighthouse.config.types import Config
+from lighthouse.config.schema.document import YamlDocument
+from lighthouse.config.schema.types import Config
 from lighthouse.installed import Installed as Installed
 
 _EMPTY: Final = Assembled(Config(), (), frozenset(), {})

@@ -11,8 +11,8 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.config import types
 from lighthouse.config.directories import run_dir, state_dir
+from lighthouse.config.schema import types
 from lighthouse.daemon.claim import Claim
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.control import (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.config.directories import create, durable, named
-from lighthouse.config.types import DaemonSettings
+from lighthouse.config.schema.types import DaemonSettings
 from lighthouse.files import sync_directory
 
 NAMES: Final = ("lighthouse.yaml", "lighthouse.yml")

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lighthouse.config import reader
-from lighthouse.config.document import Broken, parse
 from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import FoundFile
-from lighthouse.config.section import SectionReader
-from lighthouse.config.types import DaemonSettings as Settings
+from lighthouse.config.schema import reader
+from lighthouse.config.schema.document import Broken, parse
+from lighthouse.config.schema.section import SectionReader
+from lighthouse.config.schema.types import DaemonSettings as Settings
 from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import PIDFILE
 from lighthouse.daemon.client import DaemonClient, DaemonSilent

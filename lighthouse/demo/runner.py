@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from lighthouse.config.types import DaemonSettings as Settings
+from lighthouse.config.schema.types import DaemonSettings as Settings
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.demo.expectations import Expectations
 from lighthouse.demo.losses import kill_behind

@@ -173,7 +173,7 @@ class Registration(msgspec.Struct, frozen=True):
     gone: bool = False
 
 
-class Verdicts(msgspec.Struct, frozen=True, tag=True):
+class VerdictsSaid(msgspec.Struct, frozen=True, tag=True):
     """From a check worker: the payload lists a ``Verdict`` for each of its probes.
 
     If not ``whole``, for some of them: those that are others than before.
@@ -208,7 +208,7 @@ FromWorker = (
     | Observed
     | Connected
     | Registered
-    | Verdicts
+    | VerdictsSaid
     | Probed
     | Failed
 )

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from lighthouse.config.policy import Failover, Percent
-from lighthouse.config.types import ClusterFile
+from lighthouse.config.schema.policy import Failover, Percent
+from lighthouse.config.schema.types import ClusterFile
 from lighthouse.membership import combine, failover, guard, loss
 from lighthouse.membership.combine import NodeKey, Offer
 from lighthouse.membership.events import ClusterEvent

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lighthouse.config.policy import Failover
+from lighthouse.config.schema.policy import Failover
 
 
 class FailoverSource(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.config.policy import GuardPolicy
+from lighthouse.config.schema.policy import GuardPolicy
 from lighthouse.node import Node
 
 _ROUNDING: Final = 1e-6

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from lighthouse.config.policy import Loss
+from lighthouse.config.schema.policy import Loss
 from lighthouse.membership.source import STALE_AFTER
 from lighthouse.node import Node
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from lighthouse.config.types import ClusterFile
+from lighthouse.config.schema.types import ClusterFile
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc.snapshot import WatchedCluster
 from lighthouse.membership.cluster_sources import ClusterSources

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lighthouse.config.policy import MetadataCondition, Preference, Scalar, Selection
+from lighthouse.config.schema.policy import MetadataCondition, Preference, Scalar, Selection
 from lighthouse.node import Node
 
 

@@ -14,10 +14,16 @@ from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
 from lighthouse.net.connection import Deadline, resolve, said
 from lighthouse.net.tls import Tls, problems
-from lighthouse.postgresql import standing
+from lighthouse.postgresql import replication
 from lighthouse.postgresql.parameters import conninfo
+from lighthouse.postgresql.replication import (
+    OLDEST,
+    QUERY,
+    LagLimits,
+    ReplicationState,
+    ServerRole,
+)
 from lighthouse.postgresql.session import PostgresqlSession, Row
-from lighthouse.postgresql.standing import OLDEST, QUERY, LagLimits, ReplicationState, ServerRole
 from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
 from lighthouse.text import one_line
@@ -110,15 +116,15 @@ class PostgresqlCheck(Check):
             raise OSError(f"no password: {said(error)}") from error
 
     def _judge(self, row: Row) -> Result:
-        found = standing.parse(row)
-        wrong = standing.fault(found, self._limits, self._settings.user)
-        reason = wrong or standing.described(found, self._settings.user)
+        found = replication.parse(row)
+        wrong = replication.fault(found, self._limits, self._settings.user)
+        reason = wrong or replication.described(found, self._settings.user)
         return Result(not wrong, one_line(reason), self._facts(found))
 
     def _facts(self, found: ReplicationState) -> dict[str, Any]:
         now = time.monotonic()
         size, age = found.lag_bytes, found.lag_seconds
-        return standing.facts(
+        return replication.facts(
             found,
             None if size is None else self._lag_bytes.take(size, now),
             None if age is None or not found.visible else self._lag_seconds.take(age, now),

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.config.types import CheckFile, ServiceFile
+from lighthouse.config.schema.types import CheckFile, ServiceFile
 from lighthouse.registration import freshness
 from lighthouse.registration.freshness import VerdictAge
 from lighthouse.service import Performed, Verdict

@@ -8,7 +8,7 @@ is free. No clock in here: times are monotonic seconds and come in as arguments.
 
 import msgspec
 
-from lighthouse.config.types import DampingPolicy
+from lighthouse.config.schema.types import DampingPolicy
 from lighthouse.service import Service
 
 CHANGES = DampingPolicy(burst=20, every=1.0)

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.config.types import CheckFile
+from lighthouse.config.schema.types import CheckFile
 
 INTERVALS: Final = 3
 """A verdict is fresh for so many intervals of its check and one timeout,"""

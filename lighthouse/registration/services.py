@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from lighthouse.config.types import Config, ServiceFile
+from lighthouse.config.schema.types import Config, ServiceFile
 from lighthouse.ipc.messages import Registration
 from lighthouse.node import Node
 from lighthouse.peer import Peer

@@ -18,7 +18,7 @@ from lighthouse.ipc.messages import (
     Ready,
     Registered,
     Registration,
-    Verdicts,
+    VerdictsSaid,
     Working,
     decode_as,
 )
@@ -51,7 +51,7 @@ _OF_ALL: Final = (Ready, Alive, Working, Applied, Failed)
 _OF_KIND: Final[dict[str, tuple[type, ...]]] = {
     "balancer": _OF_ALL,
     "discovery": (*_OF_ALL, Observed, Connected, Registered),
-    "check": (*_OF_ALL, Verdicts, Probed),
+    "check": (*_OF_ALL, VerdictsSaid, Probed),
 }
 """What a worker of each kind may say."""
 
@@ -87,7 +87,7 @@ def take(
         case Registered():
             state.services.registered(worker.name[1], decode_as(list[Registration], payload))
             return _PLAN
-        case Verdicts():
+        case VerdictsSaid():
             verdicts = decode_as(list[Verdict], payload)
             _fit([verdict.metadata for verdict in verdicts if verdict.metadata])
             for verdict in verdicts:

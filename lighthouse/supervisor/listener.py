@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from lighthouse.config.access import ControlAccess, Right
+from lighthouse.config.schema.access import ControlAccess, Right
 from lighthouse.ipc.channel import Channel, Closed, Listener
 from lighthouse.ipc.control import Inquiry, NoRight, Reply
 from lighthouse.ipc.messages import Message

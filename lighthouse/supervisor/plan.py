@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lighthouse.config.types import WorkerSettings
+from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, DiscoverySnapshot, Snapshot
 from lighthouse.supervisor.state import State
 

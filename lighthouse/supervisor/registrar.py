@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from lighthouse.config.types import ServiceFile
+from lighthouse.config.schema.types import ServiceFile
 from lighthouse.ipc.control import BeginMaintenance, EndMaintenance, Maintained, Removed
 from lighthouse.ipc.snapshot import DiscoverySnapshot
 from lighthouse.registration import identity, maintenance

@@ -11,7 +11,7 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.cluster import Cluster
-from lighthouse.config.types import ClusterFile, Config, PluginFile
+from lighthouse.config.schema.types import ClusterFile, Config, PluginFile
 from lighthouse.ipc.messages import Applied, encode
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, Snapshot
 from lighthouse.membership.memberships import Memberships

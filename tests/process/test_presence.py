@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.directories import run_dir
-from lighthouse.config.types import DaemonSettings
+from lighthouse.config.schema.types import DaemonSettings
 from lighthouse.daemon.locate import settings
 from tests.fleet import Fleet
 from tests.waiting import eventually

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.ipc.messages import Alive, Applied, Failed, Probed, Verdicts, decode_as
+from lighthouse.ipc.messages import Alive, Applied, Failed, Probed, VerdictsSaid, decode_as
 from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.service import Performed, Probe
 from tests.rig import Rig
@@ -63,7 +63,7 @@ def test_verdicts_are_stated_when_they_change(tmp_path: Path) -> None:
         assert (both["a"].passing, both["b"].passing) == (True, False)
         assert both["a"].performed_at > 0
         eventually(lambda: performances(rig, 80) > 20)
-        assert not rig.received(Verdicts)
+        assert not rig.received(VerdictsSaid)
         title = Path(f"/proc/{rig.pid}/cmdline")
         eventually(lambda: "lighthouse: check own (2 probes, v1)" in title.read_text())
         assert rig.stop() == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.types import WorkerSettings
+from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.supervisor.pool.budget import PATIENCE, Taken, WorkerBudget, excess, look
 
 MAY = WorkerSettings(memory=1 << 20, processes=10, threads=20, descriptors=100)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.policy import Failover
+from lighthouse.config.schema.policy import Failover
 from lighthouse.membership.combine import Offer, lessen, owners, share_out, union
 from lighthouse.membership.failover import Choice, FailoverSource, choose
 from lighthouse.node import MAX_WEIGHT, Node

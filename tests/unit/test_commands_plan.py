@@ -10,8 +10,8 @@ from lighthouse.commands.offline.last_members import LastMembers, unknown
 from lighthouse.commands.offline.trial import NOBODY
 from lighthouse.commands.output.preview import Outlook, document, lines
 from lighthouse.config.fault import Fault
-from lighthouse.config.policy import Policy
-from lighthouse.config.types import ClusterFile, Config
+from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.types import ClusterFile, Config
 from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import Rehearsal
 from lighthouse.membership.memberships import View

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.accounts import Account, look_up
+from lighthouse.config.schema.accounts import Account, look_up
 
 
 def test_the_hosts_own_file_is_asked_first(

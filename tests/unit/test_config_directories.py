@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.directories import create, run_dir, state_dir
-from lighthouse.config.types import DaemonSettings
+from lighthouse.config.schema.types import DaemonSettings
 
 DEFAULT = Path("/etc/lighthouse")
 

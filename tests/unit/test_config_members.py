@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.policy import (
+from lighthouse.config.schema.policy import (
     Failover,
     GuardPolicy,
     Loss,

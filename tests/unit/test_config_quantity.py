@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.quantity import seconds, share, size
+from lighthouse.config.schema.quantity import seconds, share, size
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.policy import GuardPolicy, Policy
-from lighthouse.config.reader import worker
-from lighthouse.config.section import SectionReader
-from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.types import (
+from lighthouse.config.schema.policy import GuardPolicy, Policy
+from lighthouse.config.schema.reader import worker
+from lighthouse.config.schema.section import SectionReader
+from lighthouse.config.schema.types import (
     CheckFile,
     ClusterFile,
     Config,
@@ -20,6 +19,7 @@ from lighthouse.config.types import (
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.tree import Installed, Tree
 from lighthouse.schema import Problem
 
 INSTALLED = Installed(

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lighthouse.config import members
-from lighthouse.config.policy import Failover, GuardPolicy
-from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.types import (
+from lighthouse.config.schema import members
+from lighthouse.config.schema.policy import Failover, GuardPolicy
+from lighthouse.config.schema.types import (
     CheckFile,
     ClusterFile,
     DaemonSettings,
     ServiceFile,
     WorkerSettings,
 )
+from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.document import MAX_BYTES, YamlDocument, parse
+from lighthouse.config.schema.document import MAX_BYTES, YamlDocument, parse
+from lighthouse.config.schema.types import Config, DaemonSettings
 from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.types import Config, DaemonSettings
 
 INSTALLED = Installed(
     frozenset({"haproxy", "hosts"}), frozenset({"file"}), frozenset({"http", "tcp"})

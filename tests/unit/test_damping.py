@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.types import DampingPolicy
+from lighthouse.config.schema.types import DampingPolicy
 from lighthouse.node import Node
 from lighthouse.registration.damping import CHANGES, Bucket, DampingState, judge
 from lighthouse.service import Service

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.policy import (
+from lighthouse.config.schema.policy import (
     Failover,
     Loss,
     MetadataCondition,
@@ -14,7 +14,7 @@ from lighthouse.config.policy import (
     Scalar,
     Selection,
 )
-from lighthouse.config.types import ClusterFile, Config, ServiceFile
+from lighthouse.config.schema.types import ClusterFile, Config, ServiceFile
 from lighthouse.daemon.explanation_document import ExplanationDocument
 from lighthouse.daemon.status_document import Cause, Consequence, HoldStatus
 from lighthouse.discovery import Reading, Refusal

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighthouse.config.types import CheckFile, Config, ServiceFile
+from lighthouse.config.schema.types import CheckFile, Config, ServiceFile
 from lighthouse.daemon.causes import words
 from lighthouse.registration.freshness import SLACK, VerdictAge, age
 from lighthouse.registration.identity import HostIdentity

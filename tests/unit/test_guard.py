@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.policy import GuardPolicy
+from lighthouse.config.schema.policy import GuardPolicy
 from lighthouse.membership.guard import GuardedNodes, due, excuse, is_let_go, is_replaced, judge
 from lighthouse.node import Node
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.types import Config, DaemonSettings, ServiceFile
+from lighthouse.config.schema.types import Config, DaemonSettings, ServiceFile
 from lighthouse.net.address import is_reachable
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.published import Published, PublishedNode

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lighthouse.config.policy import Policy
-from lighthouse.config.types import ClusterFile, Config, PluginFile, WorkerSettings
+from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.types import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import Applied
 from lighthouse.ipc.snapshot import BalancerSnapshot

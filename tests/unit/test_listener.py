@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.access import ControlAccess
+from lighthouse.config.schema.access import ControlAccess
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.control import Leave, Leaving
 from lighthouse.process.reserve import DescriptorReserve

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighthouse.config.policy import Loss
+from lighthouse.config.schema.policy import Loss
 from lighthouse.membership.loss import Away, due, stage
 
 KEEP, DRAIN, FENCE = Loss(), Loss("drain", 60.0), Loss("fence", 30.0)

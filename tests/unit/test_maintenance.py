@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.types import Config, ServiceFile
+from lighthouse.config.schema.types import Config, ServiceFile
 from lighthouse.ipc.control import BeginMaintenance
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import KEPT, Logbook, Maintenance, unknown

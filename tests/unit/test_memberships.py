@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lighthouse.config.policy import (
+from lighthouse.config.schema.policy import (
     Failover,
     GuardPolicy,
     Loss,
@@ -15,7 +15,7 @@ from lighthouse.config.policy import (
     Policy,
     Selection,
 )
-from lighthouse.config.types import ClusterFile
+from lighthouse.config.schema.types import ClusterFile
 from lighthouse.discovery import Reading
 from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lighthouse.config.policy import Loss, Policy
+from lighthouse.config.schema.policy import Loss, Policy
+from lighthouse.config.schema.types import ClusterFile, Config
 from lighthouse.config.tree import Installed, Tree
-from lighthouse.config.types import ClusterFile, Config
 from lighthouse.discovery import Reading
 from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lighthouse.config.policy import Policy
-from lighthouse.config.types import (
+from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.types import (
     CheckFile,
     ClusterFile,
     Config,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.policy import MetadataCondition, Preference, Selection
+from lighthouse.config.schema.policy import MetadataCondition, Preference, Selection
 from lighthouse.membership.selection import has, select
 from lighthouse.node import Node
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lighthouse.config.policy import Policy
-from lighthouse.config.types import ClusterFile, Config, PluginFile, WorkerSettings
+from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.types import ClusterFile, Config, PluginFile, WorkerSettings
 from lighthouse.discovery import Reading
 from lighthouse.ipc.control import GetServed, Served
 from lighthouse.membership.source import SourceReading

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from lighthouse.config.policy import Policy
-from lighthouse.config.types import ClusterFile, Config, ServiceFile
+from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.types import ClusterFile, Config, ServiceFile
 from lighthouse.daemon.explanation_document import ExplanationDocument
 from lighthouse.daemon.status_document import NodeStatus, StatusDocument, parse
 from lighthouse.discovery import Reading, Refusal

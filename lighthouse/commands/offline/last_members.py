@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.config.types import Config
+from lighthouse.config.schema.types import Config
 from lighthouse.membership.view import View
 from lighthouse.supervisor.persistence import recall
 from lighthouse.supervisor.state import State

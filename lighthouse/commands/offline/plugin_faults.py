@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from lighthouse.config.fault import Fault
+from lighthouse.config.schema.types import Config
 from lighthouse.config.tree import Tree
-from lighthouse.config.types import Config
 from lighthouse.schema import Rejection
 from lighthouse.supervisor.answers.faults import in_service, located
 from lighthouse.supervisor.plan import Name

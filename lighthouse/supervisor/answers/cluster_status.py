@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.config.policy import Failover, GuardPolicy, Percent
+from lighthouse.config.schema.policy import Failover, GuardPolicy, Percent
 from lighthouse.daemon.causes import reason
 from lighthouse.daemon.explanation_document import ConnectionStatus
 from lighthouse.daemon.status_document import (

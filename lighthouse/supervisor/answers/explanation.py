@@ -7,7 +7,7 @@ monotonic, ``clock`` what has to be added to it for the wall clock's time.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from lighthouse.config.policy import Failover, MetadataCondition, Percent
+from lighthouse.config.schema.policy import Failover, MetadataCondition, Percent
 from lighthouse.daemon.explanation_document import (
     BalancerStatus,
     ExplanationDocument,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from lighthouse.config.fault import Fault
+from lighthouse.config.schema.types import ServiceFile
 from lighthouse.config.tree import Tree
-from lighthouse.config.types import ServiceFile
 from lighthouse.schema import Problem
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_name

@@ -2,7 +2,7 @@
 
 import time
 
-from lighthouse.config.types import CheckFile, ServiceFile
+from lighthouse.config.schema.types import CheckFile, ServiceFile
 from lighthouse.daemon.status_document import (
     CheckStatus,
     DampingStatus,

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lighthouse.config.types import ClusterFile
+from lighthouse.config.schema.types import ClusterFile
 from lighthouse.membership.combine import NodeKey
 from lighthouse.supervisor.pool.worker import Worker
 

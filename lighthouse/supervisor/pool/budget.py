@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.config.types import WorkerSettings
+from lighthouse.config.schema.types import WorkerSettings
 
 PATIENCE: Final = 10.0
 """Seconds for which a worker may take more than its budget (memory excepted)."""

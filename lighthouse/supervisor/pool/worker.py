@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from lighthouse.config.types import WorkerSettings
+from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import Installed, PluginOrigin, succession
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop

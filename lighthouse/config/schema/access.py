@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from lighthouse.config.section import SectionReader
+from lighthouse.config.schema.section import SectionReader
 from lighthouse.schema import convert, shown
 
 Right = Literal["none", "read", "act"]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config import access, log_trial, members, quantity
-from lighthouse.config.accounts import look_up
-from lighthouse.config.section import SectionReader
-from lighthouse.config.types import (
+from lighthouse.config.schema import access, log_trial, members, quantity
+from lighthouse.config.schema.accounts import look_up
+from lighthouse.config.schema.section import SectionReader
+from lighthouse.config.schema.types import (
     CHECK_LOSS_AFTER,
     CheckFile,
     ClusterFile,

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.config.access import ControlAccess
-from lighthouse.config.policy import Policy
+from lighthouse.config.schema.access import ControlAccess
+from lighthouse.config.schema.policy import Policy
 
 CHECK_LOSS_AFTER: Final = 60.0
 """Seconds without a verdict after which a service counts as down, if its file says no other."""

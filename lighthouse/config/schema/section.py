@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from lighthouse import schema
-from lighthouse.config import quantity
+from lighthouse.config.schema import quantity
 from lighthouse.node import Refused, is_cluster_name, parse
 from lighthouse.schema import Problem, shown
 

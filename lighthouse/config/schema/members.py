@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse import schema
-from lighthouse.config import quantity
-from lighthouse.config.policy import (
+from lighthouse.config.schema import quantity
+from lighthouse.config.schema.policy import (
     DRAIN_AFTER,
     FENCE_AFTER,
     Failover,
@@ -22,7 +22,7 @@ from lighthouse.config.policy import (
     Scalar,
     Selection,
 )
-from lighthouse.config.section import SectionReader
+from lighthouse.config.schema.section import SectionReader
 from lighthouse.node import Node, Refused, parse
 from lighthouse.schema import shown
 

@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from lighthouse.config.fault import Fault
-from lighthouse.config.yaml_numbers import misread
+from lighthouse.config.schema.yaml_numbers import misread
 from lighthouse.schema import shown
 
 MAX_BYTES: Final = 1024 * 1024

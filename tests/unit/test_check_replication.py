@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from lighthouse.postgresql import standing
-from lighthouse.postgresql.standing import LagLimits, ReplicationState
+from lighthouse.postgresql import replication as postgresql
+from lighthouse.postgresql.replication import LagLimits, ReplicationState
 from lighthouse.rabbitmq import node
 from lighthouse.rabbitmq.node import Alarm, HealthCheck, Member, NodeReport, Overview
-from lighthouse.redis import replication
+from lighthouse.redis import replication as redis
 from lighthouse.redis.replication import Replication
 from lighthouse.zookeeper.protocol.four_letter_words import (
     NotAllowed,
@@ -35,13 +35,13 @@ REPLICA = (
     ],
 )
 def test_redis_info(info: bytes, expected: Replication) -> None:
-    assert replication.parse(info) == expected
+    assert redis.parse(info) == expected
 
 
 @pytest.mark.parametrize("info", [b"", b"\xff\xfe", b"role:\r\n", b"# Server\r\n"])
 def test_redis_info_without_a_role(info: bytes) -> None:
     with pytest.raises(ValueError, match="no role"):
-        replication.parse(info)
+        redis.parse(info)
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,16 @@ def test_redis_info_without_a_role(info: bytes) -> None:
     ],
 )
 def test_redis_faults(found: Replication, role: Any, max_lag: float | None, fault: str) -> None:
-    told = replication.fault(found, role, max_lag)
+    told = redis.fault(found, role, max_lag)
     assert bool(told) == bool(fault)
     assert fault in told
 
 
 def test_redis_silence_within_the_heartbeat_is_no_lag() -> None:
-    seen = [replication.shown_lag(Replication("replica", True, lag)) for lag in (0, 10, 11)]
+    seen = [redis.shown_lag(Replication("replica", True, lag)) for lag in (0, 10, 11)]
     assert seen == [0, 0, 11]
-    assert replication.shown_lag(Replication("replica", False, 2)) == 2
-    assert replication.facts(Replication("replica", False), None) == {
+    assert redis.shown_lag(Replication("replica", False, 2)) == 2
+    assert redis.facts(Replication("replica", False), None) == {
         "role": "replica",
         "link": "down",
     }
@@ -101,7 +101,7 @@ def test_redis_silence_within_the_heartbeat_is_no_lag() -> None:
     ],
 )
 def test_postgresql_rows(row: list[str | None], expected: ReplicationState) -> None:
-    assert standing.parse(row) == expected
+    assert postgresql.parse(row) == expected
 
 
 GOOD = ReplicationState("replica", 3, True, True, 1024, 4.25)
@@ -132,7 +132,7 @@ GOOD = ReplicationState("replica", 3, True, True, 1024, 4.25)
     ],
 )
 def test_postgresql_faults(found: ReplicationState, limits: LagLimits, fault: str) -> None:
-    told = standing.fault(found, limits, "me")
+    told = postgresql.fault(found, limits, "me")
     assert bool(told) == bool(fault)
     assert fault in told
 
