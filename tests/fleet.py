@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,54 +24,6 @@ from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.control import GetStatus
 from tests.ports import free_port
 from tests.waiting import eventually
-
-
-class _Loopback(ThreadingHTTPServer):
-    """Reached at every address of the loopback device, and at no other."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def server_bind(self) -> None:
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
-        super().server_bind()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
-
-
-class Backend:
-    """A real HTTP service that answers with its own name."""
-
-    def __init__(self, name: str, port: int = 0) -> None:
-        backend = self
-        self.name = name
-        self.served = 0
-        self.healthy = True
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                backend.served += 1
-                body = backend.name.encode()
-                self.send_response(200 if backend.healthy else 503)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = _Loopback(("0.0.0.0", port), Handler)
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class Traffic:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, Fleet, running
+from tests.backends import Backend
+from tests.fleet import Fleet, running
 from tests.waiting import eventually
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import Backend
 from tests.disk import small_disk
-from tests.fleet import Backend, get, running
+from tests.fleet import get, running
 from tests.waiting import eventually
 
 

@@ -18,9 +18,10 @@ import pytest
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers
-from tests.software.haproxy_world import BINARIES, Http, Load, World, get, new_world, served
+from tests.software.haproxy_world import BINARIES, Load, World, get, new_world, served
 from tests.waiting import eventually
 
 KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))
@@ -41,8 +42,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def http() -> Iterator[Http]:
-    servers = Http(3)
+def http() -> Iterator[Backends]:
+    servers = Backends(3)
     yield servers
     servers.close()
 
@@ -119,7 +120,7 @@ def places_in(trace: str) -> list[str]:
 class Story:
     """Two wanted states in turn: members, and a cluster that needs a reload."""
 
-    def __init__(self, world: World, http: Http) -> None:
+    def __init__(self, world: World, http: Backends) -> None:
         self._world = world
         self.one, self.two = free_ports(2)
         a, b, c = (n.port for n in http.nodes)
@@ -161,7 +162,7 @@ class Story:
             assert get(self.two)[0] == 200
 
 
-def test_killed_at_any_system_call_of_a_sync(world: World, http: Http) -> None:
+def test_killed_at_any_system_call_of_a_sync(world: World, http: Backends) -> None:
     story = Story(world, http)
     master_socket = parse_settings(world.config).master
     chance = random.Random(9)

@@ -6,7 +6,8 @@ import random
 import re
 from typing import Any
 
-from tests.fleet import Backend, Fleet
+from tests.backends import Backend
+from tests.fleet import Fleet
 from tests.waiting import eventually
 
 NASTY = [

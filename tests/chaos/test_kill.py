@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.fleet import Backend, Fleet, Traffic
+from tests.backends import Backend
+from tests.fleet import Fleet, Traffic
 from tests.waiting import eventually
 
 ROLES = ("supervisor", "balancer", "discovery")

@@ -1,6 +1,7 @@
 """Many changes of membership under load: no reload, no failed request, nothing forgotten."""
 
-from tests.fleet import Backend, Fleet, Traffic
+from tests.backends import Backend
+from tests.fleet import Fleet, Traffic
 from tests.waiting import eventually
 
 

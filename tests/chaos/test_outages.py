@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import Backend
 from tests.coordination import KINDS, Servers, Source
-from tests.fleet import Backend, Fleet, Traffic, running
+from tests.fleet import Fleet, Traffic, running
 from tests.ports import free_ports
 from tests.waiting import eventually
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import Backend
 from tests.coordination import Etcds, Servers, ZooKeepers
-from tests.fleet import Backend, Fleet, Traffic, running
+from tests.fleet import Fleet, Traffic, running
 from tests.network import Network, network
 from tests.requirements import require
 from tests.software import etcd_world, zookeeper_world

@@ -13,7 +13,8 @@ import pytest
 
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.control import GetStatus
-from tests.fleet import Backend, Fleet
+from tests.backends import Backend
+from tests.fleet import Fleet
 from tests.injection import SystemCalls, open_descriptors, raise_once
 from tests.recorder import nodes
 from tests.waiting import eventually

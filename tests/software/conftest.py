@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fleet import Backend
-from tests.software.haproxy_world import BINARIES, Http, World, new_world
+from tests.backends import Backend, Backends
+from tests.software.haproxy_world import BINARIES, World, new_world
 
 
 @pytest.fixture(params=sorted(BINARIES))
@@ -15,8 +15,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def http() -> Iterator[Http]:
-    servers = Http(3)
+def http() -> Iterator[Backends]:
+    servers = Backends(3)
     yield servers
     servers.close()
 

@@ -1,6 +1,5 @@
 """Nodes with more habits than the plain ones: TLS, health, agents; and clients for them."""
 
-import contextlib
 import http.client
 import http.server
 import socket
@@ -8,18 +7,12 @@ import socketserver
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lighthouse.balancer import Outcome
-from lighthouse.node import Node
 from tests.requirements import require
 from tests.software.haproxy_world import World
 from tests.waiting import eventually
-
-_HELLO = b"\x16"
-"""The first byte of every TLS connection."""
 
 
 def certificate(directory: Path, name: str = "localhost") -> Path:
@@ -33,83 +26,6 @@ def certificate(directory: Path, name: str = "localhost") -> Path:
     subprocess.run([*command, "-keyout", key, "-out", made], check=True, capture_output=True)
     made.write_text(made.read_text() + key.read_text())
     return made
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: "Site"
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        healthy = self.server.healthy or not self.path.startswith("/health")
-        body = b"OK" if self.path.startswith("/health") else self.server.name.encode()
-        self.send_response(200 if healthy else 503)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Site(http.server.ThreadingHTTPServer):
-    """One HTTP server that answers with its port, and ``/health`` with OK or a 503.
-
-    With a ``certificate`` it speaks TLS; ``plain`` counts who came without.
-    """
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, certificate: Path | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.healthy = True
-        self.asked: list[str] = []
-        self.plain = 0
-        self._context: ssl.SSLContext | None = None
-        if certificate is not None:
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(certificate)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __enter__(self) -> "Site":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    @property
-    def name(self) -> str:
-        return str(self.port)
-
-    def node(self, weight: int = 1, host: str = "local", **metadata: Any) -> Node:
-        keys = {key.replace("_", "-"): value for key, value in metadata.items()}
-        return Node(host, "127.0.0.1", self.port, weight, keys)
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        if self._context is not None:
-            first = request.recv(1, socket.MSG_PEEK)
-            if not first:
-                return
-            if first != _HELLO:
-                self.plain += 1
-                return
-            request = self._context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
-
-    def handle_error(self, *_: Any) -> None:
-        """A connection that HAProxy has closed is no news."""
-
-
-@contextlib.contextmanager
-def sites(count: int, certificate: Path | None = None) -> Iterator[list[Site]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Site(certificate)) for _ in range(count)]
 
 
 class Agent(socketserver.ThreadingTCPServer):

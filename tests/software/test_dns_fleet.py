@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.fleet import Backend, Fleet, get, running
+from tests.backends import Backend
+from tests.fleet import Fleet, get, running
 from tests.software.dns_world import Told
 from tests.waiting import eventually
 

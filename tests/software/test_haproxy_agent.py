@@ -1,12 +1,12 @@
 """What agents say of their servers is followed and not fought."""
 
+from tests.backends import serving
 from tests.ports import free_ports
 from tests.software.haproxy_sites import (
     Agent,
     ask,
     compare,
     readopted,
-    sites,
     statuses,
     until_applied,
     weights,
@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 def test_an_agent_is_followed_and_not_fought(world: World) -> None:
     port, other = free_ports(2)
-    with sites(2) as (one, two), Agent() as agent:
+    with serving(2) as (one, two), Agent() as agent:
         options = f"agent-check agent-inter 100ms agent-port {agent.port}"
         section = {"server_options": options}
         nodes = [one.node(10), two.node(10)]
@@ -49,7 +49,7 @@ def test_an_agent_is_followed_and_not_fought(world: World) -> None:
 def test_an_adopted_server_keeps_what_its_agent_said(world: World) -> None:
     """Once asked, the agent here answers no more: what would be undone would stay undone."""
     (port,) = free_ports(1)
-    with sites(2) as (one, two), Agent() as agent:
+    with serving(2) as (one, two), Agent() as agent:
         section = {"server_options": f"agent-check agent-inter 100ms agent-port {agent.port}"}
         nodes = [one.node(10), two.node(10)]
         agent.says = "drain 50%"

@@ -7,10 +7,11 @@ from typing import Any
 
 from lighthouse.haproxy.rendering.render import generation_in
 from lighthouse.haproxy.runtime import process
+from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_sites import readopted
 from tests.software.haproxy_traffic import drive, unstartable
-from tests.software.haproxy_world import Http, World, cluster, get, served, until_file
+from tests.software.haproxy_world import World, cluster, get, served, until_file
 from tests.waiting import eventually
 
 
@@ -19,7 +20,7 @@ def _failures(world: World) -> int:
 
 
 def test_a_reload_that_failed_is_not_tried_at_once_by_the_next_worker(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     """Each try keeps listeners from accepting for seconds; members go on meanwhile."""
     (port,) = free_ports(1)
@@ -45,7 +46,7 @@ def test_a_reload_that_failed_is_not_tried_at_once_by_the_next_worker(
 
 
 def test_a_worker_that_is_killed_in_a_reload_leaves_what_runs_in_the_file(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     """Whatever starts HAProxy next must not find what it has just refused to run."""
     (port,) = free_ports(1)
@@ -74,7 +75,7 @@ def test_a_worker_that_is_killed_in_a_reload_leaves_what_runs_in_the_file(
 
 
 def test_each_step_of_a_reload_and_of_its_roll_back_is_a_sign_of_life(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     """Together they may take longer than a sync may go without one."""
     (port,) = free_ports(1)
@@ -94,7 +95,7 @@ def test_each_step_of_a_reload_and_of_its_roll_back_is_a_sign_of_life(
     assert said.count("a reload of HAProxy") == 2, "the roll-back is one"
 
 
-def test_what_is_kept_of_an_attempt_may_be_anything(world: World, http: Http) -> None:
+def test_what_is_kept_of_an_attempt_may_be_anything(world: World, http: Backends) -> None:
     """It is a hint; without a good one everything is as if there had been none."""
     (port,) = free_ports(1)
     contents: list[bytes] = [b"", b"{}", b"\xff", b'{"generation": 1}']

@@ -10,8 +10,9 @@ import yaml
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.runtime import process
 from lighthouse.node import Node, parse
+from tests.backends import serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, certificate, sites
+from tests.software.haproxy_sites import ask, certificate
 from tests.software.haproxy_world import World, cluster
 
 OF_2016 = """\
@@ -78,7 +79,7 @@ def of_2016(port: int, name: str) -> Node:
 
 def test_a_tree_of_2016_serves(world: World) -> None:
     shared, fixed, stats, store, site = free_ports(5)
-    with sites(5) as places:
+    with serving(5) as places:
         names = dict(zip(CLUSTERS_OF_2016, places, strict=False))
         world.extra = yaml.safe_load(
             OF_2016.format(
@@ -151,7 +152,7 @@ def test_services_of_synapse_serve(world: World) -> None:
     world.extra = smartstack(world, admin)
     bind = f"ssl no-sslv3 crt {pem} ciphers ECDHE-ECDSA-CHACHA20-POLY1305"
     checked = "check inter 2s rise 3 fall 2"
-    with sites(4) as (first, second, spare, other):
+    with serving(4) as (first, second, spare, other):
         spares = [
             [{"name": "default1", "host": "localhost", "port": site.port}]
             for site in (spare, other)
@@ -192,7 +193,7 @@ def test_a_frontend_of_ones_own_leads_to_services_by_host(world: World) -> None:
         lines.append(f"use_backend {name} if is_{name}")
     world.extra = smartstack(world, admin, **{"frontend http-generic-in": lines})
     backend = ["mode http", "option httpchk GET /health HTTP/1.0"]
-    with sites(2) as (first, second):
+    with serving(2) as (first, second):
 
         def clusters(*nodes: Node) -> list[Cluster]:
             return [

@@ -14,18 +14,10 @@ import pytest
 
 from lighthouse.haproxy.runtime import pid, process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
-from tests.software.haproxy_world import (
-    Http,
-    Load,
-    World,
-    cluster,
-    get,
-    node,
-    served,
-    until_file,
-)
+from tests.software.haproxy_world import Load, World, cluster, get, node, served, until_file
 from tests.waiting import eventually
 
 
@@ -38,13 +30,13 @@ def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def http_nodes() -> Iterator[Http]:
-    servers = Http(3)
+def http_nodes() -> Iterator[Backends]:
+    servers = Backends(3)
     yield servers
     servers.close()
 
 
-def settled(world: World, http: Http) -> int:
+def settled(world: World, http: Backends) -> int:
     """A cluster that is served and in the file; its port."""
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes))
@@ -52,7 +44,7 @@ def settled(world: World, http: Http) -> int:
     return port
 
 
-def everything_works(world: World, http: Http, port: int) -> None:
+def everything_works(world: World, http: Backends, port: int) -> None:
     """Members, the file and a reload, as if nothing had been."""
     (other,) = free_ports(1)
     web = cluster("web", port, http.nodes[:2])
@@ -65,7 +57,7 @@ def everything_works(world: World, http: Http, port: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["haproxy.sock", "haproxy.sock.master"])
-def test_a_socket_that_is_removed(world: World, http_nodes: Http, name: str) -> None:
+def test_a_socket_that_is_removed(world: World, http_nodes: Backends, name: str) -> None:
     port = settled(world, http_nodes)
     kept = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     kept.request("GET", "/")
@@ -84,7 +76,7 @@ def test_a_socket_that_is_removed(world: World, http_nodes: Http, name: str) -> 
 
 
 def test_a_reload_without_the_masters_socket_fails_no_request(
-    world: World, http_nodes: Http
+    world: World, http_nodes: Backends
 ) -> None:
     port = settled(world, http_nodes)
     (world.directory / "haproxy.sock.master").unlink()
@@ -101,7 +93,7 @@ def test_a_reload_without_the_masters_socket_fails_no_request(
 
 
 def test_a_stopped_worker_is_noticed_and_no_request_hangs(
-    world: World, http_nodes: Http, caplog: pytest.LogCaptureFixture
+    world: World, http_nodes: Backends, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = settled(world, http_nodes)
     stopped = world.worker
@@ -119,7 +111,7 @@ def test_a_stopped_worker_is_noticed_and_no_request_hangs(
     everything_works(world, http_nodes, port)
 
 
-def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Http) -> None:
+def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Backends) -> None:
     port = settled(world, http_nodes)
     master = world.master or 0
     os.kill(master, signal.SIGSTOP)
@@ -134,7 +126,7 @@ def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Http
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["worker", "both"])
-def test_deaths_under_load(world: World, http_nodes: Http, both: bool) -> None:
+def test_deaths_under_load(world: World, http_nodes: Backends, both: bool) -> None:
     port = settled(world, http_nodes)
     worker, master = world.worker, world.master or 0
     for victim in (master, worker) if both else (worker,):
@@ -146,7 +138,7 @@ def test_deaths_under_load(world: World, http_nodes: Http, both: bool) -> None:
     assert world.plugin.status()["starts"] == 2
 
 
-def test_a_reload_by_hand_on_an_old_file_is_healed(world: World, http_nodes: Http) -> None:
+def test_a_reload_by_hand_on_an_old_file_is_healed(world: World, http_nodes: Backends) -> None:
     one, two = free_ports(2)
     world.extra = {"reload_interval": 0.1}
     web, x = cluster("web", one, http_nodes.nodes[:1]), cluster("x", two, http_nodes.nodes)
@@ -178,7 +170,7 @@ def refuses(path: str) -> bool:
     return False
 
 
-def test_a_worker_adopts_while_a_reload_is_under_way(world: World, http_nodes: Http) -> None:
+def test_a_worker_adopts_while_a_reload_is_under_way(world: World, http_nodes: Backends) -> None:
     """The former was killed after it had asked for the reload, and nobody waits for it."""
     one, two = free_ports(2)
     # so many servers that HAProxy takes a while
@@ -205,7 +197,7 @@ def test_a_worker_adopts_while_a_reload_is_under_way(world: World, http_nodes: H
     drive(world, lambda: get(two)[0] == 200)
 
 
-def test_an_alien_haproxy_at_our_socket_is_left_alone(world: World, http_nodes: Http) -> None:
+def test_an_alien_haproxy_at_our_socket_is_left_alone(world: World, http_nodes: Backends) -> None:
     one, two = free_ports(2)
     alien = world.directory / "alien.cfg"
     alien.write_text(
@@ -239,7 +231,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def test_a_hand_edit_is_reported_kept_and_forgotten(
-    world: World, http_nodes: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http_nodes: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lighthouse.haproxy.sync.drift.EVERY", 0.3)
     monkeypatch.setattr("lighthouse.haproxy.sync.drift.SHARE", 1)
@@ -280,7 +272,7 @@ def test_a_hand_edit_is_reported_kept_and_forgotten(
 
 
 def test_what_others_did_through_the_socket_is_repaired(
-    world: World, http_nodes: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http_nodes: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lighthouse.haproxy.sync.drift.EVERY", 0.3)
     monkeypatch.setattr("lighthouse.haproxy.sync.drift.SHARE", 1)
@@ -307,7 +299,7 @@ def test_what_others_did_through_the_socket_is_repaired(
 
 @pytest.mark.parametrize("step", ["start", "reload"])
 def test_a_death_as_it_begins_to_serve_is_no_fault_of_the_configuration(
-    world: World, http_nodes: Http, step: str
+    world: World, http_nodes: Backends, step: str
 ) -> None:
     """It is started again at once: who waits for an answer of the dead waits in vain."""
     port, other = free_ports(2)

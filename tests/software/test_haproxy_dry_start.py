@@ -13,10 +13,11 @@ import pytest
 from lighthouse.haproxy.balancer import HAProxy
 from lighthouse.haproxy.runtime.dry_start import dry_start
 from lighthouse.haproxy.schema.balancer import parse_settings
+from tests.backends import Backend, Backends
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Agent, Site
+from tests.software.haproxy_sites import Agent
 from tests.software.haproxy_traffic import drive
-from tests.software.haproxy_world import BINARIES, Http, Load, World, cluster, get, served
+from tests.software.haproxy_world import BINARIES, Load, World, cluster, get, served
 from tests.waiting import eventually
 
 _TOO_MANY = int(Path("/proc/sys/fs/nr_open").read_text())
@@ -44,7 +45,7 @@ def _examined(world: World) -> list[tuple[str | None, tuple[str | int, ...]]]:
 
 @pytest.mark.parametrize(("line", "words"), GLOBAL, ids=lambda text: text.split()[0])
 def test_a_start_that_would_fail_costs_no_request(
-    world: World, http: Http, line: str, words: str
+    world: World, http: Backends, line: str, words: str
 ) -> None:
     port, other = free_ports(2)
     web = cluster("web", port, http.nodes)
@@ -70,7 +71,7 @@ def test_a_start_that_would_fail_costs_no_request(
     drive(world, lambda: get(other)[0] == 200)
 
 
-def test_a_cluster_that_asks_for_too_much_costs_only_itself(world: World, http: Http) -> None:
+def test_a_cluster_that_asks_for_too_much_costs_only_itself(world: World, http: Backends) -> None:
     """Each slot that is checked takes a descriptor for itself, ready or not."""
     one, two = free_ports(2)
     web = cluster("web", one, http.nodes)
@@ -85,7 +86,7 @@ def test_a_cluster_that_asks_for_too_much_costs_only_itself(world: World, http: 
     assert served(one) == {str(n.port) for n in http.nodes}
 
 
-def test_the_limit_is_that_of_the_haproxy_that_runs(world: World, http: Http) -> None:
+def test_the_limit_is_that_of_the_haproxy_that_runs(world: World, http: Backends) -> None:
     """It was started with less than we have ourselves, which a reload changes nothing about."""
     (port,) = free_ports(1)
     web = cluster("web", port, http.nodes)
@@ -99,11 +100,11 @@ def test_the_limit_is_that_of_the_haproxy_that_runs(world: World, http: Http) ->
     assert [f.path for f in outcome.findings] == [("global", 0)]
 
 
-def test_nobody_notices_a_dry_start(tmp_path: Path, http: Http) -> None:
+def test_nobody_notices_a_dry_start(tmp_path: Path, http: Backends) -> None:
     """No server is checked, no agent asked, nothing logged, no address or socket touched."""
     for binary in filter(os.path.exists, BINARIES.values()):
         (port,) = free_ports(1)
-        with Site() as site, Agent() as agent:
+        with Backend() as site, Agent() as agent:
             text = f"""global
     stats socket {tmp_path}/own.sock mode 600 level admin
     stats socket {tmp_path}/second.sock mode 600

@@ -14,6 +14,7 @@ from lighthouse.haproxy.rendering import render
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.runtime import process, rate_limit
 from lighthouse.haproxy.sync import reload, writer
+from tests.backends import Backends
 from tests.disk import small_disk
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import (
@@ -25,7 +26,6 @@ from tests.software.haproxy_traffic import (
 )
 from tests.software.haproxy_world import (
     BINARIES,
-    Http,
     Load,
     World,
     cluster,
@@ -72,7 +72,9 @@ def link(binary: str, path: Path) -> None:
     beside.replace(path)
 
 
-def test_a_refused_candidate_touches_nothing_and_names_its_line(world: World, http: Http) -> None:
+def test_a_refused_candidate_touches_nothing_and_names_its_line(
+    world: World, http: Backends
+) -> None:
     one, two = free_ports(2)
     web = cluster("web", one, http.nodes)
     world.sync(web)
@@ -91,7 +93,7 @@ def test_a_refused_candidate_touches_nothing_and_names_its_line(world: World, ht
     assert world.plugin.status()["reloads"] == 0
 
 
-def test_an_address_that_only_haproxy_finds_taken(world: World, http: Http) -> None:
+def test_an_address_that_only_haproxy_finds_taken(world: World, http: Backends) -> None:
     """With ``interface`` no trial of ours tells; HAProxy fails in the middle of the reload."""
     one, two, three = free_ports(3)
     web = cluster("web", one, http.nodes[:1])
@@ -128,7 +130,7 @@ def test_an_address_that_only_haproxy_finds_taken(world: World, http: Http) -> N
 
 
 def test_a_binary_that_fails_is_never_reloaded_into(
-    world: World, http: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "AGAIN", 1.0)
     binary = world.directory / "haproxy"
@@ -157,7 +159,7 @@ def test_a_binary_that_fails_is_never_reloaded_into(
     assert load.failures == []
 
 
-def test_a_binary_that_was_upgraded_is_picked_up_by_the_next_reload(http: Http) -> None:
+def test_a_binary_that_was_upgraded_is_picked_up_by_the_next_reload(http: Backends) -> None:
     with new_world("debian") as world:
         binary = world.directory / "haproxy"
         binary.symlink_to(world.binary)
@@ -179,7 +181,7 @@ def test_a_binary_that_was_upgraded_is_picked_up_by_the_next_reload(http: Http) 
 
 
 def test_a_disk_that_is_full_holds_a_reload_up(
-    world: World, http: Http, small: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "AGAIN", 1.0)
     one, two = free_ports(2)
@@ -206,7 +208,7 @@ def test_a_disk_that_is_full_holds_a_reload_up(
 
 
 def test_a_disk_that_fills_up_in_a_reload_keeps_the_last_good_file(
-    world: World, http: Http, small: Path
+    world: World, http: Backends, small: Path
 ) -> None:
     (one,) = free_ports(1)
     web = cluster("web", one, http.nodes)
@@ -225,7 +227,7 @@ def test_a_disk_that_fills_up_in_a_reload_keeps_the_last_good_file(
 
 @pytest.mark.parametrize("victim", ["master", "worker"])
 def test_a_death_beside_a_candidate_that_does_not_start(
-    world: World, http: Http, victim: str
+    world: World, http: Backends, victim: str
 ) -> None:
     """HAProxy lets it pass with ``-c``, and cannot run it: the last good file is started."""
     (one,) = free_ports(1)
@@ -248,7 +250,9 @@ def test_a_death_beside_a_candidate_that_does_not_start(
     assert world.sync(web).kind in ("applied", "unchanged")
 
 
-def test_the_budget_of_an_hour(world: World, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_budget_of_an_hour(
+    world: World, http: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.extra = {"reloads_per_hour": 2, "reload_interval": 0.1}
     one, *ports = free_ports(4)
     clusters = [cluster("web", one, http.nodes[:1])]
@@ -270,7 +274,7 @@ def test_the_budget_of_an_hour(world: World, http: Http, monkeypatch: pytest.Mon
 
 
 def test_most_listeners_go_only_if_it_stays_so(
-    world: World, http: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "SHRINK_HOLD", 2.0)
     ports = free_ports(5)
@@ -290,7 +294,7 @@ def test_most_listeners_go_only_if_it_stays_so(
 
 
 def test_replaced_workers_are_bounded(
-    world: World, http: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "CROWDED", 4.0)
     world.extra = {"max_old_workers": 2, "reload_interval": 0.1}
@@ -322,7 +326,7 @@ def test_replaced_workers_are_bounded(
         session.close()
 
 
-def test_states_are_carried_over_a_reload(world: World, http: Http) -> None:
+def test_states_are_carried_over_a_reload(world: World, http: Backends) -> None:
     """What HAProxy's own check found down stays down; an operator's maintenance stays."""
     one, two, three, dead = free_ports(4)
     backend = ["default-server check inter 300 rise 1 fall 1"]
@@ -352,7 +356,9 @@ def test_states_are_carried_over_a_reload(world: World, http: Http) -> None:
     assert Path(f"{world.config['pid_file']}.state").read_text() == "1\n"
 
 
-def test_a_slot_with_another_node_keeps_no_port_over_a_reload(world: World, http: Http) -> None:
+def test_a_slot_with_another_node_keeps_no_port_over_a_reload(
+    world: World, http: Backends
+) -> None:
     one, two = free_ports(2)
     lines = {"backend": ["balance static-rr"]}
     world.sync(cluster("web", one, http.nodes[:1], **lines))
@@ -368,7 +374,7 @@ def test_a_slot_with_another_node_keeps_no_port_over_a_reload(world: World, http
 
 
 def test_a_port_taken_while_haproxy_was_dead_costs_only_its_cluster(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     one, two = free_ports(2)
     web, x = cluster("web", one, http.nodes), cluster("x", two, http.nodes)
@@ -392,13 +398,13 @@ def test_a_port_taken_while_haproxy_was_dead_costs_only_its_cluster(
     drive(world, lambda: world.again() and get(two)[0] == 200)
 
 
-def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Http) -> None:
+def test_what_a_killed_worker_tried_is_never_put_back(world: World, http: Backends) -> None:
     """It had written the candidate, and was killed before HAProxy refused to run it."""
     with unstartable() as settings:
         _never_put_back(world, http, settings)
 
 
-def _never_put_back(world: World, http: Http, settings: dict[str, Any]) -> None:
+def _never_put_back(world: World, http: Backends, settings: dict[str, Any]) -> None:
     (one,) = free_ports(1)
     web = cluster("web", one, http.nodes)
     world.sync(web)
@@ -429,7 +435,9 @@ def _never_put_back(world: World, http: Http, settings: dict[str, Any]) -> None:
     assert world.text == before
 
 
-def test_a_refused_candidate_is_not_checked_with_every_change(world: World, http: Http) -> None:
+def test_a_refused_candidate_is_not_checked_with_every_change(
+    world: World, http: Backends
+) -> None:
     """``haproxy -c`` of a large file takes a while, for which members would wait."""
     log = world.directory / "checks"
     binary = world.directory / "haproxy"
@@ -452,7 +460,7 @@ def test_a_refused_candidate_is_not_checked_with_every_change(world: World, http
 
 
 def test_members_that_a_full_disk_kept_out_of_the_file_get_into_it(
-    world: World, http: Http, small: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though the reload that was in the way is not wanted any more."""
     monkeypatch.setattr(writer, "RETRY", 0.5)

@@ -11,9 +11,10 @@ from lighthouse.files import FileTarget
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.render import file_of
 from lighthouse.haproxy.sync.writer import Writer
+from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import drive
-from tests.software.haproxy_world import Http, World, cluster, get, served, until_file
+from tests.software.haproxy_world import World, cluster, get, served, until_file
 from tests.waiting import eventually
 
 
@@ -26,7 +27,7 @@ def leases() -> Iterator[None]:
 
 
 def test_a_file_system_that_hangs_is_told_and_held_against_nothing_else(
-    world: World, http: Http, leases: None, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, leases: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a lease on the file, the kernel makes everybody wait who opens it."""
     monkeypatch.setattr("lighthouse.haproxy.sync.writer.SLOW", 0.5)

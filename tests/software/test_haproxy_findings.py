@@ -10,8 +10,9 @@ import pytest
 from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.balancer import HAProxy
+from tests.backends import serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import ask, sites
+from tests.software.haproxy_sites import ask
 from tests.software.haproxy_world import World, cluster
 from tests.waiting import eventually
 
@@ -46,7 +47,7 @@ CLUSTER: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
 @pytest.mark.parametrize("nodes", [0, 1])
 def test_faults_of_a_cluster_are_found_with_and_without_nodes(world: World, nodes: int) -> None:
     good, bad = free_ports(2)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         web = cluster("web", good, [site.node()])
         for section, path, word in CLUSTER:
             faulty = cluster("bad", bad, [site.node()] * nodes, **section)
@@ -114,7 +115,7 @@ def test_what_haproxy_ignores_is_a_warning(world: World) -> None:
     (port,) = free_ports(1)
     late = ["use_backend web", "http-request set-header x y"]
     world.extra = {"global": ["nbthread 1"]}
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         web = cluster("web", port, [site.node()], frontend=late)
         (found,) = examined(world, web)
         assert (found.cluster, found.path, found.warning) == ("web", ("frontend", 1), True)
@@ -128,7 +129,7 @@ def test_what_haproxy_ignores_is_a_warning(world: World) -> None:
 def test_a_cluster_that_leads_nowhere_is_left_out_alone(world: World) -> None:
     """HAProxy tells no line for this, but the name of the proxy."""
     one, two = free_ports(2)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         lost = cluster("lost", one, [site.node()], frontend=["use_backend nowhere"])
         outcome = world.sync(lost, cluster("web", two, [site.node()]))
         assert outcome.kind == "degraded"
@@ -158,7 +159,7 @@ def test_a_section_that_leads_to_a_refused_cluster_names_the_cause(world: World)
 
 def test_bad_options_of_an_empty_cluster_are_refused_before_a_node_comes(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (spare, site):
+    with serving(2) as (spare, site):
         spares = [{"host": "127.0.0.1", "port": spare.port}]
         world.sync(cluster("web", port, [], default_servers=spares))
         section = {"default_servers": spares, "server_options": "check zork"}

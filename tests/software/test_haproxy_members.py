@@ -10,23 +10,15 @@ import pytest
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.sync import deletion
 from lighthouse.node import Node, Refused, parse
+from tests.backends import Backends
 from tests.ports import free_ports
-from tests.software.haproxy_world import (
-    Http,
-    Load,
-    World,
-    cluster,
-    get,
-    node,
-    served,
-    until_file,
-)
+from tests.software.haproxy_world import Load, World, cluster, get, node, served, until_file
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def http() -> Iterator[Http]:
-    servers = Http(8)
+def http() -> Iterator[Backends]:
+    servers = Backends(8)
     yield servers
     servers.close()
 
@@ -41,7 +33,7 @@ def states(world: World, backend: str = "web") -> dict[str, tuple[str, str]]:
     return {row.split()[18]: (row.split()[6], row.split()[7]) for row in rows if row.strip()}
 
 
-def test_a_cluster_is_served_and_followed(world: World, http: Http) -> None:
+def test_a_cluster_is_served_and_followed(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     assert world.sync(cluster("web", port, http.nodes[:2])).kind == "applied"
     assert served(port) == names(http.nodes[:2])
@@ -56,7 +48,7 @@ def test_a_cluster_is_served_and_followed(world: World, http: Http) -> None:
     assert world.plugin.status()["reloads"] == 0
 
 
-def test_weights_change_and_drain(world: World, http: Http) -> None:
+def test_weights_change_and_drain(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     first, second = (n.port for n in http.nodes[:2])
     world.sync(cluster("web", port, [node(first), node(second)]))
@@ -70,7 +62,7 @@ def test_weights_change_and_drain(world: World, http: Http) -> None:
     assert served(port) == {str(first), str(second)}
 
 
-def test_churn_under_load_fails_no_request(world: World, http: Http) -> None:
+def test_churn_under_load_fails_no_request(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:4]))
     worker = world.worker
@@ -91,7 +83,7 @@ def test_churn_under_load_fails_no_request(world: World, http: Http) -> None:
     assert world.plugin.status()["drift_repaired"] == 0
 
 
-def test_dynamic_servers_inherit_what_the_file_says(world: World, http: Http) -> None:
+def test_dynamic_servers_inherit_what_the_file_says(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     lines = ["default-server check inter 100 rise 1 fall 1 maxconn 7", "option httpchk GET /"]
     world.sync(cluster("web", port, http.nodes[:1], backend=lines))
@@ -104,7 +96,7 @@ def test_dynamic_servers_inherit_what_the_file_says(world: World, http: Http) ->
     eventually(checked, 10, "both servers are checked alike")
 
 
-def test_dynamic_servers_reuse_connections(world: World, http: Http) -> None:
+def test_dynamic_servers_reuse_connections(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, []))
     world.sync(cluster("web", port, http.nodes[:1]))
@@ -117,7 +109,7 @@ def test_dynamic_servers_reuse_connections(world: World, http: Http) -> None:
     assert (figures["stot"], figures["connect"]) == ("20", "1")
 
 
-def test_random_balance_reaches_every_dynamic_server(world: World, http: Http) -> None:
+def test_random_balance_reaches_every_dynamic_server(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, [], backend=["balance random"]))
     world.sync(cluster("web", port, http.nodes, backend=["balance random"]))
@@ -125,7 +117,7 @@ def test_random_balance_reaches_every_dynamic_server(world: World, http: Http) -
 
 
 def test_gone_servers_are_deleted_late_and_where_it_is_safe(
-    world: World, http: Http, monkeypatch: pytest.MonkeyPatch
+    world: World, http: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = free_ports(2)
 
@@ -152,7 +144,7 @@ def test_gone_servers_are_deleted_late_and_where_it_is_safe(
     assert world.plugin.status()["reloads"] == 0
 
 
-def test_what_others_change_is_repaired_and_counted(world: World, http: Http) -> None:
+def test_what_others_change_is_repaired_and_counted(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:2]))
     first = f"web/local_127.0.0.1_{http.nodes[0].port}"
@@ -169,7 +161,7 @@ def test_what_others_change_is_repaired_and_counted(world: World, http: Http) ->
     assert world.plugin.status()["drift_repaired"] == 3
 
 
-def test_a_backend_that_takes_no_servers_seats_them_on_slots(world: World, http: Http) -> None:
+def test_a_backend_that_takes_no_servers_seats_them_on_slots(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     hashed = {"backend": ["balance source"]}
     world.sync(cluster("web", port, http.nodes[:2], **hashed))
@@ -195,7 +187,7 @@ def test_a_backend_that_takes_no_servers_seats_them_on_slots(world: World, http:
     )
 
 
-def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http: Http) -> None:
+def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     sticky = {"backend": ["cookie SRV insert"]}
     world.sync(cluster("web", port, http.nodes[:2], **sticky))
@@ -211,7 +203,7 @@ def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http:
     assert "cookie" in reason
 
 
-def test_nobody_knows_is_not_nobody(world: World, http: Http) -> None:
+def test_nobody_knows_is_not_nobody(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     unknown = Cluster("web", (), config={"port": port}, known=False)
     world.sync(unknown)
@@ -225,7 +217,7 @@ def test_nobody_knows_is_not_nobody(world: World, http: Http) -> None:
     assert get(port)[0] == 503
 
 
-def test_hostile_nodes_change_nothing(world: World, http: Http) -> None:
+def test_hostile_nodes_change_nothing(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     before = world.ask("show", "env"), world.ask("show", "backend"), world.worker

@@ -4,13 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.backends import serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import (
-    ask,
-    sites,
-    until_applied,
-    weights,
-)
+from tests.software.haproxy_sites import ask, until_applied, weights
 from tests.software.haproxy_world import Load, World, cluster, until_file
 from tests.waiting import eventually
 
@@ -22,7 +18,7 @@ def test_nodes_set_the_options_they_may(world: World) -> None:
     (port,) = free_ports(1)
     world.extra = {"node_options": ["maxconn"]}
     section = {"node_options": ["backup"]}
-    with sites(3) as (one, two, three):
+    with serving(3) as (one, two, three):
         nodes = [one.node(maxconn=7, rise=9), two.node(backup=True), three.node(slowstart="5s")]
         world.sync(cluster("web", port, [], **section))
         assert world.sync(cluster("web", port, nodes, **section)).kind == "applied"
@@ -43,7 +39,7 @@ def test_nodes_set_the_options_they_may(world: World) -> None:
 def test_a_changed_value_makes_another_server_and_fails_no_request(world: World) -> None:
     (port,) = free_ports(1)
     section = {"node_options": ["maxconn"]}
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         world.sync(cluster("web", port, [site.node(maxconn=500)], **section))
         worker = world.worker
         load = Load(port)
@@ -77,7 +73,7 @@ def test_hostile_values_are_not_used_and_said(world: World, mode: str) -> None:
         {"verifyhost": "a b", "maxconn": 2**31},
         *({"maxconn": value, "verifyhost": value, "inter": value} for value in EVIL),
     ]
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         nodes = [site.node(host=f"n{n}") for n in range(len(odd))]
         many = [
             type(n)(n.host, f"127.0.0.{i + 1}", n.port, 1, odd[i]) for i, n in enumerate(nodes)
@@ -109,7 +105,7 @@ def test_more_options_than_a_line_can_hold_are_refused_before_a_node_has_them(
     values = dict.fromkeys(names[1:7], 5) | dict.fromkeys(names[8:12], "5s")
     values |= {"on-error": "mark-down", "on-marked-down": "shutdown-sessions", "check-sni": "a"}
     values |= {"on-marked-up": "shutdown-backup-sessions", "observe": "layer4", "verifyhost": "a"}
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         full = type(one.node())("h", "127.0.0.1", two.port, 1, {**values, "check": True})
         fits = {"node_options": names, "server_options": words}
         world.sync(cluster("web", port, [one.node()], **fits))

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from lighthouse.haproxy.balancer import HAProxy
+from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_sites import compare, readopted
 from tests.software.haproxy_traffic import admin_states, drive
-from tests.software.haproxy_world import Http, World, cluster, get, served
+from tests.software.haproxy_world import World, cluster, get, served
 
 _FORCED = 1
 
@@ -32,7 +33,7 @@ def _sections(port: int, upstream: int) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("way", ["proxy", "section"])
 def test_a_refused_cluster_touches_no_section_of_its_name(
-    world: World, http: Http, way: str
+    world: World, http: Backends, way: str
 ) -> None:
     """Neither at once, nor at a comparison, nor after the worker was killed."""
     own, port, x = free_ports(3)
@@ -55,7 +56,7 @@ def test_a_refused_cluster_touches_no_section_of_its_name(
 
 
 def test_members_unheard_of_are_not_taken_from_a_section_of_their_name(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     """The cluster takes the name over from a proxy, before discovery has answered."""
     own, port, x = free_ports(3)
@@ -70,7 +71,7 @@ def test_members_unheard_of_are_not_taken_from_a_section_of_their_name(
 
 
 @pytest.mark.parametrize("way", ["proxy", "section"])
-def test_a_cluster_that_is_served_keeps_its_name(world: World, http: Http, way: str) -> None:
+def test_a_cluster_that_is_served_keeps_its_name(world: World, http: Backends, way: str) -> None:
     """Whoever comes second under a name is left out, and told so, until one is renamed."""
     port, own = free_ports(2)
     mine, theirs = http.nodes[:2], http.nodes[2:]
@@ -109,7 +110,7 @@ def test_a_cluster_that_is_served_keeps_its_name(world: World, http: Http, way: 
     ids=lambda section: next(iter(section)),
 )
 def test_a_cluster_that_is_served_keeps_its_port(
-    world: World, http: Http, section: dict[str, Any]
+    world: World, http: Backends, section: dict[str, Any]
 ) -> None:
     (port,) = free_ports(1)
     web = cluster("web", port, http.nodes)
@@ -124,7 +125,7 @@ def test_a_cluster_that_is_served_keeps_its_port(
     assert served(port) == {str(n.port) for n in http.nodes}
 
 
-def test_maintenance_of_a_cluster_ends_with_the_cluster(world: World, http: Http) -> None:
+def test_maintenance_of_a_cluster_ends_with_the_cluster(world: World, http: Backends) -> None:
     """A proxy that takes over the name, the server's name and its address begins afresh."""
     port, x = free_ports(2)
     web, other = cluster("web", port, http.nodes[:2]), cluster("x", x, http.nodes)
@@ -141,7 +142,7 @@ def test_maintenance_of_a_cluster_ends_with_the_cluster(world: World, http: Http
 
 
 def test_maintenance_of_an_operators_server_in_a_cluster_stays_the_operators(
-    world: World, http: Http
+    world: World, http: Backends
 ) -> None:
     """A server that stands in the cluster's own lines is none of ours, over a reload too."""
     port, x = free_ports(2)

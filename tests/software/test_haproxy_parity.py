@@ -15,10 +15,11 @@ import pytest
 
 from lighthouse.cluster import Cluster
 from lighthouse.node import Node
+from tests.backends import serving
 from tests.ports import free_ports
 from tests.software.haproxy_observer import Observation, Observer
 from tests.software.haproxy_server_cases import ELSEWHERE, FAST, HTTP, Case, cases
-from tests.software.haproxy_sites import ask, certificate, sites, until_applied
+from tests.software.haproxy_sites import ask, certificate, until_applied
 from tests.software.haproxy_world import World, cluster
 from tests.waiting import eventually
 
@@ -225,7 +226,7 @@ def test_idle_connections_of_a_server_that_was_added_are_closed_in_time(world: W
     """Also where HAProxy has started without a single server."""
     options = "pool-purge-delay 500ms"
     (port,) = free_ports(1)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         world.sync(cluster("web", port, [], server_options=options))
         world.sync(cluster("web", port, [site.node()], server_options=options))
 

@@ -13,8 +13,9 @@ from lighthouse.cluster import Cluster
 from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.schema import Invalid
+from tests.backends import Backend, serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, sites
+from tests.software.haproxy_sites import ask
 from tests.software.haproxy_world import BINARIES, World, cluster, new_world
 from tests.waiting import eventually
 
@@ -41,7 +42,7 @@ def settle(world: World, name: str, port: int, **more: Any) -> Peer:
     return Peer(name, "127.0.0.1", port)
 
 
-def by(peer: Peer, site: Site) -> Node:
+def by(peer: Peer, site: Backend) -> Node:
     return msgspec.structs.replace(site.node(), peer=peer)
 
 
@@ -63,7 +64,7 @@ def reasons(world: World) -> list[str]:
 def test_a_table_is_shared_and_outlives_what_peers_do(pair: tuple[World, World]) -> None:
     here, there = pair
     one, two, three, four, five = free_ports(5)
-    with sites(2) as (first, second):
+    with serving(2) as (first, second):
         a, b = settle(here, "a", three), settle(there, "b", four)
         nodes = [by(a, first), by(b, second)]
         for world, port in ((here, one), (there, two)):
@@ -102,7 +103,7 @@ def test_a_peers_section_of_the_operators_own_stays_theirs(pair: tuple[World, Wo
     world.extra["global"] = ["localpeer a"]
     world.extra["extra_sections"] = {"peers mine": [f"peer a 127.0.0.1:{own}"]}
     lines = ["mode http", "stick-table type ip size 1k peers mine"]
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         outcome = world.sync(cluster("web", port, [by(peer, site)], backend=lines))
         assert (outcome.kind, outcome.reason) == ("applied", "")
         assert ask(port) == site.name
@@ -118,7 +119,7 @@ def test_nobody_else_can_say_where_this_host_listens(pair: tuple[World, World]) 
     (port,) = free_ports(1)
     settle(world, "a", free_ports(1)[0])
     del world.extra["peers"]["address"]
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         liar = by(Peer("a", "203.0.113.9", 1024), site)
         outcome = world.sync(cluster("web", port, [liar], backend=TABLE))
         assert (outcome.kind, outcome.reason) == ("applied", "")
@@ -130,7 +131,7 @@ def test_a_taken_port_of_peers_pauses_nobody(pair: tuple[World, World]) -> None:
     """Trap 7 with the one listener that no bind line shows."""
     world, _ = pair
     port, other = free_ports(2)
-    with sites(1) as (site,), socket.socket() as stranger:
+    with serving(1) as (site,), socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
         settle(world, "a", stranger.getsockname()[1])

@@ -10,19 +10,12 @@ import pytest
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from tests.backends import Backends
 from tests.disk import small_disk
 from tests.ports import free_ports
 from tests.software.haproxy_sites import certificate
 from tests.software.haproxy_traffic import unstartable
-from tests.software.haproxy_world import (
-    Http,
-    Load,
-    World,
-    cluster,
-    get,
-    served,
-    until_file,
-)
+from tests.software.haproxy_world import Load, World, cluster, get, served, until_file
 from tests.waiting import eventually
 
 
@@ -36,7 +29,7 @@ def until_kind(world: World, kind: str) -> str:
     return eventually(seen, 15, f"an outcome {kind}")[0]
 
 
-def test_reloads_under_load_fail_no_request(world: World, http: Http) -> None:
+def test_reloads_under_load_fail_no_request(world: World, http: Backends) -> None:
     port, *others = free_ports(4)
     clusters = [cluster("web", port, http.nodes)]
     world.sync(*clusters)
@@ -55,7 +48,7 @@ def test_reloads_under_load_fail_no_request(world: World, http: Http) -> None:
     assert world.plugin.status()["reload_reasons"][-1] == "clusters: +more2"
 
 
-def test_changes_flow_while_a_reload_waits(world: World, http: Http) -> None:
+def test_changes_flow_while_a_reload_waits(world: World, http: Backends) -> None:
     one, two, three = free_ports(3)
     web = cluster("web", one, http.nodes[:1])
     world.sync(web)
@@ -74,7 +67,7 @@ def test_changes_flow_while_a_reload_waits(world: World, http: Http) -> None:
     assert world.plugin.status()["reloads"] == 2
 
 
-def test_a_faulty_cluster_keeps_its_last_good_version(world: World, http: Http) -> None:
+def test_a_faulty_cluster_keeps_its_last_good_version(world: World, http: Backends) -> None:
     one, two = free_ports(2)
     web = cluster("web", one, http.nodes[:1])
     world.sync(web, cluster("x", two, http.nodes[:1]))
@@ -95,7 +88,7 @@ def test_a_faulty_cluster_keeps_its_last_good_version(world: World, http: Http) 
     assert served(two) == {str(http.nodes[0].port)}
 
 
-def test_a_cluster_that_is_faulty_from_the_start_is_left_out(world: World, http: Http) -> None:
+def test_a_cluster_that_is_faulty_from_the_start_is_left_out(world: World, http: Backends) -> None:
     one, two = free_ports(2)
     web = cluster("web", one, http.nodes[:1])
     outcome = world.sync(web, cluster("x", two, http.nodes, server_options="check zork"))
@@ -110,14 +103,14 @@ def test_a_cluster_that_is_faulty_from_the_start_is_left_out(world: World, http:
     assert get(two)[0] == 200
 
 
-def test_a_port_belongs_to_the_first_cluster(world: World, http: Http) -> None:
+def test_a_port_belongs_to_the_first_cluster(world: World, http: Backends) -> None:
     (one,) = free_ports(1)
     outcome = world.sync(cluster("a", one, http.nodes[:1]), cluster("b", one, http.nodes[1:2]))
     assert (outcome.kind, outcome.reason) == ("degraded", f"b: port {one} belongs to cluster a")
     assert served(one) == {str(http.nodes[0].port)}
 
 
-def test_a_taken_address_costs_only_its_cluster(world: World, http: Http) -> None:
+def test_a_taken_address_costs_only_its_cluster(world: World, http: Backends) -> None:
     (one,) = free_ports(1)
     web = cluster("web", one, http.nodes)
     world.sync(web)
@@ -136,7 +129,9 @@ def test_a_taken_address_costs_only_its_cluster(world: World, http: Http) -> Non
     assert get(taken)[0] == 200
 
 
-def test_a_certificate_that_is_away_takes_no_cluster_off_the_air(world: World, http: Http) -> None:
+def test_a_certificate_that_is_away_takes_no_cluster_off_the_air(
+    world: World, http: Backends
+) -> None:
     one, two = free_ports(2)
     path = certificate(world.directory)
     plain = cluster("plain", one, http.nodes[:1])
@@ -155,7 +150,7 @@ def test_a_certificate_that_is_away_takes_no_cluster_off_the_air(world: World, h
     assert get(three)[0] == 200
 
 
-def test_a_running_cluster_keeps_its_port(world: World, http: Http) -> None:
+def test_a_running_cluster_keeps_its_port(world: World, http: Backends) -> None:
     one, two = free_ports(2)
     b = cluster("b", one, http.nodes[:1])
     c = cluster("c", two, http.nodes[1:2])
@@ -168,7 +163,7 @@ def test_a_running_cluster_keeps_its_port(world: World, http: Http) -> None:
     assert {f.cluster for f in outcome.findings} == {"a", "c"}
 
 
-def test_a_fault_in_the_settings_leaves_everything_as_it_was(world: World, http: Http) -> None:
+def test_a_fault_in_the_settings_leaves_everything_as_it_was(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     worker = world.worker
@@ -185,7 +180,7 @@ def test_a_fault_in_the_settings_leaves_everything_as_it_was(world: World, http:
     assert world.worker != worker
 
 
-def test_a_reload_that_cannot_be_proven_is_taken_back(world: World, http: Http) -> None:
+def test_a_reload_that_cannot_be_proven_is_taken_back(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     before = world.text
@@ -205,7 +200,7 @@ def test_a_reload_that_cannot_be_proven_is_taken_back(world: World, http: Http) 
     assert world.sync(cluster("web", port, http.nodes[:1])).kind in ("applied", "unchanged")
 
 
-def test_nothing_to_listen_on_is_never_installed(world: World, http: Http) -> None:
+def test_nothing_to_listen_on_is_never_installed(world: World, http: Backends) -> None:
     assert world.sync().kind == "applied"
     assert world.master is None
     (port,) = free_ports(1)
@@ -214,7 +209,7 @@ def test_nothing_to_listen_on_is_never_installed(world: World, http: Http) -> No
     assert get(port)[0] == 200
 
 
-def test_haproxy_shares_nothing_with_the_worker(world: World, http: Http) -> None:
+def test_haproxy_shares_nothing_with_the_worker(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     read, write = os.pipe()
     os.set_inheritable(write, True)
@@ -230,7 +225,9 @@ def test_haproxy_shares_nothing_with_the_worker(world: World, http: Http) -> Non
 
 
 @pytest.mark.parametrize("victim", ["master", "worker"])
-def test_a_killed_haproxy_is_started_again_at_once(world: World, http: Http, victim: str) -> None:
+def test_a_killed_haproxy_is_started_again_at_once(
+    world: World, http: Backends, victim: str
+) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     world.sync(cluster("web", port, http.nodes[:2]))
@@ -250,7 +247,7 @@ def test_a_killed_haproxy_is_started_again_at_once(world: World, http: Http, vic
     assert world.plugin.status()["starts"] == 2
 
 
-def test_a_restarted_worker_adopts_without_a_change(world: World, http: Http) -> None:
+def test_a_restarted_worker_adopts_without_a_change(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     worker = world.worker
@@ -266,7 +263,7 @@ def test_a_restarted_worker_adopts_without_a_change(world: World, http: Http) ->
     assert world.worker == worker
 
 
-def test_a_reload_by_someone_else_is_noticed(world: World, http: Http) -> None:
+def test_a_reload_by_someone_else_is_noticed(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     process.reload(parse_settings(world.config).master)
@@ -274,7 +271,7 @@ def test_a_reload_by_someone_else_is_noticed(world: World, http: Http) -> None:
     assert served(port) == {str(n.port) for n in http.nodes[:2]}
 
 
-def test_a_reload_to_another_file_is_healed(world: World, http: Http) -> None:
+def test_a_reload_to_another_file_is_healed(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     path = Path(world.config["config_file"])
@@ -285,7 +282,7 @@ def test_a_reload_to_another_file_is_healed(world: World, http: Http) -> None:
     assert "GENERATION 0" not in world.ask("show", "env")
 
 
-def test_a_lost_socket_is_healed(world: World, http: Http) -> None:
+def test_a_lost_socket_is_healed(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     Path(world.config["socket_file"]).unlink()
@@ -294,7 +291,7 @@ def test_a_lost_socket_is_healed(world: World, http: Http) -> None:
     assert served(port) == {str(n.port) for n in http.nodes[:2]}
 
 
-def test_other_paths_take_over_from_the_old_process(world: World, http: Http) -> None:
+def test_other_paths_take_over_from_the_old_process(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     web = cluster("web", port, http.nodes)
     world.sync(web)
@@ -305,7 +302,7 @@ def test_other_paths_take_over_from_the_old_process(world: World, http: Http) ->
     assert world.master not in (None, old)
 
 
-def test_the_2016_settings_serve(world: World, http: Http) -> None:
+def test_the_2016_settings_serve(world: World, http: Backends) -> None:
     shared, stats, fixed, tcp, web = free_ports(5)
     world.extra = {
         "global": ["daemon", "maxconn 400"],
@@ -341,7 +338,7 @@ def test_the_2016_settings_serve(world: World, http: Http) -> None:
     assert get(stats, "/haproxy")[0] == 200
 
 
-def test_a_full_disk_holds_up_the_file_only(world: World, http: Http) -> None:
+def test_a_full_disk_holds_up_the_file_only(world: World, http: Backends) -> None:
     place = world.directory / "tiny"
     with small_disk(place):
         world.extra = {"config_file": str(place / "haproxy.cfg")}
@@ -363,7 +360,7 @@ def test_a_full_disk_holds_up_the_file_only(world: World, http: Http) -> None:
         world.close()
 
 
-def test_a_preview_tells_and_changes_nothing(world: World, http: Http) -> None:
+def test_a_preview_tells_and_changes_nothing(world: World, http: Backends) -> None:
     one, two = free_ports(2)
     web = cluster("web", one, http.nodes[:1])
     world.plugin.apply_config(world.config)
@@ -381,7 +378,7 @@ def test_a_preview_tells_and_changes_nothing(world: World, http: Http) -> None:
     assert served(one) == {str(http.nodes[0].port)}
 
 
-def test_a_missing_binary_is_said_and_tried_again(world: World, http: Http) -> None:
+def test_a_missing_binary_is_said_and_tried_again(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     binary, world.binary = world.binary, "/nowhere/haproxy"
     outcome = world.sync(cluster("web", port, http.nodes))
@@ -392,7 +389,7 @@ def test_a_missing_binary_is_said_and_tried_again(world: World, http: Http) -> N
     assert get(port)[0] == 200
 
 
-def test_a_hung_haproxy_is_replaced(world: World, http: Http) -> None:
+def test_a_hung_haproxy_is_replaced(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
     world.sync(cluster("web", port, http.nodes[:1]))
     until_file(world, http.nodes[:1])

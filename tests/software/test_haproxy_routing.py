@@ -6,8 +6,9 @@ import pytest
 
 from lighthouse.cluster import Cluster
 from lighthouse.node import Node
+from tests.backends import Backend, serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, sites, until_applied
+from tests.software.haproxy_sites import ask, until_applied
 from tests.software.haproxy_world import World, cluster
 
 
@@ -16,7 +17,7 @@ def member(name: str, nodes: list[Node], **section: Any) -> Cluster:
     return Cluster(name, found.nodes, found.config, meta_cluster="shared")
 
 
-def routed(world: World, port: int, places: list[Site], **sections: Any) -> dict[str, str]:
+def routed(world: World, port: int, places: list[Backend], **sections: Any) -> dict[str, str]:
     """Serve clusters of these sections at one port; who answers as which cluster."""
     world.extra = {"meta_clusters": {"shared": {"port": port, "frontend": ["mode http"]}}}
     pairs = list(zip(sections, places, strict=False))
@@ -27,7 +28,7 @@ def routed(world: World, port: int, places: list[Site], **sections: Any) -> dict
 
 def test_acls_of_2016_and_lists_of_them(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(3) as places:
+    with serving(3) as places:
         names = routed(
             world,
             port,
@@ -47,7 +48,7 @@ def test_acls_of_2016_and_lists_of_them(world: World) -> None:
 
 def test_hosts_paths_and_a_default(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(7) as places:
+    with serving(7) as places:
         names = routed(
             world,
             port,
@@ -82,7 +83,7 @@ def test_hosts_paths_and_a_default(world: World) -> None:
 
 def test_an_exact_host_goes_before_a_wildcard_whatever_clusters_are_called(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(4) as places:
+    with serving(4) as places:
         names = routed(
             world,
             port,
@@ -106,7 +107,7 @@ def test_an_exact_host_goes_before_a_wildcard_whatever_clusters_are_called(world
 
 def test_a_member_comes_and_goes_and_its_nodes_need_no_reload(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.extra = {"meta_clusters": {"shared": {"port": port, "frontend": ["mode http"]}}}
         first = member("first", [], paths=["/"])
         world.sync(first)
@@ -133,7 +134,7 @@ def test_a_bad_member_costs_nobody_else(
     world: World, bad: dict[str, Any], path: tuple[str | int, ...]
 ) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.extra = {"meta_clusters": {"shared": {"port": port, "frontend": ["mode http"]}}}
         good = member("good", [one.node()], paths=["/good"])
         outcome = world.sync(good, member("bad", [two.node()], **bad))

@@ -10,17 +10,10 @@ from typing import Any
 import pytest
 
 from lighthouse.haproxy.runtime.socket import Runtime
+from tests.backends import Backend, serving
 from tests.ports import free_ports
 from tests.requirements import require
-from tests.software.haproxy_sites import (
-    Site,
-    ask,
-    compare,
-    readopted,
-    sites,
-    statuses,
-    until_applied,
-)
+from tests.software.haproxy_sites import ask, compare, readopted, statuses, until_applied
 from tests.software.haproxy_world import World, cluster, node, until_file
 from tests.waiting import eventually
 
@@ -30,7 +23,7 @@ ROOT = pytest.mark.needs("root")
 def test_sockets_in_the_file_system_serve_like_ports(world: World) -> None:
     (port,) = free_ports(1)
     one, two = (str(world.directory / name) for name in ("one.sock", "two.sock"))
-    with sites(2) as (first, second):
+    with serving(2) as (first, second):
         section = {"bind": [f"{one} mode 660", f"unix@{two}", f"127.0.0.1:{port}"]}
         web = cluster("web", None, [first.node()], **section)
         assert world.sync(web).kind == "applied"
@@ -58,7 +51,7 @@ def test_the_operators_line_for_our_socket_keeps_its_mode_and_group(world: World
             f"stats socket {other} mode 600 level user",
         ]
     }
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.sync(cluster("web", port, [one.node()]))
         assert world.sync(cluster("web", port, [two.node()])).kind == "applied"
         assert ask(port) == two.name
@@ -78,7 +71,7 @@ def test_our_socket_may_be_written_with_its_family(world: World) -> None:
     (port,) = free_ports(1)
     path = world.config["socket_file"]
     world.extra = {"global": [f"stats socket unix@{path} mode 666 level user"]}
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.sync(cluster("web", port, [one.node()]))
         assert world.sync(cluster("web", port, [two.node()])).kind == "applied"
         assert ask(port) == two.name
@@ -95,7 +88,7 @@ def test_an_haproxy_without_rights_is_led_and_reloaded_all_the_same(world: World
     group = grp.getgrgid(user.pw_gid).gr_name
     world.extra = {"global": ["user nobody", f"group {group}", f"chroot {cage}"]}
     port, other = free_ports(2)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.sync(cluster("web", port, [one.node()]))
         worker = world.worker
         assert os.stat(f"/proc/{worker}").st_uid == user.pw_uid
@@ -124,7 +117,7 @@ def test_sections_of_the_operators_own_are_served_verbatim(world: World) -> None
         },
         "prometheus": {"port": metrics, "path": "/figures"},
     }
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         assert world.sync(cluster("web", port, [site.node()])).kind == "applied"
         assert ask(plain) == ask(port) == site.name
         assert "Statistics Report" in ask(admin)
@@ -135,7 +128,7 @@ def test_sections_of_the_operators_own_are_served_verbatim(world: World) -> None
 
 def test_proxies_lead_to_their_fixed_servers_with_limits_and_options(world: World) -> None:
     one, two, three = free_ports(3)
-    with sites(2) as (first, second):
+    with serving(2) as (first, second):
         upstreams = [
             {"host": "127.0.0.1", "port": first.port, "max_conn": 40},
             {"host": "localhost", "port": second.port, "name": "second", "options": "backup"},
@@ -161,7 +154,7 @@ def test_proxies_lead_to_their_fixed_servers_with_limits_and_options(world: Worl
 
 def test_default_servers_serve_while_no_member_does(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(3) as (spare, member, other):
+    with serving(3) as (spare, member, other):
         section: dict[str, Any] = {
             "default_servers": [{"host": "127.0.0.1", "port": spare.port}],
             "backend": ["option httpchk GET /health"],
@@ -186,7 +179,7 @@ def test_health_checks_reach_nodes_added_at_run_time(world: World) -> None:
         "backend": ["option httpchk GET /health"],
         "server_options": "check inter 100 rise 2 fall 2",
     }
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.sync(cluster("web", port, [one.node()], **section))
         two.healthy = False
         web = cluster("web", port, [one.node(), two.node()], **section)
@@ -205,7 +198,7 @@ def test_health_checks_reach_nodes_added_at_run_time(world: World) -> None:
 
 def test_cookies_keep_clients_with_their_nodes(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         nodes = [one.node(), two.node()]
         section = {"backend": ["cookie SRV insert indirect nocache"]}
         world.sync(cluster("web", port, nodes, **section))
@@ -224,10 +217,10 @@ def test_cookies_keep_clients_with_their_nodes(world: World) -> None:
 def test_a_cookie_on_slots_is_its_nodes_wherever_that_sits(world: World) -> None:
     """Slots are each host's own, and a client may come by another host next time."""
     (port,) = free_ports(1)
-    with sites(3) as (one, two, three):
+    with serving(3) as (one, two, three):
         section = {"backend": ["cookie SRV insert indirect nocache"], "slots": 3}
 
-        def cookies(*places: Site) -> dict[str, str]:
+        def cookies(*places: Backend) -> dict[str, str]:
             world.sync(cluster("web", port, [site.node() for site in places], **section))
             found = [ask(port) for _ in range(9)]
             return {str(r): r.headers["set-cookie"].partition(";")[0] for r in found}
@@ -244,7 +237,7 @@ def test_a_cookie_on_slots_is_its_nodes_wherever_that_sits(world: World) -> None
 
 def test_slots_keep_clients_and_weights_follow(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(3) as (one, two, three):
+    with serving(3) as (one, two, three):
         section = {"backend": ["cookie SRV insert"], "slots": 3}
         world.sync(cluster("web", port, [one.node(), two.node()], **section))
         worker = world.worker
@@ -260,7 +253,7 @@ def test_slots_keep_clients_and_weights_follow(world: World) -> None:
 
 def test_lists_of_the_operator_drain_and_stop_nodes(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(3) as (one, two, three):
+    with serving(3) as (one, two, three):
         nodes = [one.node(), two.node(host="b"), three.node(host="c")]
         world.sync(cluster("web", port, nodes))
         worker = world.worker
@@ -282,7 +275,7 @@ def test_lists_of_the_operator_drain_and_stop_nodes(world: World) -> None:
 
 def test_weights_share_the_requests(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         world.sync(cluster("web", port, [one.node(9), two.node(1)]))
         found = [str(ask(port)) for _ in range(40)]
         assert found.count(one.name) == 36
@@ -296,7 +289,7 @@ def test_addresses_of_ipv6_are_bound(world: World) -> None:
     require("ipv6")
     (port,) = free_ports(1)
     world.extra = {"bind_address": "::1"}
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         assert world.sync(cluster("web", port, [site.node()])).kind == "applied"
         with socket.create_connection(("::1", port), 5) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -305,7 +298,7 @@ def test_addresses_of_ipv6_are_bound(world: World) -> None:
 
 def test_two_nodes_of_one_address_family_and_name_are_two(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         nodes = [node(one.port, host="same"), node(two.port, host="same")]
         world.sync(cluster("web", port, nodes))
         assert {str(ask(port)) for _ in range(8)} == {one.name, two.name}

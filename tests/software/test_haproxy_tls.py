@@ -6,8 +6,9 @@ import ssl
 import pytest
 
 from lighthouse.cluster import Cluster
+from tests.backends import Backend, serving
 from tests.ports import free_ports
-from tests.software.haproxy_sites import Site, ask, certificate, sites, until_applied
+from tests.software.haproxy_sites import ask, certificate, until_applied
 from tests.software.haproxy_world import World, cluster, get
 from tests.waiting import eventually
 
@@ -16,7 +17,7 @@ def test_bind_options_give_tls_to_cluster_meta_cluster_stats_and_proxy(world: Wo
     pem = certificate(world.directory)
     port, shared, stats, fixed, metrics = free_ports(5)
     tls = f"ssl crt {pem} alpn http/1.1"
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         world.extra = {
             "meta_clusters": {"api": {"port": shared, "bind_options": tls}},
             "stats": {"port": stats, "uri": "/figures", "bind_options": tls},
@@ -46,7 +47,7 @@ def test_a_node_that_comes_to_an_empty_backend_is_spoken_to_in_tls_only(world: W
     pem = certificate(world.directory)
     (port,) = free_ports(1)
     options = f"ssl verify required ca-file {pem} verifyhost localhost"
-    with sites(2, pem) as (one, two):
+    with serving(2, pem) as (one, two):
         assert world.sync(cluster("web", port, [], server_options=options)).kind == "applied"
         worker = world.worker
         for nodes in ([one.node()], [one.node(), two.node()]):
@@ -62,7 +63,7 @@ def test_a_node_with_another_certificate_gets_nothing(world: World) -> None:
     pem, other = certificate(world.directory), certificate(world.directory, "other")
     (port,) = free_ports(1)
     options = f"ssl verify required ca-file {pem}"
-    with Site(pem) as good, Site(other) as bad:
+    with Backend(certificate=pem) as good, Backend(certificate=other) as bad:
         world.sync(cluster("web", port, [good.node()], server_options=options))
         world.sync(cluster("web", port, [bad.node()], server_options=options))
         assert ask(port).status == 503
@@ -76,7 +77,7 @@ def test_default_server_lines_of_others_keep_their_own_tls(world: World) -> None
     """The options of members are not those of fixed servers, or of the operator's own."""
     pem = certificate(world.directory)
     (port,) = free_ports(1)
-    with sites(2) as (own, spare), Site(pem) as member:
+    with serving(2) as (own, spare), Backend(certificate=pem) as member:
         backend = [f"server own 127.0.0.1:{own.port} weight 1"]
         section = {
             "backend": backend,
@@ -92,7 +93,7 @@ def test_default_server_lines_of_others_keep_their_own_tls(world: World) -> None
 def test_a_certificate_that_is_replaced_is_loaded_with_the_next_reload(world: World) -> None:
     pem = certificate(world.directory)
     port, other = free_ports(2)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         web = cluster("web", port, [site.node()], bind_options=f"ssl crt {pem}")
         world.sync(web)
         old = world.directory / "old.pem"
@@ -106,9 +107,9 @@ def test_a_certificate_that_is_replaced_is_loaded_with_the_next_reload(world: Wo
 def test_servers_over_h2_sit_on_slots(world: World) -> None:
     """HAProxy itself is the node that speaks h2; a slot takes it without a reload."""
     front, middle = free_ports(2)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
 
-        def clusters(site: Site, *seated: int) -> list[Cluster]:
+        def clusters(site: Backend, *seated: int) -> list[Cluster]:
             inner = cluster("inner", middle, [site.node()], bind_options="proto h2")
             nodes = [type(site.node())("h", "127.0.0.1", port) for port in seated]
             return [inner, cluster("outer", front, nodes, server_options="proto h2", slots=2)]

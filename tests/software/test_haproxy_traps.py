@@ -25,9 +25,10 @@ from lighthouse.haproxy.rendering import server
 from lighthouse.haproxy.rendering.server import id_of, name_of
 from lighthouse.haproxy.sync.diff import state_rows
 from lighthouse.node import Node
+from tests.backends import serving
 from tests.ports import free_ports
 from tests.software.haproxy_observer import Observer
-from tests.software.haproxy_sites import ask, certificate, readopted, sites, until_applied
+from tests.software.haproxy_sites import ask, certificate, readopted, until_applied
 from tests.software.haproxy_world import World, cluster, until_file
 from tests.waiting import eventually
 
@@ -37,7 +38,7 @@ def test_trap_3_a_consistent_hash_moves_only_what_it_must(world: World) -> None:
     port, other = free_ports(2)
     section = {"backend": ["balance hdr(host)", "hash-type consistent"]}
     keys = [f"key{n}.test" for n in range(60)]
-    with sites(4) as places:
+    with serving(4) as places:
         nodes = [site.node() for site in places]
         world.sync(cluster("web", port, [], **section))
         world.sync(cluster("web", port, nodes, **section))
@@ -79,7 +80,7 @@ def test_ids_of_an_earlier_version_go_with_one_reload(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (port,) = free_ports(1)
-    with sites(2) as (one, two):
+    with serving(2) as (one, two):
         web = cluster("web", port, [one.node(), two.node()])
         with monkeypatch.context() as before:
             before.setattr(server, "IDS", 2**31 - 1)
@@ -104,7 +105,7 @@ def test_ids_of_an_earlier_version_go_with_one_reload(
 def test_trap_5_a_slot_leads_where_it_should_after_a_reload(world: World) -> None:
     port, other = free_ports(2)
     section = {"backend": ["balance source"], "slots": 2}
-    with sites(3) as (one, two, three):
+    with serving(3) as (one, two, three):
         world.sync(cluster("web", port, [one.node()], **section))
         for site in (two, three):
             world.sync(cluster("web", port, [site.node()], **section))
@@ -120,7 +121,7 @@ def test_trap_5_a_slot_leads_where_it_should_after_a_reload(world: World) -> Non
 def test_trap_6_a_reload_by_others_swallows_none_of_ours(world: World) -> None:
     """Nor does one that runs make addresses look taken that are HAProxy's own."""
     port, *others = free_ports(4)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         world.extra = {"reload_interval": 0.1}
         clusters = [cluster("web", port, [site.node()])]
         world.sync(*clusters)
@@ -142,7 +143,7 @@ def test_trap_6_a_reload_by_others_swallows_none_of_ours(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "global\n", "global\n    maxconn 50\n\ndefaults\n"])
 def test_trap_8_a_shortened_file_that_somebody_loads_is_healed(world: World, text: str) -> None:
     (port,) = free_ports(1)
-    with sites(1) as (site,):
+    with serving(1) as (site,):
         web = cluster("web", port, [site.node()])
         world.sync(web)
         until_file(world, [site.node()])
@@ -159,7 +160,7 @@ def test_trap_8_a_shortened_file_that_somebody_loads_is_healed(world: World, tex
 
 def test_trap_10_nothing_is_told_to_a_worker_that_was_replaced(world: World) -> None:
     (port,) = free_ports(1)
-    with sites(3) as places:
+    with serving(3) as places:
         nodes = [site.node() for site in places]
         world.sync(cluster("web", port, nodes[:1]))
         for count in (2, 3, 1, 3):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, Fleet, get, running
+from tests.backends import Backend
+from tests.fleet import Fleet, get, running
 from tests.waiting import eventually
 
 

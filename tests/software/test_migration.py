@@ -14,7 +14,8 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from tests.fleet import Backend, Fleet, Traffic, running
+from tests.backends import Backend
+from tests.fleet import Fleet, Traffic, running
 from tests.software.zookeeper_world import Ensemble, client, ensemble
 from tests.waiting import eventually
 

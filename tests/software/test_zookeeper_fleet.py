@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import Backend, Fleet, Traffic, running
+from tests.backends import Backend
+from tests.fleet import Fleet, Traffic, running
 from tests.software.zookeeper_world import Ensemble, client, ensemble
 from tests.waiting import eventually
 
