@@ -11,6 +11,7 @@ from lighthouse.files import FileTarget
 from lighthouse.haproxy.rendering import binds, readback
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import Skeleton, file_of
 from lighthouse.haproxy.runtime.directories import lacking
 from lighthouse.haproxy.runtime.instance import Instance
@@ -20,7 +21,7 @@ from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.diff import climb
 from lighthouse.haproxy.sync.proven import ProvenConfig
 from lighthouse.haproxy.sync.target import Target, difference
-from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
+from lighthouse.haproxy.sync.wanted import WantedClusters
 
 
 def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:

@@ -12,9 +12,9 @@ from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering.peers_section import standing
 from lighthouse.haproxy.rendering.render import file_of, skeleton
 from lighthouse.haproxy.runtime import process
+from lighthouse.haproxy.runtime.server_states import read_states
 from lighthouse.haproxy.schema.balancer import parse_settings
 from lighthouse.haproxy.schema.node_options import KNOWN
-from lighthouse.haproxy.sync.diff import read_states
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports

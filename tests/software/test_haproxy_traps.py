@@ -23,7 +23,7 @@ import pytest
 
 from lighthouse.haproxy.rendering import server
 from lighthouse.haproxy.rendering.server import id_of, name_of
-from lighthouse.haproxy.sync.diff import state_rows
+from lighthouse.haproxy.runtime.server_states import state_rows
 from lighthouse.node import Node
 from tests.backends import serving
 from tests.ports import free_ports

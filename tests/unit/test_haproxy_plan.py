@@ -14,18 +14,22 @@ from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering.binds import Claims, Spot, spots
 from lighthouse.haproxy.rendering.chunks import Chunk, origin, text_of
+from lighthouse.haproxy.rendering.live import Live
 from lighthouse.haproxy.rendering.readback import lives, recover
 from lighthouse.haproxy.rendering.render import Skeleton, file_of, is_intact, skeleton
 from lighthouse.haproxy.rendering.server import Need, ServerLine, id_of, name_of
 from lighthouse.haproxy.rendering.server import roster as needed
 from lighthouse.haproxy.rendering.stanza import Stanza, build
+from lighthouse.haproxy.runtime.changes import succeeded
 from lighthouse.haproxy.runtime.process import FileVerdict
+from lighthouse.haproxy.runtime.server_states import read_states
 from lighthouse.haproxy.runtime.socket import Forbidden, line
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
 from lighthouse.haproxy.schema.cluster import parse_section
 from lighthouse.haproxy.sync.allotment import allot
 from lighthouse.haproxy.sync.candidate import CandidateRefused, blame, confine
-from lighthouse.haproxy.sync.diff import Live, climb, deletable, excuse, read_states, succeeded
+from lighthouse.haproxy.sync.deletion import deletable
+from lighthouse.haproxy.sync.diff import climb, excuse
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, parse
 from lighthouse.node import Refused as NodeRefused

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.haproxy.rendering.live import Live
 from lighthouse.haproxy.rendering.stanza import FACTS, Facts, Stanza
-from lighthouse.haproxy.sync.diff import Live
 
 _STANZA: Final = re.compile(
     rf"^# cluster (?P<name>\S+)\n(?:(?!# cluster ).*\n)*?    {re.escape(FACTS)}(?P<facts>.*)\n",

@@ -6,14 +6,16 @@ no question; a full comparison finds what others did.
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
+from lighthouse.haproxy.rendering.live import Live, Lives
 from lighthouse.haproxy.rendering.render import MARKER
+from lighthouse.haproxy.runtime.changes import Climb, ServerChange, delete, succeeded
+from lighthouse.haproxy.runtime.server_states import read_states
 from lighthouse.haproxy.runtime.socket import Lost, Runtime
-from lighthouse.haproxy.sync.diff import Climb, Live, ServerChange, delete, read_states, succeeded
 
 log: Final = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class Instance:
         self._claimed = True
 
     @property
-    def members(self) -> Mapping[str, Mapping[str, Live]]:
+    def members(self) -> Lives:
         """The servers to go by where a cluster's own are not heard of.
 
         Of all backends while nobody knows which are ours: better those than none.

@@ -1,18 +1,20 @@
-"""Health and admin states that the next worker of HAProxy starts with.
+"""What ``show servers state`` tells, and which of it the next worker of HAProxy starts with.
 
 HAProxy matches rows by backend and name, and lets a row's port win over the configuration. So
 only rows are handed over whose server the new file has at the same address and port.
 """
 
+import contextlib
+import ipaddress
 import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lighthouse.haproxy.rendering.live import Live
 from lighthouse.haproxy.rendering.render import carries_states
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.schema.directive import words
-from lighthouse.haproxy.sync.diff import state_of, state_rows
 
 log: Final = logging.getLogger(__name__)
 
@@ -20,6 +22,52 @@ NOTHING: Final = "1\n"
 """A file of states without any; HAProxy 2.6 warns of one that is missing or empty."""
 
 _PROXIES: Final = ("backend", "listen")
+_FORCED_MAINT: Final = 0x01
+_DRAIN: Final = 0x08
+_COLUMNS: Final = (
+    *("be_name", "srv_name", "srv_addr", "srv_id", "srv_port"),
+    *("srv_uweight", "srv_iweight", "srv_admin_state"),
+)
+
+
+def read_states(text: str) -> dict[str, dict[str, Live]]:
+    """The servers by backend in the reply to ``show servers state``."""
+    found: dict[str, dict[str, Live]] = {}
+    place: dict[str, int] = {}
+    for row in text.splitlines():
+        if row.startswith("# "):
+            columns = row[2:].split()
+            place = {name: columns.index(name) for name in _COLUMNS}
+        elif place and row.strip():
+            fields = row.split()
+            backend, name, ip, *numbers = (fields[place[column]] for column in _COLUMNS)
+            with contextlib.suppress(ValueError):  # a server of an operator's own kind
+                number, port, weight, initial, admin = map(int, numbers)
+                live = Live(number, _canonical(ip), port, weight, state_of(admin), initial)
+                found.setdefault(backend, {})[name] = live
+    return found
+
+
+def state_rows(text: str) -> Iterator[dict[str, str]]:
+    """The rows of a reply to ``show servers state``, by column."""
+    columns: list[str] = []
+    for row in text.splitlines():
+        if row.startswith("# "):
+            columns = row[2:].split()
+        elif columns and row.strip():
+            yield dict(zip(columns, row.split(), strict=False))
+
+
+def _canonical(ip: str) -> str:
+    """HAProxy prints IPv4-mapped addresses in another way than nodes are."""
+    return str(ipaddress.IPv6Address(ip)) if ":" in ip else ip
+
+
+def state_of(admin: int) -> str:
+    """An administrative state in words; a file's own ``disabled`` does not count when lifted."""
+    if admin & _FORCED_MAINT:
+        return "maint"
+    return "drain" if admin & _DRAIN else "ready"
 
 
 def carried(states: str, text: str, decides: Callable[[str, str], bool]) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from lighthouse.haproxy.sync.diff import Climb
+from lighthouse.haproxy.runtime.changes import Climb
 
 log: Final = logging.getLogger(__name__)
 

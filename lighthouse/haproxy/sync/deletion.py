@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lighthouse.haproxy.rendering.stanza import Stanza
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.sync.diff import Servers, deletable
+from lighthouse.haproxy.sync.diff import Servers
 
 DELETE_AFTER = 60.0
 """Seconds in maintenance before an entry is deleted."""
@@ -46,3 +46,10 @@ class Retirement:
         self._since = others | seen
         for backend, names in due.items():
             self.deleted += len(instance.delete(backend, names))
+
+
+def deletable(stanza: Stanza, version: tuple[int, ...]) -> bool:
+    """Return True if ``del server`` is safe here: before 2.8 it crashes with random balancing."""
+    if stanza.facts.growth.way == "slot":
+        return False
+    return version >= (2, 8) or "balance random" not in stanza.text

@@ -9,6 +9,7 @@ import msgspec
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.haproxy.rendering import binds, readback
 from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.runtime.instance import Instance
@@ -18,7 +19,7 @@ from lighthouse.haproxy.sync.candidate import blame
 from lighthouse.haproxy.sync.proven import ProvenConfig
 from lighthouse.haproxy.sync.reload import Reload
 from lighthouse.haproxy.sync.target import Target
-from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
+from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.haproxy.sync.writer import Writer
 
 log: Final = logging.getLogger(__name__)

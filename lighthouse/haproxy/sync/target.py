@@ -10,6 +10,7 @@ from lighthouse.balancer import Finding
 from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
+from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import Skeleton, file_of, skeleton
 from lighthouse.haproxy.rendering.stanza import Stanza
 from lighthouse.haproxy.runtime import process
@@ -18,7 +19,7 @@ from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.sync.allotment import Stanzas, allot, give_way
 from lighthouse.haproxy.sync.candidate import Candidate, confine, faulty_binds
-from lighthouse.haproxy.sync.wanted import Lives, WantedClusters
+from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.peer import Peer
 
 _OURS: Final = ("'option idle-close-on-response' ignored", "state file")

@@ -16,6 +16,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering import binds, peers_section
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.fronts import Front, fronts
+from lighthouse.haproxy.rendering.live import Live, Lives
 from lighthouse.haproxy.rendering.render import Skeleton, body
 from lighthouse.haproxy.rendering.server import Need, ServerLine, address, need, roster
 from lighthouse.haproxy.rendering.slots import Seat, seat
@@ -23,15 +24,11 @@ from lighthouse.haproxy.rendering.stanza import Built, Stanza, bind_address, bui
 from lighthouse.haproxy.schema import node_options
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.schema.cluster import ClusterSection, parse_section
-from lighthouse.haproxy.sync.diff import Live
 from lighthouse.haproxy.sync.held_nodes import LOOP, suspects, taken, withhold
 from lighthouse.node import Node, is_cluster_name
 from lighthouse.peer import Peer
 
 _SHOWN: Final = 3
-
-Lives = Mapping[str, Mapping[str, Live]]
-"""The running servers by backend and name."""
 
 
 class _Made(msgspec.Struct, frozen=True):
