@@ -19,8 +19,8 @@ from lighthouse.haproxy.runtime.process import Missing, find_binary
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.diff import climb
-from lighthouse.haproxy.sync.proven import ProvenConfig
-from lighthouse.haproxy.sync.target import Target, difference
+from lighthouse.haproxy.sync.running import Running, recalled
+from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.wanted import WantedClusters
 
 
@@ -34,7 +34,7 @@ def _said(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Findi
     members.take(clusters)
     try:
         wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
-        wish.choose({}, members.peers(), {}, None)
+        wish.choose(Running(), {}, None)
     except Missing as error:
         return (Finding((), str(error), warning=True),)
     except candidate.CandidateRefused as error:
@@ -56,19 +56,18 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
     members.take(clusters)
     wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
-    standing = ProvenConfig()
     try:
         instance = Instance.attach(settings.socket_file)
     except OSError:
-        frame, chunks, findings = _chosen(wish, members, standing, readback.lives(before))
+        frame, chunks, findings = _chosen(wish, members, Running(), readback.lives(before))
         diff = _diff(before, file_of(chunks).decode(), settings)
         return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
-        standing.recall((before,), instance.generation)
-        if instance.generation == standing.generation:
-            instance.claim(standing.proven)
+        running = recalled(Running(), (before,), instance.generation)
+        if instance.generation == running.generation:
+            instance.claim(running.stanzas)
         held = binds.held_by(instance.pid)
-        frame, chunks, findings = _chosen(wish, members, standing, instance.members, held)
+        frame, chunks, findings = _chosen(wish, members, running, instance.members, held)
         ways = [
             climb(stanza, members.servers(stanza, instance.live), instance.live[stanza.cluster])
             for stanza in frame.stanzas
@@ -77,9 +76,7 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
         steps = [step for way in ways for step in (*way.gain, *way.lose)]
         reasons = [way.reload for way in ways if way.reload]
         if frame.generation != instance.generation:
-            reasons.insert(
-                0, difference(frame, standing.owned(instance.generation), standing.peers)
-            )
+            reasons.insert(0, running.difference(frame, instance.generation))
         return Preview(
             _diff(before, file_of(chunks).decode(), settings),
             tuple(" ".join(command) for step in steps for command in step.commands),
@@ -93,17 +90,17 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
 def _chosen(
     wish: Target,
     members: WantedClusters,
-    standing: ProvenConfig,
+    running: Running,
     live: Lives,
     held: frozenset[Spot] | None = None,
 ) -> tuple[Skeleton, tuple[Chunk, ...], tuple[Finding, ...]]:
     """What would be loaded, and what is wrong; nothing new, if HAProxy refuses everything."""
     peers = members.peers()
-    peers = standing.peers if peers <= standing.peers else peers
+    peers = running.peers if peers <= running.peers else peers
     try:
-        found = wish.choose(standing.proven, peers, live, held)
+        found = wish.choose(running, live, held, peers)
     except candidate.CandidateRefused as error:
-        frame = wish.frame(standing.proven, peers)
+        frame = wish.frame(running, peers)
         return frame, members.fill(frame, live), error.findings
     findings = (*wish.findings, *wish.warnings, *members.loops)
     return found.skeleton, found.chunks, findings

@@ -22,8 +22,9 @@ from lighthouse.haproxy.status import describe
 from lighthouse.haproxy.sync.counts import SyncCounts
 from lighthouse.haproxy.sync.diff import climb, excuse
 from lighthouse.haproxy.sync.drift import Drift
-from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.peer_hold import PeerHold
 from lighthouse.haproxy.sync.reload import Reload
+from lighthouse.haproxy.sync.running import Running, recalled, settled
 from lighthouse.haproxy.sync.start import Start
 from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.wanted import WantedClusters
@@ -49,21 +50,17 @@ class Reconciler:
         self.settings: Final = settings
         self.control: Final = Controller(settings, predecessor, tell)
         self.membership: Final = WantedClusters(settings)
-        self.standing: Final = ProvenConfig()
         self.wish: Final = Target(settings, self.membership, self.control.binary, tell=tell)
         self.writer: Final = Writer(self.control.target, self._rendered)
-        self.parity: Final = Drift(self.membership, self.standing)
-        self.reloading: Final = Reload(
-            self.control, self.membership, self.wish, self.standing, self.writer
-        )
-        self.starting: Final = Start(
-            self.control, self.membership, self.wish, self.standing, self.writer, self.reloading
-        )
+        self.parity: Final = Drift(self.membership)
+        self.reloading: Final = Reload(self.control, self.wish, self.writer)
+        self.starting: Final = Start(self.control, self.wish, self.writer)
         self.tally: Final = SyncCounts()
+        self._hold: Final = PeerHold(settings.peers.hold)
+        self._running = Running()
         self._dirty: set[str] = set()
         self._adopted: Instance | None = None
         self._confirm_at = 0.0
-        self._peers_due = float("inf")
 
     def sync(self, clusters: Sequence[Cluster]) -> Outcome:
         """Make HAProxy serve these clusters."""
@@ -83,7 +80,7 @@ class Reconciler:
         if self.control.instance is None:
             return None
         now = time.monotonic()
-        moments = [self._confirm_at, self.parity.due, self._peers_due]
+        moments = [self._confirm_at, self.parity.due, self._hold.due]
         if self.reloading.due is not None:
             moments.append(self.reloading.due)
         waits = [moment - now for moment in moments]
@@ -117,17 +114,21 @@ class Reconciler:
             return Outcome("failed", str(error))
         started = instance is None
         if instance is None:
-            begun = self.starting.step()
-            if isinstance(begun, Outcome):
-                return begun
-            instance = begun
+            begun = self.starting.step(self._running)
+            self._running = begun.running
+            if begun.refused is not None:
+                self.reloading.refuse(begun.refused, begun.outcome)
+            if begun.instance is None:
+                return begun.outcome
+            instance = begun.instance
         self._adopt(instance)
-        wanted = self.wish.frame(self.standing.proven, self._peers())
+        wanted = self.wish.frame(self._running, self._peers())
         if wanted.generation == instance.generation:
             self._settle(instance)
         dirty, self._dirty = self._dirty, set()
         steps = self._members(instance, dirty)
-        hindrance, reloaded = self.reloading.step(instance, wanted)
+        reload = self.reloading.step(instance, wanted, self._running)
+        self._running = reload.running
         current = self.control.instance
         if current is instance:
             steps += self._look(instance)
@@ -139,13 +140,14 @@ class Reconciler:
             self.writer.want()
         self.writer.step()
         self.tally.say()
-        return self._outcome(hindrance, started or reloaded or steps > 0)
+        return self._outcome(reload.hindrance, started or reload.done or steps > 0)
 
     def _look(self, instance: Instance) -> int:
         """Look whether HAProxy lives and is as it should be, and repair what is not."""
         now = time.monotonic()
         if now >= self.parity.due:
-            steps = self.parity.step(instance, self._members)
+            owned = self._running.owned(instance.generation)
+            steps = self.parity.step(instance, owned, self._members)
             if self.parity.is_at_end():
                 self.control.processes()
         elif now >= self._confirm_at:
@@ -177,19 +179,17 @@ class Reconciler:
 
     def _peers(self) -> frozenset[Peer]:
         """The peers to configure now, if there are tables that they share."""
-        self._peers_due = float("inf")
-        if self.standing.frame is None or not self.standing.frame.shared:
-            return self.standing.peers
-        known = self.membership.peers()
-        peers, self._peers_due = self.standing.tolerated(known, self.settings.peers.hold)
-        return peers
+        frame = self._running.frame
+        shared = frame is not None and frame.shared
+        known = self.membership.peers() if shared else self._running.peers
+        return self._hold.peers(self._running, known)
 
     def _rendered(self) -> tuple[Chunk, ...] | None:
         """The file as a restart of HAProxy should find it."""
         instance = self.control.instance
-        if self.standing.frame is None or instance is None:
+        if self._running.frame is None or instance is None:
             return None
-        return self.membership.fill(self.standing.frame, instance.members)
+        return self.membership.fill(self._running.frame, instance.members)
 
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""
@@ -202,10 +202,10 @@ class Reconciler:
             self.control.attempts.forget()
         elif tried is not None:
             self.control.file.take_back(tried, instance.generation)
-        self.standing.recall(self.control.file.texts(), instance.generation)
-        if instance.generation == self.standing.generation:
-            instance.claim(self.standing.proven)
-        for name, stanza in self.standing.owned(instance.generation).items():
+        self._running = recalled(self._running, self.control.file.texts(), instance.generation)
+        if instance.generation == self._running.generation:
+            instance.claim(self._running.stanzas)
+        for name, stanza in self._running.owned(instance.generation).items():
             if stanza.agent and name in instance.live:
                 wanted = self.membership.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name], adopted=True)
@@ -220,10 +220,11 @@ class Reconciler:
 
     def _settle(self, instance: Instance) -> None:
         """The wanted skeleton is what runs."""
-        frame = self.wish.frame(self.standing.proven, self.standing.peers)
-        if self.standing.settle(frame):
-            instance.claim(self.standing.proven)
-            self._dirty |= self.standing.proven.keys()
+        frame = self.wish.frame(self._running, self._running.peers)
+        if self._running.frame is not frame:
+            self._running = settled(frame)
+            instance.claim(self._running.stanzas)
+            self._dirty |= self._running.stanzas.keys()
 
     def _members(self, instance: Instance, names: Collection[str]) -> int:
         """Bring the servers of these clusters to where they should be; the steps it took.
@@ -232,7 +233,7 @@ class Reconciler:
         """
         climbs = []
         reasons = self.reloading.reasons
-        owned = self.standing.owned(instance.generation)
+        owned = self._running.owned(instance.generation)
         for name in sorted(names):
             reasons.pop(name, None)
             stanza = owned.get(name)

@@ -9,7 +9,7 @@ from lighthouse.haproxy.rendering.stanza import Stanza, build
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
 from lighthouse.haproxy.schema.cluster import parse_section
 from lighthouse.haproxy.sync.allotment import give_way
-from lighthouse.haproxy.sync.proven import ProvenConfig
+from lighthouse.haproxy.sync.running import Running, recalled, settled
 
 _PATHS = {"config_file": "/d/h.cfg", "socket_file": "/d/h.sock", "pid_file": "/d/h.pid"}
 _UPSTREAM = {"host": "127.0.0.1", "port": 9}
@@ -35,18 +35,18 @@ def _text(frame: Skeleton) -> str:
 
 def test_only_what_runs_is_ours() -> None:
     one, two = _skeleton(_stanza("a", 80)), _skeleton(_stanza("a", 80), _stanza("b", 81))
-    proven = ProvenConfig()
-    assert proven.owned(one.generation) == {}
-    proven.recall(["", _text(two), _text(one)], one.generation)
-    assert set(proven.owned(one.generation)) == {"a"}
-    assert proven.owned(two.generation) == {}
-    assert proven.owned("") == {}
-    proven.recall(["nothing of ours"], two.generation)
-    assert proven.owned(two.generation) == {}, "nobody knows what that is"
-    assert set(proven.owned(one.generation)) == {"a"}
-    proven.recall([_text(two)], two.generation)
-    assert set(proven.owned(two.generation)) == {"a", "b"}
-    assert proven.owned(one.generation) == {}
+    running = Running()
+    assert running.owned(one.generation) == {}
+    running = recalled(running, ["", _text(two), _text(one)], one.generation)
+    assert set(running.owned(one.generation)) == {"a"}
+    assert running.owned(two.generation) == {}
+    assert running.owned("") == {}
+    running = recalled(running, ["nothing of ours"], two.generation)
+    assert running.owned(two.generation) == {}, "nobody knows what that is"
+    assert set(running.owned(one.generation)) == {"a"}
+    running = recalled(running, [_text(two)], two.generation)
+    assert set(running.owned(two.generation)) == {"a", "b"}
+    assert running.owned(one.generation) == {}
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,9 @@ def test_whose_a_servers_state_is(
     options = {"server_options": "check agent-check agent-port 9"} if agent else {}
     spare = [{"name": "spare", **_UPSTREAM}]
     ran = _stanza("a", 80, default_servers=spare, **options)
-    proven = ProvenConfig()
-    proven.settle(_skeleton(ran))
+    running = settled(_skeleton(ran))
     coming = [ran if name == "a" else _stanza(name, 81) for name in after]
-    assert proven.decides(_skeleton(*coming), backend, server) is ours
+    assert running.decides(_skeleton(*coming), backend, server) is ours
 
 
 @pytest.mark.parametrize(

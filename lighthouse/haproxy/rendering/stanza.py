@@ -1,6 +1,6 @@
 """What one cluster adds to the configuration, apart from its servers: a pure function."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -63,6 +63,10 @@ class Stanza(msgspec.Struct, frozen=True):
             return True
         stems = (name[:-1] for name in self.facts.own if name.endswith("*"))
         return any(server.removeprefix(s).isdigit() for s in stems if server.startswith(s))
+
+
+Stanzas = Mapping[str, Stanza]
+"""Stanzas by their clusters' names."""
 
 
 class Built(msgspec.Struct, frozen=True):

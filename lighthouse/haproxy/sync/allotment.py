@@ -4,7 +4,7 @@ Whoever is served keeps what it has, whoever comes second is left out and told s
 is served yet, the balancer's own file comes first, then the clusters by name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -14,10 +14,8 @@ from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, ConfigPath
 from lighthouse.haproxy.rendering.render import METRICS, STATS
-from lighthouse.haproxy.rendering.stanza import Stanza
+from lighthouse.haproxy.rendering.stanza import Stanza, Stanzas
 from lighthouse.haproxy.schema.balancer import HAProxySettings, header
-
-Stanzas = Mapping[str, Stanza]
 
 _TABLES: Final = ("meta_clusters", "proxies", "extra_sections")
 _SINGLE: Final = ("stats", "prometheus")

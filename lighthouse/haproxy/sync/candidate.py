@@ -15,8 +15,8 @@ from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, ConfigPath, at_port, origin, text_of
 from lighthouse.haproxy.rendering.render import Skeleton
+from lighthouse.haproxy.rendering.stanza import Stanzas
 from lighthouse.haproxy.runtime.process import FileVerdict
-from lighthouse.haproxy.sync.allotment import Stanzas
 
 ROUNDS: Final = 20
 """HAProxy stops reading at some faults, so one check may show just the first of several."""

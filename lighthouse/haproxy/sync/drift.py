@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from lighthouse.haproxy.rendering.stanza import Stanzas
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.stats import ServerStats
 from lighthouse.haproxy.sync.deletion import Retirement
 from lighthouse.haproxy.sync.diff import excuse
-from lighthouse.haproxy.sync.proven import ProvenConfig
 from lighthouse.haproxy.sync.wanted import WantedClusters
 
 log: Final = logging.getLogger(__name__)
@@ -38,9 +38,8 @@ class Drift:
     ``summary`` are HAProxy's own figures, as of the last whole comparison.
     """
 
-    def __init__(self, membership: WantedClusters, standing: ProvenConfig) -> None:
+    def __init__(self, membership: WantedClusters) -> None:
         self._membership: Final = membership
-        self._standing: Final = standing
         self._ahead: list[str] = []
         self._took = 0.0
         self._since = float("-inf")
@@ -61,22 +60,24 @@ class Drift:
         """Return True if the last slice was the last of its comparison."""
         return not self._ahead
 
-    def step(self, instance: Instance, repair: Repair) -> int:
-        """Read the next slice afresh and repair what others changed there; the repairs."""
+    def step(self, instance: Instance, owned: Stanzas, repair: Repair) -> int:
+        """Read the next slice afresh and repair what others changed there; the repairs.
+
+        ``owned`` is what the instance has of us.
+        """
         began = time.monotonic()
         if not self._ahead:
             pause = SHARE * COST * sum(map(len, instance.live.values()))
             if pause > EVERY and began < self._since + pause:
                 self.due = self._since + pause
                 return 0
-            self._ahead = sorted(self._both(instance), reverse=True)
+            self._ahead = sorted(owned.keys() & instance.live.keys(), reverse=True)
             self._figures.keep(self._ahead)
             self._took = 0.0
-        names = self._slice(instance)
+        names = self._slice(instance, owned)
         for name, text in zip(names, instance.refresh(names), strict=True):
             self._figures.take(name, text)
         backends = []
-        owned = self._standing.owned(instance.generation)
         for name in names:
             if name in self._membership.stanzas:
                 stanza = owned[name]
@@ -95,12 +96,9 @@ class Drift:
         self.due = now + (PAUSE if self._ahead else max(EVERY, SHARE * self._took))
         return steps
 
-    def _both(self, instance: Instance) -> Iterable[str]:
-        return self._standing.owned(instance.generation).keys() & instance.live.keys()
-
-    def _slice(self, instance: Instance) -> Sequence[str]:
+    def _slice(self, instance: Instance, owned: Stanzas) -> Sequence[str]:
         names, servers = list[str](), 0
-        both = self._both(instance)
+        both = owned.keys() & instance.live.keys()
         while self._ahead and servers < SLICE:
             name = self._ahead.pop()
             if name in both:

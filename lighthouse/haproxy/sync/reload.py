@@ -5,6 +5,8 @@ import time
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.files import NotActivated
 from lighthouse.haproxy.rendering import binds
@@ -15,9 +17,8 @@ from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.socket import Lost
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.candidate import Candidate, blame
-from lighthouse.haproxy.sync.proven import ProvenConfig
-from lighthouse.haproxy.sync.target import Target, difference
-from lighthouse.haproxy.sync.wanted import WantedClusters
+from lighthouse.haproxy.sync.running import Running, settled
+from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.writer import Writer
 
 log: Final = logging.getLogger(__name__)
@@ -35,21 +36,20 @@ AGAIN: Final = 5.0
 """Seconds until what HAProxy refused, or could not be written, is tried again."""
 
 
+class Reloaded(msgspec.Struct, frozen=True):
+    """What is known to run after it, what hinders a reload, and if one was done."""
+
+    running: Running
+    hindrance: Outcome | None = None
+    done: bool = False
+
+
 class Reload:
     """Decides on reloads and does them; ``reasons`` are those of single backends."""
 
-    def __init__(
-        self,
-        control: Controller,
-        membership: WantedClusters,
-        wish: Target,
-        standing: ProvenConfig,
-        writer: Writer,
-    ) -> None:
+    def __init__(self, control: Controller, wish: Target, writer: Writer) -> None:
         self._control: Final = control
-        self._membership: Final = membership
         self._wish: Final = wish
-        self._standing: Final = standing
         self._writer: Final = writer
         self._wanted_since: float | None = None
         self._shrunk_since: float | None = None
@@ -61,34 +61,36 @@ class Reload:
         self.due: float | None = None
         self.reasons: Final[dict[str, str]] = {}
 
-    def step(self, instance: Instance, wanted: Skeleton) -> tuple[Outcome | None, bool]:
-        """Reload if that is needed and may be done now: what hinders it, and if it was done."""
+    def step(self, instance: Instance, wanted: Skeleton, running: Running) -> Reloaded:
+        """Reload if that is needed and may be done now."""
         self.due = None
         if wanted.generation == instance.generation and not self.reasons:
             self._wanted_since = self._shrunk_since = self._failed = None
             self._control.attempts.forget()
-            return None, False
+            return Reloaded(running)
         now = time.monotonic()
         self._wanted_since = self._wanted_since or now
-        reason = self._reason(instance, wanted)
+        reason = self._reason(instance, wanted, running)
         if (hindrance := self._hindrance(wanted, reason, now)) is not None:
-            return hindrance, False
+            return Reloaded(running, hindrance)
         try:
-            done = self._reload(instance, reason)
+            done = self._reload(instance, reason, running)
         except candidate.CandidateRefused as error:
             text = f"{error.reason}; the last good configuration stays"
-            return self._put_off(wanted, Outcome("failed", text, error.findings)), False
+            refused = Outcome("failed", text, error.findings)
+            return Reloaded(running, self._put_off(wanted, refused))
         except Lost:
             raise
         except OSError as error:
             text = f"{self._control.settings.config_file} cannot be written: {error.strerror}"
             self._writer.want()
             outcome = Outcome("degraded", f"{text}; waiting: {reason}")
-            return self._put_off(wanted, outcome), False
-        if not isinstance(done, bool):
-            return self._put_off(wanted, done) if done.kind != "failed" else done, False
+            return Reloaded(running, self._put_off(wanted, outcome))
+        if isinstance(done, Outcome):
+            hindrance = done if done.kind == "failed" else self._put_off(wanted, done)
+            return Reloaded(running, hindrance)
         self._wanted_since = self._shrunk_since = self._failed = None
-        return None, done
+        return done
 
     def refuse(self, generation: str, outcome: Outcome) -> None:
         """HAProxy could not even be started with this one."""
@@ -105,10 +107,9 @@ class Reload:
         self.due = self._again_at
         return outcome
 
-    def _reason(self, instance: Instance, wanted: Skeleton) -> str:
+    def _reason(self, instance: Instance, wanted: Skeleton, running: Running) -> str:
         if wanted.generation != instance.generation:
-            proven = self._standing.owned(instance.generation)
-            return difference(wanted, proven, self._standing.peers)
+            return running.difference(wanted, instance.generation)
         return "; ".join(sorted(self.reasons.values())[:3])
 
     def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
@@ -132,43 +133,36 @@ class Reload:
             return Outcome("held", f"{crowd} replaced workers still serve connections: {reason}")
         return None
 
-    def _reload(self, instance: Instance, reason: str) -> Outcome | bool:
-        """Return True if it was done, else an outcome that says why not."""
-        peers = self._membership.peers()
-        held = self._held()
-        found = self._wish.choose(self._standing.proven, peers, instance.members, held)
+    def _reload(self, instance: Instance, reason: str, running: Running) -> Outcome | Reloaded:
+        """What came of it, or an outcome that says why it is not done."""
+        found = self._wish.choose(running, instance.members, self._held(running))
         if found.skeleton.generation == instance.generation and not self.reasons:
-            self._standing.settle(found.skeleton)
-            return False
-        if (hold := self._shrinkage(found)) is not None:
+            return Reloaded(settled(found.skeleton))
+        if (hold := self._shrinkage(found, running)) is not None:
             return hold
         if not self._writer.wait():
             return Outcome("degraded", f"{self._writer.error}; waiting: {reason}")
-        decides = partial(self._standing.decides, found.skeleton)
+        decides = partial(running.decides, found.skeleton)
         try:
             self._control.reload(found.chunks, reason, decides)
         except NotActivated as error:
             return self._not_activated(error, found)
         self._control.bound_old()
         self.reasons.clear()
-        self._standing.settle(found.skeleton)
-        return True
+        return Reloaded(settled(found.skeleton), done=True)
 
-    def _held(self) -> frozenset[Spot] | None:
+    def _held(self, running: Running) -> frozenset[Spot] | None:
         """Where HAProxy listens; what it has been proven to is its own, whatever a look says."""
         held = self._control.held()
-        stanzas = self._standing.proven.values()
-        proven = (spot for stanza in stanzas for spot in stanza.facts.spots)
-        return None if held is None else held.union(proven)
+        return None if held is None else held | running.spots
 
-    def _shrinkage(self, found: Candidate) -> Outcome | None:
+    def _shrinkage(self, found: Candidate, running: Running) -> Outcome | None:
         """What keeps a configuration from being loaded that listens to next to nothing."""
         after = {spot for chunk in found.chunks for spot in binds.spots(chunk.text)}
         if not after:
             text = "no port would be left; HAProxy keeps the last good configuration"
             return Outcome("held", text)
-        stanzas = self._standing.proven.values()
-        before = {spot for stanza in stanzas for spot in stanza.facts.spots}
+        before = running.spots
         lost = before - after
         if len(before) < _MANY or 2 * len(lost) <= len(before):
             self._shrunk_since = None

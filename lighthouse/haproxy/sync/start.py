@@ -6,20 +6,17 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.balancer import Finding, Outcome
+from lighthouse.balancer import UNCHANGED, Finding, Outcome
 from lighthouse.haproxy.rendering import binds, readback
 from lighthouse.haproxy.rendering.chunks import Chunk
-from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.process import NotStarted
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.candidate import blame
-from lighthouse.haproxy.sync.proven import ProvenConfig
-from lighthouse.haproxy.sync.reload import Reload
+from lighthouse.haproxy.sync.running import Running, recalled
 from lighthouse.haproxy.sync.target import Target
-from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.haproxy.sync.writer import Writer
 
 log: Final = logging.getLogger(__name__)
@@ -28,38 +25,48 @@ _FORMER: Final = 3
 """So many kept versions are tried, if HAProxy does not start with any newer one."""
 
 
+class Started(msgspec.Struct, frozen=True):
+    """What is known to run, or ran last, and its worker, None if there is none.
+
+    ``outcome`` is why there is none, or why HAProxy does not run on ``refused``, a generation.
+    """
+
+    running: Running
+    instance: Instance | None = None
+    outcome: Outcome = UNCHANGED
+    refused: str | None = None
+
+
 class Start:
     """Decides on what HAProxy is started. Any good configuration is better than none."""
 
-    def __init__(
-        self,
-        control: Controller,
-        membership: WantedClusters,
-        wish: Target,
-        standing: ProvenConfig,
-        writer: Writer,
-        reloading: Reload,
-    ) -> None:
+    def __init__(self, control: Controller, wish: Target, writer: Writer) -> None:
         self._control: Final = control
-        self._membership: Final = membership
         self._wish: Final = wish
-        self._standing: Final = standing
         self._writer: Final = writer
-        self._reloading: Final = reloading
 
-    def step(self) -> Instance | Outcome:
+    def step(self, running: Running) -> Started:
         """HAProxy does not run: start it, and say why not if that fails."""
-        target = self._control.target
         if not self._writer.wait():
-            return Outcome("failed", f"HAProxy is not started: {self._writer.error}")
-        there = target.read()
-        text = (there or b"").decode("utf-8", "replace")
+            text = f"HAProxy is not started: {self._writer.error}"
+            return Started(running, outcome=Outcome("failed", text))
+        there = self._control.target.read()
         if there is not None and is_intact(there):
-            self._standing.recall((text,), generation_in(text))
+            text = there.decode("utf-8", "replace")
+            running = recalled(running, (text,), generation_in(text))
+        begun = self._begin(running, there)
+        if isinstance(begun, Outcome):
+            return Started(running, outcome=begun)
+        return begun
+
+    def _begin(self, running: Running, there: bytes | None) -> Started | Outcome:
+        """Start on what is wanted; ``there`` is the file, None if there is none."""
+        target = self._control.target
+        text = (there or b"").decode("utf-8", "replace")
         findings: tuple[Finding, ...] = ()
         chunks: tuple[Chunk, ...] = ()
         try:
-            chunks = self._chunks(readback.lives(text))
+            chunks = self._wish.to_start(running, readback.lives(text), self._control.held())
             if not any(True for chunk in chunks for _ in binds.spots(chunk.text)):
                 return self._idle()
             content = file_of(chunks)
@@ -75,11 +82,11 @@ class Start:
                 return Outcome("failed", f"{target.path} cannot be written: {error.strerror}")
             self._writer.failed(error)
         try:
-            return self._control.start()
+            return Started(running, self._control.start())
         except NotStarted as error:
             findings = findings or blame(str(error).splitlines(), chunks)
             words = "; ".join(f.message for f in findings[:2]) or str(error)
-            return self._fall_back(there, Outcome("failed", words, findings))
+            return self._fall_back(running, there, Outcome("failed", words, findings))
 
     def _idle(self) -> Outcome:
         """Nothing asks for an HAProxy; or what does is at fault, all of it."""
@@ -89,22 +96,9 @@ class Start:
             return Outcome("applied", reason, warnings)
         return Outcome("degraded", "; ".join((*self._wish.lines, reason)), (*errors, *warnings))
 
-    def _chunks(self, live: Lives) -> tuple[Chunk, ...]:
-        """What to start: what ran, if that is wanted and its addresses are free; else a choice."""
-        held = self._control.held()
-        frame = self._standing.frame
-        if frame is not None:
-            wanted = self._wish.frame(self._standing.proven, self._standing.peers)
-            chunks = self._membership.fill(frame, live)
-            spots = (spot for chunk in chunks for spot in binds.spots(chunk.text))
-            free = held is None or not binds.unbindable(spots, binds.Claims(held))
-            if wanted.generation == frame.generation and free:
-                return chunks
-        peers = self._membership.peers()
-        proven = self._standing.proven
-        return self._wish.choose(proven, peers, live, held, running=False).chunks
-
-    def _fall_back(self, there: bytes | None, failed: Outcome) -> Instance | Outcome:
+    def _fall_back(
+        self, running: Running, there: bytes | None, failed: Outcome
+    ) -> Started | Outcome:
         """HAProxy let it pass and does not run with it: start what ran before."""
         target = self._control.target
         tried = target.read() or b""
@@ -116,13 +110,13 @@ class Start:
                 continue
             reason = f"HAProxy does not start with it: {failed.reason}"
             log.warning("the last good configuration is started: %s", reason)
-            self._standing.recall((former.decode("utf-8", "replace"),), instance.generation)
+            text = former.decode("utf-8", "replace")
+            known = recalled(running, (text,), instance.generation)
             outcome = msgspec.structs.replace(
                 failed, reason=f"{reason}; the last good configuration is started"
             )
             generation = generation_in(tried.decode("utf-8", "replace"))
-            self._reloading.refuse(generation, outcome)
-            return instance
+            return Started(known, instance, outcome, generation)
         with contextlib.suppress(OSError):
             target.write(tried)
         return msgspec.structs.replace(failed, reason=f"HAProxy does not start: {failed.reason}")

@@ -1,7 +1,7 @@
 """What is to run: the wanted stanzas, less those that are at fault."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -12,13 +12,14 @@ from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import Skeleton, file_of, skeleton
-from lighthouse.haproxy.rendering.stanza import Stanza
+from lighthouse.haproxy.rendering.stanza import Stanza, Stanzas
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.dry_start import dry_start
 from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
-from lighthouse.haproxy.sync.allotment import Stanzas, allot, give_way
+from lighthouse.haproxy.sync.allotment import allot, give_way
 from lighthouse.haproxy.sync.candidate import Candidate, confine, faulty_binds
+from lighthouse.haproxy.sync.running import Running
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.peer import Peer
 
@@ -54,7 +55,7 @@ class Target:
         self._frame: Skeleton | None = None
         self._use: dict[str, Stanza] = {}
         self._peers: frozenset[Peer] = frozenset()
-        self._proven: Mapping[str, Stanza] = {}
+        self._proven: Stanzas = {}
         self._yielding: tuple[Finding, ...] = ()
         self.warnings: tuple[Finding, ...] = ()
 
@@ -84,10 +85,10 @@ class Target:
     def has_refusals(self) -> bool:
         return bool(self._refusals)
 
-    def frame(self, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> Skeleton:
-        """The wanted skeleton; a refused cluster keeps its ``proven`` stanza, if it has one."""
+    def frame(self, running: Running, peers: frozenset[Peer]) -> Skeleton:
+        """The wanted skeleton; a refused cluster keeps the stanza that runs, if it has one."""
         if self._frame is None or peers != self._peers:
-            self._peers, self._proven = peers, proven
+            self._peers, self._proven = peers, running.stanzas
             use = {}
             refusals = {}
             for name, stanza in self._membership.stanzas.items():
@@ -96,24 +97,25 @@ class Target:
                     use[name] = stanza
                     continue
                 refusals[name] = refusal
-                if name in proven:
-                    use[name] = proven[name]
+                if name in running.stanzas:
+                    use[name] = running.stanzas[name]
             self._refusals, self._use = refusals, use
             self._frame = self._drawn(use)
         return self._frame
 
     def choose(
         self,
-        proven: Mapping[str, Stanza],
-        peers: frozenset[Peer],
+        running: Running,
         live: Lives,
         held: frozenset[Spot] | None,
-        running: bool = True,
+        peers: frozenset[Peer] | None = None,
+        serves: bool = True,
     ) -> Candidate:
-        """What of the wanted HAProxy accepts; nothing that it serves while ``running`` is lost.
+        """What of the wanted HAProxy accepts; nothing is lost of what it ``serves``.
 
         ``held`` is what HAProxy listens at; addresses beyond it are bound on trial, if it is
-        not None. Raises ``candidate.Refused`` if nothing passes whatever cluster is left out.
+        not None. ``peers`` are all that are known, if none are given. Raises
+        ``candidate.CandidateRefused`` if nothing passes whatever cluster is left out.
         """
 
         def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
@@ -131,10 +133,10 @@ class Target:
             started = dry_start(self._binary, self._settings, text, self._offline)
             return (verdict if started.valid else started), ()
 
-        self.frame(proven, peers)
-        self._proven = proven
-        serving = proven.keys() & live.keys() if running else ()
-        known = {name: stanza for name, stanza in proven.items() if name in self._use}
+        self.frame(running, self._membership.peers() if peers is None else peers)
+        self._proven = running.stanzas
+        serving = self._proven.keys() & live.keys() if serves else ()
+        known = {name: stanza for name, stanza in self._proven.items() if name in self._use}
         found = confine(
             self._use,
             known,
@@ -150,6 +152,22 @@ class Target:
         self.warnings = tuple(_wanted_warnings(found.warnings))
         return found
 
+    def to_start(
+        self, running: Running, live: Lives, held: frozenset[Spot] | None
+    ) -> tuple[Chunk, ...]:
+        """The file to start: what ran, if that is wanted and its addresses are free, or a choice.
+
+        Raises ``candidate.CandidateRefused``.
+        """
+        if running.frame is not None:
+            wanted = self.frame(running, running.peers)
+            chunks = self._membership.fill(running.frame, live)
+            spots = (spot for chunk in chunks for spot in binds.spots(chunk.text))
+            free = held is None or not binds.unbindable(spots, binds.Claims(held))
+            if wanted.generation == running.generation and free:
+                return chunks
+        return self.choose(running, live, held, serves=False).chunks
+
     def _drawn(self, stanzas: Stanzas) -> Skeleton:
         """The skeleton of those that may have their names and addresses."""
         bare = skeleton(self._settings, (), (), self._host)
@@ -164,21 +182,3 @@ def _wanted_warnings(warnings: tuple[Finding, ...]) -> Iterator[Finding]:
     for warning in warnings:
         if not any(text in warning.message for text in _OURS):
             yield warning
-
-
-def difference(wanted: Skeleton, proven: Mapping[str, Stanza], peers: frozenset[Peer]) -> str:
-    """What a reload to a skeleton would be for, in words; ``proven`` and ``peers`` run now."""
-    if not proven:
-        return "HAProxy runs another configuration"
-    new = {stanza.cluster: stanza for stanza in wanted.stanzas}
-    changed = [
-        *(f"+{name}" for name in sorted(new.keys() - proven.keys())),
-        *(f"-{name}" for name in sorted(proven.keys() - new.keys())),
-        *(name for name in sorted(new.keys() & proven.keys()) if new[name] != proven[name]),
-    ]
-    if changed:
-        return "clusters: " + ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-    came = sorted(peer.name for peer in wanted.peers - peers)
-    if came:
-        return "peers: " + ", ".join(f"+{name}" for name in came)
-    return "the balancer's settings"
