@@ -85,7 +85,7 @@ class HAProxy(Balancer):
         return self._reconciler.status() if self._reconciler else {}
 
     def withheld(self) -> Sequence[Withheld]:
-        return self._reconciler.membership.withheld if self._reconciler else ()
+        return self._reconciler.wanted.withheld if self._reconciler else ()
 
     def close(self) -> None:
         if self._reconciler is not None:

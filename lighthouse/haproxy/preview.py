@@ -30,16 +30,16 @@ def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Fin
 
 
 def _said(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
-    members = WantedClusters(settings)
-    members.take(clusters)
+    wanted = WantedClusters(settings)
+    wanted.take(clusters)
     try:
-        wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
-        wish.choose(Running(), {}, None)
+        target = Target(settings, wanted, find_binary(settings.haproxy_bin), offline=True)
+        target.choose(Running(), {}, None)
     except Missing as error:
         return (Finding((), str(error), warning=True),)
     except candidate.CandidateRefused as error:
         return error.findings
-    return (*wish.findings, *wish.warnings)
+    return (*target.findings, *target.warnings)
 
 
 def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
@@ -52,14 +52,14 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
 
 
 def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
-    members = WantedClusters(settings)
-    members.take(clusters)
-    wish = Target(settings, members, find_binary(settings.haproxy_bin), offline=True)
+    wanted = WantedClusters(settings)
+    wanted.take(clusters)
+    target = Target(settings, wanted, find_binary(settings.haproxy_bin), offline=True)
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
     try:
         instance = Instance.attach(settings.socket_file)
     except OSError:
-        frame, chunks, findings = _chosen(wish, members, Running(), readback.lives(before))
+        frame, chunks, findings = _chosen(target, wanted, Running(), readback.lives(before))
         diff = _diff(before, file_of(chunks).decode(), settings)
         return Preview(diff, (), "HAProxy does not run; it is started", findings)
     try:
@@ -67,9 +67,9 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
         if instance.generation == running.generation:
             instance.claim(running.stanzas)
         held = binds.held_by(instance.pid)
-        frame, chunks, findings = _chosen(wish, members, running, instance.members, held)
+        frame, chunks, findings = _chosen(target, wanted, running, instance.members, held)
         ways = [
-            climb(stanza, members.servers(stanza, instance.live), instance.live[stanza.cluster])
+            climb(stanza, wanted.servers(stanza, instance.live), instance.live[stanza.cluster])
             for stanza in frame.stanzas
             if stanza.cluster in instance.live
         ]
@@ -88,21 +88,21 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
 
 
 def _chosen(
-    wish: Target,
-    members: WantedClusters,
+    target: Target,
+    wanted: WantedClusters,
     running: Running,
     live: Lives,
     held: frozenset[Spot] | None = None,
 ) -> tuple[Skeleton, tuple[Chunk, ...], tuple[Finding, ...]]:
     """What would be loaded, and what is wrong; nothing new, if HAProxy refuses everything."""
-    peers = members.peers()
+    peers = wanted.peers()
     peers = running.peers if peers <= running.peers else peers
     try:
-        found = wish.choose(running, live, held, peers)
+        found = target.choose(running, live, held, peers)
     except candidate.CandidateRefused as error:
-        frame = wish.frame(running, peers)
-        return frame, members.fill(frame, live), error.findings
-    findings = (*wish.findings, *wish.warnings, *members.loops)
+        frame = target.frame(running, peers)
+        return frame, wanted.fill(frame, live), error.findings
+    findings = (*target.findings, *target.warnings, *wanted.loops)
     return found.skeleton, found.chunks, findings
 
 

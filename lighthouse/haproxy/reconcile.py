@@ -49,13 +49,13 @@ class Reconciler:
         """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
         self.control: Final = Controller(settings, predecessor, tell)
-        self.membership: Final = WantedClusters(settings)
-        self.wish: Final = Target(settings, self.membership, self.control.binary, tell=tell)
+        self.wanted: Final = WantedClusters(settings)
+        self.target: Final = Target(settings, self.wanted, self.control.binary, tell=tell)
         self.writer: Final = Writer(self.control.target, self._rendered)
-        self.parity: Final = Drift(self.membership)
-        self.reloading: Final = Reload(self.control, self.wish, self.writer)
-        self.starting: Final = Start(self.control, self.wish, self.writer)
-        self.tally: Final = SyncCounts()
+        self.drift: Final = Drift(self.wanted)
+        self.reload: Final = Reload(self.control, self.target, self.writer)
+        self.start: Final = Start(self.control, self.target, self.writer)
+        self.counts: Final = SyncCounts()
         self._hold: Final = PeerHold(settings.peers.hold)
         self._running = Running()
         self._dirty: set[str] = set()
@@ -64,11 +64,11 @@ class Reconciler:
 
     def sync(self, clusters: Sequence[Cluster]) -> Outcome:
         """Make HAProxy serve these clusters."""
-        touched, structural = self.membership.take(clusters)
+        touched, structural = self.wanted.take(clusters)
         self._dirty |= touched
-        retry = not touched and self.wish.has_refusals
+        retry = not touched and self.target.has_refusals
         if structural or retry:
-            self.wish.reconsider(afresh=retry)
+            self.target.reconsider(afresh=retry)
         return self._converge()
 
     def wake(self) -> Outcome:
@@ -80,11 +80,11 @@ class Reconciler:
         if self.control.instance is None:
             return None
         now = time.monotonic()
-        moments = [self._confirm_at, self.parity.due, self._hold.due]
-        if self.reloading.due is not None:
-            moments.append(self.reloading.due)
+        moments = [self._confirm_at, self.drift.due, self._hold.due]
+        if self.reload.due is not None:
+            moments.append(self.reload.due)
         waits = [moment - now for moment in moments]
-        waits += [wait for wait in (self.writer.after(), self.tally.after()) if wait is not None]
+        waits += [wait for wait in (self.writer.after(), self.counts.after()) if wait is not None]
         return max(0.0, min(waits))
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class Reconciler:
     def status(self) -> Mapping[str, Any]:
         """A few figures for operators."""
         return describe(
-            self.control, self.membership, self.wish, self.writer, self.parity, self.tally
+            self.control, self.wanted, self.target, self.writer, self.drift, self.counts
         )
 
     def _converge(self) -> Outcome:
@@ -114,21 +114,21 @@ class Reconciler:
             return Outcome("failed", str(error))
         started = instance is None
         if instance is None:
-            begun = self.starting.step(self._running)
+            begun = self.start.step(self._running)
             self._running = begun.running
             if begun.refused is not None:
-                self.reloading.refuse(begun.refused, begun.outcome)
+                self.reload.refuse(begun.refused, begun.outcome)
             if begun.instance is None:
                 return begun.outcome
             instance = begun.instance
         self._adopt(instance)
-        wanted = self.wish.frame(self._running, self._peers())
+        wanted = self.target.frame(self._running, self._peers())
         if wanted.generation == instance.generation:
             self._settle(instance)
         dirty, self._dirty = self._dirty, set()
         steps = self._members(instance, dirty)
-        reload = self.reloading.step(instance, wanted, self._running)
-        self._running = reload.running
+        reloaded = self.reload.step(instance, wanted, self._running)
+        self._running = reloaded.running
         current = self.control.instance
         if current is instance:
             steps += self._look(instance)
@@ -139,16 +139,16 @@ class Reconciler:
         if steps:
             self.writer.want()
         self.writer.step()
-        self.tally.say()
-        return self._outcome(reload.hindrance, started or reload.done or steps > 0)
+        self.counts.say()
+        return self._outcome(reloaded.hindrance, started or reloaded.done or steps > 0)
 
     def _look(self, instance: Instance) -> int:
         """Look whether HAProxy lives and is as it should be, and repair what is not."""
         now = time.monotonic()
-        if now >= self.parity.due:
+        if now >= self.drift.due:
             owned = self._running.owned(instance.generation)
-            steps = self.parity.step(instance, owned, self._members)
-            if self.parity.is_at_end():
+            steps = self.drift.step(instance, owned, self._members)
+            if self.drift.is_at_end():
                 self.control.processes()
         elif now >= self._confirm_at:
             steps = 0
@@ -161,12 +161,12 @@ class Reconciler:
 
     def _outcome(self, hindrance: Outcome | None, changed: bool) -> Outcome:
         """What an operator should know: faults before what waits."""
-        errors = self.wish.findings
-        warnings = (*self.wish.warnings, *self.membership.loops)
+        errors = self.target.findings
+        warnings = (*self.target.warnings, *self.wanted.loops)
         if hindrance is not None and (hindrance.kind != "held" or not errors):
             findings = (*hindrance.findings, *errors, *warnings)
             return Outcome(hindrance.kind, hindrance.reason, findings)
-        faults = list(self.wish.lines)
+        faults = list(self.target.lines)
         if self.writer.error:
             faults.append(self.writer.error)
         if self.writer.edited:
@@ -181,7 +181,7 @@ class Reconciler:
         """The peers to configure now, if there are tables that they share."""
         frame = self._running.frame
         shared = frame is not None and frame.shared
-        known = self.membership.peers() if shared else self._running.peers
+        known = self.wanted.peers() if shared else self._running.peers
         return self._hold.peers(self._running, known)
 
     def _rendered(self) -> tuple[Chunk, ...] | None:
@@ -189,7 +189,7 @@ class Reconciler:
         instance = self.control.instance
         if self._running.frame is None or instance is None:
             return None
-        return self.membership.fill(self._running.frame, instance.members)
+        return self.wanted.fill(self._running.frame, instance.members)
 
     def _adopt(self, instance: Instance) -> None:
         """A worker seen for the first time: everything about it is compared."""
@@ -207,11 +207,11 @@ class Reconciler:
             instance.claim(self._running.stanzas)
         for name, stanza in self._running.owned(instance.generation).items():
             if stanza.agent and name in instance.live:
-                wanted = self.membership.servers(stanza, instance.live)
+                wanted = self.wanted.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name], adopted=True)
-        self._dirty = set(self.membership.stanzas)
+        self._dirty = set(self.wanted.stanzas)
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
-        self.parity.postpone(instance.took)
+        self.drift.postpone(instance.took)
         self.writer.want()
         text = self.control.file.text()
         if "\npeers " in text:
@@ -220,7 +220,7 @@ class Reconciler:
 
     def _settle(self, instance: Instance) -> None:
         """The wanted skeleton is what runs."""
-        frame = self.wish.frame(self._running, self._running.peers)
+        frame = self.target.frame(self._running, self._running.peers)
         if self._running.frame is not frame:
             self._running = settled(frame)
             instance.claim(self._running.stanzas)
@@ -232,14 +232,14 @@ class Reconciler:
         Those that the running HAProxy has of us: a section of the same name may be another's.
         """
         climbs = []
-        reasons = self.reloading.reasons
+        reasons = self.reload.reasons
         owned = self._running.owned(instance.generation)
         for name in sorted(names):
             reasons.pop(name, None)
             stanza = owned.get(name)
             if stanza is None or name not in instance.live:
                 continue
-            wanted = self.membership.servers(stanza, instance.live)
+            wanted = self.wanted.servers(stanza, instance.live)
             way = climb(stanza, wanted, instance.live[name])
             if way.reload:
                 reasons[name] = way.reload
@@ -247,5 +247,5 @@ class Reconciler:
                 climbs.append(way)
         for failure in instance.climb(climbs) if climbs else ():
             reasons[failure.backend] = f"{failure.backend}: {failure.reason}"
-        self.tally.add(climbs)
+        self.counts.add(climbs)
         return sum(len(way.gain) + len(way.lose) for way in climbs)

@@ -17,18 +17,18 @@ _SHOWN: Final = 5
 
 def describe(
     control: Controller,
-    membership: WantedClusters,
-    wish: Target,
+    wanted: WantedClusters,
+    target: Target,
     writer: Writer,
-    parity: Drift,
-    tally: SyncCounts,
+    drift: Drift,
+    counts: SyncCounts,
 ) -> dict[str, Any]:
     """What ``lighthouse status`` shows."""
     instance = control.instance
     found = control.seen if instance else None
-    clusters, nodes = membership.count()
-    odd = (text for texts in membership.oddities.values() for text in texts)
-    warnings = (*(warning.message for warning in wish.warnings), *odd)
+    clusters, nodes = wanted.count()
+    odd = (text for texts in wanted.oddities.values() for text in texts)
+    warnings = (*(warning.message for warning in target.warnings), *odd)
     return {
         "running": instance is not None,
         "pid": instance.pid if instance else None,
@@ -43,13 +43,13 @@ def describe(
         "binary": control.binary,
         "old_workers": len(found.old) if found else None,
         "oldest_worker_seconds": max((old.age for old in found.old), default=0) if found else None,
-        "steps": dict(tally.total),
-        "drift_repaired": parity.drift,
-        "servers_deleted": parity.retirement.deleted,
+        "steps": dict(counts.total),
+        "drift_repaired": drift.repaired,
+        "servers_deleted": drift.deleted,
         "edited": writer.edited,
-        "faults": _some(f"{f.cluster or 'haproxy'}: {f.message}" for f in wish.findings),
+        "faults": _some(f"{f.cluster or 'haproxy'}: {f.message}" for f in target.findings),
         "warnings": _some(warnings),
-        **parity.summary,
+        **drift.summary,
     }
 
 

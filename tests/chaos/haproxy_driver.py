@@ -58,7 +58,7 @@ def is_done(world: World) -> bool:
     return (
         found is not None
         and found.control.instance is not None
-        and found.reloading.due is None
+        and found.reload.due is None
         and found.writer.after() is None
     )
 

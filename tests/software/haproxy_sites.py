@@ -124,9 +124,9 @@ def compare(world: World) -> None:
     """Have the plugin compare all servers with what they should be, now."""
     reconciler = world.plugin._reconciler
     assert reconciler is not None
-    reconciler.parity.due = 0.0
+    reconciler.drift.due = 0.0
     world.wake(0)
-    while not reconciler.parity.is_at_end():
+    while not reconciler.drift.is_at_end():
         world.wake(0.05)
 
 

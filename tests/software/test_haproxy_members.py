@@ -131,11 +131,11 @@ def test_gone_servers_are_deleted_late_and_where_it_is_safe(
     sync(1)
     reconciler = world.plugin._reconciler
     assert reconciler is not None
-    reconciler.parity.due = 0.0
+    reconciler.drift.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == len(states(world, "wild")) == 3
     monkeypatch.setattr(deletion, "DELETE_AFTER", 0.0)
-    reconciler.parity.due = 0.0
+    reconciler.drift.due = 0.0
     world.wake(0)
     assert len(states(world, "calm")) == 1
     assert len(states(world, "wild")) == (1 if "2.8" in world.ask("show", "info") else 3)
@@ -155,7 +155,7 @@ def test_what_others_change_is_repaired_and_counted(world: World, http: Backends
     world.ask("set", "server", "web/stranger", "state", "ready")
     reconciler = world.plugin._reconciler
     assert reconciler is not None
-    reconciler.parity.due = 0.0
+    reconciler.drift.due = 0.0
     world.wake(0)
     assert served(port) == names(http.nodes[:2])
     assert world.plugin.status()["drift_repaired"] == 3

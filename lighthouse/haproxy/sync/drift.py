@@ -33,28 +33,33 @@ Repair = Callable[[Instance, Collection[str]], int]
 
 
 class Drift:
-    """Finds what others did to the servers, and has it repaired; ``drift`` counts it.
+    """Finds what others did to the servers, and has it repaired; ``repaired`` counts it.
 
     ``summary`` are HAProxy's own figures, as of the last whole comparison.
     """
 
-    def __init__(self, membership: WantedClusters) -> None:
-        self._membership: Final = membership
+    def __init__(self, wanted: WantedClusters) -> None:
+        self._wanted: Final = wanted
         self._ahead: list[str] = []
         self._took = 0.0
         self._since = float("-inf")
         self.due = 0.0
-        self.drift = 0
+        self.repaired = 0
         self.summary: dict[str, Any] = {}
         self._figures: Final = ServerStats()
-        self.retirement: Final = Retirement()
+        self._retirement: Final = Retirement()
+
+    @property
+    def deleted(self) -> int:
+        """How many servers that had left were deleted."""
+        return self._retirement.deleted
 
     def postpone(self, took: float) -> None:
         """Another worker, all of whose servers have just been read, in ``took`` seconds."""
         self._since = time.monotonic()
         self.due = self._since + max(EVERY, SHARE * took)
         self._ahead = []
-        self.retirement.forget()
+        self._retirement.forget()
 
     def is_at_end(self) -> bool:
         """Return True if the last slice was the last of its comparison."""
@@ -79,16 +84,16 @@ class Drift:
             self._figures.take(name, text)
         backends = []
         for name in names:
-            if name in self._membership.stanzas:
+            if name in self._wanted.stanzas:
                 stanza = owned[name]
-                wanted = self._membership.servers(stanza, instance.live)
+                wanted = self._wanted.servers(stanza, instance.live)
                 instance.live[name] = excuse(stanza, wanted, instance.live[name])
                 backends.append((stanza, wanted))
         steps = repair(instance, names)
         if steps:
-            self.drift += steps
+            self.repaired += steps
             log.warning("HAProxy was not as it should be; %d repairs", steps)
-        self.retirement.step(instance, backends)
+        self._retirement.step(instance, backends)
         if not self._ahead:
             self.summary = self._figures.summary()
         now = time.monotonic()

@@ -47,9 +47,9 @@ class Reloaded(msgspec.Struct, frozen=True):
 class Reload:
     """Decides on reloads and does them; ``reasons`` are those of single backends."""
 
-    def __init__(self, control: Controller, wish: Target, writer: Writer) -> None:
+    def __init__(self, control: Controller, target: Target, writer: Writer) -> None:
         self._control: Final = control
-        self._wish: Final = wish
+        self._target: Final = target
         self._writer: Final = writer
         self._wanted_since: float | None = None
         self._shrunk_since: float | None = None
@@ -135,7 +135,7 @@ class Reload:
 
     def _reload(self, instance: Instance, reason: str, running: Running) -> Outcome | Reloaded:
         """What came of it, or an outcome that says why it is not done."""
-        found = self._wish.choose(running, instance.members, self._held(running))
+        found = self._target.choose(running, instance.members, self._held(running))
         if found.skeleton.generation == instance.generation and not self.reasons:
             return Reloaded(settled(found.skeleton))
         if (hold := self._shrinkage(found, running)) is not None:

@@ -40,9 +40,9 @@ class Started(msgspec.Struct, frozen=True):
 class Start:
     """Decides on what HAProxy is started. Any good configuration is better than none."""
 
-    def __init__(self, control: Controller, wish: Target, writer: Writer) -> None:
+    def __init__(self, control: Controller, target: Target, writer: Writer) -> None:
         self._control: Final = control
-        self._wish: Final = wish
+        self._target: Final = target
         self._writer: Final = writer
 
     def step(self, running: Running) -> Started:
@@ -61,17 +61,17 @@ class Start:
 
     def _begin(self, running: Running, there: bytes | None) -> Started | Outcome:
         """Start on what is wanted; ``there`` is the file, None if there is none."""
-        target = self._control.target
+        file = self._control.target
         text = (there or b"").decode("utf-8", "replace")
         findings: tuple[Finding, ...] = ()
         chunks: tuple[Chunk, ...] = ()
         try:
-            chunks = self._wish.to_start(running, readback.lives(text), self._control.held())
+            chunks = self._target.to_start(running, readback.lives(text), self._control.held())
             if not any(True for chunk in chunks for _ in binds.spots(chunk.text)):
                 return self._idle()
             content = file_of(chunks)
             other = generation_in(text) != generation_in(content.decode())
-            target.write(content, keep=there is not None and (other or not is_intact(there)))
+            file.write(content, keep=there is not None and (other or not is_intact(there)))
         except candidate.CandidateRefused as error:
             if there is None:
                 return Outcome("failed", f"HAProxy is not started: {error}", error.findings)
@@ -79,7 +79,7 @@ class Start:
             log.warning("the last good configuration is started, for: %s", error)
         except OSError as error:
             if there is None:
-                return Outcome("failed", f"{target.path} cannot be written: {error.strerror}")
+                return Outcome("failed", f"{file.path} cannot be written: {error.strerror}")
             self._writer.failed(error)
         try:
             return Started(running, self._control.start())
@@ -91,20 +91,20 @@ class Start:
     def _idle(self) -> Outcome:
         """Nothing asks for an HAProxy; or what does is at fault, all of it."""
         reason = "nothing to listen on, so HAProxy is not started"
-        errors, warnings = self._wish.findings, self._wish.warnings
+        errors, warnings = self._target.findings, self._target.warnings
         if not errors:
             return Outcome("applied", reason, warnings)
-        return Outcome("degraded", "; ".join((*self._wish.lines, reason)), (*errors, *warnings))
+        return Outcome("degraded", "; ".join((*self._target.lines, reason)), (*errors, *warnings))
 
     def _fall_back(
         self, running: Running, there: bytes | None, failed: Outcome
     ) -> Started | Outcome:
         """HAProxy let it pass and does not run with it: start what ran before."""
-        target = self._control.target
-        tried = target.read() or b""
+        file = self._control.target
+        tried = file.read() or b""
         for former in self._former(there, tried):
             try:
-                target.write(former)
+                file.write(former)
                 instance = self._control.start()
             except (OSError, NotStarted):
                 continue
@@ -118,7 +118,7 @@ class Start:
             generation = generation_in(tried.decode("utf-8", "replace"))
             return Started(known, instance, outcome, generation)
         with contextlib.suppress(OSError):
-            target.write(tried)
+            file.write(tried)
         return msgspec.structs.replace(failed, reason=f"HAProxy does not start: {failed.reason}")
 
     def _former(self, there: bytes | None, tried: bytes) -> list[bytes]:

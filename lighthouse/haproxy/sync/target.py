@@ -38,14 +38,14 @@ class Target:
     def __init__(
         self,
         settings: HAProxySettings,
-        membership: WantedClusters,
+        wanted: WantedClusters,
         binary: str,
         offline: bool = False,
         tell: Callable[[str], None] = process.silent,
     ) -> None:
         """``offline``: it is only asked what would run. ``tell``: of each step that is long."""
         self._settings: Final = settings
-        self._membership: Final = membership
+        self._wanted: Final = wanted
         self._binary: Final = binary
         self._offline: Final = offline
         self._tell: Final = tell
@@ -63,7 +63,7 @@ class Target:
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the settings and with which cluster."""
         found: dict[str, tuple[Finding, ...]] = {
-            name: (Finding((), reason, name),) for name, reason in self._membership.faults.items()
+            name: (Finding((), reason, name),) for name, reason in self._wanted.faults.items()
         }
         found |= {name: (finding,) for name, finding in self._conflicts.items()}
         found |= {name: refusal.findings for name, refusal in self._refusals.items()}
@@ -91,7 +91,7 @@ class Target:
             self._peers, self._proven = peers, running.stanzas
             use = {}
             refusals = {}
-            for name, stanza in self._membership.stanzas.items():
+            for name, stanza in self._wanted.stanzas.items():
                 refusal = self._refusals.get(name)
                 if refusal is None or refusal.stanza != stanza:
                     use[name] = stanza
@@ -133,7 +133,7 @@ class Target:
             started = dry_start(self._binary, self._settings, text, self._offline)
             return (verdict if started.valid else started), ()
 
-        self.frame(running, self._membership.peers() if peers is None else peers)
+        self.frame(running, self._wanted.peers() if peers is None else peers)
         self._proven = running.stanzas
         serving = self._proven.keys() & live.keys() if serves else ()
         known = {name: stanza for name, stanza in self._proven.items() if name in self._use}
@@ -141,11 +141,11 @@ class Target:
             self._use,
             known,
             self._drawn,
-            lambda frame: self._membership.fill(frame, live),
+            lambda frame: self._wanted.fill(frame, live),
             judge,
             serving,
         )
-        stanzas = self._membership.stanzas
+        stanzas = self._wanted.stanzas
         for name, findings in found.refused.items():
             self._refusals[name] = _Refusal(stanzas[name], findings)
         self._frame = found.skeleton
@@ -161,7 +161,7 @@ class Target:
         """
         if running.frame is not None:
             wanted = self.frame(running, running.peers)
-            chunks = self._membership.fill(running.frame, live)
+            chunks = self._wanted.fill(running.frame, live)
             spots = (spot for chunk in chunks for spot in binds.spots(chunk.text))
             free = held is None or not binds.unbindable(spots, binds.Claims(held))
             if wanted.generation == running.generation and free:
