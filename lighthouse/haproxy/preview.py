@@ -21,6 +21,7 @@ from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.diff import climb
 from lighthouse.haproxy.sync.running import Running, recalled
 from lighthouse.haproxy.sync.target import Target
+from lighthouse.haproxy.sync.trial import Trial
 from lighthouse.haproxy.sync.wanted import WantedClusters
 
 
@@ -33,7 +34,7 @@ def _said(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Findi
     wanted = WantedClusters(settings)
     wanted.take(clusters)
     try:
-        target = Target(settings, wanted, find_binary(settings.haproxy_bin), offline=True)
+        target = _asked(settings, wanted)
         target.choose(Running(), {}, None)
     except Missing as error:
         return (Finding((), str(error), warning=True),)
@@ -54,7 +55,7 @@ def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
 def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
     wanted = WantedClusters(settings)
     wanted.take(clusters)
-    target = Target(settings, wanted, find_binary(settings.haproxy_bin), offline=True)
+    target = _asked(settings, wanted)
     before = (FileTarget(settings.config_file).read() or b"").decode("utf-8", "replace")
     try:
         instance = Instance.attach(settings.socket_file)
@@ -85,6 +86,13 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
         )
     finally:
         instance.close()
+
+
+def _asked(settings: HAProxySettings, wanted: WantedClusters) -> Target:
+    """What should run, of which HAProxy is only asked. Raises ``process.Missing``."""
+    return Target(
+        settings, wanted, Trial(settings, find_binary(settings.haproxy_bin), offline=True)
+    )
 
 
 def _chosen(

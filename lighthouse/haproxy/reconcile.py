@@ -27,6 +27,7 @@ from lighthouse.haproxy.sync.reload import Reload
 from lighthouse.haproxy.sync.running import Running, recalled, settled
 from lighthouse.haproxy.sync.start import Start
 from lighthouse.haproxy.sync.target import Target
+from lighthouse.haproxy.sync.trial import Trial
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.haproxy.sync.writer import Writer
 from lighthouse.peer import Peer
@@ -50,7 +51,8 @@ class Reconciler:
         self.settings: Final = settings
         self.control: Final = Controller(settings, predecessor, tell)
         self.wanted: Final = WantedClusters(settings)
-        self.target: Final = Target(settings, self.wanted, self.control.binary, tell=tell)
+        trial = Trial(settings, self.control.binary, tell=tell)
+        self.target: Final = Target(settings, self.wanted, trial)
         self.writer: Final = Writer(self.control.target, self._rendered)
         self.drift: Final = Drift(self.wanted)
         self.reload: Final = Reload(self.control, self.target, self.writer)

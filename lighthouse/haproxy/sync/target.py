@@ -1,7 +1,7 @@
 """What is to run: the wanted stanzas, less those that are at fault."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -11,15 +11,13 @@ from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.live import Lives
-from lighthouse.haproxy.rendering.render import Skeleton, file_of, skeleton
+from lighthouse.haproxy.rendering.render import Skeleton, skeleton
 from lighthouse.haproxy.rendering.stanza import Stanza, Stanzas
-from lighthouse.haproxy.runtime import process
-from lighthouse.haproxy.runtime.dry_start import dry_start
-from lighthouse.haproxy.runtime.process import FileVerdict
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.sync.allotment import allot, give_way
-from lighthouse.haproxy.sync.candidate import Candidate, confine, faulty_binds
+from lighthouse.haproxy.sync.candidate import Candidate, confine
 from lighthouse.haproxy.sync.running import Running
+from lighthouse.haproxy.sync.trial import Trial
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.peer import Peer
 
@@ -35,20 +33,10 @@ class _Refusal(msgspec.Struct, frozen=True):
 class Target:
     """The skeleton that should run, and why it is not all that the clusters ask for."""
 
-    def __init__(
-        self,
-        settings: HAProxySettings,
-        wanted: WantedClusters,
-        binary: str,
-        offline: bool = False,
-        tell: Callable[[str], None] = process.silent,
-    ) -> None:
-        """``offline``: it is only asked what would run. ``tell``: of each step that is long."""
+    def __init__(self, settings: HAProxySettings, wanted: WantedClusters, trial: Trial) -> None:
         self._settings: Final = settings
         self._wanted: Final = wanted
-        self._binary: Final = binary
-        self._offline: Final = offline
-        self._tell: Final = tell
+        self._trial: Final = trial
         self._host: Final = socket.gethostname()
         self._refusals: dict[str, _Refusal] = {}
         self._conflicts: dict[str, Finding] = {}
@@ -117,22 +105,6 @@ class Target:
         not None. ``peers`` are all that are known, if none are given. Raises
         ``candidate.CandidateRefused`` if nothing passes whatever cluster is left out.
         """
-
-        def judge(chunks: tuple[Chunk, ...]) -> tuple[FileVerdict, tuple[Finding, ...]]:
-            text = file_of(chunks).decode()
-            self._tell("HAProxy's check of a configuration")
-            verdict = process.check(self._binary, text)
-            if not verdict.valid:
-                return verdict, ()
-            if held is not None:
-                spots = [spot for chunk in chunks for spot in binds.spots(chunk.text)]
-                wrong = binds.unbindable(spots, binds.Claims(held))
-                if found := tuple(faulty_binds(chunks, wrong)):
-                    return verdict, found
-            self._tell("a start of HAProxy on trial")
-            started = dry_start(self._binary, self._settings, text, self._offline)
-            return (verdict if started.valid else started), ()
-
         self.frame(running, self._wanted.peers() if peers is None else peers)
         self._proven = running.stanzas
         serving = self._proven.keys() & live.keys() if serves else ()
@@ -142,7 +114,7 @@ class Target:
             known,
             self._drawn,
             lambda frame: self._wanted.fill(frame, live),
-            judge,
+            lambda chunks: self._trial.judge(chunks, held),
             serving,
         )
         stanzas = self._wanted.stanzas

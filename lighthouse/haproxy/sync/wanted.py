@@ -150,7 +150,11 @@ class WantedClusters:
         return len(self._all), self._nodes
 
     def _understand(self, cluster: Cluster) -> bool:
-        """Take a cluster's section; returns True if its stanza is another one than before."""
+        """Take a cluster's section; returns True if its stanza is another one than before.
+
+        It was parsed before, to be validated: of that the contract of balancers keeps nothing
+        but the faults. It is parsed here once per change of it, not of the members.
+        """
         name = cluster.name
         former = self.stanzas.get(name)
         try:
