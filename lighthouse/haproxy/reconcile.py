@@ -184,7 +184,7 @@ class Reconciler:
         frame = self._running.frame
         shared = frame is not None and frame.shared
         known = self.wanted.peers() if shared else self._running.peers
-        return self._hold.peers(self._running, known)
+        return self._hold.peers(self._running, known, time.monotonic())
 
     def _rendered(self) -> tuple[Chunk, ...] | None:
         """The file as a restart of HAProxy should find it."""

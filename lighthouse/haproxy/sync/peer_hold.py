@@ -1,6 +1,5 @@
 """How long new peers wait for the reload that it takes to configure them."""
 
-import time
 from typing import Final
 
 from lighthouse.haproxy.rendering.render import Skeleton
@@ -21,7 +20,7 @@ class PeerHold:
         self._frame: Skeleton | None = None
         self.due = float("inf")
 
-    def peers(self, running: Running, known: frozenset[Peer]) -> frozenset[Peer]:
+    def peers(self, running: Running, known: frozenset[Peer], now: float) -> frozenset[Peer]:
         """The peers to configure now; ``known`` is everybody."""
         self.due = float("inf")
         if running.frame is not self._frame:
@@ -29,7 +28,6 @@ class PeerHold:
         if known <= running.peers:
             self._since = None
             return running.peers
-        now = time.monotonic()
         if self._since is None:
             self._since = now
         due = self._since + self._hold
