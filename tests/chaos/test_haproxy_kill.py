@@ -18,6 +18,7 @@ import pytest
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.process.orphans import end_session
 from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers
@@ -54,7 +55,11 @@ class Driver:
     def __init__(self, world: World) -> None:
         command = [sys.executable, "-m", "tests.chaos.haproxy_driver", str(world.directory)]
         self._process = subprocess.Popen(
-            [*command, world.binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [*command, world.binary],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
         )
         self._directory = world.directory
 
@@ -62,8 +67,10 @@ class Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End it, and what its killed children left, as the supervisor does with a worker's."""
         assert self._process.stdin
         assert self._process.stdout
+        end_session(self._process.pid)
         self._process.stdin.close()
         self._process.wait(30)
         self._process.stdout.close()
