@@ -233,11 +233,9 @@ class Reconciler:
 
         Those that the running HAProxy has of us: a section of the same name may be another's.
         """
-        climbs = []
-        reasons = self.reload.reasons
+        climbs, reasons = [], {}
         owned = self._running.owned(instance.generation)
         for name in sorted(names):
-            reasons.pop(name, None)
             stanza = owned.get(name)
             if stanza is None or name not in instance.live:
                 continue
@@ -247,7 +245,8 @@ class Reconciler:
                 reasons[name] = way.reload
             if way.gain or way.lose:
                 climbs.append(way)
-        for failure in instance.climb(climbs) if climbs else ():
-            reasons[failure.backend] = f"{failure.backend}: {failure.reason}"
+        self.reload.compared(names, reasons)
+        failures = instance.climb(climbs) if climbs else []
+        self.reload.compared((), {f.backend: f"{f.backend}: {f.reason}" for f in failures})
         self.counts.add(climbs)
         return sum(len(way.gain) + len(way.lose) for way in climbs)

@@ -48,6 +48,12 @@ class Attempts:
         """It failed; the limit knows that already."""
         self._keep(generation, reason, self._limit.last_wait)
 
+    def refuse(self, generation: str, reason: str) -> None:
+        """HAProxy could not even be started with it, which counts as a reload that failed."""
+        now = time.monotonic()
+        self._limit.note(now, now, generation)
+        self.fail(generation, reason)
+
     def forget(self) -> None:
         """What is wanted runs, or was not even tried."""
         if self.last is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -45,7 +46,7 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 class Reload:
-    """Decides on reloads and does them; ``reasons`` are those of single backends."""
+    """Decides on reloads and does them; ``due`` is when to ask again."""
 
     def __init__(self, control: Controller, target: Target, writer: Writer) -> None:
         self._control: Final = control
@@ -59,12 +60,12 @@ class Reload:
         )
         self._again_at = 0.0
         self.due: float | None = None
-        self.reasons: Final[dict[str, str]] = {}
+        self._reasons: Final[dict[str, str]] = {}
 
     def step(self, instance: Instance, wanted: Skeleton, running: Running) -> Reloaded:
         """Reload if that is needed and may be done now."""
         self.due = None
-        if wanted.generation == instance.generation and not self.reasons:
+        if wanted.generation == instance.generation and not self._reasons:
             self._wanted_since = self._shrunk_since = self._failed = None
             self._control.attempts.forget()
             return Reloaded(running)
@@ -92,11 +93,15 @@ class Reload:
         self._wanted_since = self._shrunk_since = self._failed = None
         return done
 
+    def compared(self, backends: Iterable[str], reasons: Mapping[str, str]) -> None:
+        """These backends have been compared; by name, why one of them needs a reload."""
+        for name in backends:
+            self._reasons.pop(name, None)
+        self._reasons.update(reasons)
+
     def refuse(self, generation: str, outcome: Outcome) -> None:
         """HAProxy could not even be started with this one."""
-        now = time.monotonic()
-        self._control.allowance.note(now, now, generation)
-        self._control.attempts.fail(generation, outcome.reason)
+        self._control.attempts.refuse(generation, outcome.reason)
         self._failed = (generation, outcome)
 
     def _put_off(self, wanted: Skeleton, outcome: Outcome) -> Outcome:
@@ -110,7 +115,7 @@ class Reload:
     def _reason(self, instance: Instance, wanted: Skeleton, running: Running) -> str:
         if wanted.generation != instance.generation:
             return running.difference(wanted, instance.generation)
-        return "; ".join(sorted(self.reasons.values())[:3])
+        return "; ".join(sorted(self._reasons.values())[:3])
 
     def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
         """Why a reload has to wait, if it has to; ``due`` says until when."""
@@ -136,7 +141,7 @@ class Reload:
     def _reload(self, instance: Instance, reason: str, running: Running) -> Outcome | Reloaded:
         """What came of it, or an outcome that says why it is not done."""
         found = self._target.choose(running, instance.members, self._held(running))
-        if found.skeleton.generation == instance.generation and not self.reasons:
+        if found.skeleton.generation == instance.generation and not self._reasons:
             return Reloaded(settled(found.skeleton))
         if (hold := self._shrinkage(found, running)) is not None:
             return hold
@@ -148,7 +153,7 @@ class Reload:
         except NotActivated as error:
             return self._not_activated(error, found)
         self._control.bound_old()
-        self.reasons.clear()
+        self._reasons.clear()
         return Reloaded(settled(found.skeleton), done=True)
 
     def _held(self, running: Running) -> frozenset[Spot] | None:
