@@ -6,6 +6,7 @@ written into it. A holder is found by its lock even if the file was removed mean
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -16,6 +17,8 @@ from lighthouse.daemon.lock_holders import holders, of_process
 from lighthouse.process import record_lock
 
 _FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NO_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+"""What opening a link, a directory or a socket fails with."""
 
 
 class AlreadyRunning(Exception):
@@ -48,7 +51,7 @@ class Pidfile:
         Raises ``AlreadyRunning`` if another process has it, ``OSError`` if there can be no file.
         """
         while True:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
+            fd = self._open(os.O_RDWR | os.O_CREAT)
             try:
                 self._lock(fd)
             except BaseException:
@@ -76,6 +79,7 @@ class Pidfile:
         cannot be had.
         """
         if not _names(self.path, self._fd):
+            _clear(self.path)
             self.acquire()
             return True
         if os.pread(self._fd, 32, 0) != f"{os.getpid()}\n".encode():
@@ -100,22 +104,38 @@ class Pidfile:
     def owner(self) -> int | None:
         """The pid of the holder, or None if nobody holds the lock. Takes no lock itself.
 
-        It is 0 for a holder of whom the caller may not know more. Raises ``OSError`` if the
-        file is there and cannot be read.
+        It is 0 for a holder of whom the caller may not know more. Raises ``OSError`` if no
+        holder is seen, and what has the file's name now cannot be read.
         """
         try:
-            fd = os.open(self.path, os.O_RDONLY | _FLAGS)
+            fd = self._open(os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             return self._of_removed()
+        except OSError:
+            pid = self._of_removed()
+            if pid is None:
+                raise
+            return pid
         try:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(f"{self.path} is no regular file")
             if not _is_locked(fd):
                 return self._of_removed()
             return self._holder((status.st_dev, status.st_ino), _number(fd))
         finally:
             os.close(fd)
+
+    def _open(self, flags: int) -> int:
+        """Open the file. Raises ``OSError``, in words if it is a link, a directory or a pipe."""
+        try:
+            fd = os.open(self.path, flags | _FLAGS, 0o644)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                raise OSError(f"{self.path} is no regular file: remove it") from None
+            raise
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(f"{self.path} is no regular file: remove it")
+        return fd
 
     def _lock(self, fd: int) -> None:
         try:
@@ -155,6 +175,14 @@ def _unseen(number: int) -> int:
     except OSError:
         return 0
     return 0
+
+
+def _clear(path: Path) -> None:
+    """Remove a link, a pipe or a socket of that name: no other process can hold it locked."""
+    with contextlib.suppress(OSError):
+        mode = path.stat(follow_symlinks=False).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            path.unlink()
 
 
 def _is_locked(fd: int) -> bool:

@@ -26,16 +26,19 @@ class Presence:
     def keep(self) -> None:
         """Look at all of it, and mend what is not as it should be."""
         before, self._problem = self._problem, ""
-        try:
-            restored = [self._claim.restore(), self._control.restore(), self._sessions.restore()]
-        except (OSError, AlreadyRunning) as error:
-            self._problem = f"{self._claim.run_dir}: commands may not find this daemon: {error}"
+        where, restored, errors = self._claim.run_dir, False, []
+        for part in (self._claim, self._control, self._sessions):
+            try:
+                restored = part.restore() or restored
+            except (OSError, AlreadyRunning) as error:
+                errors.append(str(error))
+        if errors:
+            told = "; ".join(dict.fromkeys(errors))
+            self._problem = f"{where}: commands may not find this daemon: {told}"
             if self._problem != before:
                 _log.error("%s", self._problem)
-        else:
-            if any(restored):
-                where = self._claim.run_dir
-                _log.warning("%s: put back what was removed or changed there", where)
+        if restored:
+            _log.warning("%s: put back what was removed or changed there", where)
 
     def problems(self) -> list[str]:
         """Why the daemon cannot be found, in words."""

@@ -59,13 +59,40 @@ def _put_another_pid_file_there(run: Path) -> None:
     (run / "new").replace(run / "lighthouse.pid")
 
 
+def _put_a_link_there(run: Path) -> None:
+    (run / "lighthouse.pid").unlink()
+    (run / "lighthouse.pid").symlink_to("/no/such/place")
+
+
 def test_what_nobody_touched_is_not_put_back(started: Fleet) -> None:
     eventually(lambda: started.worker("recorder")["snapshot"]["applied"])
     assert "put back" not in started.log.read_text()
 
 
+def test_a_directory_in_place_of_the_pid_file_hides_no_daemon(started: Fleet) -> None:
+    pid = _pid(started)
+    pid_file = started.run_dir / "lighthouse.pid"
+    pid_file.unlink()
+    pid_file.mkdir()
+    _remove_socket(started.run_dir)
+    again = started.lighthouse("start")
+    assert (again.returncode, again.stdout) == (0, f"lighthouse: already running (pid {pid})\n")
+    told = f"{pid_file} is no regular file: remove it"
+    eventually(lambda: any(told in problem for problem in started.status()["problems"]))
+    eventually((started.run_dir / "control.sock").exists)
+    assert started.lighthouse("stop").stdout == f"lighthouse: stopped (pid {pid})\n"
+    pid_file.rmdir()
+
+
 @pytest.mark.parametrize(
-    "sweep", [_remove_pid_file, _remove_socket, _put_another_pid_file_there, shutil.rmtree]
+    "sweep",
+    [
+        _remove_pid_file,
+        _remove_socket,
+        _put_another_pid_file_there,
+        _put_a_link_there,
+        shutil.rmtree,
+    ],
 )
 def test_what_is_swept_away_is_put_back_and_no_second_daemon_starts(
     started: Fleet, sweep: Sweep
