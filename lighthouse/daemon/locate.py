@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from lighthouse.daemon.last_settings import NAMES
 from lighthouse.daemon.lock_holders import holders
 
 _PATIENCE: Final = 2.0
+_AT_ONCE: Final = 32
 _PLACE: Final = re.compile(rb"^(?:run_dir|state_dir|log_file):[^\n]*$", re.MULTILINE)
 
 
@@ -74,8 +76,17 @@ def _read(root: Path, name: str, text: bytes) -> Settings:
 
 
 def _elsewhere(root: Path, content: Settings) -> Iterator[DaemonClient]:
-    for directory in sorted({holder.path.parent for holder in holders(PIDFILE)}):
-        daemon = DaemonClient(root, content, directory)
-        with contextlib.suppress(DaemonSilent, OSError):
-            if daemon.serves(_PATIENCE) == str(root):
-                yield daemon
+    """Ask all daemons that can be seen at once, so that silent ones cost no more than one."""
+    directories = sorted({holder.path.parent for holder in holders(PIDFILE)})
+    daemons = [DaemonClient(root, content, directory) for directory in directories]
+    if daemons:
+        with ThreadPoolExecutor(min(len(daemons), _AT_ONCE)) as asking:
+            served = list(asking.map(_served, daemons))
+        yield from (d for d, where in zip(daemons, served, strict=True) if where == str(root))
+
+
+def _served(daemon: DaemonClient) -> str | None:
+    try:
+        return daemon.serves(_PATIENCE)
+    except (DaemonSilent, OSError):
+        return None

@@ -58,9 +58,14 @@ class Host:
         self.fleet.write(f"clusters/{name}.yaml", {"discovery": discovery, "plain": {}})
 
     def node(self, discovery: str, cluster: str, name: str) -> None:
-        self.sources[discovery].mkdir(exist_ok=True)
-        self.fleet.nodes = self.sources[discovery]
+        """The cluster's directory appears with its first node in it, or it would be empty."""
+        source = self.sources[discovery]
+        self.fleet.nodes = source if (source / cluster).exists() else source.with_suffix(".new")
+        self.fleet.nodes.mkdir(exist_ok=True)
         self.fleet.node(cluster, name, ord(name) - ord("a") + 1)
+        if self.fleet.nodes != source:
+            source.mkdir(exist_ok=True)
+            (self.fleet.nodes / cluster).rename(source / cluster)
 
     def reason(self) -> str:
         return str(self.fleet.worker("plain")["reason"])

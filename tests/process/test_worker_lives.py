@@ -28,6 +28,8 @@ def say(message, payload=b""):
 
 
 class Odd(Balancer):
+    handles_unknown = True
+
     def apply_config(self, config):
         self.config = config
 

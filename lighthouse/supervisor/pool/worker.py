@@ -189,7 +189,8 @@ class Worker:
     def acknowledge(self, message: Applied, wall: float) -> None:
         """A snapshot was made true, or not."""
         if message.version == self.version:
-            self._acknowledged = self._has_applied = True
+            self._acknowledged = True
+            self._has_applied |= message.kind != "held"
             self._make(message)
             if message.kind != "failed":
                 for _, observed_at in self._travelling:
