@@ -3,7 +3,7 @@
 Whatever a discovery method delivers is foreign text: it may come from another team, an old
 release or an attacker. ``parse`` is the only way in; a ``Node`` that exists is safe to print
 into a configuration file or a command, because every field is of a known type, length and
-charset (the grammar of haproxy.md 5.4, which is the strictest of the bundled software).
+charset, narrower than what any of the bundled software takes.
 
 Only what makes the address unusable costs the node. Any other part that is not as it should be
 is converted or left out, and noted with the node.

@@ -42,8 +42,8 @@ from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin import PluginKind, load
 from lighthouse.workers.plugin_call import PluginError, call, describe
 from lighthouse.workers.poller import Poller
-from lighthouse.workers.privileges import become, hint
-from lighthouse.workers.process import Arguments, GivingUp
+from lighthouse.workers.privileges import hint, lowered
+from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
 from lighthouse.workers.wake_policy import WakePolicy
 
@@ -67,7 +67,7 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
     failed: Failed | None = None
     try:
         installed = Installed.here()
-        lock = _lowered(given)
+        lock = lowered(given)
         plugin, origin = load(kind, given.plugin, installed)
         host = WorkerHost(channel, outbox, wakeup, lock, role(plugin, outbox, wakeup), title)
         outbox.post(Ready(origin))
@@ -86,23 +86,6 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
         with contextlib.suppress(Closed):
             channel.send(failed)
     process.leave(0 if failed is None else 1)
-
-
-def _lowered(given: Arguments) -> Lock:
-    """Return the worker's lock, with this process become the user that it is to run as.
-
-    Only root may write where the locks of a daemon of root lie, so it is opened before.
-    """
-    lock = Lock(given.lock_path)
-    if not given.user:
-        return lock
-    try:
-        lock.open()
-    except OSError as error:
-        raise GivingUp(f"its lock {lock.path} cannot be opened: {error.strerror}") from error
-    become(given.user)
-    process.bind(given)
-    return lock
 
 
 class WorkerHost:

@@ -3,7 +3,25 @@
 import os
 import pwd
 
-from lighthouse.workers.process import GivingUp
+from lighthouse.process.locks import Lock
+from lighthouse.workers.process import Arguments, GivingUp, bind
+
+
+def lowered(given: Arguments) -> Lock:
+    """Return the worker's lock, with this process become the user that it is to run as.
+
+    Only root may write where the locks of a daemon of root lie, so it is opened before.
+    """
+    lock = Lock(given.lock_path)
+    if not given.user:
+        return lock
+    try:
+        lock.open()
+    except OSError as error:
+        raise GivingUp(f"its lock {lock.path} cannot be opened: {error.strerror}") from error
+    become(given.user)
+    bind(given)
+    return lock
 
 
 def become(user: str) -> None:

@@ -56,7 +56,7 @@ class TooLarge(Trouble):
     """An answer that is longer than anybody wants to hold in memory."""
 
 
-class Taken(Trouble):
+class KeyTaken(Trouble):
     """The key of a registration is somebody else's."""
 
 

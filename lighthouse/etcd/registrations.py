@@ -13,7 +13,7 @@ import msgspec
 
 from lighthouse.etcd.client import EtcdClient
 from lighthouse.etcd.counts import EtcdCounts
-from lighthouse.etcd.errors import LeaseGone, Taken, Trouble
+from lighthouse.etcd.errors import KeyTaken, LeaseGone, Trouble
 from lighthouse.etcd.keyspace import KeyState
 from lighthouse.node import Node, is_cluster_name
 from lighthouse.record import owner_of
@@ -78,7 +78,7 @@ class EtcdRegistrations:
     def up(self, client: EtcdClient, service: Service) -> None:
         """Register the service's node, or renew it; nothing is written that stands already.
 
-        Raises ``Taken`` for a key that carries another mark or none, ``LeaseGone`` if the
+        Raises ``KeyTaken`` for a key that carries another mark or none, ``LeaseGone`` if the
         lease is.
         """
         with self._lock:
@@ -190,7 +190,7 @@ class EtcdRegistrations:
             if seen > 0:
                 self._demand_ours(held.key, value)
                 if not anew and lease not in (0, self.lease):
-                    raise Taken(f"{_shown(held.key)} is held by another session of this host")
+                    raise KeyTaken(f"{_shown(held.key)} is held by another session of this host")
             answer = client.put_if(held.key, seen, held.value, self.lease)
             if answer.succeeded:
                 return True
@@ -220,7 +220,7 @@ class EtcdRegistrations:
         owner = owner_of(value or b"")
         if owner != self._mark:
             who = f"registered by {one_line(owner, 80)}" if owner else "no registration of ours"
-            raise Taken(f"{_shown(key)} is {who}; left alone")
+            raise KeyTaken(f"{_shown(key)} is {who}; left alone")
 
     def _key(self, service: Service) -> bytes:
         if not is_cluster_name(service.name):

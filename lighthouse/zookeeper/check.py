@@ -12,9 +12,9 @@ from lighthouse.net.tls import Contexts, Tls, problems
 from lighthouse.schema import convert, require
 from lighthouse.text import one_line
 from lighthouse.zookeeper.protocol.four_letter_words import (
-    NotAllowed,
     NotServing,
     ServerReport,
+    WordNotAllowed,
     parse,
     say,
 )
@@ -60,7 +60,7 @@ class ZookeeperCheck(Check):
             return Result(False, f"no connection: {said(error)}")
         try:
             server = parse(say(connection, "srvr"))
-        except NotAllowed as refused:
+        except WordNotAllowed as refused:
             read_only = self._greet(host, port, deadline)
             mode = " in read-only mode" if read_only else ""
             metadata = {"role": "read-only"} if read_only else {}

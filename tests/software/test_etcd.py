@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lighthouse.etcd import http
-from lighthouse.etcd.errors import EtcdAway, Taken
+from lighthouse.etcd.errors import EtcdAway, KeyTaken
 from lighthouse.ipc.messages import Applied, Connected, Registered
 from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from lighthouse.node import MAX_RECORD
@@ -210,7 +210,7 @@ def test_what_another_registered_is_left_alone(etcd: Etcd, path: str) -> None:
         etcd.put(key, text)
         with following(etcd, path) as world:
             world.until_ports(80)
-            with pytest.raises(Taken, match="left alone"):
+            with pytest.raises(KeyTaken, match="left alone"):
                 world.discovery.report_up(service())
             world.discovery.report_down(service())
             assert world.status["registered"] == 0

@@ -11,9 +11,9 @@ from lighthouse.rabbitmq.node import Alarm, HealthCheck, Member, NodeReport, Ove
 from lighthouse.redis import replication as redis
 from lighthouse.redis.replication import Replication
 from lighthouse.zookeeper.protocol.four_letter_words import (
-    NotAllowed,
     NotServing,
     ServerReport,
+    WordNotAllowed,
     parse,
 )
 
@@ -184,7 +184,7 @@ def test_zookeeper_answers() -> None:
     )
     assert parse(answer) == ServerReport("follower", "3.8.0")
     assert parse("Mode: observer\n") == ServerReport("observer")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(WordNotAllowed):
         parse("srvr is not executed because it is not in the whitelist.\n")
     with pytest.raises(NotServing):
         parse("This ZooKeeper instance is not currently serving requests\n")

@@ -12,7 +12,7 @@ from lighthouse.haproxy.schema.balancer import HAProxySettings
 log: Final = logging.getLogger(__name__)
 
 
-class ConfigFile:
+class InstalledConfig:
     """The file of some settings; ``activate`` has HAProxy load it and proves that it did."""
 
     def __init__(self, settings: HAProxySettings, activate: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from lighthouse.haproxy.rendering.chunks import Chunk, text_of
 from lighthouse.haproxy.rendering.render import carries_states, file_of, generation_in
 from lighthouse.haproxy.runtime import adoption, pid, process
 from lighthouse.haproxy.runtime.attempt import Attempts
-from lighthouse.haproxy.runtime.config_file import ConfigFile
+from lighthouse.haproxy.runtime.config_file import InstalledConfig
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.process import Ended, NotReloaded, NotStarted, Processes
 from lighthouse.haproxy.runtime.rate_limit import RateLimit
@@ -47,7 +47,7 @@ class Controller:
         """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
         self.binary: Final = process.find_binary(settings.haproxy_bin)
-        self.file: Final = ConfigFile(settings, self._activate)
+        self.file: Final = InstalledConfig(settings, self._activate)
         self.target: Final = self.file.target
         self.allowance: Final = RateLimit(settings.reload_interval, settings.reloads_per_hour)
         self.attempts: Final = Attempts(settings.attempt, self.allowance)

@@ -21,7 +21,7 @@ _STAT_THREADS, _STAT_RSS = 17, 21
 """Indexes in /proc/PID/stat, counted after the command's name (proc(5))."""
 
 
-class Taken(msgspec.Struct, frozen=True):
+class ResourceUse(msgspec.Struct, frozen=True):
     """What a process takes: bytes, threads, descriptors, and processes in its session.
 
     Processes count though they have ended, as long as nobody has reaped them.
@@ -33,17 +33,17 @@ class Taken(msgspec.Struct, frozen=True):
     processes: int = 0
 
 
-def look(pid: int, processes: int) -> Taken:
+def look(pid: int, processes: int) -> ResourceUse:
     """What a process takes now; nothing if it is just ending."""
     with suppress(OSError, IndexError, ValueError):
         stat = Path(f"/proc/{pid}/stat").read_bytes()
         fields = stat[stat.rindex(b")") + 2 :].split()
         memory, threads = int(fields[_STAT_RSS]) * _PAGE, int(fields[_STAT_THREADS])
-        return Taken(memory, threads, _descriptors(pid), processes)
-    return Taken()
+        return ResourceUse(memory, threads, _descriptors(pid), processes)
+    return ResourceUse()
 
 
-def excess(taken: Taken, settings: WorkerSettings, limit: int) -> str:
+def excess(taken: ResourceUse, settings: WorkerSettings, limit: int) -> str:
     """What is more than the budget, in words; empty if nothing is.
 
     ``limit`` is the kernel's limit of descriptors: whoever comes near it soon fails.
@@ -68,10 +68,10 @@ class WorkerBudget:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings: Final = settings
         self._since: float | None = None
-        self.taken = Taken()
+        self.taken = ResourceUse()
         self.excess = ""
 
-    def judge(self, taken: Taken, now: float) -> str:
+    def judge(self, taken: ResourceUse, now: float) -> str:
         """Why the worker must go now, empty if it may stay."""
         self.taken = taken
         budget = self._settings.memory
@@ -87,7 +87,7 @@ class WorkerBudget:
 
     def forget(self) -> None:
         """The process is gone."""
-        self.taken, self.excess, self._since = Taken(), "", None
+        self.taken, self.excess, self._since = ResourceUse(), "", None
 
 
 def _descriptors(pid: int) -> int:

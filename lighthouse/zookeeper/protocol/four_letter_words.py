@@ -15,7 +15,7 @@ _MODE: Final = re.compile(
 _VERSION: Final = re.compile(r"^Zookeeper version: ([^\s,-]+)", re.MULTILINE)
 
 
-class NotAllowed(Exception):
+class WordNotAllowed(Exception):
     """The server does not answer this word."""
 
 
@@ -43,11 +43,11 @@ def say(connection: BoundedConnection, word: str) -> str:
 def parse(answer: str) -> ServerReport:
     """What an answer to ``srvr`` says.
 
-    Raises ``NotAllowed`` if the word is not in the server's whitelist, ``NotServing``, or
+    Raises ``WordNotAllowed`` if the word is not in the server's whitelist, ``NotServing``, or
     ``OSError`` if that is no answer of a ZooKeeper.
     """
     if "not in the whitelist" in answer:
-        raise NotAllowed("srvr is not in the server's whitelist")
+        raise WordNotAllowed("srvr is not in the server's whitelist")
     if "not currently serving" in answer:
         raise NotServing("the server is not serving: it has no quorum, or is starting")
     mode, version = _MODE.search(answer), _VERSION.search(answer)
