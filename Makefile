@@ -20,7 +20,8 @@ demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
 
 test: lint tools ## all that CI runs: lint, then every test
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'not alone'
+	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, the imports' contracts
 	$(BIN)/ruff check .

@@ -129,6 +129,11 @@ class Reconciler:
             self._settle(instance)
         dirty, self._dirty = self._dirty, set()
         steps = self._members(instance, dirty)
+        if not instance.generation and (unanswered := self.wanted.unanswered()):
+            text = "HAProxy runs on a configuration that is not Lighthouse's, and is left as it is"
+            return Outcome(
+                "held", f"{text} until it is known who the nodes of {unanswered[0]} are"
+            )
         reloaded = self.reload.step(instance, wanted, self._running)
         self._running = reloaded.running
         current = self.control.instance

@@ -147,7 +147,7 @@ def test_plan_knows_what_the_daemon_holds_back(criticised: Fleet, critic: Critic
     eventually(lambda: len(plan(fleet)[1]["balancers"][0]["commands"]) == 3, 20)
     for path in paths:
         path.unlink()
-    held = eventually(lambda: fleet.status()["clusters"][0]["held_back"])
+    held = eventually(lambda: len(h := fleet.status()["clusters"][0]["held_back"]) == 3 and h)
     assert plan(fleet)[1]["balancers"][0]["commands"] == [f"web {n} True False" for n in held]
 
 

@@ -213,6 +213,11 @@ class WantedClusters:
         else:
             self.oddities.pop(cluster.name, None)
 
+    def unanswered(self) -> list[str]:
+        """Return the clusters with a section of ours whose nodes nobody has named yet."""
+        every = self._all.values()
+        return [c.name for c in every if c.config is not None and not c.known and not c.nodes]
+
     def _make(self, stanza: Stanza, live: Lives) -> _Made:
         name = stanza.cluster
         cluster = self._all.get(name, Cluster(name, known=False))
