@@ -191,7 +191,7 @@ def test_a_bundled_name_is_reserved(fleet: Fleet, site: Site) -> None:
     fleet.start()
     eventually(lambda: fleet.socket.exists())
     eventually(lambda: fleet.worker("haproxy")["snapshot"]["outcome"] in ("applied", "unchanged"))
-    assert fleet.worker("haproxy")["package"].startswith("lighthouse ")
+    assert fleet.worker("haproxy")["package"].startswith("lighthouse-balancer ")
     assert any(told in problem for problem in fleet.status()["problems"])
     assert not site.says()
 

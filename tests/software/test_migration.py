@@ -146,7 +146,7 @@ def test_a_host_that_is_moved_over_is_seen_by_all_and_sees_all(
             eventually(lambda: len(host.status()["workers"]) == 3)
             eventually(lambda: host.serving("web") == everybody)
             eventually(lambda: host.status()["healthy"])
-        assert traffic.requests > 50
+            eventually(lambda: traffic.requests > 50)
         assert traffic.failures == []
         assert host.haproxy_pids() == pids
 
