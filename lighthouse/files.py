@@ -115,6 +115,7 @@ class FileTarget:
         """
         there = self.read()
         if there == content:
+            self._tidy()
             return False
         if over is not None and there is not None and there != over:
             raise Edited(there)
@@ -135,8 +136,10 @@ class FileTarget:
         if former != content:
             self._replace(content, check=True, keep=good)
             self._last_good = former if good else None
-        elif active:
-            return False
+        else:
+            self._tidy()
+            if active:
+                return False
         try:
             self._activate()
         except (RuntimeError, OSError) as error:
@@ -165,11 +168,21 @@ class FileTarget:
                 raise
             os.replace(kept, self.path.resolve())
 
+    def _beside(self) -> Path:
+        """Where a candidate is written."""
+        target = self.path.resolve()
+        return target.with_name(f".{target.name}.new")
+
+    def _tidy(self) -> None:
+        """Remove what a process left that was killed between its rename and its end."""
+        with contextlib.suppress(OSError):
+            self._beside().unlink(missing_ok=True)
+
     def _replace(
         self, content: bytes, check: bool, keep: bool = False, over: bytes | None = None
     ) -> None:
         target = self.path.resolve()
-        beside = target.with_name(f".{target.name}.new")
+        beside = self._beside()
         try:
             self.written = self._write_beside(beside, content, target)
             if check:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +123,16 @@ def test_last_good_survives_a_crash_between_writing_and_activating(tmp_path: Pat
         successor.install(b"crash", active=False)
     assert caught.value.restored
     assert successor.read() == b"one"
+
+
+@pytest.mark.parametrize("through", [FileTarget.write, FileTarget.install])
+def test_what_one_killed_after_its_rename_left_is_removed(
+    tmp_path: Path, through: Callable[[FileTarget, bytes], bool]
+) -> None:
+    (tmp_path / "a.conf").write_bytes(b"new")
+    (tmp_path / ".a.conf.new").write_bytes(b"old")
+    assert not through(FileTarget(tmp_path / "a.conf"), b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.conf"]
 
 
 def test_missing_directory_is_an_error(tmp_path: Path) -> None:
