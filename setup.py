@@ -18,12 +18,13 @@ setup(
     python_requires=">=3.11",
     packages=[
         *find_packages(include=["lighthouse", "lighthouse.*"], exclude=["lighthouse.workers*"]),
-        "lighthouse.workers",
+        *(f"lighthouse.{name}" for name in find_packages(include=["workers", "workers.*"])),
     ],
     package_dir={"lighthouse.workers": "workers"},
     package_data={"lighthouse": ["py.typed"]},
     install_requires=[
         "PyYAML>=6",
+        "packaging>=23",
         "pluggy>=1.5",
         "inotify-simple>=2",
         "python-daemon>=3.1",

@@ -17,8 +17,8 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
 from lighthouse.workers.host import serve
 from lighthouse.workers.limits import one_line
+from lighthouse.workers.loading.kind import BALANCER
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import BALANCER
 from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.role import WorkerRole, WorkReport, create
 from lighthouse.workers.trial import admit_preview, examine

@@ -16,8 +16,8 @@ from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
 from lighthouse.workers.host import serve
+from lighthouse.workers.loading.kind import CHECK
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import CHECK
 from lighthouse.workers.probe import Probing
 from lighthouse.workers.probe_run import Performance, ProbeKey, ProbeResult
 from lighthouse.workers.probe_schedule import ProbeSchedule

@@ -26,9 +26,9 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.workers.host import serve
 from lighthouse.workers.limits import one_line
+from lighthouse.workers.loading.kind import DISCOVERY
 from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import DISCOVERY
 from lighthouse.workers.plugin_call import P, PluginError, call
 from lighthouse.workers.registered import RegisteredServices
 from lighthouse.workers.reports import Reports

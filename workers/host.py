@@ -31,15 +31,26 @@ from lighthouse.ipc.messages import (
     Working,
     encode,
 )
+from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.plugin import Plugin
 from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers import process
-from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
+from lighthouse.workers.limits import (
+    REASON,
+    WARNINGS,
+    bounded,
+    counted,
+    named,
+    one_line,
+    plain,
+    tail,
+)
+from lighthouse.workers.loading.kind import PluginKind
+from lighthouse.workers.loading.plugin import explained, load
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import PluginKind, load
 from lighthouse.workers.plugin_call import PluginError, call, describe
 from lighthouse.workers.poller import Poller
 from lighthouse.workers.privileges import hint, lowered
@@ -65,19 +76,22 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
     title = f"lighthouse: {kind.name} {given.name}"
     outbox, wakeup = Outbox(channel), Wakeup()
     failed: Failed | None = None
+    report: PluginReport | None = None
     try:
         installed = Installed.here()
         lock = lowered(given)
-        plugin, origin = load(kind, given.plugin, installed)
+        plugin, report = load(kind, given.plugin, installed)
+        for fault in report.faults:
+            _log.warning("%s", explained(report, fault))
         host = WorkerHost(channel, outbox, wakeup, lock, role(plugin, outbox, wakeup), title)
-        outbox.post(Ready(origin))
+        outbox.post(Ready(report))
         host.run()
     except Closed:
         process.leave(0)
     except GivingUp as end:
-        reason = end.reason + hint()
-        _log.error("%s%s", reason, end.traceback and "\n" + end.traceback)
-        failed = Failed(reason, end.traceback)
+        failed = _failed(end, report)
+        told = f" [{failed.report.interpreter}]" if failed.report is not None else ""
+        _log.error("%s%s%s", failed.reason, told, end.traceback and "\n" + end.traceback)
     # The boundary of the process: a fault of the loop itself is told before the end.
     except Exception as error:  # noqa: BLE001
         _log.exception("the worker's loop broke")
@@ -86,6 +100,16 @@ def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerR
         with contextlib.suppress(Closed):
             channel.send(failed)
     process.leave(0 if failed is None else 1)
+
+
+def _failed(end: GivingUp, report: PluginReport | None) -> Failed:
+    """The end of a worker in words; what its plugin did after it was loaded has a place."""
+    reason = end.reason
+    if end.report is None and report is not None and end.place:
+        fault = PluginFault(reason, "mend that line, then `lighthouse reload`", end.place)
+        report = msgspec.structs.replace(report, faults=(fault, *report.faults))
+        reason = one_line(explained(report, fault), 2 * REASON)
+    return Failed(reason + hint(), end.traceback, end.report or report)
 
 
 class WorkerHost:

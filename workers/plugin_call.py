@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
+from lighthouse.workers import place
 from lighthouse.workers.limits import one_line, tail
 
 P = ParamSpec("P")
@@ -12,12 +13,16 @@ T = TypeVar("T")
 
 
 class PluginError(Exception):
-    """A plugin raised; ``reason`` is one line for an operator, ``error`` what was raised."""
+    """A plugin raised; ``reason`` is one line for an operator, ``error`` what was raised.
+
+    ``place`` is where in the plugin, as FILE:LINE, empty if that cannot be told.
+    """
 
     def __init__(self, where: str, error: BaseException) -> None:
         self.what: Final = describe(error)
         self.reason: Final = one_line(f"{where}: {self.what}")
         super().__init__(self.reason)
+        self.place: Final = place.of_error(error)
         own = error.__traceback__
         frames = own.tb_next if own is not None else None
         self.traceback: Final = tail(

@@ -15,16 +15,29 @@ import setproctitle
 
 from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.parenthood import die_with_parent
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.limits import REASON, one_line
 
 
 class GivingUp(Exception):
-    """This process cannot do a worker's work; ``reason`` says why in words, on one line."""
+    """This process cannot do a worker's work; ``reason`` says why in words, on one line.
 
-    def __init__(self, reason: str, traceback: str = "") -> None:
-        self.reason: Final = one_line(reason)
+    ``place`` is where in the plugin the cause stands, ``report`` says it all, if it is about
+    the plugin's loading.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        traceback: str = "",
+        report: PluginReport | None = None,
+        place: str = "",
+    ) -> None:
+        self.reason: Final = one_line(reason, 2 * REASON)
         self.traceback: Final = traceback
+        self.report: Final = report
+        self.place: Final = place
         super().__init__(self.reason)
 
 

@@ -100,6 +100,6 @@ def create(plugin: type[P], outbox: Outbox) -> P:
     try:
         created = call("cannot be created", plugin)
     except PluginError as failure:
-        raise GivingUp(failure.reason, failure.traceback) from failure
+        raise GivingUp(failure.reason, failure.traceback, place=failure.place) from failure
     created.sign_of_life = lambda what: outbox.post(Working(one_line(what)))
     return created

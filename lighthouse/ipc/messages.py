@@ -13,8 +13,8 @@ import msgspec
 
 from lighthouse.balancer import Kind, Withheld
 from lighthouse.discovery import Connection
-from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.control import Question, Reply
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot, WantedServices
 from lighthouse.schema import Rejection
 from lighthouse.service import Place
@@ -62,9 +62,9 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: its plugin is loaded, from where ``origin`` says."""
+    """From a worker: its plugin is loaded; the report has no faults but warnings."""
 
-    origin: PluginOrigin | None = None
+    report: PluginReport | None = None
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
@@ -191,10 +191,14 @@ class Probed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """From a worker that cannot go on and exits: why, in words."""
+    """From a worker that cannot go on and exits: why, in words.
+
+    ``report`` tells of its plugin, as far as it came with that.
+    """
 
     reason: str
     traceback: str = ""
+    report: PluginReport | None = None
 
 
 ToWorker = Deliver | Validate | Rehearse | Stop

@@ -64,8 +64,8 @@ def take(
         said = type(message).__name__
         raise msgspec.ValidationError(f"a {worker.name[0]} worker does not say {said}")
     match message:
-        case Ready(origin):
-            worker.origin = origin
+        case Ready(report):
+            worker.report = report
             worker.ready(now)
             return _PLAN
         case Alive(status):
@@ -96,8 +96,9 @@ def take(
         case Probed():
             performed = decode_as(list[Performed], payload)
             return _PLAN if state.services.checks.probed(worker.name[1], performed) else NOTHING
-        case Failed(reason):
+        case Failed(reason, traceback, report):
             worker.said = worker.last_error = reason
+            worker.report, worker.traceback = report, traceback
     return NOTHING
 
 

@@ -53,7 +53,7 @@ UNUSABLE = {
     ),
     "raising hook": (
         HEAD + "@hookimpl\ndef lighthouse_balancer():\n    raise KeyError('x')\n",
-        "lighthouse_balancer: KeyError: 'x'",
+        "lighthouse_balancer raised KeyError: 'x'",
     ),
     "missing dependency": (
         IDLE + "\nIdle.validate_dependencies = classmethod(lambda cls: False)\n",
@@ -64,6 +64,18 @@ UNUSABLE = {
         + "\ndef need(cls):\n    raise RuntimeError('needs the program idled')\n"
         + "Idle.validate_dependencies = classmethod(need)\n",
         "validate_dependencies: needs the program idled",
+    ),
+    "no override": (
+        HEAD + "class Own(Balancer): ...\n@hookimpl\ndef lighthouse_balancer():\n    return Own\n",
+        "Own has no sync_file; define `def sync_file(self, clusters)`",
+    ),
+    "an instance": (
+        IDLE.replace("return Idle", "return Idle()"),
+        "lighthouse_balancer returned an instance of Idle, expected the class",
+    ),
+    "several faults": (
+        IDLE + "\nIdle.validate_config = lambda self, c: 0\nIdle.apply_config = 7\n",
+        "(and 1 more)",
     ),
     "raising constructor": (
         IDLE + "\nIdle.__init__ = lambda self: [][1]\n",
@@ -78,10 +90,79 @@ def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, c
     with Rig(tmp_path, "balancer", source) as rig:
         failed = rig.expect(Failed)
         assert reason in failed.reason
+        assert "(own 1.0, entry point own = plugin_own" in failed.reason
         assert "\n" not in failed.reason
+        assert failed.report.faults[0].remedy
+        assert failed.report.interpreter.startswith(sys.executable)
+        assert failed.report.interpreter in rig.log
         assert rig.exit_status() == 1
         assert not rig.received(Ready)
         assert reason in rig.log
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("import sys\n\ndef broken(:\n", 3),
+        ("import sys\n\n\nNOTHING = {}['name']\n", 4),
+        (HEAD + "\n@hookimpl\ndef lighthouse_balancer():\n    return Own\n", 8),
+        (IDLE.replace("return Idle", "pass"), 10),
+    ],
+)
+def test_what_cannot_be_loaded_has_file_and_line(tmp_path: Path, source: str, line: int) -> None:
+    with Rig(tmp_path, "balancer", source) as rig:
+        place = f"{tmp_path}/plugin_own.py:{line}"
+        told = f"(own 1.0, entry point own = plugin_own, {place})"
+        assert rig.expect(Failed).reason.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("plugin_own:Idle", ""),
+        ("plugin_own.Idle", "did you mean `own = plugin_own:Idle`?"),
+        ("plugin_own:Idl", "did you mean `own = plugin_own:Idle`?"),
+        ("plugin_own:lighthouse_balancer", "names <function lighthouse_balancer"),
+        ("plugin_own Idle", "its entry point `own = plugin_own Idle` is none"),
+        ("plugin_other", "own 1.0 is installed without it: pip install --force-reinstall own"),
+    ],
+)
+def test_what_an_entry_point_may_name(tmp_path: Path, value: str, told: str) -> None:
+    rig = Rig(tmp_path, "balancer", IDLE)
+    points = tmp_path / "own-1.0.dist-info" / "entry_points.txt"
+    points.write_text(f"[lighthouse.balancers]\nown = {value}\n")
+    with rig:
+        if told:
+            assert told in rig.expect(Failed).reason
+        else:
+            assert rig.expect(Ready).report.loaded == "plugin_own.Idle"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "told", "refused"),
+    [
+        ("Requires-Dist: lighthouse-balancer>=2", "", False),
+        ("Requires-Dist: Lighthouse_Balancer<2", "requires Lighthouse_Balancer <2", True),
+        ("Requires-Dist: lighthouse>=99", "requires lighthouse >=99, and this is", True),
+        ("Requires-Dist: lighthouse", "which on the index is another project", False),
+        ("Requires-Dist: of-nobody", "requires of-nobody, which is not installed", False),
+        ("Requires-Dist: of-nobody; extra == 'more'", "", False),
+        ("Requires-Python: >=4", "requires Python >=4, and ", True),
+    ],
+)
+def test_what_a_distribution_requires(
+    tmp_path: Path, requirement: str, told: str, refused: bool
+) -> None:
+    rig = Rig(tmp_path, "balancer", IDLE)
+    metadata = tmp_path / "own-1.0.dist-info" / "METADATA"
+    metadata.write_text(f"{metadata.read_text()}{requirement}\n")
+    with rig:
+        if refused:
+            assert told in rig.expect(Failed).reason
+            return
+        faults = rig.expect(Ready).report.faults
+        assert [told in fault.message and fault.warning for fault in faults] == [True] * bool(told)
+        assert told in rig.log
 
 
 def test_an_unknown_plugin_is_told_with_those_that_are_installed(tmp_path: Path) -> None:
@@ -222,4 +303,4 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path: Path
     with rig:
         reason = rig.expect(Failed).reason
         assert "No module named 'nothing_of_this_name'" in reason
-        assert reason.endswith("; pip install 'own[own]'")
+        assert "; pip install 'own[own]' (own 1.0, entry point" in reason

@@ -13,6 +13,7 @@ from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import Installed, PluginOrigin, succession
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.process.time_share import TimeShare
@@ -105,7 +106,8 @@ class Worker:
         self.made: Snapshot | None = None  # the newest that it made true
         self.unmade: frozenset[str] = frozenset()  # but for these clusters
         self.status: dict[str, Any] = {}
-        self.origin: PluginOrigin | None = None  # of the code that its process runs
+        self.report: PluginReport | None = None  # of the code that its process runs, or ran
+        self.traceback = ""  # of what ended its last process
         self.outdated = ""  # what has become of that since
         self.said = ""
         self.last_error = ""
@@ -120,6 +122,12 @@ class Worker:
         self._keep = False
         self._base: Final = Base()
         self._has_applied = False
+
+    @property
+    def origin(self) -> PluginOrigin | None:
+        """The distribution whose code its process runs, None if that is not known."""
+        running = self.process is not None and self.report is not None
+        return self.report.origin if running and self.report is not None else None
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life. Return True if its process has started or is gone."""
@@ -144,6 +152,7 @@ class Worker:
 
     def ready(self, now: float) -> None:
         """The worker is ready for its first snapshot."""
+        self.traceback = ""
         self._acknowledged = True
         self.take(Became(now + self._silence), now)
         self._expect("its loop", self._silence, now)
@@ -235,7 +244,7 @@ class Worker:
         process, self.process = self.process, None
         status = process.reap()
         said, self.said = self.said, ""
-        self.origin, self.outdated = None, ""
+        self.outdated = ""
         self.snapshot = self.made = None
         self._has_applied = False
         self._base.close()

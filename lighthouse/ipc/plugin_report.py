@@ -1,0 +1,46 @@
+"""What a worker says of the plugin that it has loaded, or could not load."""
+
+import msgspec
+
+from lighthouse.installed import PluginOrigin
+
+
+class PluginFault(msgspec.Struct, frozen=True):
+    """What a plugin does against its contract, and what to do about it.
+
+    ``place`` is FILE:LINE in its source, empty if there is none. A ``warning`` keeps nothing
+    from working.
+    """
+
+    message: str
+    remedy: str = ""
+    place: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.message}; {self.remedy}" if self.remedy else self.message
+        return f"{text} ({self.place})" if self.place else text
+
+
+class PluginReport(msgspec.Struct, frozen=True):
+    """Which code a worker runs, and what is wrong with it.
+
+    ``entry_point`` is ``NAME = MODULE`` in ``group``. ``loaded`` is the class, as MODULE.NAME,
+    and ``place`` where it is defined; both are empty before it is found. ``interpreter`` is the
+    program that runs the worker, with its version.
+    """
+
+    interpreter: str
+    origin: PluginOrigin | None = None
+    group: str = ""
+    entry_point: str = ""
+    loaded: str = ""
+    place: str = ""
+    faults: tuple[PluginFault, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The distribution and the entry point, on one line; empty if nothing is installed."""
+        if self.origin is None:
+            return ""
+        return f"{self.origin}, entry point {self.entry_point}"

@@ -1,0 +1,49 @@
+"""Where something stands in a plugin's source, as FILE:LINE; empty if nobody can tell."""
+
+import inspect
+from types import CodeType, TracebackType
+from typing import Final
+
+_CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers")
+"""Packages that load a plugin and call it, and are never at fault."""
+
+
+def of_error(error: BaseException) -> str:
+    """The place in the plugin where an exception comes from, whoever raised it in the end.
+
+    That is the last line of the package in which the call began.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno or 1}"
+    found, package = "", ""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", "?"))
+        called = not module.startswith(_CALLERS) and not _is_frozen(trace)
+        if not package and called:
+            package = module.partition(".")[0]
+        if called and module.partition(".")[0] == package:
+            found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
+def of_function(function: object) -> str:
+    """Where a function, a method or what wraps one is defined."""
+    inner = getattr(function, "__func__", function)
+    if callable(inner):
+        inner = inspect.unwrap(inner)
+    code = getattr(inner, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if isinstance(code, CodeType) else ""
+
+
+def of_class(owner: type) -> str:
+    """Where a class is defined."""
+    try:
+        return f"{inspect.getsourcefile(owner)}:{inspect.getsourcelines(owner)[1]}"
+    except (OSError, TypeError):
+        return ""
+
+
+def _is_frozen(trace: TracebackType) -> bool:
+    return trace.tb_frame.f_code.co_filename.startswith("<frozen")
