@@ -9,18 +9,21 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONSAFEPATH PYTHO
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: help demo test lint fast cov bench hooks clean tools
+.PHONY: help demo test test-slow lint fast cov bench hooks clean tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## what make can do
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
 
-test: lint tools ## all that CI runs: lint, then every test
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'not alone'
+test: lint tools ## lint, then every test that is not slow
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'not slow'
+
+test-slow: $(VENV)/.dev tools ## what CI runs besides: long runs, outages, the other HAProxy
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'slow and not alone'
 	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, the imports' contracts

@@ -22,7 +22,7 @@ from lighthouse.process.orphans import end_session
 from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers
-from tests.software.haproxy_world import BINARIES, Load, World, get, new_world, served
+from tests.software.haproxy_world import EACH_BINARY, Load, World, get, new_world, served
 from tests.waiting import eventually
 
 KILLS = int(os.environ.get("LIGHTHOUSE_KILLS", "6"))
@@ -32,10 +32,11 @@ SCAN = ("read", "lseek", "newfstatat", "openat", "close", "ioctl")
 pytestmark = [
     pytest.mark.needs("strace"),
     pytest.mark.timeout(1800),
+    pytest.mark.slow,
 ]
 
 
-@pytest.fixture(params=sorted(BINARIES))
+@pytest.fixture(params=EACH_BINARY)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     with new_world(request.param) as found:
         found.extra = {"reload_interval": 0.1, "reloads_per_hour": 10000}

@@ -25,7 +25,7 @@ from tests.software.haproxy_traffic import (
     running_servers,
     wanted_servers,
 )
-from tests.software.haproxy_world import BINARIES, World, cluster, new_world, node
+from tests.software.haproxy_world import EACH_BINARY, World, cluster, new_world, node
 
 CHANGES = int(os.environ.get("LIGHTHOUSE_CHANGES", "200"))
 RELOADS = int(os.environ.get("LIGHTHOUSE_RELOADS", "5"))
@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=sorted(BINARIES))
+@pytest.fixture(params=EACH_BINARY)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     with new_world(request.param) as found:
         found.extra = {"global": ["nbthread 2", "maxconn 2000"]}
@@ -149,6 +149,7 @@ def test_changes_and_a_burst_of_them(world: World, answering: Answering) -> None
     assert (status["reloads"], status["drift_repaired"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_forced_reloads(world: World, answering: Answering) -> None:
     http, tcp, slow, *spare = free_ports(5)
     long = Long()

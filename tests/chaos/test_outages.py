@@ -22,7 +22,7 @@ from tests.waiting import eventually
 OUTAGE = float(os.environ.get("LIGHTHOUSE_OUTAGE", "3"))
 SESSION = {"zookeeper": {"session_timeout": 2}, "etcd": {"lease_ttl": 3}}
 
-pytestmark = [pytest.mark.timeout(240 + 6 * OUTAGE), pytest.mark.alone]
+pytestmark = [pytest.mark.timeout(240 + 6 * OUTAGE), pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture(params=sorted(KINDS), scope="module")

@@ -25,6 +25,7 @@ AWAY = 5.0
 pytestmark = [
     pytest.mark.needs("namespaces"),
     pytest.mark.timeout(240),
+    pytest.mark.slow,
 ]
 
 Leader = Callable[[], str]

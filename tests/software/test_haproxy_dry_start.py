@@ -17,7 +17,7 @@ from tests.backends import Backend, Backends
 from tests.ports import free_ports
 from tests.software.haproxy_sites import Agent
 from tests.software.haproxy_traffic import drive
-from tests.software.haproxy_world import BINARIES, Load, World, cluster, get, served
+from tests.software.haproxy_world import BINARIES, EACH_BINARY, Load, World, cluster, get, served
 from tests.waiting import eventually
 
 _TOO_MANY = int(Path("/proc/sys/fs/nr_open").read_text())
@@ -181,7 +181,7 @@ def _as_nobody(work: Callable[[], tuple[str, ...]]) -> list[str]:
 
 
 @pytest.mark.needs("root")
-@pytest.mark.parametrize("binary", sorted(BINARIES))
+@pytest.mark.parametrize("binary", EACH_BINARY)
 def test_an_ordinary_users_start_is_tried_as_that_user(binary: str) -> None:
     """``offline``, as ``check`` asks, what takes root is left to root."""
     with tempfile.TemporaryDirectory(prefix="lighthouse-") as directory:

@@ -18,7 +18,7 @@ from lighthouse.haproxy.schema.node_options import KNOWN
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.node import Node, Refused, parse
 from tests.ports import free_ports
-from tests.software.haproxy_world import BINARIES, World, new_world
+from tests.software.haproxy_world import EACH_BINARY, World, new_world
 from tests.waiting import eventually
 
 EVIL = st.sampled_from(
@@ -51,7 +51,7 @@ SECTION = {"backend": ["stick-table type ip size 1k peers web"], "node_options":
 MODES = ("http", "tcp")
 
 
-@pytest.fixture(params=sorted(BINARIES), scope="module")
+@pytest.fixture(params=EACH_BINARY, scope="module")
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """One HAProxy for all examples; its file has peers, its members come by the socket."""
     with new_world(request.param) as found:

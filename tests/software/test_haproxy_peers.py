@@ -16,7 +16,7 @@ from lighthouse.schema import Invalid
 from tests.backends import Backend, serving
 from tests.ports import free_ports
 from tests.software.haproxy_sites import ask
-from tests.software.haproxy_world import BINARIES, World, cluster, new_world
+from tests.software.haproxy_world import EACH_BINARY, World, cluster, new_world
 from tests.waiting import eventually
 
 TABLE = [
@@ -26,7 +26,7 @@ TABLE = [
 ]
 
 
-@pytest.fixture(params=sorted(BINARIES))
+@pytest.fixture(params=EACH_BINARY)
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[World, World]]:
     with ExitStack() as stack:
         yield (

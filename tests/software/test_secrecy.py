@@ -111,6 +111,7 @@ def quoted(secret: str) -> str:
     return secret.replace("'", "''")
 
 
+@pytest.mark.slow
 def test_whatever_happens_to_passwords_and_servers_no_secret_is_told(
     host: Host, tmp_path: Path
 ) -> None:
