@@ -10,8 +10,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-_STAT_PARENT = 1
+MARK: Final = "LIGHTHOUSE_SESSION"
+"""The variable that tells one worker's processes from all others, whatever their numbers."""
+
+_STAT_PARENT: Final = 1
 """Index of the parent's id in /proc/PID/stat, counted after the command's name (proc(5))."""
 
 
@@ -26,6 +30,31 @@ def end_session(leader: int) -> int:
     for pid in found:
         kill(pid)
     return len(found)
+
+
+def end_marked(leader: int, mark: str) -> int:
+    """Kill every process of a session that has this mark; returns how many there were.
+
+    For a leader that is long gone: its number may have become that of a stranger's session,
+    in which nobody has the mark. Nor has a process of ours that was given an environment
+    without it: it is left.
+    """
+    ours = (pid for pid, session in sessions() if session == leader)
+    found = [pid for pid in ours if mark and _mark_of(pid) == mark]
+    for pid in found:
+        kill(pid)
+    return len(found)
+
+
+def _mark_of(pid: int) -> str:
+    """The mark in a process's environment, empty if there is none or it cannot be read."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    start = f"{MARK}=".encode()
+    marks = (one.removeprefix(start) for one in variables if one.startswith(start))
+    return next(marks, b"").decode("ascii", "replace")
 
 
 def sessions() -> Iterator[tuple[int, int]]:

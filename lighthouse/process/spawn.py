@@ -1,6 +1,7 @@
 """How a worker process is started, by the daemon and by commands that only ask its plugin."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -8,10 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from lighthouse.process.orphans import MARK
+
 
 class WorkerProcess:
     """A process of ``lighthouse.workers.<kind>``, in a session of its own; owns its ``pidfd``.
 
+    ``mark`` is in its environment, and so in that of all that it starts or forks.
     ``channel`` is the descriptor it inherits, ``output`` takes what it prints, ``user`` is the
     account that it becomes by itself. Raises ``OSError`` if it cannot be started; what there is
     of it then is dead, and reaped by whoever reaps.
@@ -26,6 +30,7 @@ class WorkerProcess:
         user: str = "",
         output: int = subprocess.DEVNULL,
     ) -> None:
+        self.mark: Final = secrets.token_hex(16)
         command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", *words]
         self._popen: Final = subprocess.Popen(
             [*command, str(channel), lock, str(os.getpid()), user],
@@ -35,6 +40,7 @@ class WorkerProcess:
             pass_fds=[channel],
             start_new_session=True,
             cwd="/",
+            env={**os.environ, MARK: self.mark},
         )
         self.pid: Final = self._popen.pid
         try:

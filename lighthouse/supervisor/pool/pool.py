@@ -179,7 +179,7 @@ class WorkerPool:
     def _attend(self, worker: Worker, process: Process) -> None:
         self._pids.add(process.pid)
         self._reaper.began(process.pid)
-        self._sessions.began(process.pid)
+        self._sessions.began(process.pid, process.mark)
         name = " ".join(worker.name)
         failed = functools.partial(self._failed, worker, process)
         for source, what, act in (

@@ -66,6 +66,7 @@ class Process:
             )
             undo.pop_all()
         self.pid: Final = self._child.pid
+        self.mark: Final = self._child.mark
         self.pidfd: Final = self._child.pidfd
         self.journal: Final = WorkerLog(" ".join(name), reading, settings.log_lines)
 
