@@ -43,9 +43,9 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
+        "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
-            f"{name}[zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
-            "pytest>=8",
+            f"{name}[testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "coverage>=7.10",

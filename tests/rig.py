@@ -18,37 +18,17 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
-import msgspec
-
-from lighthouse.cluster import Cluster
-from lighthouse.discovery import Reading
-from lighthouse.ipc.channel import Channel, Closed
-from lighthouse.ipc.messages import (
-    Deliver,
-    Message,
-    Observed,
-    Ready,
-    Registered,
-    Registration,
-    Stop,
-    Validate,
-    Validated,
-    VerdictsSaid,
-    decode_as,
-    encode,
-    pack,
-)
-from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot
+from lighthouse.ipc.channel import Channel
+from lighthouse.ipc.messages import Ready, Stop
 from lighthouse.process import record_lock
-from lighthouse.service import Verdict
+from lighthouse.testing.conversation import Conversation, part
 from tests.waiting import eventually
 
-M = TypeVar("M")
+__all__ = ["GROUPS", "Rig", "install", "part"]
 
 GROUPS: Final = {
     "balancer": "lighthouse.balancers",
@@ -67,20 +47,7 @@ def install(directory: Path, group: str, name: str, source: str) -> None:
     (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
 
 
-def part(cluster: Cluster, revision: int, settings: PluginSettings | None = None) -> Part:
-    """A cluster as the supervisor puts it into a balancer's snapshot."""
-    membership = Membership(
-        settings,
-        msgspec.Raw(encode(cluster.nodes)),
-        cluster.known,
-        cluster.stale,
-        cluster.observed_at,
-        cluster.meta_cluster,
-    )
-    return Part(cluster.name, revision, encode(membership))
-
-
-class Rig:
+class Rig(Conversation):
     """One worker and the supervisor's end of its channel."""
 
     def __init__(
@@ -99,13 +66,10 @@ class Rig:
         self.lock: Final = directory / f"{kind}.{self.name}.lock"
         self.parent_pid: Final = os.getpid() if parent_pid is None else parent_pid
         self.inherit: Final = tuple(inherit)
-        self.channel, self._far = Channel.pair()
-        self.version = 0
+        channel, self._far = Channel.pair()
+        super().__init__(channel)
         self._printed: list[bytes] = []
         self._reading: Final = threading.Lock()
-        self._verdicts: dict[str, Verdict] = {}
-        self._received: list[tuple[Message, bytes]] = []
-        self._closed = False
         self._over = False
         if source is not None:
             install(directory, GROUPS[kind], plugin, source)
@@ -175,85 +139,10 @@ class Rig:
         self.expect(Ready)
         return self
 
-    def send(self, message: Message, payload: Sequence[bytes] | None = None) -> None:
-        assert self.channel.send(message, payload), "the worker does not read"
-
-    def deliver(self, snapshot: Snapshot) -> int:
-        """Send the snapshot under the next version, which is returned."""
-        self.version += 1
-        self.send(Deliver(self.version), list(pack(snapshot)))
-        return self.version
-
-    def validate(self, snapshot: Snapshot) -> Validated:
-        """The worker's answer to ``Validate``."""
-        self.send(Validate(), list(pack(snapshot)))
-        return self.expect(Validated)
-
     def stop(self, grace: float = 5.0) -> int:
         """Stop the worker as the supervisor does; its exit status."""
         self.send(Stop(grace))
         return self.exit_status()
-
-    def expect(
-        self, kind: type[M], where: Callable[[M], Any] = lambda _: True, within: float = 15.0
-    ) -> M:
-        """The first such message that was not returned before; fails after ``within``."""
-        return self.expect_payload(kind, where, within)[0]
-
-    def expect_payload(
-        self, kind: type[M], where: Callable[[M], Any] = lambda _: True, within: float = 15.0
-    ) -> tuple[M, bytes]:
-        """Like ``expect``, with the message's payload."""
-        deadline = time.monotonic() + within
-        while True:
-            for index, (message, payload) in enumerate(self._received):
-                if isinstance(message, kind) and where(message):
-                    del self._received[index]
-                    return message, payload
-            rest = deadline - time.monotonic()
-            if rest <= 0 or not self._receive(rest):
-                seen = ", ".join(repr(message) for message, _ in self._received)
-                raise AssertionError(f"no {kind.__name__}; got: {seen}\n{self.log}")
-
-    def reading(
-        self, cluster: str, where: Callable[[Reading], Any] = lambda _: True
-    ) -> tuple[Observed, Reading]:
-        """The next reading of the cluster that is as wanted."""
-        while True:
-            message, payload = self.expect_payload(Observed, lambda m: m.cluster == cluster)
-            reading = decode_as(Reading, payload)
-            if where(reading):
-                return message, reading
-
-    def registrations(self) -> dict[tuple[str, int], Registration]:
-        """The next statement of what is registered."""
-        _, payload = self.expect_payload(Registered)
-        found = decode_as(tuple[Registration, ...], payload)
-        return {(one.place[0], one.place[3]): one for one in found}
-
-    def verdicts(
-        self, where: Callable[[dict[str, Verdict]], Any] = lambda _: True, within: float = 15.0
-    ) -> dict[str, Verdict]:
-        """The verdicts by service, after the next statement that makes them as wanted."""
-        deadline = time.monotonic() + within
-        while True:
-            said, payload = self.expect_payload(VerdictsSaid, within=deadline - time.monotonic())
-            known = {} if said.whole else self._verdicts
-            found = {v.service: v for v in decode_as(tuple[Verdict, ...], payload)}
-            self._verdicts = known | found
-            if where(self._verdicts):
-                return self._verdicts
-
-    def received(self, kind: type[M]) -> list[M]:
-        """The messages of a kind that have come and that nobody expected yet."""
-        while self._receive(0):
-            pass
-        return [message for message, _ in self._received if isinstance(message, kind)]
-
-    def forget(self) -> None:
-        """Let go of the messages that nobody expected."""
-        self.received(object)
-        self._received.clear()
 
     def exit_status(self, within: float = 15.0) -> int:
         """The status with which the worker ends by itself."""
@@ -278,22 +167,6 @@ class Rig:
             self._reader.join(5)
             assert self.process.stdout is not None
             self.process.stdout.close()
-
-    def _receive(self, seconds: float) -> bool:
-        """Take the next message, waiting so long; False if there is none."""
-        if self._closed:
-            return False
-        select.select([self.channel], [], [], max(0.0, seconds))
-        try:
-            received = self.channel.receive()
-        except Closed:
-            self._closed = True
-            return False
-        if received is None:
-            return False
-        message, payload = received
-        self._received.append((message, bytes(payload)))
-        return True
 
     def _read(self) -> None:
         """Keep the pipe empty until everybody has closed it, or the rig is."""

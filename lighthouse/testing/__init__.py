@@ -1,0 +1,9 @@
+"""For tests of plugins: values, fixtures, and the suites that a plugin passes.
+
+``pip install 'lighthouse-balancer[testing]'`` brings pytest along.
+"""
+
+from lighthouse.testing.conformance.balancer import BalancerConformance
+from lighthouse.testing.values import cluster, node, service
+
+__all__ = ["BalancerConformance", "cluster", "node", "service"]

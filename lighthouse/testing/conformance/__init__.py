@@ -1,0 +1,1 @@
+"""The suites: what plugins of each kind promise, as tests to inherit."""

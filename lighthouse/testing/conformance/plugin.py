@@ -1,0 +1,70 @@
+"""What every suite stands on: the plugin by its installed name, and workers of it."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from lighthouse.schema import Rejection
+from lighthouse.testing.hosted import Nursery, PluginHost
+
+Config = dict[str, Any]
+"""The content of a plugin's YAML file, or of a section for it."""
+
+
+class PluginConformance:
+    """The part of a suite that is the same for every kind of plugin."""
+
+    kind: ClassVar[str]
+    plugin: ClassVar[str]
+    """The plugin's name: that of its entry point."""
+
+    _nursery: ClassVar[Nursery | None] = None
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """End the process in which the plugin is loaded."""
+        if cls._nursery is not None:
+            cls._nursery.close()
+            cls._nursery = None
+
+    @pytest.fixture
+    def host(self) -> Iterator[PluginHost]:
+        """An empty directory for the plugin's files, and workers of the plugin.
+
+        The plugin is loaded once for all tests of the class, as a worker loads it.
+        """
+        if self._nursery is None:
+            type(self)._nursery = Nursery(self.kind, self.plugin)
+        assert self._nursery is not None
+        host = PluginHost(self._nursery)
+        try:
+            yield host
+        finally:
+            host.end_workers()
+            self.stop(host)
+            host.close()
+
+    def stop(self, host: PluginHost) -> None:
+        """End the software that the plugin has started, which survives its worker."""
+
+    def test_loads_by_its_name_and_leaves_nothing_from_its_import(self, host: PluginHost) -> None:
+        """No thread, process, descriptor or signal handler comes of importing the plugin."""
+        host.worker()
+        left = ", ".join(host.loaded.imported)
+        assert not left, f"importing the plugin left: {left}"
+
+
+def refused_at(place: str, rejections: tuple[Rejection, ...]) -> str:
+    """What is wrong with how a bad config was refused, empty if nothing is."""
+    problems = [problem for rejection in rejections for problem in rejection.problems]
+    if not problems:
+        return f"{place}: it is taken, expected ValueError from the validation"
+    told = [f"{'.'.join(map(str, p.path))}: {p.message}".removeprefix(": ") for p in problems]
+    for text in told:
+        if text.startswith("its validation failed: "):
+            raised = text.removeprefix("its validation failed: ")
+            return f"{place}: the validation raised {raised}, expected ValueError"
+    if not any(place in text for text in told):
+        return f"{place}: the refusal does not name the place: {'; '.join(told)}"
+    return ""

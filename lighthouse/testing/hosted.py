@@ -1,0 +1,208 @@
+"""A plugin under test, in workers of its own: started, spoken with, killed, looked at."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse.ipc.channel import Channel
+from lighthouse.ipc.messages import Failed, Message, Ready, Stop
+from lighthouse.process.orphans import end_session
+from lighthouse.testing.conversation import Conversation
+from lighthouse.testing.nursery import Loaded, Order, Report
+
+
+class Nursery:
+    """The process from which the workers of one plugin are forked."""
+
+    def __init__(self, kind: str, plugin: str) -> None:
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        descriptor, name = tempfile.mkstemp(prefix="lh-", suffix=".log")
+        self._log: Final = Path(name)
+        words = ["-P", "-m", "lighthouse.testing.nursery", kind, plugin, str(theirs.fileno())]
+        with theirs, open(descriptor, "wb") as log:
+            self._process: Final = subprocess.Popen(
+                [sys.executable, *words],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+            )
+        self._ours.settimeout(60)
+        said = self._ours.recv(65536)
+        self.loaded: Final = (
+            msgspec.json.decode(said, type=Loaded) if said else Loaded(self.printed)
+        )
+
+    @property
+    def printed(self) -> str:
+        """What the plugin and its worker have printed and logged."""
+        return self._log.read_text(errors="replace")
+
+    def fork(self, order: Order) -> tuple[Channel, int]:
+        """A new worker: the supervisor's end of its channel, and its process."""
+        ours, theirs = Channel.pair()
+        with contextlib.closing(theirs):
+            socket.send_fds(self._ours, [msgspec.json.encode(order)], [theirs.fileno()])
+        return ours, int(self._ours.recv(64))
+
+    def close(self) -> None:
+        """End it, with all its workers."""
+        self._ours.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.unlink(missing_ok=True)
+
+
+class HostedPlugin(Conversation):
+    """One worker of the plugin; as the supervisor would, it is ended with all it started."""
+
+    def __init__(self, channel: Channel, pid: int, report: Path, log: Callable[[], str]) -> None:
+        super().__init__(channel)
+        self.pid: Final = pid
+        self._report: Final = report
+        self._log: Final = log
+
+    @property
+    def log(self) -> str:
+        return self._log()
+
+    def ready(self) -> "HostedPlugin":
+        """Wait until it can be sent something."""
+        self.answer(Ready, 15.0)
+        return self
+
+    def answer(self, kind: type[Message], within: float) -> Any:
+        """The next such message; None once the worker has ended or the time is up.
+
+        Fails with the worker's own words if it gave up.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            self._raise_if_failed()
+            for index, (message, _) in enumerate(self._received):
+                if isinstance(message, kind):
+                    del self._received[index]
+                    return message
+            if not self._receive(deadline - time.monotonic()) and (
+                self._closed or time.monotonic() > deadline
+            ):
+                self._raise_if_failed()
+                return None
+
+    @property
+    def ended(self) -> bool:
+        """Return True once the worker is gone."""
+        self.received(Failed)
+        return self._closed
+
+    def stop(self, grace: float = 5.0) -> Report | None:
+        """Stop it as the supervisor does: what it held and what it has left; None if it hung."""
+        self.send(Stop(grace))
+        deadline = time.monotonic() + grace + 5.0
+        while not self.ended and time.monotonic() < deadline:
+            self._receive(0.2)
+        try:
+            return msgspec.json.decode(self._report.read_bytes(), type=Report)
+        except FileNotFoundError:
+            return None
+        finally:
+            self.close()
+
+    def limit_files(self, size: int = resource.RLIM_INFINITY) -> None:
+        """Have the kernel refuse it files larger than so many bytes."""
+        _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size, most))
+
+    def close(self) -> None:
+        """Kill it and whatever it left in its session."""
+        if not self._over:
+            self._over = True
+            end_session(self.pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.channel.close()
+
+    _over = False
+
+    def _raise_if_failed(self) -> None:
+        for failed in self.received(Failed):
+            raise AssertionError(f"the worker gave up: {failed.reason}\n{failed.traceback}")
+
+
+class PluginHost:
+    """A directory for the plugin's files, and workers of the plugin, until it is closed.
+
+    The directory's path is short, so that sockets have room in it.
+    """
+
+    def __init__(self, nursery: Nursery) -> None:
+        self._nursery: Final = nursery
+        self._root: Final = Path(tempfile.mkdtemp(prefix="lh-"))
+        self._workers: Final[list[HostedPlugin]] = []
+        self.directory: Final = self._root / "kept"
+        self.directory.mkdir()
+        self._count = 0
+
+    @property
+    def loaded(self) -> Loaded:
+        """What came of loading the plugin."""
+        return self._nursery.loaded
+
+    @property
+    def printed(self) -> str:
+        """What the plugin's workers printed and logged."""
+        return self._nursery.printed
+
+    def worker(self, powerless: bool = False) -> HostedPlugin:
+        """A new worker; the former ones are ended, for never two do the same work.
+
+        Fails if the plugin cannot be loaded.
+        """
+        self.end_workers()
+        return self.beside(powerless)
+
+    def beside(self, powerless: bool = False) -> HostedPlugin:
+        """A worker beside those that serve, to be asked and never to sync."""
+        if self.loaded.reason:
+            raise AssertionError(
+                f"the plugin cannot be loaded: {self.loaded.reason}\n{self.loaded.traceback}"
+            )
+        self._count += 1
+        report = self._root / f"report-{self._count}"
+        lock = self._root / f"lock-{self._count}"
+        channel, pid = self._nursery.fork(Order(str(lock), powerless, str(report)))
+        worker = HostedPlugin(channel, pid, report, lambda: self._nursery.printed)
+        self._workers.append(worker)
+        return worker.ready()
+
+    def end_workers(self) -> None:
+        """Kill every worker, with what it started and did not detach."""
+        while self._workers:
+            self._workers.pop().close()
+
+    def empty(self) -> None:
+        """Kill every worker and remove all files."""
+        self.end_workers()
+        shutil.rmtree(self.directory)
+        self.directory.mkdir()
+
+    def close(self) -> None:
+        """End everything; nothing is left."""
+        self.end_workers()
+        shutil.rmtree(self._root, ignore_errors=True)

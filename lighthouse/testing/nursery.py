@@ -1,0 +1,168 @@
+"""The process that has loaded a plugin once, and forks a worker of it for each that is asked.
+
+``python -P -m lighthouse.testing.nursery KIND NAME DESCRIPTOR``. A worker is the daemon's own:
+the plugin by its entry point, the same loop, the same messages. Only what costs time is shared:
+a fresh interpreter and the imports.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from lighthouse.installed import Installed, PluginOrigin
+from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.messages import Failed, Ready
+from lighthouse.process.locks import Lock
+from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.wakeup import Wakeup
+from lighthouse.testing.belongings import Belongings, belongings
+from lighthouse.workers import process
+from lighthouse.workers.balancer import BalancerRole
+from lighthouse.workers.check import CheckRole
+from lighthouse.workers.discovery import DiscoveryRole
+from lighthouse.workers.host import WorkerHost
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.plugin import BALANCER, CHECK, DISCOVERY, PluginKind, load
+from lighthouse.workers.role import WorkerRole
+
+_KINDS: Final[Mapping[str, tuple[PluginKind[Any], Callable[..., WorkerRole]]]] = {
+    "balancer": (BALANCER, BalancerRole),
+    "discovery": (DISCOVERY, DiscoveryRole),
+    "check": (CHECK, CheckRole),
+}
+
+_PR_SET_PTRACER: Final = 0x59616D61
+_CAPABILITIES: Final = 0x20080522
+_OVERRIDING: Final = sum(1 << number for number in (0, 1, 2, 3))
+"""The capabilities by which root may do what a file's mode forbids (capabilities(7))."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What kind of worker is wanted: ``lock`` is its lock file.
+
+    ``powerless``: file modes hold for it though it be root. ``report`` is where it writes down
+    what it has left when it was stopped, empty for nowhere.
+    """
+
+    lock: str
+    powerless: bool = False
+    report: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a worker held before its first snapshot, and what it held when it was closed."""
+
+    before: Belongings
+    after: Belongings
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The plugin is there; ``reason`` says why not, else it is empty.
+
+    ``imported`` is what importing it left in the process, in words.
+    """
+
+    reason: str = ""
+    traceback: str = ""
+    imported: tuple[str, ...] = ()
+
+
+def main() -> NoReturn:
+    """Load the plugin, say so, and fork a worker for every order until nobody orders any."""
+    kind, role = _KINDS[sys.argv[1]]
+    name, orders = sys.argv[2], socket.socket(fileno=int(sys.argv[3]))
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = belongings()
+    try:
+        plugin, origin = load(kind, name, Installed.here())
+    except process.GivingUp as end:
+        orders.send(msgspec.json.encode(Loaded(end.reason, end.traceback)))
+        process.leave(1)
+    orders.send(msgspec.json.encode(Loaded(imported=belongings().beyond(before))))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(orders, 4096, 1)
+        if not order:
+            process.leave(0)
+        pid = os.fork()
+        if not pid:
+            wanted = msgspec.json.decode(order, type=Order)
+            _be_worker(
+                kind, name, lambda *given: role(plugin, *given), origin, wanted, *descriptors
+            )
+        os.close(descriptors[0])
+        orders.send(str(pid).encode())
+
+
+def _be_worker(
+    kind: PluginKind[Any],
+    name: str,
+    role: Callable[[Outbox, Wakeup], WorkerRole],
+    origin: PluginOrigin,
+    order: Order,
+    descriptor: int,
+) -> NoReturn:
+    """As ``lighthouse.workers.host.serve`` does it, with the plugin that is loaded already."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
+    channel = process.begin(
+        kind.name, process.Arguments(name, name, descriptor, Path(order.lock), 0)
+    )
+    status = 1
+    try:
+        _serve(channel, role, origin, order, f"lighthouse: {kind.name} {name}")
+        status = 0
+    except Closed:
+        status = 0
+    except process.GivingUp as end:
+        _tell(channel, Failed(end.reason, end.traceback))
+    process.leave(status)
+
+
+def _serve(
+    channel: Channel,
+    role: Callable[[Outbox, Wakeup], WorkerRole],
+    origin: PluginOrigin,
+    order: Order,
+    title: str,
+) -> None:
+    lock, outbox, wakeup = Lock(Path(order.lock)), Outbox(channel), Wakeup()
+    lock.open()
+    if order.powerless:
+        lower()
+    host = WorkerHost(channel, outbox, wakeup, lock, role(outbox, wakeup), title)
+    before = belongings()
+    outbox.post(Ready(origin))
+    host.run()
+    if order.report:
+        report = Report(before, belongings())
+        Path(order.report).write_bytes(msgspec.json.encode(report))
+
+
+def _tell(channel: Channel, failed: Failed) -> None:
+    try:
+        channel.send(failed)
+    except Closed:
+        process.leave(1)
+
+
+def lower() -> None:
+    """Give up what lets root pass over file modes; nothing if this is not root."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0)
+    data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice 32 bits
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capget(header, data) == 0:
+        data[0] &= ~_OVERRIDING
+        libc.capset(header, data)
+
+
+if __name__ == "__main__":
+    main()

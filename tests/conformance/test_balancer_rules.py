@@ -1,0 +1,37 @@
+"""The suite of balancers against one that is right, and against many that are wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from lighthouse.testing import BalancerConformance
+from lighthouse.testing.conformance.plugin import Config
+from tests.conformance.balancer_plugins import RIGHT
+from tests.conformance.conftest import Site
+
+
+class OwnBalancer(BalancerConformance):
+    """What an author would write for the plugin ``own``."""
+
+    plugin = "own"
+    section: ClassVar[Config] = {"domain": "web.test"}
+    bad_sections: ClassVar[Mapping[str, Config]] = {"domain": {"domain": 1}}
+    patience = 3.0
+
+    def configs(self, directory: Path) -> Sequence[Config]:
+        path = str(directory / "hosts")
+        return [{"path": path}, {"path": path, "header": "other"}]
+
+    def bad_configs(self, directory: Path) -> Mapping[str, Config]:
+        return {"path": {"path": 5}, "pth": {"path": "x", "pth": "x"}}
+
+    def with_tool(self, directory: Path, tool: Path) -> Config:
+        return {"path": str(directory / "hosts"), "check": [str(tool)]}
+
+
+class TestRight(OwnBalancer):
+    @pytest.fixture(autouse=True)
+    def installed(self, site: Site) -> None:
+        site.add("balancer", "own", RIGHT)
