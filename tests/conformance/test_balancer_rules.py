@@ -8,7 +8,8 @@ import pytest
 
 from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.plugin import Config
-from tests.conformance.balancer_plugins import RIGHT
+from tests.conformance.balancer_plugins import RIGHT, WRONG, Wrong
+from tests.conformance.caught import caught
 from tests.conformance.conftest import Site
 
 
@@ -19,13 +20,15 @@ class OwnBalancer(BalancerConformance):
     section: ClassVar[Config] = {"domain": "web.test"}
     bad_sections: ClassVar[Mapping[str, Config]] = {"domain": {"domain": 1}}
     patience = 3.0
+    real_tool = "cat"
 
     def configs(self, directory: Path) -> Sequence[Config]:
         path = str(directory / "hosts")
         return [{"path": path}, {"path": path, "header": "other"}]
 
     def bad_configs(self, directory: Path) -> Mapping[str, Config]:
-        return {"path": {"path": 5}, "pth": {"path": "x", "pth": "x"}}
+        path = str(directory / "hosts")
+        return {"path": {"path": 5}, "pth": {"path": path, "pth": "x"}}
 
     def with_tool(self, directory: Path, tool: Path) -> Config:
         return {"path": str(directory / "hosts"), "check": [str(tool)]}
@@ -35,3 +38,9 @@ class TestRight(OwnBalancer):
     @pytest.fixture(autouse=True)
     def installed(self, site: Site) -> None:
         site.add("balancer", "own", RIGHT)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
+def test_a_wrong_balancer_is_caught_for_what_is_wrong(wrong: Wrong, site: Site) -> None:
+    site.add("balancer", "own", wrong.source)
+    caught(OwnBalancer, wrong.rule, wrong.told)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,8 +47,8 @@ class BalancerFaultRules(BalancerSubject):
         worker.succeed(good, self.two())
         before = self.settled(host), self.served(host.directory)
         worker.worker.limit_files(ROOM)
-        said = worker.said(good, self.three())
-        self._unharmed(host, "a full disk", said, before, expected)
+        worker.said(good, self.three())
+        self._unharmed(host, "a full disk", worker, before, expected)
         worker.worker.limit_files()
         self._healed(host, "a full disk", worker, good, expected)
 
@@ -58,16 +59,17 @@ class BalancerFaultRules(BalancerSubject):
         self.serving(host).succeed(good, self.two())
         before = self.settled(host), self.served(host.directory)
         with read_only(host.directory):
-            said = self.serving(host, powerless=True).said(good, self.three())
-            self._unharmed(host, "a directory without permission", said, before, expected)
+            worker = self.serving(host, powerless=True)
+            worker.said(good, self.three())
+            self._unharmed(host, "a directory without permission", worker, before, expected)
         worker = self.serving(host)
         self._healed(host, "a directory without permission", worker, good, expected)
 
     def test_a_failing_tool_leaves_what_served(self, host: PluginHost) -> None:
         """What the tool refuses is not put to use, and the outcome says so."""
-        said, done = self._with_tool(host, "fails")
+        said = self._with_tool(host, "fails")
         assert said is not None, "with a tool that fails sync_file does not return"
-        assert said.kind not in ("applied", "unchanged") or done, (
+        assert said.kind not in ("applied", "unchanged"), (
             f"the tool failed and sync_file ended {said.kind}, expected failed or degraded"
         )
 
@@ -77,11 +79,11 @@ class BalancerFaultRules(BalancerSubject):
 
     def test_a_lying_tool_leaves_what_served(self, host: PluginHost) -> None:
         """A tool that says yes and does nothing leaves all as it was, or all as it should be."""
-        said, _ = self._with_tool(host, "lies")
+        said = self._with_tool(host, "lies")
         assert said is not None, "with a tool that lies sync_file does not return"
 
-    def _with_tool(self, host: PluginHost, behaviour: str) -> tuple[Applied | None, bool]:
-        """What a sync came to whose tool behaves so, and whether it was done all the same."""
+    def _with_tool(self, host: PluginHost, behaviour: str) -> Applied | None:
+        """What a sync came to whose tool behaves so; None if it did not come back."""
         mode, tool = host.directory / ".tool-mode", host.directory / ".tool"
         if self.with_tool(host.directory, tool) is None:
             pytest.skip("with_tool names no tool that the plugin calls")
@@ -103,14 +105,13 @@ class BalancerFaultRules(BalancerSubject):
         worker.succeed(good, self.two())
         before = self.settled(host), self.served(host.directory)
         mode.write_text(behaviour)
-        said = worker.sync(good, self.three())
-        self._unharmed(host, f"a tool that {behaviour}", said, before, expected)
-        done = self.settled(host) == expected
+        worker.sync(good, self.three())
+        said = self._unharmed(host, f"a tool that {behaviour}", worker, before, expected)
         mode.write_text("works")
         if behaviour != "lies":
             worker = self.serving(host)
             self._healed(host, f"a tool that {behaviour}", worker, good, expected)
-        return said, done
+        return said
 
     def _prepared(self, host: PluginHost) -> Content:
         """What the cluster with three nodes ends in; the host is empty again then."""
@@ -125,13 +126,14 @@ class BalancerFaultRules(BalancerSubject):
         self,
         host: PluginHost,
         fault: str,
-        said: Applied | None,
+        worker: BalancerWorker,
         before: tuple[Content, object],
         expected: Content,
-    ) -> None:
-        """What is kept and served is all of the old, or all of the new."""
+    ) -> Applied | None:
+        """What is kept and served is all of the old, or all of the new; the last outcome."""
         files, served = before
         now = self.settled(host)
+        said = worker.newest()
         for name, content in files.items():
             whole = now.get(name) in (content, expected.get(name))
             assert whole, f"{fault} harmed {name}: {content[:400]!r} became {now.get(name)!r}"
@@ -144,12 +146,20 @@ class BalancerFaultRules(BalancerSubject):
         assert said is None or said.kind not in ("applied", "unchanged") or done, (
             f"{fault}: sync_file ended {said.kind} though it is not done; {told(said)}"
         )
+        return said
 
     def _healed(
         self, host: PluginHost, fault: str, worker: BalancerWorker, good: Config, expected: Content
     ) -> None:
         """Once the fault is over the same snapshot ends in what it should."""
-        worker.succeed(good, self.three())
+        said: Applied | None = worker.said(good, self.three())
+        deadline = time.monotonic() + self.patience
+        while said is None or said.kind not in ("applied", "unchanged"):
+            assert time.monotonic() < deadline, (
+                f"after {fault} the same snapshot does not go well: {told(said) if said else ''}"
+            )
+            time.sleep(0.02)
+            said = worker.newest()
         changed = difference(expected, self.settled(host))
         assert not changed, f"after {fault} the same snapshot ends otherwise: {changed}"
 

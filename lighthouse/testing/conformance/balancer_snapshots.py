@@ -9,6 +9,7 @@ from lighthouse.testing.conformance.balancer_subject import (
     difference,
     told,
 )
+from lighthouse.testing.conformance.plugin import Config
 from lighthouse.testing.hosted import PluginHost
 from lighthouse.testing.values import node
 
@@ -49,7 +50,7 @@ class BalancerSnapshotRules(BalancerSubject):
                 (first, (self.two(),)),
             ):
                 worker = self.serving(host) if restarted else worker
-                worker.succeed(config, *clusters)
+                self._followed(worker, config, *clusters)
             now = self.settled(host)
             changed = difference(wanted, {name: now.get(name, b"") for name in wanted})
             assert not changed, f"after other snapshots the same ends otherwise: {changed}"
@@ -104,7 +105,7 @@ class BalancerSnapshotRules(BalancerSubject):
         places = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}:80" for n in range(1, MANY + 1)]
         for size in (0, 1, MANY, 1, 0):
             self._follows(host, worker, self.web(*places[:size]))
-        worker.succeed(good)
+        self._followed(worker, good)
 
     def test_hostile_metadata_harms_nothing(self, host: PluginHost) -> None:
         """Whatever printable text a node brings along is data: it is not run or read as syntax."""
@@ -129,6 +130,14 @@ class BalancerSnapshotRules(BalancerSubject):
         assert not trap.exists(), "a command in a node's metadata was run"
         text = b"\n".join(self.settled(host).values())
         assert b"22962963" not in text, "an expression in a node's metadata was computed"
+
+    def _followed(self, worker: BalancerWorker, config: Config, *clusters: Cluster) -> None:
+        """A sync went well; that of no clusters at all may be held, by software that needs one."""
+        if clusters:
+            worker.succeed(config, *clusters)
+        else:
+            said = worker.said(config)
+            assert said.kind != "failed", f"a sync of no clusters ended failed: {told(said)}"
 
     def _follows(self, host: PluginHost, worker: BalancerWorker, wanted: Cluster) -> None:
         worker.succeed(self.good(host), wanted)

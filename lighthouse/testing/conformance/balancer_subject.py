@@ -148,6 +148,7 @@ class BalancerWorker:
         self._patience: Final = patience
         self._parts: Final[dict[str, Part]] = {}
         self._revision = 0
+        self._said: Applied | None = None
 
     def sync(
         self, config: Config, *clusters: Cluster, accepted: Config | None = None
@@ -163,11 +164,18 @@ class BalancerWorker:
         """What the newest sync came to."""
         version = self.worker.version
         deadline = time.monotonic() + self._patience
-        while True:
-            said = self.worker.answer(Applied, deadline - time.monotonic())
-            if said is None or said.version == version:
-                found: Applied | None = said
-                return found
+        self._said = None
+        while self._said is None or self._said.version != version:
+            self._said = self.worker.answer(Applied, deadline - time.monotonic())
+            if self._said is None:
+                break
+        return self._said
+
+    def newest(self) -> Applied | None:
+        """The last that was said of the newest sync: a later write may have failed, say."""
+        for said in self.worker.received(Applied):
+            self._said = said
+        return self._said
 
     def begin(self, config: Config, *clusters: Cluster) -> None:
         """Have a sync begin, and wait for nothing."""
