@@ -20,7 +20,7 @@ from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.messages import Failed, Message, Ready, Stop
 from lighthouse.process.orphans import end_session
 from lighthouse.testing.conversation import Conversation
-from lighthouse.testing.nursery import Loaded, Order, Report
+from lighthouse.testing.nursery import CloseReport, Loaded, Order
 
 
 class Nursery:
@@ -111,14 +111,14 @@ class HostedPlugin(Conversation):
         self.received(Failed)
         return self._closed
 
-    def stop(self, grace: float = 5.0) -> Report | None:
+    def stop(self, grace: float = 5.0) -> CloseReport | None:
         """Stop it as the supervisor does: what it held and what it has left; None if it hung."""
         self.send(Stop(grace))
         deadline = time.monotonic() + grace + 5.0
         while not self.ended and time.monotonic() < deadline:
             self._receive(0.2)
         try:
-            return msgspec.json.decode(self._report.read_bytes(), type=Report)
+            return msgspec.json.decode(self._report.read_bytes(), type=CloseReport)
         except FileNotFoundError:
             return None
         finally:

@@ -1,4 +1,4 @@
-"""The process that has loaded a plugin once, and forks a worker of it for each that is asked.
+"""The process that has about a plugin once, and forks a worker of it for each that is asked.
 
 ``python -P -m lighthouse.testing.nursery KIND NAME DESCRIPTOR``. A worker is the daemon's own:
 the plugin by its entry point, the same loop, the same messages. Only what costs time is shared:
@@ -11,14 +11,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import msgspec
 
-from lighthouse.installed import Installed, PluginOrigin
+from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.locks import Lock
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.wakeup import Wakeup
@@ -28,8 +30,9 @@ from lighthouse.workers.balancer import BalancerRole
 from lighthouse.workers.check import CheckRole
 from lighthouse.workers.discovery import DiscoveryRole
 from lighthouse.workers.host import WorkerHost
+from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, PluginKind
+from lighthouse.workers.loading.plugin import load
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin import BALANCER, CHECK, DISCOVERY, PluginKind, load
 from lighthouse.workers.role import WorkerRole
 
 _KINDS: Final[Mapping[str, tuple[PluginKind[Any], Callable[..., WorkerRole]]]] = {
@@ -56,7 +59,7 @@ class Order(msgspec.Struct, frozen=True):
     report: str = ""
 
 
-class Report(msgspec.Struct, frozen=True):
+class CloseReport(msgspec.Struct, frozen=True):
     """What a worker held before its first snapshot, and what it held when it was closed."""
 
     before: Belongings
@@ -66,12 +69,14 @@ class Report(msgspec.Struct, frozen=True):
 class Loaded(msgspec.Struct, frozen=True):
     """The plugin is there; ``reason`` says why not, else it is empty.
 
-    ``imported`` is what importing it left in the process, in words.
+    ``imported`` is what importing it left in the process, ``faults`` what it does against its
+    contract, all in words.
     """
 
     reason: str = ""
     traceback: str = ""
     imported: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def main() -> NoReturn:
@@ -82,11 +87,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = belongings()
     try:
-        plugin, origin = load(kind, name, Installed.here())
+        plugin, about = load(kind, name, Installed.here())
     except process.GivingUp as end:
         orders.send(msgspec.json.encode(Loaded(end.reason, end.traceback)))
         process.leave(1)
-    orders.send(msgspec.json.encode(Loaded(imported=belongings().beyond(before))))
+    imported, faults = belongings().beyond(before), tuple(map(str, about.faults))
+    orders.send(msgspec.json.encode(Loaded(imported=imported, faults=faults)))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         order, descriptors, _, _ = socket.recv_fds(orders, 4096, 1)
@@ -95,9 +101,7 @@ def main() -> NoReturn:
         pid = os.fork()
         if not pid:
             wanted = msgspec.json.decode(order, type=Order)
-            _be_worker(
-                kind, name, lambda *given: role(plugin, *given), origin, wanted, *descriptors
-            )
+            _be_worker(kind, name, partial(role, plugin), about, wanted, descriptors[0])
         os.close(descriptors[0])
         orders.send(str(pid).encode())
 
@@ -106,11 +110,11 @@ def _be_worker(
     kind: PluginKind[Any],
     name: str,
     role: Callable[[Outbox, Wakeup], WorkerRole],
-    origin: PluginOrigin,
+    about: PluginReport,
     order: Order,
     descriptor: int,
 ) -> NoReturn:
-    """As ``lighthouse.workers.host.serve`` does it, with the plugin that is loaded already."""
+    """As ``lighthouse.workers.host.serve`` does it, with the plugin that is about already."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
     channel = process.begin(
@@ -118,7 +122,7 @@ def _be_worker(
     )
     status = 1
     try:
-        _serve(channel, role, origin, order, f"lighthouse: {kind.name} {name}")
+        _serve(channel, role, about, order, f"lighthouse: {kind.name} {name}")
         status = 0
     except Closed:
         status = 0
@@ -130,7 +134,7 @@ def _be_worker(
 def _serve(
     channel: Channel,
     role: Callable[[Outbox, Wakeup], WorkerRole],
-    origin: PluginOrigin,
+    about: PluginReport,
     order: Order,
     title: str,
 ) -> None:
@@ -140,10 +144,10 @@ def _serve(
         lower()
     host = WorkerHost(channel, outbox, wakeup, lock, role(outbox, wakeup), title)
     before = belongings()
-    outbox.post(Ready(origin))
+    outbox.post(Ready(about))
     host.run()
     if order.report:
-        report = Report(before, belongings())
+        report = CloseReport(before, belongings())
         Path(order.report).write_bytes(msgspec.json.encode(report))
 
 

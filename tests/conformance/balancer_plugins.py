@@ -124,6 +124,13 @@ WRONG: Final = [
         f"\n\nimport threading\n{_THREAD}{_HOOK}",
     ),
     Wrong(
+        "misspells a hook",
+        "keeps_the_contract_to_the_letter",
+        "did you mean",
+        "def preview(self",
+        "def previews(self",
+    ),
+    Wrong(
         "refuses what is good",
         "good_configs_and_sections_are_taken",
         "the good config number 1 is refused: never",

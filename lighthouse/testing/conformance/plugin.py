@@ -54,6 +54,12 @@ class PluginConformance:
         left = ", ".join(host.loaded.imported)
         assert not left, f"importing the plugin left: {left}"
 
+    def test_keeps_the_contract_to_the_letter(self, host: PluginHost) -> None:
+        """Base class, methods and their signatures are as specified: no fault, no warning."""
+        host.worker()
+        faults = "\n".join(host.loaded.faults)
+        assert not faults, faults
+
 
 def refused_at(place: str, rejections: tuple[Rejection, ...]) -> str:
     """What is wrong with how a bad config was refused, empty if nothing is."""
