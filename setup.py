@@ -42,10 +42,12 @@ setup(
         "redis": ["redis>=8"],
         "postgresql": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
+        "template": ["Jinja2>=3.1"],
+        "templates": ["Jinja2>=3.1"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
-            f"{name}[testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
+            f"{name}[testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template]",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "coverage>=7.10",
@@ -61,7 +63,10 @@ setup(
     },
     entry_points={
         "console_scripts": ["lighthouse = lighthouse.commands:main"],
-        "lighthouse.balancers": ["haproxy = lighthouse.haproxy.balancer"],
+        "lighthouse.balancers": [
+            "haproxy = lighthouse.haproxy.balancer",
+            "template = lighthouse.template.balancer",
+        ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",
             "zookeeper = lighthouse.zookeeper.discovery",

@@ -1,21 +1,17 @@
 """Checks that a command calls a service well, by its exit status."""
 
-import os
 import shlex
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
-from lighthouse.exec.command import Command, CommandResult
 from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
+from lighthouse.software.command import Command, common_environment, faults_of
 from lighthouse.text import one_line
-
-_COMMON: Final = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
-_SHOWN: Final = 150
 
 
 class ExecSettings(msgspec.Struct, frozen=True):
@@ -54,14 +50,16 @@ class ExecCheck(Check):
         place = {"LIGHTHOUSE_HOST": host, "LIGHTHOUSE_PORT": str(port)}
         try:
             own = {name: _text(value) for name, value in self._env.items()}
-            self._command = Command(self._arguments, {**_common(), **own, **place})
+            self._command = Command(
+                self._arguments, {**common_environment(), **own, **place}, guarded=True
+            )
             if self._cancelled:
                 self._command.cancel()
             outcome = self._command.run(timeout)
         except (OSError, ValueError) as error:
             return Result(False, one_line(f"cannot be run: {error}"))
         passing = outcome.status in self._statuses
-        return Result(passing, one_line(f"{_ended(outcome, timeout)}{_said(outcome)}"))
+        return Result(passing, outcome.told(timeout))
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -69,34 +67,8 @@ class ExecCheck(Check):
             self._command.cancel()
 
 
-def _common() -> dict[str, str]:
-    """What a command may rely on: where programs are, who runs it, and the language.
-
-    Whatever else the shell had from which the daemon was started is no business of a check's.
-    """
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _COMMON or name.startswith("LC_")
-    }
-
-
 def _text(value: str | float | Secret) -> str:
     return value.read() if isinstance(value, Secret) else str(value)
-
-
-def _ended(outcome: CommandResult, timeout: float) -> str:
-    if outcome.status is None:
-        return f"killed after {timeout:g} s"
-    if outcome.status < 0:
-        return f"ended by signal {-outcome.status}"
-    return f"exit status {outcome.status}"
-
-
-def _said(outcome: CommandResult) -> str:
-    lines = outcome.output.decode(errors="replace").split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "")
-    return f": {one_line(last, _SHOWN)}" if last else ""
 
 
 def _split(command: str | list[str]) -> list[str]:
@@ -114,10 +86,7 @@ def _faults(settings: ExecSettings) -> list[Problem]:
     except ValueError as error:
         found.append(Problem(("command",), f"cannot be split into arguments: {error}"))
     else:
-        if not arguments or not arguments[0]:
-            found.append(Problem(("command",), "expected a program and its arguments"))
-        if any("\0" in argument for argument in arguments):
-            found.append(Problem(("command",), "has a NUL character"))
+        found += [Problem(("command",), fault) for fault in faults_of(arguments)]
     if not all(0 <= status <= 255 for status in _statuses(settings)):
         found.append(Problem(("status",), "expected 0..255"))
     for name, value in settings.env.items():

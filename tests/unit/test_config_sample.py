@@ -19,6 +19,10 @@ from lighthouse.config.schema.types import (
 from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
+HOOKS = {
+    "balancers": ("lighthouse.balancers", "lighthouse_balancer"),
+    "discovery": ("lighthouse.discovery", "lighthouse_discovery"),
+}
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
 MIGRATION = MANUAL.with_name("migration.md")
 
@@ -53,8 +57,9 @@ def test_what_the_sample_has_commented_out_is_right_too(tmp_path: Path, path: Pa
 @pytest.mark.parametrize("example", sorted(SAMPLE.rglob("*.example")), ids=lambda path: path.name)
 def test_what_is_to_be_renamed_is_right(example: Path) -> None:
     """As it is, and with what is commented out."""
-    (plugin,) = entry_points(group="lighthouse.discovery", name=example.name.split(".")[0])
-    kind = plugin.load().lighthouse_discovery()
+    group, hook = HOOKS[example.parent.name]
+    (plugin,) = entry_points(group=group, name=example.name.split(".")[0])
+    kind = getattr(plugin.load(), hook)()
     text = example.read_text()
     for content in (text, re.sub(r"^#(?=[a-z_]+: )", "", text, flags=re.MULTILINE)):
         kind.validate_config(yaml.safe_load(content))

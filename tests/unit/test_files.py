@@ -217,7 +217,7 @@ def test_files_that_cannot_be_exchanged_are_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a file system that knows no exchange."""
-    monkeypatch.setattr("lighthouse.files._exchange", lambda *_: False)
+    monkeypatch.setattr("lighthouse.files.target.exchange", lambda *_: False)
     target = FileTarget(tmp_path / "conf")
     target.write(b"one")
     target.write(b"two", keep=True, over=b"one")

@@ -3,12 +3,13 @@
 The command leads a process group of its own, which is killed as a whole: at the deadline, when
 it is cancelled, or when the command has exited and left children behind. It stays in the
 session of its worker, so that it ends with that like all that a plugin has started. If nobody
-is left to see to that, the guard does. The command itself dies with its parent, too: a
-parent-death signal is set between fork and exec. That is done in a ``preexec_fn`` although
-the worker has threads, since nothing else sets it without one more program per run. It is
-safe there because CPython takes its own locks across a fork that has a ``preexec_fn``, the C
-library does the same for its allocator, and the function imports, logs and waits for nothing:
-it makes a few system calls, of which the one that is foreign was looked up beforehand.
+is left to see to that, the guard does, for commands that have one. The command itself dies
+with its parent, too: a parent-death signal is set between fork and exec. That is done in a
+``preexec_fn`` although the worker has threads, since nothing else sets it without one more
+program per run. It is safe there because CPython takes its own locks across a fork that has a
+``preexec_fn``, the C library does the same for its allocator, and the function imports, logs
+and waits for nothing: it makes a few system calls, of which the one that is foreign was looked
+up beforehand.
 """
 
 import contextlib
@@ -18,18 +19,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Final
 
 import msgspec
 
-from lighthouse.exec.guard import BEGUN
-from lighthouse.exec.survivors import Guard, say
 from lighthouse.process.parenthood import die_with_parent
+from lighthouse.software.guard import BEGUN
+from lighthouse.software.survivors import Guard, say
+from lighthouse.text import one_line
 
 TAIL: Final = 4096
 """Bytes of output that are kept, the last ones."""
 
+_COMMON: Final = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
+_SHOWN: Final = 150
 _CHUNK: Final = 65536
 _LAST_READS: Final = 16
 _REAPING: Final = 1.0
@@ -44,15 +48,55 @@ class CommandResult(msgspec.Struct, frozen=True):
     status: int | None
     output: bytes
 
+    def told(self, timeout: float) -> str:
+        """How it ended, and the last line that it printed, on one line."""
+        lines = self.output.decode(errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return one_line(f"{self._ended(timeout)}{f': {one_line(last, _SHOWN)}' if last else ''}")
+
+    def _ended(self, timeout: float) -> str:
+        if self.status is None:
+            return f"killed after {timeout:g} s"
+        if self.status < 0:
+            return f"ended by signal {-self.status}"
+        return f"exit status {self.status}"
+
+
+def common_environment() -> dict[str, str]:
+    """What a command may rely on: where programs are, who runs it, and the language.
+
+    Whatever else the shell had from which the daemon was started is no business of a command's.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _COMMON or name.startswith("LC_")
+    }
+
+
+def faults_of(arguments: Sequence[str]) -> Iterator[str]:
+    """What keeps words from being a program and its arguments."""
+    if not arguments or not arguments[0]:
+        yield "expected a program and its arguments"
+    if any("\0" in argument for argument in arguments):
+        yield "has a NUL character"
+
 
 class Command:
-    """Runs once; ``cancel`` ends it from any other thread, or keeps it from beginning."""
+    """Runs once; ``cancel`` ends it from any other thread, or keeps it from beginning.
 
-    _guard: ClassVar = Guard()
+    Without a guard, what it has started may outlive it only where worker and supervisor are
+    killed at once.
+    """
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+    _guards: ClassVar = Guard()
+
+    def __init__(
+        self, arguments: Sequence[str], env: Mapping[str, str], guarded: bool = False
+    ) -> None:
         self._arguments: Final = arguments
         self._env: Final = env
+        self._guard: Final = self._guards if guarded else None
         self._lock: Final = threading.Lock()
         self._group = 0  # while it runs and is not reaped
         self._cancelled = False
@@ -71,7 +115,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
-            preexec_fn=_bind_to(os.getpid(), self._guard.stand()),
+            preexec_fn=_bind_to(os.getpid(), self._guard.stand() if self._guard else None),
         )
         with self._lock:
             self._group = process.pid
@@ -100,7 +144,8 @@ class Command:
         with self._lock:
             self._group = 0
             _kill(process.pid)
-        self._guard.ended(process.pid)
+        if self._guard is not None:
+            self._guard.ended(process.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: reaped later
             process.wait(_REAPING)
 
@@ -149,7 +194,7 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _bind_to(parent: int, guard: int) -> Callable[[], None]:
+def _bind_to(parent: int, guard: int | None) -> Callable[[], None]:
     """What the child does before exec: die with the parent, and take signals as usual.
 
     Its guard hears of it before it can start anything.
@@ -159,7 +204,8 @@ def _bind_to(parent: int, guard: int) -> Callable[[], None]:
         die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
-        say(guard, BEGUN, os.getpid())
+        if guard is not None:
+            say(guard, BEGUN, os.getpid())
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -1,21 +1,37 @@
-"""Writing files that other software reads: whole or not at all, and back if it does not work.
-
-``FileTarget`` compares first (equal content is never written), writes beside the target,
-syncs, has the candidate validated by the software itself, renames, activates it (a reload, with
-its proof), and puts the last good content back if that fails. The target keeps its mode and
-owner. A target that is a symbolic link stays one: the file that it leads to is replaced.
-"""
+"""One file that Lighthouse owns: replaced as a whole, and back if it does not work."""
 
 import contextlib
-import ctypes
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-_AT_FDCWD: Final = -100
-_RENAME_EXCHANGE: Final = 2
+import msgspec
+
+from lighthouse.files.exchange import Mark, exchange, mark_at, mark_of, sync_directory
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Who may do what with a file; what is None stays as it is."""
+
+    mode: int | None = None
+    owner: int | None = None
+    group: int | None = None
+
+    def fits(self, found: os.stat_result) -> bool:
+        """Return True if a file is as it should be."""
+        there = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
+        wanted = self.mode, self.owner, self.group
+        return all(w is None or w == t for w, t in zip(wanted, there, strict=True))
+
+    def give(self, descriptor: int) -> None:
+        """Make an open file so. Raises ``OSError`` where this process may not."""
+        if self.owner is not None or self.group is not None:
+            owner = -1 if self.owner is None else self.owner
+            os.fchown(descriptor, owner, -1 if self.group is None else self.group)
+        if self.mode is not None:
+            os.fchmod(descriptor, self.mode)
 
 
 class Refused(ValueError):
@@ -38,10 +54,6 @@ class Edited(RuntimeError):
         self.content: Final = content
 
 
-Mark = tuple[int, ...]
-"""What changes when somebody writes a file or puts another in its place."""
-
-
 def _accept(candidate: Path) -> None:
     """Any content is fine."""
 
@@ -55,8 +67,9 @@ class FileTarget:
 
     ``validate`` is given the path of a candidate beside the target and raises ``Refused``.
     ``activate`` makes the software load the target and raises ``RuntimeError`` or ``OSError``
-    unless it can prove that it did. ``mode`` is for a target that does not exist yet. What an
-    ``install`` replaces is kept beside the target, the newest ``versions`` of it.
+    unless it can prove that it did. ``mode`` is for a target that does not exist yet; what
+    ``access`` says holds for one that does, too. What an ``install`` replaces is kept beside the
+    target, the newest ``versions`` of it.
     """
 
     def __init__(
@@ -66,12 +79,14 @@ class FileTarget:
         activate: Callable[[], None] = _nothing,
         mode: int = 0o644,
         versions: int = 1,
+        access: Access | None = None,
     ) -> None:
         self.path: Final = Path(path)
         self._validate: Final = validate
         self._activate: Final = activate
         self._mode: Final = mode
         self._versions: Final = versions
+        self._access: Final = access or Access()
         self._last_good: bytes | None = None
         self.written: Mark = ()
         """Of what was written last, taken from the descriptor that it was written through."""
@@ -99,12 +114,41 @@ class FileTarget:
         except FileNotFoundError:
             return None
 
+    @property
+    def unproven(self) -> Path:
+        """Where it stands that the file was replaced, and is not known to be activated."""
+        target = self.path.resolve()
+        return target.with_name(f".{target.name}.unproven")
+
+    def has(self, content: bytes) -> bool:
+        """Return True if the file has this content, and the access that it should have."""
+        try:
+            return self._access.fits(os.stat(self.path)) and self.read() == content
+        except FileNotFoundError:
+            return False
+
+    def stage(self, content: bytes) -> Path:
+        """Write a candidate beside the target and have it validated; return where it is.
+
+        Raises ``OSError`` or ``Refused`` with nothing left of it.
+        """
+        beside = self.beside
+        try:
+            self.written = self._write_beside(beside, content, self.path.resolve())
+            self._validate(beside)
+        except BaseException:
+            self.discard()
+            raise
+        return beside
+
+    def discard(self) -> None:
+        """Remove a candidate, be it what a process left that was killed after its rename."""
+        with contextlib.suppress(OSError):
+            self.beside.unlink(missing_ok=True)
+
     def mark(self) -> Mark:
         """Of the file as it is, empty if it cannot be looked at."""
-        try:
-            return _mark(os.stat(self.path))
-        except OSError:
-            return ()
+        return mark_at(self.path)
 
     def write(self, content: bytes, keep: bool = False, over: bytes | None = None) -> bool:
         """Return True if the content had to be written; nothing is activated.
@@ -114,8 +158,8 @@ class FileTarget:
         meantime is lost. Raises ``OSError`` with the old file whole, ``Refused`` or ``Edited``.
         """
         there = self.read()
-        if there == content:
-            self._tidy()
+        if there == content and self.has(content):
+            self.discard()
             return False
         if over is not None and there is not None and there != over:
             raise Edited(there)
@@ -132,18 +176,21 @@ class FileTarget:
         Raises ``OSError`` or ``Refused`` with nothing touched, and ``NotActivated`` after the
         last good content was put back and activated again.
         """
-        former = self.read()
-        if former != content:
-            self._replace(content, check=True, keep=good)
+        unproven = self.unproven
+        left = unproven.exists()
+        former, good = self.read(), good and not left
+        if former != content or not self.has(content):
+            self._replace(content, check=True, keep=good, unproven=unproven)
             self._last_good = former if good else None
         else:
-            self._tidy()
-            if active:
+            self.discard()
+            if active and not left:
                 return False
         try:
             self._activate()
         except (RuntimeError, OSError) as error:
             raise NotActivated(str(error), self.restore()) from error
+        unproven.unlink(missing_ok=True)
         return True
 
     def restore(self) -> bool:
@@ -154,6 +201,7 @@ class FileTarget:
         try:
             self._put_back(former)
             self._activate()
+            self.unproven.unlink(missing_ok=True)
         except (RuntimeError, OSError):
             return False
         return True
@@ -168,26 +216,29 @@ class FileTarget:
                 raise
             os.replace(kept, self.path.resolve())
 
-    def _beside(self) -> Path:
+    @property
+    def beside(self) -> Path:
         """Where a candidate is written."""
         target = self.path.resolve()
         return target.with_name(f".{target.name}.new")
 
-    def _tidy(self) -> None:
-        """Remove what a process left that was killed between its rename and its end."""
-        with contextlib.suppress(OSError):
-            self._beside().unlink(missing_ok=True)
-
     def _replace(
-        self, content: bytes, check: bool, keep: bool = False, over: bytes | None = None
+        self,
+        content: bytes,
+        check: bool,
+        keep: bool = False,
+        over: bytes | None = None,
+        unproven: Path | None = None,
     ) -> None:
         target = self.path.resolve()
-        beside = self._beside()
+        beside = self.beside
         try:
             self.written = self._write_beside(beside, content, target)
             if check:
                 self._validate(beside)
-            if not _exchange(beside, target):
+            if unproven is not None:
+                unproven.touch()
+            if not exchange(beside, target):
                 if keep:
                     self._rotate(target)
                 os.replace(beside, target)
@@ -197,8 +248,7 @@ class FileTarget:
                     self._rotate(beside)
                 beside.unlink()
         except (OSError, ValueError, Edited):
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+            self.discard()
             raise
         sync_directory(target.parent)
         if target.read_bytes() != content:
@@ -207,7 +257,7 @@ class FileTarget:
     def _look_at(self, beside: Path, target: Path, over: bytes | None) -> None:
         """What came out in exchange: if it is not what was to be replaced, it goes back in."""
         if over is not None and (found := beside.read_bytes()) != over:
-            _exchange(beside, target)
+            exchange(beside, target)
             raise Edited(found)
 
     def _rotate(self, former: Path) -> None:
@@ -224,24 +274,11 @@ class FileTarget:
         descriptor = os.open(beside, flags, 0o600)
         with open(descriptor, "wb") as file:
             _take_after(descriptor, target, self._mode)
+            self._access.give(descriptor)
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-            return _mark(os.fstat(descriptor))
-
-
-def _mark(found: os.stat_result) -> Mark:
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Have two files change places at once; False where there are no two, or it cannot be."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        return False
-    paths = os.fsencode(one), os.fsencode(other)
-    return bool(renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)
+            return mark_of(os.fstat(descriptor))
 
 
 def _take_after(descriptor: int, target: Path, mode: int) -> None:
@@ -256,12 +293,3 @@ def _take_after(descriptor: int, target: Path, mode: int) -> None:
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, former.st_uid, former.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(former.st_mode))
-
-
-def sync_directory(directory: Path | str) -> None:
-    """Have on disk which files a directory has: what was renamed there, or removed."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

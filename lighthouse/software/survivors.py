@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import Final
 
-from lighthouse.exec import guard
+from lighthouse.software import guard
 
 
 class Guard:

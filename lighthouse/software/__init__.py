@@ -1,0 +1,1 @@
+"""What plugins tell the software that they serve: commands with an end, signals, reloads."""

@@ -1,0 +1,1 @@
+"""Files of any software, rendered from templates of the operator."""
