@@ -74,7 +74,8 @@ $(VENV)/.python:
 # What some tests run against, as a command or file and Debian's package of it; those tests are
 # skipped where it cannot be had. RUNLEVEL: what is installed is not started as a service.
 TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd-server \
-	/usr/share/java/zookeeper.jar:zookeeper dnsmasq:dnsmasq-base redis-server:redis-server \
+	/usr/share/java/zookeeper.jar:zookeeper dnsmasq:dnsmasq-base dig:bind9-dnsutils \
+	unbound:unbound redis-server:redis-server \
 	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server
 
 tools:

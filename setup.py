@@ -66,6 +66,7 @@ setup(
         "lighthouse.balancers": [
             "haproxy = lighthouse.haproxy.balancer",
             "template = lighthouse.template.balancer",
+            "dns = lighthouse.dns.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

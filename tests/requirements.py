@@ -88,6 +88,7 @@ def _libyaml() -> str:
 
 
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
+    "dig": _installed("bind9-dnsutils", "dig"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
     "etcd": _installed("etcd-server", "etcd"),
     "haproxy": _installed("haproxy", "haproxy"),
@@ -96,12 +97,14 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "mount": _mount,
     "namespaces": _namespaces,
     "nobody": _nobody,
+    "node": _installed("nodejs", "node"),
     "openssl": _installed("openssl", "openssl"),
     "postgresql": _installed("postgresql", file="/usr/lib/postgresql/*/bin/initdb"),
     "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
     "redis": _installed("redis-server", "redis-server"),
     "root": _root,
     "strace": _installed("strace", "strace"),
+    "unbound": _installed("unbound", "unbound"),
     "wrk": _installed("wrk", "wrk"),
     "zookeeper": _installed("zookeeper", "java", file="/usr/share/java/zookeeper.jar"),
 }
