@@ -60,6 +60,9 @@ class Servers(Protocol):
 
     def resume(self) -> None: ...
 
+    def settle(self) -> None:
+        """Wait until those that go on serve, one way or another."""
+
     def kill(self, count: int = 3) -> None:
         """End so many of them as a power cut does, the leader first."""
 
@@ -210,6 +213,9 @@ class ZooKeepers:
         for server in self._ensemble.servers:
             server.resume()
 
+    def settle(self) -> None:
+        self._ensemble.settle()
+
     def kill(self, count: int = 3) -> None:
         leader = self._ensemble.leader()
         for server in [leader, *self._ensemble.followers()][:count]:
@@ -257,6 +263,9 @@ class Etcds:
 
     def resume(self) -> None:
         self._etcd.thaw()
+
+    def settle(self) -> None:
+        eventually(self._etcd.leader, 30, "a leader")
 
     def kill(self, count: int = 3) -> None:
         leader = eventually(self._etcd.leader, 30, "a leader")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.directories import own
 from lighthouse.commands.failure import MissingRight, NotRunning
 from lighthouse.commands.options import root_option
-from lighthouse.daemon.locate import find
 
 
 @click.command()
@@ -17,7 +17,7 @@ def command(root: Path) -> None:
     Seldom needed for the former: changed files are noticed. What did not change is not
     touched. Exit code 7 if the daemon does not run.
     """
-    daemon = find(root)
+    daemon = own(root)
     try:
         running = daemon.reload()
     except PermissionError as error:

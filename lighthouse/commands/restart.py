@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.directories import existing
+from lighthouse.commands.directories import existing, own
 from lighthouse.commands.options import root_option
 from lighthouse.commands.start import start
 from lighthouse.commands.stop import stop
-from lighthouse.daemon.locate import find
 
 
 @click.command()
@@ -19,5 +18,5 @@ def command(root: Path) -> None:
     The software that it configures goes on meanwhile and is taken over again. What is
     registered stays registered, as long as its discovery believes in it without a daemon.
     """
-    stop(find(existing(root)), keep=True)
-    start(find(root))  # which may be elsewhere: its settings may have changed since
+    stop(own(existing(root)), keep=True)
+    start(own(root))  # which may be elsewhere: its settings may have changed since

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.directories import existing, occupy
+from lighthouse.commands.directories import existing, occupy, own
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import root_option
-from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.supervisor import Supervisor
 
@@ -23,7 +22,7 @@ def command(root: Path) -> None:
     reads its configuration again on SIGHUP. Files with errors are reported and left out;
     only a missing directory keeps it from starting.
     """
-    daemon = find(existing(root))
+    daemon = own(existing(root))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor listens
     try:
         occupy(daemon)

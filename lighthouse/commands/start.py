@@ -12,11 +12,10 @@ from typing import IO, Final, NoReturn
 import click
 from daemon import DaemonContext
 
-from lighthouse.commands.directories import existing, occupy
+from lighthouse.commands.directories import existing, occupy, own
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
-from lighthouse.daemon.locate import find
 from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.logs.log_file import MODE
 from lighthouse.supervisor.supervisor import Supervisor
@@ -32,7 +31,7 @@ def command(root: Path) -> None:
 
     Returns as soon as it answers. Starting one that already runs is no error.
     """
-    start(find(existing(root)))
+    start(own(existing(root)))
 
 
 def start(daemon: DaemonClient) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.directories import own
 from lighthouse.commands.failure import MissingRight, not_running
 from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient
-from lighthouse.daemon.locate import find
 
 
 @click.command()
@@ -19,7 +19,7 @@ def command(root: Path) -> None:
     stops its workers; the software that they configured goes on. Killed if that takes longer
     than the drain delay, its stop timeout and 5 s. Stopping one that does not run is no error.
     """
-    stop(find(root))
+    stop(own(root))
 
 
 def stop(daemon: DaemonClient, keep: bool = False) -> None:

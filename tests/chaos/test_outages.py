@@ -97,6 +97,7 @@ def _all_stopped(service: Servers) -> None:
     service.pause()
     time.sleep(OUTAGE)
     service.resume()
+    service.settle()
 
 
 def _all_killed(service: Servers) -> None:

@@ -155,6 +155,27 @@ def test_two_daemons_never_share_a_state(started: Fleet, tmp_path: Path) -> None
     assert not (other / "run/lighthouse.pid").exists()
 
 
+def test_a_daemon_is_never_taken_for_that_of_another_configuration(
+    started: Fleet, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "lighthouse.yaml").write_text(f"run_dir: {started.run_dir}\nstate_dir: state\n")
+    pid = _pid(started)
+    for words in (["start"], ["run"], ["stop"], ["restart"], ["reload"]):
+        line = [sys.executable, "-P", "-m", "lighthouse.commands", *words, "-c", str(other)]
+        result = subprocess.run(line, capture_output=True, text=True, env=started.env, check=False)
+        assert result.returncode == 1, words
+        told = f"the daemon (pid {pid}) in {started.run_dir} is that of {started.config}: give"
+        assert told in result.stderr
+    assert _lives(pid)
+    link = tmp_path / "link"
+    link.symlink_to(started.config)
+    line = [sys.executable, "-P", "-m", "lighthouse.commands", "start", "-c", str(link)]
+    again = subprocess.run(line, capture_output=True, text=True, env=started.env, check=True)
+    assert again.stdout == f"lighthouse: already running (pid {pid})\n"
+
+
 def test_restart_after_the_run_directory_was_changed(started: Fleet) -> None:
     first = _pid(started)
     text = (started.config / "lighthouse.yaml").read_text()
@@ -162,7 +183,7 @@ def test_restart_after_the_run_directory_was_changed(started: Fleet) -> None:
     assert started.lighthouse("restart").returncode == 0
     assert not _lives(first)
     assert (started.root / "new/control.sock").exists()
-    assert started.lighthouse("status").returncode == 0
+    eventually(lambda: started.lighthouse("status").returncode == 0)
     assert _pid(started) != first
 
 

@@ -137,6 +137,7 @@ def test_all_servers_are_stopped_for_a_while(whole: Ensemble, driver: Driver, pa
     assert len(driver.readings) == heard, "an outage is no reading"
     for server in whole.servers:
         server.resume()
+    driver.during(whole.settle)
     driver.until(lambda: driver.state == "connected", "back", 15)
     driver.up(service("c0"))
     with client(whole) as zk:
