@@ -4,6 +4,17 @@
 """
 
 from lighthouse.testing.conformance.balancer import BalancerConformance
+from lighthouse.testing.conformance.check import CheckConformance
+from lighthouse.testing.conformance.discovery import DiscoveryConformance
+from lighthouse.testing.services import FakeService
 from lighthouse.testing.values import cluster, node, service
 
-__all__ = ["BalancerConformance", "cluster", "node", "service"]
+__all__ = [
+    "BalancerConformance",
+    "CheckConformance",
+    "DiscoveryConformance",
+    "FakeService",
+    "cluster",
+    "node",
+    "service",
+]

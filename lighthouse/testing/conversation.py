@@ -118,6 +118,17 @@ class Conversation:
             if where(reading):
                 return message, reading
 
+    def readings(self, cluster: str) -> list[Reading]:
+        """The readings of the cluster that have come and that nobody expected yet."""
+        self.received(Observed)
+        found = [
+            (message, payload)
+            for message, payload in self._received
+            if isinstance(message, Observed) and message.cluster == cluster
+        ]
+        self._received = [one for one in self._received if one not in found]
+        return [decode_as(Reading, payload) for _, payload in found]
+
     def registrations(self, within: float = 15.0) -> dict[tuple[str, int], Registration]:
         """The next statement of what is registered."""
         _, payload = self.expect_payload(Registered, within=within)

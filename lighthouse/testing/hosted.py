@@ -18,9 +18,9 @@ import msgspec
 
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.messages import Failed, Message, Ready, Stop
+from lighthouse.nursery.orders import CloseReport, Loaded, Order
 from lighthouse.process.orphans import end_session
 from lighthouse.testing.conversation import Conversation
-from lighthouse.testing.nursery import CloseReport, Loaded, Order
 
 
 class Nursery:
@@ -30,7 +30,7 @@ class Nursery:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptor, name = tempfile.mkstemp(prefix="lh-", suffix=".log")
         self._log: Final = Path(name)
-        words = ["-P", "-m", "lighthouse.testing.nursery", kind, plugin, str(theirs.fileno())]
+        words = ["-P", "-m", "lighthouse.nursery", kind, plugin, str(theirs.fileno())]
         with theirs, open(descriptor, "wb") as log:
             self._process: Final = subprocess.Popen(
                 [sys.executable, *words],

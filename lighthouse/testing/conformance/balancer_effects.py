@@ -1,13 +1,13 @@
 """Rules about what is done and what is only told: previews, examinations, what is left over."""
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lighthouse.cluster import Cluster
+from lighthouse.nursery.belongings import held_by
 from lighthouse.testing.conformance.balancer_subject import (
     BalancerSubject,
     Content,
@@ -132,15 +132,3 @@ def stamps_below(directory: Path) -> Stamps:
             stamp = (about.st_ino, about.st_mode, about.st_size, about.st_mtime_ns)
             found[str(path.relative_to(directory))] = stamp
     return found
-
-
-def held_by(pid: int) -> dict[str, int]:
-    """How much of what a process holds."""
-    return {
-        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
-        "threads": len(os.listdir(f"/proc/{pid}/task")),
-        "processes": sum(
-            len(Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-            for task in os.listdir(f"/proc/{pid}/task")
-        ),
-    }

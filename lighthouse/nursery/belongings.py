@@ -58,15 +58,21 @@ def _others() -> set[int]:
     """The processes below this one, and those of its session that lost their parent."""
     own = os.getpid()
     below = {child.pid for child in psutil.Process().children(recursive=True)}
-    return below | {pid for pid, session in sessions() if session == own != pid}
+    lost = {pid for pid, session in sessions() if session == own != pid}
+    return below | {pid for pid in lost if _words(pid)}  # a zombie is its new parent's affair
 
 
 def _process(pid: int) -> str:
-    with suppress(OSError):
+    return _words(pid) or "a process that has ended and was not waited for"
+
+
+def _words(pid: int) -> str:
+    """A process's command line; empty for a zombie."""
+    try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        shown = b" ".join(words).decode("utf-8", "replace").strip()
-        return shown or "a zombie"
-    return "a process that has ended"
+    except OSError:
+        return ""
+    return b" ".join(words).decode("utf-8", "replace").strip()
 
 
 def _handlers() -> list[str]:
@@ -82,3 +88,15 @@ def _handlers() -> list[str]:
 def _more(what: str, former: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
     more = Counter(now) - Counter(former)
     return tuple(f"{what} {name}" for name in sorted(more.elements()))
+
+
+def held_by(pid: int) -> dict[str, int]:
+    """How much of what a process holds."""
+    return {
+        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "threads": len(os.listdir(f"/proc/{pid}/task")),
+        "processes": sum(
+            len(Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+            for task in os.listdir(f"/proc/{pid}/task")
+        ),
+    }

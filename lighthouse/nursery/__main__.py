@@ -1,6 +1,6 @@
 """The process that has about a plugin once, and forks a worker of it for each that is asked.
 
-``python -P -m lighthouse.testing.nursery KIND NAME DESCRIPTOR``. A worker is the daemon's own:
+``python -P -m lighthouse.nursery KIND NAME DESCRIPTOR``. A worker is the daemon's own:
 the plugin by its entry point, the same loop, the same messages. Only what costs time is shared:
 a fresh interpreter and the imports.
 """
@@ -21,10 +21,11 @@ from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.nursery.belongings import belongings
+from lighthouse.nursery.orders import CloseReport, Loaded, Order
 from lighthouse.process.locks import Lock
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.wakeup import Wakeup
-from lighthouse.testing.belongings import Belongings, belongings
 from lighthouse.workers import process
 from lighthouse.workers.balancer import BalancerRole
 from lighthouse.workers.check import CheckRole
@@ -45,38 +46,6 @@ _PR_SET_PTRACER: Final = 0x59616D61
 _CAPABILITIES: Final = 0x20080522
 _OVERRIDING: Final = sum(1 << number for number in (0, 1, 2, 3))
 """The capabilities by which root may do what a file's mode forbids (capabilities(7))."""
-
-
-class Order(msgspec.Struct, frozen=True):
-    """What kind of worker is wanted: ``lock`` is its lock file.
-
-    ``powerless``: file modes hold for it though it be root. ``report`` is where it writes down
-    what it has left when it was stopped, empty for nowhere.
-    """
-
-    lock: str
-    powerless: bool = False
-    report: str = ""
-
-
-class CloseReport(msgspec.Struct, frozen=True):
-    """What a worker held before its first snapshot, and what it held when it was closed."""
-
-    before: Belongings
-    after: Belongings
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """The plugin is there; ``reason`` says why not, else it is empty.
-
-    ``imported`` is what importing it left in the process, ``faults`` what it does against its
-    contract, all in words.
-    """
-
-    reason: str = ""
-    traceback: str = ""
-    imported: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
 
 
 def main() -> NoReturn:
