@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import msgspec
+from tests.conformance.wrong import Wrong
 
 RIGHT: Final = """
 import difflib
@@ -72,24 +72,6 @@ class Own(Balancer):
 def lighthouse_balancer():
     return Own
 """.replace("\\\\n", "\\n")
-
-
-class Wrong(msgspec.Struct, frozen=True):
-    """A change of ``RIGHT``, the rule that it breaks, and how that is told.
-
-    ``old`` is replaced by ``new``, or ``new`` is put at the end.
-    """
-
-    name: str
-    rule: str
-    told: str
-    old: str
-    new: str
-
-    @property
-    def source(self) -> str:
-        assert RIGHT.count(self.old) >= 1, self.name
-        return RIGHT.replace(self.old, self.new, 1)
 
 
 _HOOK: Final = "\n\n@hookimpl"

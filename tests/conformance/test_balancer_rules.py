@@ -8,9 +8,9 @@ import pytest
 
 from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.plugin import Config
-from tests.conformance.balancer_plugins import RIGHT, WRONG, Wrong
-from tests.conformance.caught import caught
+from tests.conformance.balancer_plugins import RIGHT, WRONG
 from tests.conformance.conftest import Site
+from tests.conformance.wrong import Wrong, caught
 
 
 class OwnBalancer(BalancerConformance):
@@ -42,5 +42,5 @@ class TestRight(OwnBalancer):
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_a_wrong_balancer_is_caught_for_what_is_wrong(wrong: Wrong, site: Site) -> None:
-    site.add("balancer", "own", wrong.source)
-    caught(OwnBalancer, wrong.rule, wrong.told)
+    site.add("balancer", "own", wrong.of(RIGHT))
+    caught(OwnBalancer, wrong)

@@ -120,6 +120,7 @@ class TestEtcd(DiscoveryConformance):
             self.etcd.revoke(lease)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("zookeeper")
 class TestZooKeeper(DiscoveryConformance):
     plugin = "zookeeper"
