@@ -127,8 +127,8 @@ def test_the_order_follows_the_weights() -> None:
     assert len(orders) == 1
 
 
-QUERY = dns.message.make_query("web.lh.internal", "A", use_edns=0).to_wire()
-BARE = dns.message.make_query("web.lh.internal", "A").to_wire()
+QUERY = dns.message.make_query("web.lh.internal", "A", use_edns=0, id=7).to_wire()
+BARE = dns.message.make_query("web.lh.internal", "A", id=7).to_wire()
 
 
 def bomb(length: int) -> bytes:
