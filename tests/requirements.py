@@ -17,6 +17,8 @@ from typing import Final
 import pytest
 import yaml
 
+from lighthouse.envoy.runtime.process import Missing, find_binary
+
 _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -87,9 +89,18 @@ def _libyaml() -> str:
     return "" if yaml.__with_libyaml__ else "PyYAML is here without libyaml"
 
 
+def _envoy() -> str:
+    try:
+        find_binary(None)
+    except Missing as missing:
+        return str(missing)
+    return ""
+
+
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "dig": _installed("bind9-dnsutils", "dig"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
+    "envoy": _envoy,
     "etcd": _installed("etcd-server", "etcd"),
     "haproxy": _installed("haproxy", "haproxy"),
     "ipv6": _ipv6,

@@ -14,6 +14,7 @@ import pytest
 
 from lighthouse.haproxy.runtime import pid, process
 from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.process import known
 from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers
@@ -117,11 +118,11 @@ def test_a_stopped_master_is_replaced_by_a_reload(world: World, http_nodes: Back
     os.kill(master, signal.SIGSTOP)
     try:
         everything_works(world, http_nodes, port)
-        eventually(lambda: not pid.is_stopped(master))
+        eventually(lambda: not known.is_stopped(master))
         # a former worker must not go on taking a share of the connections
         eventually(lambda: served(port, 40) == {str(n.port) for n in http_nodes.nodes[:2]})
     finally:
-        if pid.is_stopped(master):
+        if known.is_stopped(master):
             os.kill(master, signal.SIGKILL)
 
 
@@ -332,7 +333,7 @@ def test_a_death_as_it_begins_to_serve_is_no_fault_of_the_configuration(
             time.sleep(0.001)
             if (master := process.running(settings)) is not None:
                 for one in pid.family(master):
-                    pid.end(one, signal.SIGKILL)
+                    known.end(one, signal.SIGKILL)
                 killed.append(master)
 
     killer = threading.Thread(target=kill, daemon=True)

@@ -22,6 +22,7 @@ from lighthouse.haproxy.runtime.server_states import NOTHING, carried, hand_on
 from lighthouse.haproxy.runtime.socket import Lost
 from lighthouse.haproxy.runtime.verify import missing, prove
 from lighthouse.haproxy.schema.balancer import HAProxySettings
+from lighthouse.process import known
 
 log: Final = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Controller:
         if self.instance is not None or self._predecessor is not None:
             return self.instance
         master = process.running(self.settings)
-        if any(pid.is_stopped(one) for one in (master, self._doubted) if one is not None):
+        if any(known.is_stopped(one) for one in (master, self._doubted) if one is not None):
             return None
         found = None
         try:
@@ -198,7 +199,7 @@ class Controller:
                 oldest.pid,
                 oldest.age,
             )
-            pid.end(oldest.pid, signal.SIGTERM)
+            known.end(oldest.pid, signal.SIGTERM)
 
     def _activate(self) -> None:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
@@ -253,7 +254,7 @@ class Controller:
         self._master = process.written(self.settings) or self._master
         if self.settings.command or self._master is None:
             return False
-        return not pid.is_alive(self._master)
+        return not known.is_alive(self._master)
 
     def _goes_on(self) -> bool:
         """Return True if a worker serves the file that was put back after a new one failed."""
@@ -282,7 +283,7 @@ class Controller:
             log.warning("the master's socket does not answer")
         if former is not None and not os.path.exists(self.settings.master):
             # its signal asks for the same, and brings the socket back
-            pid.end(former, signal.SIGUSR2)
+            known.end(former, signal.SIGUSR2)
             return None
         process.start(self.binary, self.settings, former)
         if former is not None:

@@ -1,30 +1,27 @@
-"""What a process is that is known by its number only, and sending it signals."""
+"""Which processes are an HAProxy of ours, and the end of one that is stuck."""
 
 import contextlib
 import itertools
 import logging
-import os
 import signal
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from lighthouse.process.known import end, is_stopped, words
+
 log: Final = logging.getLogger(__name__)
 
 
 def runs_on(number: int, config_file: str) -> bool:
     """Return True if a process was started on a configuration file, or a directory that has it."""
-    try:
-        words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    given = [word.decode("utf-8", "replace") for word in words]
+    given = words(number)
     if config_file in given:
         return True
     folders = {str(parent) for parent in Path(config_file).parents}
     named = {after.rstrip("/") for before, after in itertools.pairwise(given) if before == "-f"}
-    return given[0].endswith("haproxy") and not folders.isdisjoint(named)
+    return bool(given) and given[0].endswith("haproxy") and not folders.isdisjoint(named)
 
 
 def family(number: int) -> tuple[int, ...]:
@@ -32,27 +29,6 @@ def family(number: int) -> tuple[int, ...]:
     with contextlib.suppress(psutil.Error):
         return (number, *(child.pid for child in psutil.Process(number).children(recursive=True)))
     return ()
-
-
-def end(number: int, what: signal.Signals) -> None:
-    """Send an HAProxy process a signal, if it is still there."""
-    with contextlib.suppress(OSError):
-        os.kill(number, what)
-
-
-def is_alive(number: int) -> bool:
-    """Return True if there is such a process, and not only what is left of it."""
-    try:
-        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
-def is_stopped(number: int) -> bool:
-    """Return True if a process is stopped, so that it can answer nobody."""
-    with contextlib.suppress(psutil.Error):
-        return bool(psutil.Process(number).status() == psutil.STATUS_STOPPED)
-    return False
 
 
 def put_down(master: int) -> None:

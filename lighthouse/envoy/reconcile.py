@@ -1,0 +1,277 @@
+"""The order of effects that makes Envoy serve the clusters.
+
+Endpoints first, then clusters, then listeners: each finds there what it leads to. What goes
+leaves the other way round. Envoy says what it has taken, and only then comes the next step.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from lighthouse.balancer import Finding, Outcome
+from lighthouse.cluster import Cluster
+from lighthouse.envoy.rendering.bootstrap import trial
+from lighthouse.envoy.runtime import process, room
+from lighthouse.envoy.runtime.control import EnvoyControl, Foreign
+from lighthouse.envoy.runtime.process import NotStarted
+from lighthouse.envoy.runtime.watched import WatchedFiles
+from lighthouse.envoy.schema.settings import EnvoySettings
+from lighthouse.envoy.sync.endpoint_files import EndpointFiles
+from lighthouse.envoy.sync.resource_file import NotTaken, ResourceFile
+from lighthouse.envoy.sync.wanted import ProxiedCluster, WantedProxies, nobody
+
+log: Final = logging.getLogger(__name__)
+
+LOOK: Final = 10.0
+"""Seconds between two looks whether files and binary are what they were."""
+
+_LIFE: Final = 1.0
+_MODE: Final = 0o750
+
+
+class EnvoyReconciler:
+    """Everything that is known and done under one ``EnvoySettings``."""
+
+    def __init__(self, settings: EnvoySettings, tell: Callable[[str], None]) -> None:
+        self.settings: Final = settings
+        self.control: Final = EnvoyControl(settings, tell)
+        self.wanted: Final = WantedProxies(settings)
+        self._tell: Final = tell
+        self._files: Final = WatchedFiles()
+        admin = self.control.admin
+        self._endpoints: Final = EndpointFiles(settings, self._files, admin)
+        self._clusters: Final = ResourceFile(
+            "cds", settings.clusters_file, self._files, admin, self._blame_clusters
+        )
+        self._listeners: Final = ResourceFile(
+            "lds", settings.listeners_file, self._files, admin, self._blame_listeners
+        )
+        self._crowded: dict[str, str] = {}
+        self._tried: set[str] = set()
+        self._room: Final = room.WatcherRoom()
+        self._served_by = 0
+        self._look_at = 0.0
+        self.repairs = 0
+
+    def sync(self, clusters: Sequence[Cluster]) -> Outcome:
+        """Make Envoy serve these clusters."""
+        if not self.wanted.take(clusters):
+            self._clusters.refused.clear()
+            self._listeners.refused.clear()
+        return self._converge()
+
+    def wake(self) -> Outcome:
+        """Do what is due, and notice an Envoy that has ended."""
+        self._files.sync()
+        if time.monotonic() >= self._look_at:
+            self.repairs += self._repair()
+            self._look_at = time.monotonic() + LOOK
+        return self._converge()
+
+    def after(self) -> float:
+        """Seconds until ``wake`` has something to do."""
+        waits = [_LIFE if self.control.info is None else LOOK]
+        if (debounce := self._files.after()) is not None:
+            waits.append(debounce)
+        waits.append(max(0.0, self._look_at - time.monotonic()))
+        return min(waits)
+
+    def close(self) -> None:
+        """Have on disk what was written; Envoy goes on."""
+        self._files.sync(now=True)
+        self.control.drop()
+
+    def status(self) -> Mapping[str, Any]:
+        """A few figures for operators."""
+        info = self.control.info
+        if info is None:
+            return {"running": False, "starts": self.control.starts}
+        refused = {**self._clusters.refused, **self._listeners.refused}
+        return {
+            "running": True,
+            "pid": info.pid,
+            "version": info.version.split("/")[1] if "/" in info.version else info.version,
+            "starts": self.control.starts,
+            "replacements": self.control.replacements,
+            "clusters": len(self._clusters.resources),
+            "listeners": len(self._listeners.resources),
+            "refused": len(refused),
+            "repairs": self.repairs,
+        }
+
+    def _converge(self) -> Outcome:
+        try:
+            for path in (self.settings.directory, f"{self.settings.directory}/eds"):
+                os.makedirs(path, mode=_MODE, exist_ok=True)
+            self._clusters.load()
+            self._listeners.load()
+            return self._steps()
+        except Foreign as error:
+            return Outcome("failed", str(error))
+        except NotStarted as error:
+            return self._outcome(f"Envoy is not started: {error}", "failed")
+        except NotTaken as error:
+            return self._outcome(str(error), "failed")
+        except OSError as error:
+            if error.filename is None:
+                return self._outcome(str(error), "failed")
+            return self._outcome(f"{error.filename}: {error.strerror}", "failed")
+
+    def _steps(self) -> Outcome:
+        info = self.control.attach()
+        if info is None:
+            if not self.wanted.proxies and not self._listeners.resources:
+                return self._outcome("nothing to listen on, so Envoy is not started", "applied")
+            self._endpoints.forget()
+            self._clusters.load(anew=True)
+            self._listeners.load(anew=True)
+            self._write_all()
+            info = self.control.start()
+        if info.pid != self._served_by:
+            self._served_by = info.pid
+            for one in (self._endpoints, self._clusters, self._listeners):
+                one.doubt()
+        changed = self._push()
+        reason = self.control.outdated()
+        if reason:
+            try:
+                self._served_by = self._replaced(reason)
+                changed = True
+            except NotStarted as error:
+                return self._outcome(str(error), "degraded")
+        return self._outcome("", "applied" if changed else "unchanged")
+
+    def _replaced(self, reason: str) -> int:
+        """The pid of another Envoy that has taken over; it has read the same files."""
+        both = 2 * len(self._clusters.resources)
+        if not room.is_ample(both) and self._room.for_clusters(self.control.pids) < both:
+            text = "both together need more watchers than the kernel gives"
+            raise NotStarted(f"{reason}: {text}: raise {_sysctl()}")
+        return self.control.replace(reason).pid
+
+    def _push(self) -> bool:
+        """Bring a running Envoy to where it should be; True if anything had to be written."""
+        proxies = self._admitted()
+        self._try_options(proxies)
+        written = self._write_endpoints(proxies)
+        there = [name for name in proxies if name in self._clusters.resources]
+        late = self._endpoints.untaken(there)
+        upstreams = {name: one.upstream for name, one in proxies.items()}
+        written = self._clusters.install({**self._clusters.resources, **upstreams}) or written
+        served = self._clusters.resources.keys()
+        late += self._endpoints.untaken(n for n in proxies if n in served and n not in late)
+        listeners = {n: one.listener for n, one in proxies.items() if n in served}
+        written = self._listeners.install(listeners) or written
+        written = self._clusters.install(upstreams) or written
+        self._endpoints.keep(self._clusters.resources)
+        if late:
+            raise NotTaken(f"Envoy has not taken the nodes of {', '.join(late[:5])}")
+        return written
+
+    def _write_all(self) -> None:
+        """The files for an Envoy that is about to be started."""
+        proxies = self._admitted()
+        self._try_options(proxies)
+        self._write_endpoints(proxies)
+        self._clusters.write(
+            self._clusters.acceptable({name: one.upstream for name, one in proxies.items()})
+        )
+        served = self._clusters.resources.keys()
+        listeners = {n: one.listener for n, one in proxies.items() if n in served}
+        self._listeners.write(self._listeners.acceptable(listeners))
+
+    def _write_endpoints(self, proxies: Mapping[str, ProxiedCluster]) -> bool:
+        written = False
+        for name, one in proxies.items():
+            if one.endpoints is not None:
+                written = self._endpoints.write(name, one.endpoints) or written
+            elif not self._endpoints.has(name):
+                written = self._endpoints.write(name, nobody(name, self.settings)) or written
+        return written
+
+    def _admitted(self) -> dict[str, ProxiedCluster]:
+        """The clusters to serve: those whose nodes somebody knows, or that were served before.
+
+        No more than Envoy can watch, though: it would end itself.
+        """
+        found = {
+            name: one
+            for name, one in self.wanted.proxies.items()
+            if one.cluster.known or one.cluster.nodes or self._endpoints.has(name)
+        }
+        self._crowded = {}
+        grown = found.keys() - self._clusters.resources.keys()
+        if not grown or room.is_ample(len(found)):
+            return found
+        most = self._room.for_clusters(self.control.pids)
+        first = sorted(found, key=lambda name: (name not in self._clusters.resources, name))
+        for name in first[most:]:
+            del found[name]
+            self._crowded[name] = (
+                f"Envoy can watch {most} clusters here, and ends itself with one more: this one "
+                f"is left out until the kernel allows more: raise {_sysctl()}"
+            )
+        return found
+
+    def _try_options(self, proxies: Mapping[str, ProxiedCluster]) -> None:
+        """Have Envoy itself judge what operators wrote in its own words, before it is used."""
+        for name, one in proxies.items():
+            text = one.upstream + one.listener
+            if not one.section.options or text in self._tried:
+                continue
+            known = (self._clusters.refused.get(name), self._listeners.refused.get(name))
+            if any(k and k.text in (one.upstream, one.listener) for k in known):
+                continue
+            self._tell(f"the trial of the options of {name}")
+            fault = process.trial(self.control.binary, trial([one.upstream], [one.listener]))
+            if fault:
+                self._clusters.refuse(name, one.upstream, fault)
+                self._listeners.refuse(name, one.listener, fault)
+            else:
+                self._tried.add(text)
+
+    def _blame_clusters(self, changed: Mapping[str, str]) -> dict[str, str]:
+        return self._tried_alone({name: trial([text], []) for name, text in changed.items()})
+
+    def _blame_listeners(self, changed: Mapping[str, str]) -> dict[str, str]:
+        faults = self.control.admin.listener_faults()
+        found = {name: fault for name, fault in faults.items() if name in changed}
+        if found:
+            return found
+        return self._tried_alone({name: trial([], [text]) for name, text in changed.items()})
+
+    def _tried_alone(self, bootstraps: Mapping[str, str]) -> dict[str, str]:
+        found = {}
+        for name, text in bootstraps.items():
+            self._tell(f"the trial of {name}")
+            if fault := process.trial(self.control.binary, text):
+                found[name] = fault
+        return found
+
+    def _repair(self) -> int:
+        try:
+            parts = (self._endpoints, self._clusters, self._listeners)
+            return sum(part.repair() for part in parts)
+        except OSError as error:
+            log.warning("%s: %s", error.filename, error.strerror)
+            return 0
+
+    def _outcome(self, reason: str, kind: Any) -> Outcome:
+        """What an operator should know: faults before what is as it should be."""
+        refused = {**self._clusters.refused, **self._listeners.refused}
+        told = {name: one.reason for name, one in refused.items() if name in self.wanted.proxies}
+        told |= self._crowded
+        findings = (
+            *self.wanted.findings,
+            *(Finding((), text, name) for name, text in sorted(told.items())),
+        )
+        if kind in ("failed", "degraded") or not findings:
+            return Outcome(kind, reason, findings)
+        lines = [f"{one.cluster}: {one.message}" for one in findings[:3]]
+        return Outcome("degraded", "; ".join(lines), findings)
+
+
+def _sysctl() -> str:
+    return f"fs.inotify.max_user_instances (sysctl), which is {room.limit()}"

@@ -1,0 +1,1 @@
+"""The Envoy process, its admin socket, and the files that it watches."""

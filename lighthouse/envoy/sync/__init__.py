@@ -1,0 +1,1 @@
+"""What is wanted, what Envoy has taken, and what is done about the difference."""
