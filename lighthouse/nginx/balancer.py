@@ -1,0 +1,304 @@
+"""The nginx balancer: keeps upstreams in files that nginx includes, and reloads it."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from lighthouse import hookimpl
+from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
+from lighthouse.cluster import Cluster
+from lighthouse.files import FileGroup, FileTarget, Mark, NotActivated, Postponed, Refused
+from lighthouse.nginx.build import Absent
+from lighthouse.nginx.choice import Chosen, OwnFiles, choose
+from lighthouse.nginx.config_test import Complaint, ConfigTest
+from lighthouse.nginx.main_config import Contents
+from lighthouse.nginx.master import Master, Workers
+from lighthouse.nginx.settings import NginxSettings, parse_section, parse_settings
+from lighthouse.nginx.site import NginxSite, SiteFinder
+from lighthouse.nginx.upstream import UpstreamBlock, render
+from lighthouse.software.interval import MinInterval
+from lighthouse.software.running import NoProcess
+
+_LOOK: Final = 1.0
+_GENERATIONS: Final = 4
+_FEW: Final = 16
+"""Workers that may always be left over, however few serve."""
+
+
+class Nginx(Balancer):
+    """Upstreams by include. The configuration of nginx itself is never written."""
+
+    def __init__(self) -> None:
+        self._settings = NginxSettings()
+        self._finder = SiteFinder(self._settings)
+        self._interval = MinInterval(0)
+        self._clusters: list[Cluster] | None = None
+        self._marks: dict[str, Mark] = {}
+        self._again = self._untold = False
+        self._site: NginxSite | None = None
+        self._master: Master | None = None
+        self._reloads = 0
+        self._taken: dict[str, Cluster] = {}
+
+    @classmethod
+    def validate_config(cls, config: Mapping[str, Any]) -> None:
+        parse_settings(config)
+
+    @classmethod
+    def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
+        parse_section(config)
+
+    def apply_config(self, config: Mapping[str, Any]) -> None:
+        self._settings = parse_settings(config)
+        self._finder = SiteFinder(self._settings)
+        self._interval = MinInterval(self._settings.min_interval)
+        self._clusters, self._again, self._untold = None, False, False
+
+    def sync_file(self, clusters: list[Cluster]) -> Outcome:
+        self._clusters = [cluster for cluster in clusters if cluster.config is not None]
+        return self._sync()
+
+    def wake_after(self) -> float | None:
+        if self._clusters is None:
+            return None
+        left = self._interval.left()
+        return min(left, _LOOK) if self._again and left else _LOOK
+
+    def wake(self) -> Outcome | None:
+        """Does what had to wait, and puts right what somebody else wrote into our files."""
+        if self._clusters is None:
+            return None
+        edited = any(FileTarget(path).mark() != mark for path, mark in self._marks.items())
+        due = self._again and not self._interval.left()
+        if self._untold and self._master is not None and self._workers(self._master) is None:
+            due = False
+        return self._sync() if edited or due else None
+
+    def preview(self, clusters: list[Cluster]) -> Preview:
+        served = [cluster for cluster in clusters if cluster.config is not None]
+        site = self._finder.find()
+        chosen = self._choose(site, served)
+        findings = (*chosen.findings, *_refusals(chosen))
+        if chosen.refused:
+            return Preview(findings=findings)
+        diffs = [_diff(path, content) for path, content in chosen.contents.items()]
+        pending = self._group(site).pending(_wanted(chosen.contents))
+        reload = "the upstreams in its files change" if pending else ""
+        return Preview("".join(diffs), (), reload, findings)
+
+    def examine(self, clusters: list[Cluster]) -> Sequence[Finding]:
+        try:
+            site = self._finder.find()
+            chosen = self._choose(site, clusters)
+        except (Absent, OSError) as error:
+            return [Finding((), str(error), warning=True)]
+        warnings = [Finding((), told, warning=True) for told in site.warnings]
+        return (*chosen.findings, *_refusals(chosen), *warnings)
+
+    def status(self) -> Mapping[str, Any]:
+        clusters = self._clusters or []
+        found: dict[str, Any] = {
+            "upstreams": len(clusters),
+            "nodes": sum(len(cluster.nodes) for cluster in clusters),
+            "reloads": self._reloads,
+        }
+        if self._site is not None and self._master is not None:
+            workers = self._workers(self._master) or Workers()
+            found["version"] = str(self._site.build)
+            found["workers"] = len(workers.serving)
+            found["old_workers"] = len(workers.leaving)
+            found["last_reload_ms"] = round(self._master.took * 1000)
+            found |= {"advice": self._site.advice} if self._site.advice else {}
+        return found
+
+    def _sync(self) -> Outcome:
+        self._again = self._untold = False
+        clusters = self._clusters or []
+        try:
+            site = self._site = self._finder.find()
+            self._master = Master(site.pid_file, site.error_log)
+            own, upstreams, lacking = self._own(site, clusters)
+            group = self._group(site)
+            if not group.pending(_wanted(own.contents({}))):
+                return self._ended(UNCHANGED, site, Chosen(own.contents({}), lacking))
+            if waits := self._waits(self._master):
+                self._again = True
+                return Outcome("held", waits)
+            chosen = self._chosen(site, own, upstreams, lacking)
+            if chosen.refused:
+                return Outcome("failed", f"no file is touched: {chosen.refused}", chosen.findings)
+            return self._ended(self._install(group, chosen.contents), site, chosen)
+        except (Absent, OSError) as error:
+            return Outcome("failed", f"no file is touched: {error}")
+
+    def _own(
+        self, site: NginxSite, clusters: Sequence[Cluster]
+    ) -> tuple[OwnFiles, list[UpstreamBlock], tuple[Finding, ...]]:
+        """Our files, the upstreams for them, and what keeps a cluster from having one."""
+        lacking: list[Finding] = []
+        rendered: dict[str, UpstreamBlock] = {}
+        for cluster in clusters:
+            lacking += _lacking(self._settings, site, cluster)
+            upstream = render(self._settings, site.build, cluster)
+            if upstream is not None and not any(f.cluster == cluster.name for f in lacking):
+                rendered[cluster.name] = upstream
+        patterns = filter(None, (self._settings.http_file, self._settings.stream_file))
+        still = [cluster.name for cluster in clusters if _keeps(cluster)]
+        own = OwnFiles(tuple(patterns), rendered.values(), still)
+        return own, [*rendered.values()], tuple(lacking)
+
+    def _choose(self, site: NginxSite, clusters: Sequence[Cluster]) -> Chosen:
+        return self._chosen(site, *self._own(site, clusters))
+
+    def _chosen(
+        self,
+        site: NginxSite,
+        own: OwnFiles,
+        upstreams: Sequence[UpstreamBlock],
+        lacking: tuple[Finding, ...],
+    ) -> Chosen:
+        trial = ConfigTest(site.build, site.config_file, site.prefix, self._settings.timeout)
+
+        def judge(contents: Contents) -> Complaint | None:
+            self.still_working("nginx -t on a candidate")
+            complaint = trial.run(contents)
+            return None if complaint is not None and complaint.denied else complaint
+
+        chosen = choose(own, upstreams, judge, self._former(site, upstreams))
+        unread = [_unread(site, path) for path in sorted(trial.missed) if own.wanted[path]]
+        return Chosen(
+            chosen.contents,
+            (*lacking, *chosen.findings, *unread),
+            chosen.kept,
+            unread[0].message if chosen.refused and unread else chosen.refused,
+        )
+
+    def _former(self, site: NginxSite, upstreams: Sequence[UpstreamBlock]) -> dict[str, str]:
+        """The upstreams as they would be with the sections that nginx took last."""
+        now = {cluster.name: cluster for cluster in self._clusters or []}
+        found = {}
+        for name in [one.cluster for one in upstreams if one.cluster in self._taken]:
+            taken, cluster = self._taken[name], now.get(name)
+            if cluster is not None and cluster.config != taken.config:
+                was = msgspec.structs.replace(cluster, config=taken.config)
+                if (block := render(self._settings, site.build, was)) is not None:
+                    found[name] = block.text
+        return found
+
+    def _group(self, site: NginxSite) -> FileGroup:
+        master = self._master or Master(site.pid_file, site.error_log)
+
+        def reload() -> None:
+            self.still_working("a reload of nginx")
+            master.reload(self._settings.timeout)
+            self._reloads += 1
+
+        def go_on() -> None:
+            self.still_working("nginx going on with the former files")
+            master.go_on(self._settings.timeout)
+
+        return FileGroup(reload, go_on)
+
+    def _waits(self, master: Master) -> str:
+        """Why nginx is not to be reloaded now, empty if it may be."""
+        if left := self._interval.left():
+            return f"min_interval: nginx is reloaded in {left:.1f} s"
+        workers = self._workers(master)
+        if workers is None:
+            return ""
+        most = self._settings.max_old_workers or max(_FEW, _GENERATIONS * len(workers.serving))
+        if len(workers.leaving) < most:
+            return ""
+        return (
+            f"{len(workers.leaving)} old workers of nginx still have connections, and no more "
+            "are to be left over (max_old_workers); worker_shutdown_timeout in its configuration "
+            "bounds how long they last"
+        )
+
+    def _workers(self, master: Master) -> Workers | None:
+        try:
+            return master.workers()
+        except NoProcess:
+            return None
+
+    def _install(self, group: FileGroup, contents: Contents) -> Outcome:
+        wanted = _wanted(contents)
+        if not group.pending(wanted):
+            return UNCHANGED
+        try:
+            group.install(wanted)
+        except Postponed as reason:
+            self._again = self._untold = True
+            return Outcome("degraded", f"written, for when nginx runs: {reason}")
+        except NotActivated as error:
+            back = "the former files are back" if error.restored else "nor with the former files"
+            return Outcome("failed", f"{error}; {back}")
+        except (Refused, OSError) as error:
+            return Outcome("failed", f"no file is touched: {error}")
+        finally:
+            self._interval.done()
+        return APPLIED
+
+    def _ended(self, outcome: Outcome, site: NginxSite, chosen: Chosen) -> Outcome:
+        """The outcome with what is to be said besides; what was taken is remembered."""
+        named = {finding.cluster for finding in chosen.findings}
+        for cluster in self._clusters or []:
+            if cluster.name not in named:
+                self._taken[cluster.name] = cluster
+        self._marks = {path: FileTarget(path).mark() for path in chosen.contents}
+        warnings = [Finding((), told, warning=True) for told in site.warnings]
+        findings = (*chosen.findings, *warnings)
+        if outcome.kind in ("unchanged", "applied"):
+            told = [f.message for f in chosen.findings if not f.warning] or [*chosen.kept]
+            if told:
+                return Outcome("degraded", told[0], findings)
+        return Outcome(outcome.kind, outcome.reason, findings)
+
+
+def _lacking(settings: NginxSettings, site: NginxSite, cluster: Cluster) -> Iterator[Finding]:
+    """What keeps a cluster from being served by this nginx."""
+    section = parse_section(cluster.config or {})
+    if settings.file_of(section.context) is None:
+        told = f"nginx.yaml says no {section.context}_file, where this upstream would be"
+        yield Finding(("context",), told, cluster=cluster.name)
+    if section.resolve and not site.build.resolves:
+        told = f"nginx {site.build} cannot: 'resolve' needs 1.27.3"
+        yield Finding(("resolve",), told, cluster=cluster.name)
+    if section.resolve is True and settings.resolver is None:
+        told = "nginx.yaml says no resolver, of whose zone the name would be"
+        yield Finding(("resolve",), told, cluster=cluster.name)
+
+
+def _keeps(cluster: Cluster) -> bool:
+    section = parse_section(cluster.config or {})
+    return section.on_empty == "keep" and not cluster.nodes and not section.resolve
+
+
+def _unread(site: NginxSite, path: str) -> Finding:
+    told = f"{site.config_file} includes no {path}: add `include {path};` where it belongs"
+    return Finding((), told)
+
+
+def _refusals(chosen: Chosen) -> list[Finding]:
+    told = {finding.message for finding in chosen.findings}
+    return [Finding((), chosen.refused)] if chosen.refused and chosen.refused not in told else []
+
+
+def _wanted(contents: Contents) -> list[tuple[FileTarget, bytes | None]]:
+    return [(FileTarget(path), content) for path, content in contents.items()]
+
+
+def _diff(path: str, content: bytes | None) -> str:
+    before = (FileTarget(path).read() or b"").decode("utf-8", "replace")
+    after = (content or b"").decode("utf-8", "replace")
+    rows = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), path, f"{path} (new)"
+    )
+    return "".join(rows)
+
+
+@hookimpl
+def lighthouse_balancer() -> type[Balancer]:
+    return Nginx
