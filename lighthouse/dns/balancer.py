@@ -63,13 +63,15 @@ class NameServer(Balancer):
         settings, kept, planned = self._settings, self._kept, self._planned
         if settings is None or kept is None or planned is None:
             return Outcome("failed", "there is no config yet")
-        before = self._zone
+        before, known = self._zone, planned.kept
         self._zone = planned.take(clusters, before, int(time.time()))
+        begun = before.name == "" and planned.kept == known
         trouble = self._serve(settings)
         if self._zone is not before and self._service is not None:
             self._service.answer_from(self._zone)
         kept.want(planned.kept)
-        self._last = self._outcome(trouble, planned, kept, self._zone is not before)
+        changed = self._zone is not before and not begun
+        self._last = self._outcome(trouble, planned, kept, changed)
         return self._last
 
     def wake_after(self) -> float | None:

@@ -4,13 +4,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-_SCRIPT: Final = """sh -c 'echo $$ >"$0"; exec "$@"' "$0" "$@" </dev/null >/dev/null 2>&1 &"""
-"""The process notes its own number before it becomes what it is to be, so that there is no
-moment at which it runs and nobody knows. It does so though it cannot write."""
+_SCRIPT: Final = """sh -c '"$@" & echo $! >"$0"; wait' "$0" "$@" </dev/null >/dev/null 2>&1 &"""
+"""The inner shell stays, as the parent of what it has started, and ends with it: some software,
+such as Envoy, ends itself when its parent does. It notes the number though nobody waits for it,
+and goes on though it cannot."""
 
 
 def start(command: Sequence[str], pid_file: str, env: Mapping[str, str], within: float) -> None:
-    """Start a command as nobody's child, in a session of its own; its number goes to a file.
+    """Start a command in a session of its own, below no process of ours; a file has its number.
 
     Returns before it has come up. Raises ``OSError`` or ``subprocess.SubprocessError`` if
     there is no process at all.

@@ -14,7 +14,7 @@ log: Final = logging.getLogger(__name__)
 
 Kept = Mapping[str, Sequence[DnsMember]]
 
-REST: Final = 1.0
+REST: Final = 0.2
 """Seconds between two writes: a synced write costs far more than an answer."""
 
 _decoder: Final = msgspec.json.Decoder(dict[str, tuple[DnsMember, ...]])

@@ -99,14 +99,14 @@ def running(settings: EnvoySettings) -> dict[int, int]:
     found = {}
     for number in known.started_with(settings.bootstrap_file):
         words = known.words(number)
-        if "--restart-epoch" in words and known.is_alive(number):
+        if runs_on(number, settings) and "--restart-epoch" in words and known.is_alive(number):
             found[number] = int(words[words.index("--restart-epoch") + 1])
     return found
 
 
 def runs_on(number: int, settings: EnvoySettings) -> bool:
-    """Return True if a process was started on our bootstrap."""
-    return settings.bootstrap_file in known.words(number)
+    """Return True if a process was started on our bootstrap: itself, not the shell above it."""
+    return known.words(number)[1:3] == ("-c", settings.bootstrap_file)
 
 
 def start(binary: str, settings: EnvoySettings, epoch: int) -> None:

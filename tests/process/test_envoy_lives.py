@@ -1,0 +1,118 @@
+"""The ``envoy`` balancer in the daemon: whoever is killed, no request fails."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lighthouse.envoy.runtime import process
+from lighthouse.envoy.runtime.admin import AdminSocket
+from lighthouse.envoy.schema.settings import parse_settings
+from lighthouse.process import known
+from tests.backends import Backend
+from tests.fleet import Fleet, Traffic, get, running
+from tests.ports import free_port
+from tests.software.haproxy_traffic import Answering, Wrk
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.needs("envoy")
+
+
+class Meshed:
+    """A daemon with an Envoy, whose nodes are files."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        (fleet.config / "balancers/haproxy.yaml").unlink()
+        self.config: dict[str, Any] = {"directory": str(fleet.root / "envoy"), "drain_time": 1}
+        self.settings = parse_settings(self.config)
+        self.admin = AdminSocket(self.settings.admin)
+        fleet.write("balancers/envoy.yaml", self.config)
+
+    def cluster(self, name: str, **section: Any) -> int:
+        """A cluster's file; returns the port that Envoy binds for it."""
+        port = self.fleet.ports.setdefault(name, free_port())
+        content = {"discovery": "files", "shrink_guard": False, "envoy": {"port": port, **section}}
+        self.fleet.write(f"clusters/{name}.yaml", content)
+        return port
+
+    def serves(self, cluster: str, *places: tuple[str, int]) -> None:
+        """Wait until Envoy has exactly these members of a cluster."""
+        eventually(lambda: self.admin.members().get(cluster) == set(places), 20)
+
+    def worker(self) -> int:
+        return int(self.fleet.worker("envoy")["pid"])
+
+
+@pytest.fixture
+def meshed(tmp_path: Path) -> Iterator[Meshed]:
+    with running(tmp_path) as fleet:
+        made = Meshed(fleet)
+        try:
+            yield made
+        finally:
+            fleet.close()
+            for number in process.running(made.settings):
+                known.end(number, signal.SIGKILL)
+
+
+def test_worker_and_supervisor_are_killed_and_no_request_fails(meshed: Meshed) -> None:
+    fleet = meshed.fleet
+    with Backend("one") as one, Backend("two") as two:
+        port = meshed.cluster("web")
+        fleet.node("web", "one", one.port)
+        fleet.start()
+        meshed.serves("web", ("127.0.0.1", one.port))
+        pid = meshed.admin.info().pid
+        with Traffic(port) as traffic:
+            os.kill(meshed.worker(), signal.SIGKILL)
+            fleet.node("web", "two", two.port)
+            meshed.serves("web", ("127.0.0.1", one.port), ("127.0.0.1", two.port))
+            fleet.kill()
+            (fleet.nodes / "web/one.json").unlink()
+            fleet.start()
+            meshed.serves("web", ("127.0.0.1", two.port))
+            eventually(lambda: get(port) == (200, "two"))
+        assert traffic.requests > 20
+        assert traffic.failures == []
+        assert meshed.admin.info().pid == pid
+        worker = eventually(lambda: fleet.worker("envoy"))
+        assert worker["status"]["starts"] == 0
+        assert fleet.kill(signal.SIGTERM) == 0
+        assert get(port) == (200, "two")
+
+
+@pytest.mark.slow
+@pytest.mark.needs("wrk")
+def test_two_hundred_changes_under_load_and_kills_between(meshed: Meshed, tmp_path: Path) -> None:
+    fleet = meshed.fleet
+    with Answering(tmp_path) as answering:
+        port = meshed.cluster("web")
+        fleet.node("web", "stays", answering.port, "127.0.0.2")
+        fleet.start()
+        stays = ("127.0.0.2", answering.port)
+        meshed.serves("web", stays)
+        pid = meshed.admin.info().pid
+        with Wrk(port) as wrk:
+            for number in range(200):
+                ip = f"127.0.1.{number % 200 + 1}"
+                path = fleet.node("web", "comes", answering.port, ip)
+                if number % 40 == 10:
+                    os.kill(meshed.worker(), signal.SIGKILL)
+                if number % 40 == 30:
+                    meshed.cluster("web", connect_timeout=3 + number / 100)
+                if number % 80 == 50:
+                    fleet.kill()
+                    fleet.start()
+                if number % 25 == 5:
+                    meshed.cluster("bad", options={"cluster": {"no_such_field": number}})
+                meshed.serves("web", stays, (ip, answering.port))
+                if number % 3 == 0:
+                    path.unlink()
+                    meshed.serves("web", stays)
+        assert wrk.requests > 1000
+        assert wrk.failures == []
+        assert meshed.admin.info().pid == pid
