@@ -74,6 +74,13 @@ class Balancer(Plugin):
     software may already serve, and a new cluster is left out of the list until it is known.
     """
 
+    compares_clusters: ClassVar[bool] = False
+    """True: the plugin alters nothing of the clusters that it is given. Then it is handed the
+    very same object again as long as nothing about a cluster has changed, so that ``is`` tells
+    cheaply what to skip, and a large fleet costs what changed in it. False: each call is given
+    clusters of its own.
+    """
+
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` for an invalid section of this balancer in a cluster's file.
@@ -86,8 +93,9 @@ class Balancer(Plugin):
         """Write or update the software's configuration for exactly these clusters.
 
         Idempotent; must not drop traffic, nor limit the number of nodes. ``clusters`` is
-        sorted by name, and a list of this call's own. None means applied. A raised exception
-        means failed.
+        sorted by name; the list, the clusters and their ``nodes`` are this call's own. None
+        means applied. What is no ``Outcome`` means the same, and is warned of. A raised
+        exception means failed.
         """
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ from lighthouse.node import Node
 class Cluster(msgspec.Struct, frozen=True):
     """One cluster, complete.
 
-    ``nodes`` are sorted by (ip, port), each of them once. ``config`` is the balancer's own
+    ``nodes`` are a list, sorted by (ip, port), each of them once. ``config`` is the balancer's own
     section of the cluster's file, None if the file has no such section. ``known`` is false
     while no discovery method has ever answered for the cluster, so that "no members" and
     "nobody knows" can be told apart; a balancer is given such a cluster without nodes only if
@@ -20,12 +20,13 @@ class Cluster(msgspec.Struct, frozen=True):
     ``observed_at`` (seconds, wall clock) is when the nodes were last read.
     ``meta_cluster`` groups clusters behind one port, as in the 2016 lighthouse.
 
-    A balancer is handed the very same object again as long as nothing about a cluster has
-    changed, so ``is`` tells cheaply what to skip.
+    A balancer is handed fresh clusters each time, with lists and maps of their own: what it
+    does to them reaches nobody else, not even its own next call. One that alters nothing may
+    say that it ``compares_clusters``.
     """
 
     name: str
-    nodes: tuple[Node, ...] = ()
+    nodes: list[Node] = []
     config: dict[str, Any] | None = None
     known: bool = True
     stale: bool = False

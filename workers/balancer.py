@@ -14,12 +14,15 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSe
 from lighthouse.node import Node
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
-from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters
-from lighthouse.workers.host import serve
-from lighthouse.workers.limits import one_line
+from lighthouse.workers import place
+from lighthouse.workers.awaited import awaited
+from lighthouse.workers.conduct import Conduct
+from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters, fresh
+from lighthouse.workers.limits import REASON, one_line
 from lighthouse.workers.loading.kind import BALANCER
+from lighthouse.workers.main import serve
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.plugin_call import PluginError, call, hosted
 from lighthouse.workers.role import WorkerRole, WorkReport, create
 from lighthouse.workers.trial import admit_preview, examine
 from lighthouse.workers.validation import (
@@ -31,12 +34,10 @@ from lighthouse.workers.validation import (
     rejudge,
 )
 
-_NAMED: Final = 5
-"""At most so many clusters are named in one line."""
-
 _log: Final = logging.getLogger("lighthouse.worker")
-_KINDS: Final = frozenset(get_args(Kind))
-_nodes: Final = msgspec.msgpack.Decoder(tuple[Node, ...])
+_KINDS: Final = get_args(Kind)
+_LEGAL: Final = ", ".join(_KINDS)
+_nodes: Final = msgspec.msgpack.Decoder(list[Node])
 _membership: Final = msgspec.msgpack.Decoder(Membership)
 
 
@@ -47,8 +48,11 @@ class BalancerRole(WorkerRole):
     that the cost of a snapshot is the cost of what changed in it.
     """
 
-    def __init__(self, plugin: type[Balancer], outbox: Outbox, _wakeup: Wakeup) -> None:
-        self._class: Final = plugin
+    def __init__(
+        self, plugin: type[Balancer], outbox: Outbox, _wakeup: Wakeup, conduct: Conduct
+    ) -> None:
+        self.plugin_class: type[Balancer] = plugin
+        self._conduct: Final = conduct
         self._plugin: Final = create(plugin, outbox)
         self._settings = PluginSettings()
         self._judged: tuple[PluginSettings, ConfigVerdict] | None = None
@@ -79,14 +83,14 @@ class BalancerRole(WorkerRole):
                 return self._report(Outcome("held", waits))
             outcome = call("sync_file", self._plugin.sync_file, self._given())
         except PluginError as failure:
-            return self._report(Outcome("failed", failure.reason), failure.traceback)
-        return self._said("sync_file", APPLIED if outcome is None else outcome)
+            return self._raised(failure)
+        return self._said("sync_file", self._admit("sync_file", outcome) or APPLIED)
 
     def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        return examine(self._class, snapshot)
+        return examine(self.plugin_class, snapshot)
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:
@@ -100,22 +104,22 @@ class BalancerRole(WorkerRole):
         waits = self._waits()
         if waits:
             return Rehearsal(rejections=rejections, waits=waits)
-        if self._class.preview is Balancer.preview:
+        if self.plugin_class.preview is Balancer.preview:
             return Rehearsal(rejections=rejections, previews=False)
         try:
             call("apply_config", self._plugin.apply_config, copy.deepcopy(verdict.config))
             previewed = call("preview", self._plugin.preview, self._given())
             return admit_preview(previewed, rejections, self._has_section)
         except PluginError as failure:
-            return Rehearsal(rejections=rejections, reason=failure.reason)
+            return Rehearsal(rejections=rejections, reason=failure.located)
         except TypeError as error:
             return Rehearsal(rejections=rejections, reason=f"preview: {error}")
 
     def wake(self) -> WorkReport | None:
         try:
-            outcome = call("wake", self._plugin.wake)
+            outcome = self._admit("wake", call("wake", self._plugin.wake))
         except PluginError as failure:
-            return self._report(Outcome("failed", failure.reason), failure.traceback)
+            return self._raised(failure)
         return None if outcome is None else self._said("wake", outcome)
 
     def fileno(self) -> int | None:
@@ -144,37 +148,23 @@ class BalancerRole(WorkerRole):
         if self._judged is not None and self._judged[1].config is not None:
             verdict = rejudge(*self._judged, self._settings)
         if verdict is None:
-            verdict = judge(self._class.validate_config, self._settings)
+            verdict = judge(self.plugin_class.validate_config, self._settings)
         self._judged = (self._settings, verdict)
         return verdict
 
     def _given(self) -> list[Cluster]:
         """The plugin's own list of clusters, without those that it would take for empty."""
-        unknown = self._holdings.unknown
-        if self._class.handles_unknown or not unknown:
-            return list(self._holdings.clusters)
-        return [cluster for cluster in self._holdings.clusters if cluster.name not in unknown]
+        given = list(self._holdings.clusters)
+        if not self.plugin_class.handles_unknown:
+            unknown = self._holdings.unknown
+            given = [cluster for cluster in given if cluster.name not in unknown]
+        return given if self.plugin_class.compares_clusters else [*map(fresh, given)]
 
     def _waits(self) -> str:
-        """Why the plugin cannot be given the clusters yet, empty if it can.
-
-        The software may serve nodes of an unknown cluster by now, of an earlier run; without
-        that cluster in the list, the plugin would take them out.
-        """
-        if self._class.handles_unknown:
+        """Why the plugin cannot be given the clusters yet, empty if it can."""
+        if self.plugin_class.handles_unknown:
             return ""
-        unknown = self._holdings.unknown
-        # A plugin of whose sections there is none at all has to do with every cluster.
-        every = unknown and all(c.config is None for c in self._holdings.clusters)
-        used = {name for name, c in unknown.items() if every or c.config is not None}
-        awaited = sorted(used - self._unserved)
-        if not awaited:
-            return ""
-        names = ", ".join(awaited[:_NAMED]) + (", ..." if len(awaited) > _NAMED else "")
-        return (
-            f"nobody has said yet who the nodes of {names} are: what runs is left as it is; "
-            f"`lighthouse explain {awaited[0]}` tells why"
-        )
+        return awaited(self._holdings.clusters, self._holdings.unknown, self._unserved)
 
     def _lay(self, payload: memoryview) -> None:
         """Take the snapshot in a payload; nothing of another one stays."""
@@ -201,9 +191,12 @@ class BalancerRole(WorkerRole):
             unread = Rejection((problem,), cluster=part.name)
             kept = before.cluster if before else None
             return DecodedCluster(part.name, part.revision, kept, None, unread)
-        config, rejection = self._section(part.name, body.settings, before)
+        verdict = self._section(part.name, body.settings, before)
+        config, rejection, traceback = verdict.config, verdict.rejection, verdict.traceback
         if rejection is not None and config is None:
-            return DecodedCluster(part.name, part.revision, None, body.settings, rejection)
+            return DecodedCluster(
+                part.name, part.revision, None, body.settings, rejection, None, traceback
+            )
         cluster = Cluster(
             part.name,
             nodes,
@@ -215,52 +208,78 @@ class BalancerRole(WorkerRole):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return DecodedCluster(part.name, part.revision, cluster, body.settings, rejection, config)
+        return DecodedCluster(
+            part.name, part.revision, cluster, body.settings, rejection, config, traceback
+        )
 
     def _section(
         self, name: str, settings: PluginSettings | None, before: DecodedCluster | None
-    ) -> tuple[dict[str, Any] | None, Rejection | None]:
+    ) -> ConfigVerdict:
         """The cluster's section that is in force, validated if its content is new."""
         if settings is None:
-            return None, None
+            return ConfigVerdict(None)
         verdict = None
         if before is not None and before.settings is not None:
-            verdict = ConfigVerdict(before.config, before.rejection)
+            verdict = ConfigVerdict(before.config, before.rejection, before.traceback)
             verdict = rejudge(before.settings, verdict, settings)
         if verdict is None:
-            verdict = judge(self._class.validate_cluster_config, settings, name)
-        return verdict.config, verdict.rejection
+            verdict = judge(self.plugin_class.validate_cluster_config, settings, name)
+        return verdict
 
-    def _said(self, where: str, outcome: object) -> WorkReport:
+    def _admit(self, method: str, returned: object) -> Outcome | None:
+        """What a method returned, if that is an outcome; else it is taken for nothing."""
+        if returned is None or isinstance(returned, Outcome):
+            self._conduct.keeps(method)
+            return returned
+        taken = "it is taken as applied" if method == "sync_file" else "it is taken as nothing"
+        told = f"{method} returned {returned!r:.60}, which is no Outcome: {taken}"
+        remedy = "return nothing, or a lighthouse.balancer.Outcome"
+        self._conduct.breaks(method, told, remedy, self._place(method), warning=True)
+        return None
+
+    def _said(self, where: str, outcome: Outcome) -> WorkReport:
         """The plugin's outcome and findings, or what is wrong with them."""
-        if not isinstance(outcome, Outcome) or outcome.kind not in _KINDS:
-            shown = outcome.kind if isinstance(outcome, Outcome) else type(outcome).__name__
-            reason = f"{where} returned {shown}, expected an Outcome or None"
-            return self._report(Outcome("failed", reason))
+        if outcome.kind not in _KINDS:
+            told = f"{where} returned Outcome({outcome.kind!r:.60}), expected one of {_LEGAL}"
+            return self._report(Outcome("failed", hosted.located(told, self._place(where))))
         if outcome.findings or self._findings:
             try:
                 findings = admit_findings(outcome.findings, self._has_section)
             except TypeError as error:
-                return self._report(Outcome("failed", f"{where}: {error}"))
+                told = hosted.located(f"{where}: {error}", self._place(where))
+                return self._report(Outcome("failed", told))
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
         try:
             self._withheld = admit_withheld(call("withheld", self._plugin.withheld))
         except PluginError as failure:
-            return self._report(Outcome("failed", failure.reason), failure.traceback)
+            return self._raised(failure)
         except TypeError as error:
-            return self._report(Outcome("failed", f"withheld: {error}"))
+            told = hosted.located(f"withheld: {error}", self._place("withheld"))
+            return self._report(Outcome("failed", told))
         return self._report(outcome)
+
+    def _place(self, method: str) -> str:
+        return place.of_function(getattr(self.plugin_class, method))
+
+    def _raised(self, failure: PluginError) -> WorkReport:
+        return self._report(Outcome("failed", failure.located), failure.traceback)
 
     def _report(self, outcome: Outcome, traceback: str = "") -> WorkReport:
         """Where the plugin said nothing, its last findings hold for what has not changed."""
         rejections = self._rejected()
-        reason = one_line(str(outcome.reason))
+        reason = one_line(str(outcome.reason), 2 * REASON)
+        traceback = traceback or self._failed_validation()
         held = self._withheld
         if not self._findings:
             return WorkReport(outcome.kind, reason, traceback, rejections, withheld=held)
         findings = [f for f, content in self._findings if self._content(f.cluster) == content]
         errors, warnings = merge(rejections, findings, False), merge((), findings, True)
         return WorkReport(outcome.kind, reason, traceback, errors, warnings, held)
+
+    def _failed_validation(self) -> str:
+        """The traceback of a validation that raised what is no rejection, of one if several."""
+        own = self._judged[1].traceback if self._judged is not None else ""
+        return own or self._holdings.traceback
 
     def _rejected(self) -> tuple[Rejection, ...]:
         """What the plugin's own validation rejects."""

@@ -15,15 +15,17 @@ from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
-from lighthouse.workers.host import serve
+from lighthouse.workers import place
+from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.loading.kind import CHECK
+from lighthouse.workers.main import serve
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.probe import Probing
 from lighthouse.workers.probe_run import Performance, ProbeKey, ProbeResult
 from lighthouse.workers.probe_schedule import ProbeSchedule
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
-from lighthouse.workers.validation import explain, problems
+from lighthouse.workers.validation import explain, validated
 
 Statement = tuple[bool | None, str, dict[str, Any]]
 """What is said of a verdict whenever it is another one."""
@@ -37,14 +39,19 @@ MOST_ABANDONED: Final = 64
 PULSE: Final = 2.0
 """Seconds between two statements of what was performed last."""
 
+_LEGAL: Final = "return lighthouse.check.Result(passing) with True or False, or raise"
+
 _log: Final = logging.getLogger("lighthouse.worker")
 
 
 class CheckRole(WorkerRole):
     """Runs exactly the probes of the newest snapshot and states their verdicts."""
 
-    def __init__(self, plugin: type[Check], outbox: Outbox, wakeup: Wakeup) -> None:
-        self._class: Final = plugin
+    def __init__(
+        self, plugin: type[Check], outbox: Outbox, wakeup: Wakeup, conduct: Conduct
+    ) -> None:
+        self.plugin_class: type[Check] = plugin
+        self._conduct: Final = conduct
         self._outbox: Final = outbox
         self._wakeup: Final = wakeup
         self._once: Final = Once(_log)
@@ -54,6 +61,7 @@ class CheckRole(WorkerRole):
         self._rejected: dict[ProbeKey, Rejection] = {}
         self._probings: dict[ProbeKey, Probing] = {}
         self._abandoned: list[Performance] = []
+        self._failed_validation = ""  # the traceback of one that raised no rejection
         self._pulse_at = 0.0
         self._unpulsed = False  # something was performed since the last pulse
         self._schedule: Final = ProbeSchedule()
@@ -67,6 +75,7 @@ class CheckRole(WorkerRole):
 
     def converge(self) -> WorkReport:
         wanted = {probe.key: probe for probe in self._snapshot.probes}
+        self._failed_validation = ""
         before, self._probings = self._probings, {}
         for key, probe in wanted.items():
             asked = self._wanted.get(key)
@@ -84,7 +93,8 @@ class CheckRole(WorkerRole):
         self._wanted = wanted
         self._stated = {}
         self._state()
-        return WorkReport("applied", rejections=tuple(_distinct(self._rejected.values())))
+        rejections = tuple(_distinct(self._rejected.values()))
+        return WorkReport("applied", "", self._failed_validation, rejections)
 
     def validate(self, payload: memoryview) -> Validated:
         snapshot = unpack(payload)
@@ -147,15 +157,17 @@ class CheckRole(WorkerRole):
         if rejection is None:
             self._rejected.pop(probe.key, None)
             passing = probe.passing if before is None else before.verdict.passing
-            return Probing(self._class, probe, self._finish, passing)
+            return Probing(self.plugin_class, probe, self._finish, passing)
         self._rejected[probe.key] = rejection
         if before is not None:
             return before
         silent = f"its config is rejected: {explain(rejection)}"
-        return Probing(self._class, probe, self._finish, probe.passing, silent)
+        return Probing(self.plugin_class, probe, self._finish, probe.passing, silent)
 
     def _reject(self, probe: Probe) -> Rejection | None:
-        faults = problems(self._class.validate_config, probe.config)
+        validate = self.plugin_class.validate_config
+        faults, traceback = validated(validate, probe.config)
+        self._failed_validation = traceback or self._failed_validation
         return Rejection(faults, service=probe.service) if faults else None
 
     def _finish(self, performance: Performance) -> None:
@@ -174,11 +186,16 @@ class CheckRole(WorkerRole):
     def _tell(self, probing: Probing, finding: ProbeResult) -> None:
         """Log what the plugin raised, unless it only says that the service is not there."""
         topic = f"{probing.probe.service}:{probing.probe.port}"
-        if finding.error is None:
+        if finding.breach:
+            where = place.of_function(self.plugin_class.perform)
+            self._conduct.breaks(topic, finding.breach, _LEGAL, where)
+        else:
+            self._conduct.keeps(topic)
+        error = finding.error
+        if error is None:
             self._once.forget(topic)
-        elif not isinstance(finding.error.error, OSError):
-            error = finding.error
-            self._once.say(logging.ERROR, topic, error.reason, error.traceback)
+        elif not error.is_expected:
+            self._once.say(logging.ERROR, topic, error.located, error.traceback)
 
     def _is_news(self, probing: Probing) -> bool:
         """Return True if a probe's verdict is not what was said of it last."""

@@ -24,9 +24,9 @@ from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
-from lighthouse.workers.host import serve
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.loading.kind import DISCOVERY
+from lighthouse.workers.main import serve
 from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.plugin_call import P, PluginError, call
@@ -48,13 +48,16 @@ class DiscoveryRole(WorkerRole):
     What a plugin fails to do stays undone and is asked of it again; everything else goes on.
     """
 
-    def __init__(self, plugin: type[Discovery], outbox: Outbox, wakeup: Wakeup) -> None:
-        self._class: Final = plugin
+    def __init__(
+        self, plugin: type[Discovery], outbox: Outbox, wakeup: Wakeup, conduct: Conduct
+    ) -> None:
+        self.plugin_class: type[Discovery] = plugin
+        self._conduct: Final = conduct
         self._plugin: Final = create(plugin, outbox)
         self._outbox: Final = outbox
         self._inbox: Final = Reports(wakeup)
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
-        self._observer: Final = Observer(self._inbox, outbox, self._once)
+        self._observer: Final = Observer(self._inbox, outbox, conduct)
         self._laid = DiscoverySnapshot(PluginSettings())  # as in the newest payload
         self._snapshot = self._laid
         self._unwelcome: tuple[Service, ...] = ()  # where nothing can be registered
@@ -83,7 +86,7 @@ class DiscoveryRole(WorkerRole):
                 snapshot, up=own.up, down=own.down, reporters=own.reporters
             )
         self._unwelcome = ()
-        if self._class.read_only:
+        if self.plugin_class.read_only:
             self._unwelcome = (*snapshot.up, *snapshot.down)
             snapshot = msgspec.structs.replace(snapshot, up=(), down=())
         self._snapshot = snapshot
@@ -114,7 +117,7 @@ class DiscoveryRole(WorkerRole):
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        faults = problems(self._class.validate_config, snapshot.settings.config)
+        faults = problems(self.plugin_class.validate_config, snapshot.settings.config)
         own = (Rejection(faults),) if faults else ()
         return Validated((*own, *self._refused_reporters(snapshot)))
 
@@ -173,19 +176,20 @@ class DiscoveryRole(WorkerRole):
         self._attempt("disconnect", self._plugin.disconnect)
 
     def _report(self, kind: Kind, reason: str = "", traceback: str = "") -> WorkReport:
-        rejection = self._judged[1].rejection if self._judged is not None else None
-        own = () if rejection is None else (rejection,)
+        verdict = self._judged[1] if self._judged is not None else ConfigVerdict(None)
+        own = () if verdict.rejection is None else (verdict.rejection,)
+        traceback = traceback or verdict.traceback
         rejections = (*own, *self._refused_reporters(self._snapshot))
         return WorkReport(kind, reason, traceback, rejections)
 
     def _failed(self, failure: PluginError, more: str = "") -> WorkReport:
         """A source that is away (``OSError``) is no fault of the plugin's: words will do."""
-        traceback = "" if isinstance(failure.error, OSError) else failure.traceback
-        return self._report("failed", one_line(failure.reason) + more, traceback)
+        traceback = "" if failure.is_expected else failure.traceback
+        return self._report("failed", failure.located + more, traceback)
 
     def _refused_reporters(self, snapshot: DiscoverySnapshot) -> tuple[Rejection, ...]:
         """The service files that want to register where nothing can be registered."""
-        if not self._class.read_only:
+        if not self.plugin_class.read_only:
             return ()
         problem = Problem((), _READ_ONLY)
         return tuple([Rejection((problem,), service=stem) for stem in snapshot.reporters])
@@ -197,7 +201,7 @@ class DiscoveryRole(WorkerRole):
         if self._judged is not None and self._judged[1].config is not None:
             verdict = rejudge(*self._judged, settings)
         if verdict is None:
-            verdict = judge(self._class.validate_config, settings)
+            verdict = judge(self.plugin_class.validate_config, settings)
         self._judged = (settings, verdict)
         return verdict
 

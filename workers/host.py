@@ -1,27 +1,21 @@
 """The loop of a worker: take the newest snapshot, make it true, say what happened, wait."""
 
-import contextlib
 import logging
 import math
 import random
-import sys
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 import setproctitle
 
-from lighthouse.installed import Installed
-from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import (
     Alive,
     Applied,
     Deliver,
-    Failed,
-    Ready,
     Rehearsal,
     Rehearse,
     Rehearsed,
@@ -31,29 +25,23 @@ from lighthouse.ipc.messages import (
     Working,
     encode,
 )
-from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.plugin import Plugin
 from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
 from lighthouse.process.wakeup import Wakeup
-from lighthouse.workers import process
+from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.limits import (
-    REASON,
     WARNINGS,
     bounded,
     counted,
     named,
     one_line,
     plain,
-    tail,
 )
-from lighthouse.workers.loading.kind import PluginKind
-from lighthouse.workers.loading.plugin import explained, load
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import PluginError, call, describe
+from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.poller import Poller
-from lighthouse.workers.privileges import hint, lowered
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
 from lighthouse.workers.wake_policy import WakePolicy
@@ -69,49 +57,6 @@ _TROUBLES: Final = {"failed": logging.ERROR, "degraded": logging.WARNING, "held"
 _log: Final = logging.getLogger(__name__)
 
 
-def serve(kind: PluginKind[P], role: Callable[[type[P], Outbox, Wakeup], WorkerRole]) -> NoReturn:
-    """Be the worker that the command line names, until its supervisor wants no more."""
-    given = process.arguments(sys.argv)
-    channel = process.begin(kind.name, given)
-    title = f"lighthouse: {kind.name} {given.name}"
-    outbox, wakeup = Outbox(channel), Wakeup()
-    failed: Failed | None = None
-    report: PluginReport | None = None
-    try:
-        installed = Installed.here()
-        lock = lowered(given)
-        plugin, report = load(kind, given.plugin, installed)
-        for fault in report.faults:
-            _log.warning("%s", explained(report, fault))
-        host = WorkerHost(channel, outbox, wakeup, lock, role(plugin, outbox, wakeup), title)
-        outbox.post(Ready(report))
-        host.run()
-    except Closed:
-        process.leave(0)
-    except GivingUp as end:
-        failed = _failed(end, report)
-        told = f" [{failed.report.interpreter}]" if failed.report is not None else ""
-        _log.error("%s%s%s", failed.reason, told, end.traceback and "\n" + end.traceback)
-    # The boundary of the process: a fault of the loop itself is told before the end.
-    except Exception as error:  # noqa: BLE001
-        _log.exception("the worker's loop broke")
-        failed = Failed(describe(error) + hint(), tail(traceback.format_exc()))
-    if failed is not None:
-        with contextlib.suppress(Closed):
-            channel.send(failed)
-    process.leave(0 if failed is None else 1)
-
-
-def _failed(end: GivingUp, report: PluginReport | None) -> Failed:
-    """The end of a worker in words; what its plugin did after it was loaded has a place."""
-    reason = end.reason
-    if end.report is None and report is not None and end.place:
-        fault = PluginFault(reason, "mend that line, then `lighthouse reload`", end.place)
-        report = msgspec.structs.replace(report, faults=(fault, *report.faults))
-        reason = one_line(explained(report, fault), 2 * REASON)
-    return Failed(reason + hint(), end.traceback, end.report or report)
-
-
 class WorkerHost:
     """One worker's loop, whatever its role."""
 
@@ -122,6 +67,7 @@ class WorkerHost:
         wakeup: Wakeup,
         lock: Lock,
         role: WorkerRole,
+        conduct: Conduct,
         title: str,
     ) -> None:
         self._channel: Final = channel
@@ -129,11 +75,12 @@ class WorkerHost:
         self._wakeup: Final = wakeup
         self._lock: Final = lock
         self._role: Final = role
+        self._conduct: Final = conduct
         self._title: Final = title
         self._garbage: Final = GarbageCollector()
         self._readiness: Final = Poller()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
-        self._attention: Final = WakePolicy(role, self._readiness, self._once)
+        self._attention: Final = WakePolicy(role, self._readiness, conduct)
         self._delivery: tuple[Deliver, memoryview] | None = None  # the newest, not begun
         self._version = 0  # of the snapshot in hand
         self._failures = 0
@@ -265,6 +212,8 @@ class WorkerHost:
     def _tell(self, report: WorkReport) -> None:
         if report.kind in _TROUBLES:
             self._once.say(_TROUBLES[report.kind], report.kind, report.reason, report.traceback)
+        elif report.traceback:
+            self._once.say(logging.ERROR, "validation", "it failed", report.traceback)
         elif self._once.forget(*_TROUBLES):
             _log.info("version %d: %s", self._version, report.kind)
 
@@ -292,19 +241,27 @@ class WorkerHost:
             self._garbage.tidy()
 
     def _status(self) -> dict[str, Any]:
+        """What the plugin says of itself; what of it cannot be shown is told by its name."""
         try:
             status = call("status", self._role.status)
-            values = plain(status if isinstance(status, Mapping) else {"status": status})
         except PluginError as failure:
+            self._conduct.breaks("status", failure.reason, "mend it", failure.place, warning=True)
             self._once.say(logging.ERROR, "status", failure.what, failure.traceback)
             return {}
-        except ValueError as error:
-            self._once.say(logging.ERROR, "status", one_line(str(error)))
-            return {}
+        values, wrong = plain(status if isinstance(status, Mapping) else {"status": status})
+        if wrong:
+            told = "; ".join(f"{key} is {why}" for key, why in wrong.items())
+            remedy = "return a few short JSON values"
+            self._conduct.breaks(
+                "status", f"of what status returned, {told}", remedy, warning=True
+            )
+        else:
+            self._conduct.keeps("status")
         return values
 
     def _send(self) -> None:
         """Send what is left over; wait for room in the channel only while there is any."""
+        self._conduct.say()
         self._outbox.flush()
         if self._outbox.waiting != self._congested:
             self._congested = self._outbox.waiting

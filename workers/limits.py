@@ -32,6 +32,11 @@ WITHHELD: Final = 4 * 1024
 STATUS: Final = 8 * 1024
 """Bytes of a plugin's status, encoded."""
 
+_KEY: Final = 60
+_VALUES: Final = 100
+_NAMED: Final = 3
+"""Characters of the name of a value; so many values that cannot be shown are told, and named."""
+
 
 def one_line(text: str, limit: int = REASON) -> str:
     """The text as one printable line, at most ``limit`` characters of it."""
@@ -55,18 +60,30 @@ def valid(text: object) -> str:
     return foreign.redacted(str(text).encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def plain(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A status as JSON values; raises ``ValueError`` if it is none or too long."""
-    if not status:
-        return {}
-    try:
-        values = msgspec.json.decode(msgspec.json.encode(dict(status)), type=dict[str, Any])
-        size = len(encode(values))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not JSON values: {error}") from error
-    if size > STATUS:
-        raise ValueError(f"{size} bytes, at most {STATUS} are shown")
-    return {key: _redacted(value) for key, value in values.items()}
+def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A status as JSON values, and what is wrong with the others, in words by their keys.
+
+    In place of such a value stands what it is.
+    """
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    room = STATUS
+    for key, value in [*status.items()]:
+        name = one_line(str(key), _KEY)
+        try:
+            shown = _redacted(msgspec.json.decode(msgspec.json.encode(value)))
+            size = len(encode(shown)) + len(name)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            wrong[name] = f"no JSON value, but of the type {type(value).__name__}"
+        else:
+            if size <= room:
+                room -= size
+                values[name] = shown
+                continue
+            wrong[name] = f"too long: {size} bytes, and all of it may have {STATUS}"
+        if len(values) < _VALUES:
+            values[name] = f"({wrong[name]})"
+    return values, dict([*wrong.items()][:_NAMED])
 
 
 def _redacted(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """What of a discovery plugin's reports is passed on: valid readings that are new, its link."""
 
-import logging
 import secrets
 from collections.abc import Collection, Mapping
 from typing import Final, get_args
@@ -8,11 +7,11 @@ from typing import Final, get_args
 import msgspec
 
 from lighthouse.discovery import Connection, Reading, Refusal
-from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import Connected, Observed, encode
 from lighthouse.node import MAX_NOTES, Node, Refused, parse
 from lighthouse.peer import Peer
-from lighthouse.workers.limits import one_line, valid
+from lighthouse.workers.conduct import Conduct
+from lighthouse.workers.limits import one_line
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.reports import Arrival, Reports
 
@@ -69,7 +68,8 @@ def _record(node: object) -> str:
     return one_line(f"{node.host}:{node.port}" if named else repr(node), 100)  # type: ignore[attr-defined]
 
 
-_STATES: Final = frozenset(get_args(Connection))
+_STATES: Final = get_args(Connection)
+_READINGS: Final = "pass a lighthouse.discovery.Reading of all its nodes; raise if there is none"
 
 
 class _Sent(msgspec.Struct, frozen=True):
@@ -81,10 +81,10 @@ class _Sent(msgspec.Struct, frozen=True):
 class Observer:
     """Sends a reading when it differs from the last one of its cluster or was asked for."""
 
-    def __init__(self, inbox: Reports, outbox: Outbox, once: Once) -> None:
+    def __init__(self, inbox: Reports, outbox: Outbox, conduct: Conduct) -> None:
         self._inbox: Final = inbox
         self._outbox: Final = outbox
-        self._once: Final = once
+        self._conduct: Final = conduct
         self._sent: Final[dict[str, _Sent]] = {}
         self._wanted: Collection[str] = ()
         self._state: tuple[str, str] | None = None
@@ -107,7 +107,9 @@ class Observer:
 
     def drain(self) -> list[Connection]:
         """Pass on what has arrived about the clusters; the new states of the connection."""
-        arrivals, states = self._inbox.drain()
+        arrivals, states, odd = self._inbox.drain()
+        for told in odd:
+            self._conduct.breaks("on_reading", told, "pass the name it was told to watch")
         for cluster, arrival in arrivals.items():
             if cluster in self._wanted:
                 self._observe(cluster, arrival)
@@ -118,8 +120,10 @@ class Observer:
         try:
             reading = admit_reading(arrival.reading, before.known if before else {})
         except (TypeError, AttributeError, ValueError) as error:
-            self._once.say(logging.ERROR, f"reading of {cluster}", one_line(str(error)))
+            told = f"on_reading was given what is no reading of {cluster}: {error}"
+            self._conduct.breaks(f"reading of {cluster}", told, _READINGS)
             return
+        self._conduct.keeps(f"reading of {cluster}")
         if before is not None and before.reading == reading and arrival.reread <= before.reread:
             return
         known = {node.key: node for node in reading.nodes}
@@ -130,9 +134,11 @@ class Observer:
 
     def _connected(self, state: Connection, reason: str) -> bool:
         """Return True if this is a state of a connection; the supervisor hears of a new one."""
-        if state not in _STATES:
-            self._once.say(logging.ERROR, "on_connection", f"{valid(state)} is no state")
+        if not isinstance(state, str) or state not in _STATES:
+            told = f"on_connection was given {state!r:.60}, which is no state"
+            self._conduct.breaks("on_connection", told, f"say one of {', '.join(_STATES)}")
             return False
+        self._conduct.keeps("on_connection")
         said = (state, one_line(str(reason)))
         if said != self._state:
             self._state = said

@@ -4,7 +4,7 @@ import inspect
 from types import CodeType, TracebackType
 from typing import Final
 
-_CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers")
+_CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers", "__main__")
 """Packages that load a plugin and call it, and are never at fault."""
 
 
@@ -19,7 +19,7 @@ def of_error(error: BaseException) -> str:
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", "?"))
-        called = not module.startswith(_CALLERS) and not _is_frozen(trace)
+        called = not module.startswith(_CALLERS) and not _has_no_file(trace)
         if not package and called:
             package = module.partition(".")[0]
         if called and module.partition(".")[0] == package:
@@ -45,5 +45,5 @@ def of_class(owner: type) -> str:
         return ""
 
 
-def _is_frozen(trace: TracebackType) -> bool:
-    return trace.tb_frame.f_code.co_filename.startswith("<frozen")
+def _has_no_file(trace: TracebackType) -> bool:
+    return trace.tb_frame.f_code.co_filename.startswith("<")

@@ -25,11 +25,15 @@ _log: Final = logging.getLogger("lighthouse.worker")
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
-    """What came of a performance; ``error`` is set if the plugin raised."""
+    """What came of a performance; ``error`` is set if the plugin raised.
+
+    ``breach`` says what it returned, if that is no result.
+    """
 
     result: Result
     took: float
     error: PluginError | None = None
+    breach: str = ""
 
 
 class Performance:
@@ -72,7 +76,7 @@ class Performance:
             _log.error("%s\n%s", failure.reason, failure.traceback)
 
     def _run(self) -> None:
-        error = None
+        error, breach = None, ""
         try:
             if self.instance is None:
                 self.instance = call("cannot be created", self._plugin)
@@ -82,11 +86,12 @@ class Performance:
                 return
             perform = self.instance.perform
             found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
-            result = _checked(found)
+            breach = _breach(found)
+            result = Result(False, breach) if breach else _checked(found)
         except PluginError as failure:
             error = failure
             result = Result(False, failure.what)
-        self.finding = ProbeResult(result, time.monotonic() - self.started_at, error)
+        self.finding = ProbeResult(result, time.monotonic() - self.started_at, error, breach)
         self._finished(self)
 
     @property
@@ -94,17 +99,24 @@ class Performance:
         return self._probe.timeout
 
 
-def _checked(found: object) -> Result:
-    """A plugin's result as it may be published."""
+def _breach(found: object) -> str:
+    """Why what a plugin returned is no result, empty if it is one."""
     if not isinstance(found, Result):
-        return Result(False, f"perform returned {type(found).__name__}, expected a Result")
+        return one_line(f"perform returned {found!r:.60}, expected a Result")
+    if not isinstance(found.passing, bool):
+        return one_line(f"perform returned Result({found.passing!r:.60}), expected True or False")
+    return ""
+
+
+def _checked(found: Result) -> Result:
+    """A plugin's result as it may be published."""
     reason = one_line(str(found.reason))
     if not found.metadata:
-        return Result(bool(found.passing), reason)
+        return Result(found.passing, reason)
     try:
         node = parse({"ip": "127.0.0.1", "port": 1, "metadata": found.metadata})
         wrong: tuple[object, ...] = node.notes
     except (Refused, TypeError, ValueError, RecursionError) as error:
         node, wrong = _NOTHING, (f"its metadata is not published: {error}",)
     reason = one_line("; ".join(map(str, filter(None, (reason, *wrong)))))
-    return Result(bool(found.passing), reason, node.metadata)
+    return Result(found.passing, reason, node.metadata)

@@ -17,7 +17,9 @@ from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.trace import TracedProcess
 from lighthouse.workers.limits import REASON, one_line
+from lighthouse.workers.plugin_call import hosted
 
 
 class GivingUp(Exception):
@@ -44,7 +46,8 @@ class GivingUp(Exception):
 class Arguments(msgspec.Struct, frozen=True):
     """What the supervisor passes: ``parent_pid`` 0 means that any parent will do.
 
-    ``user`` is the account to become, empty to stay as it is.
+    ``user`` is the account to become, empty to stay as it is. ``trace_fd`` is where to note
+    what is done, -1 for nowhere.
     """
 
     name: str
@@ -53,16 +56,19 @@ class Arguments(msgspec.Struct, frozen=True):
     lock_path: Path
     parent_pid: int
     user: str = ""
+    trace_fd: int = -1
 
 
 def arguments(argv: Sequence[str]) -> Arguments:
     """The command line's words, typed; exits with a usage line if they are others."""
     try:
-        name, plugin, channel_fd, lock_path, parent_pid, *user = argv[1:]
+        name, plugin, channel_fd, lock_path, parent_pid, *more = argv[1:]
         typed = int(channel_fd), Path(lock_path), int(parent_pid)
-        return Arguments(name, plugin, *typed, *user)
+        user, trace_fd = more + ["", "-1"][len(more) :]
+        return Arguments(name, plugin, *typed, user, int(trace_fd))
     except (ValueError, TypeError):
-        raise SystemExit("usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER]") from None
+        usage = "usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER [TRACE_FD]]"
+        raise SystemExit(usage) from None
 
 
 def begin(kind: str, given: Arguments) -> Channel:
@@ -72,9 +78,12 @@ def begin(kind: str, given: Arguments) -> Channel:
     to have, and is deaf to the terminal's signals.
     """
     bind(given)
-    _close_all_but(given.channel_fd)
+    _close_all_but(given.channel_fd, given.trace_fd)
     _default_signals()
     faulthandler.enable()
+    if given.trace_fd >= 0:
+        os.set_inheritable(given.trace_fd, False)
+        hosted.follow(TracedProcess(given.trace_fd))
     log_lines.begin()
     setproctitle.setproctitle(f"lighthouse: {kind} {given.name}")
     os.set_inheritable(given.channel_fd, False)
@@ -99,10 +108,12 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _close_all_but(kept: int) -> None:
-    highest = os.sysconf("SC_OPEN_MAX")
-    os.closerange(3, kept)
-    os.closerange(kept + 1, max(highest, 1 << 20))
+def _close_all_but(*kept: int) -> None:
+    low = 3
+    for descriptor in sorted({fd for fd in kept if fd >= 0}):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, max(os.sysconf("SC_OPEN_MAX"), 1 << 20))
 
 
 def _default_signals() -> None:

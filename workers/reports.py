@@ -28,6 +28,7 @@ class Reports:
         self._lock: Final = threading.Lock()
         self._arrivals: dict[str, Arrival] = {}
         self._states: list[tuple[Connection, str]] = []
+        self._odd: list[str] = []  # what readings were reported of that can be no cluster
         self._answers: Final[dict[str, int]] = {}  # the reread that a cluster's readings answer
         self._asking: tuple[str, int] | None = None  # by a call that has not returned
         self._generation = 0
@@ -83,12 +84,13 @@ class Reports:
                 if arrived is not None and arrived.reread > answer:
                     self._arrivals[cluster] = msgspec.structs.replace(arrived, reread=answer)
 
-    def drain(self) -> tuple[dict[str, Arrival], list[tuple[Connection, str]]]:
-        """Everything that arrived since the last time."""
+    def drain(self) -> tuple[dict[str, Arrival], list[tuple[Connection, str]], list[str]]:
+        """Everything that arrived since the last time; last what was no report, in words."""
         with self._lock:
             arrivals, self._arrivals = self._arrivals, {}
             states, self._states = self._states, []
-        return arrivals, states
+            odd, self._odd = self._odd, []
+        return arrivals, states, odd
 
     def _put_reading(self, generation: int, cluster: str, reading: Reading) -> None:
         own = threading.get_ident() == self._attended_by
@@ -97,10 +99,13 @@ class Reports:
         with self._lock:
             if generation != self._generation:
                 return
-            if own and self._asking is not None and self._asking[0] == cluster:
-                self._answers[cluster] = self._asking[1]
-            answer = self._answers.get(cluster, 0)
-            self._arrivals[cluster] = Arrival(reading, observed_at, answer)
+            if not isinstance(cluster, str):
+                self._odd = [f"on_reading was given {cluster!r:.60} as the cluster"]
+            else:
+                if own and self._asking is not None and self._asking[0] == cluster:
+                    self._answers[cluster] = self._asking[1]
+                answer = self._answers.get(cluster, 0)
+                self._arrivals[cluster] = Arrival(reading, observed_at, answer)
         if not own:
             self._wakeup.set()
 

@@ -32,9 +32,11 @@ class WorkReport(msgspec.Struct, frozen=True):
 class WorkerRole(ABC):
     """Makes snapshots true through a plugin; called by the loop only, from one thread.
 
-    ``base`` is the number of the payload that need not be shown again, 0 if there is none.
+    ``plugin_class`` is the plugin's. ``base`` is the number of the payload that need not be
+    shown again, 0 if there is none.
     """
 
+    plugin_class: type[Plugin]
     base = 0
 
     @abstractmethod

@@ -10,8 +10,9 @@ from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.schema import Rejection
+from lighthouse.workers import place
 from lighthouse.workers.limits import one_line, valid
-from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.plugin_call import PluginError, call, hosted
 from lighthouse.workers.validation import admit_findings, merge, problems
 
 
@@ -47,9 +48,10 @@ def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
     try:
         findings = admit_findings(_ask(plugin, snapshot, clusters), sections.__contains__)
     except PluginError as failure:
-        return Validated(tuple(rejections), failure.reason)
+        return Validated(tuple(rejections), failure.located)
     except TypeError as error:
-        return Validated(tuple(rejections), f"examine: {error}")
+        where = place.of_function(plugin.examine)
+        return Validated(tuple(rejections), hosted.located(f"examine: {error}", where))
     return Validated(merge(rejections, findings, False), "", merge((), findings, True))
 
 

@@ -9,8 +9,8 @@ import msgspec
 from lighthouse.balancer import Finding, Withheld
 from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.limits import one_line
-from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.limits import REASON, one_line
+from lighthouse.workers.plugin_call import PluginError, call, hosted
 
 ValidateConfig = Callable[[Mapping[str, Any]], None]
 
@@ -19,10 +19,14 @@ _DEEPEST = 20
 
 
 class ConfigVerdict(msgspec.Struct, frozen=True):
-    """The content in force (None: there is none), and the rejection of the newest one."""
+    """The content in force (None: there is none), and the rejection of the newest one.
+
+    ``traceback`` is that of a validation that raised something else than ``ValueError``.
+    """
 
     config: dict[str, Any] | None
     rejection: Rejection | None = None
+    traceback: str = ""
 
     @property
     def reason(self) -> str:
@@ -34,10 +38,10 @@ def judge(
     validate: ValidateConfig, settings: PluginSettings, cluster: str | None = None
 ) -> ConfigVerdict:
     """The newest content if the plugin lets it pass, else the one that it accepted last."""
-    faults = problems(validate, settings.config)
+    faults, traceback = validated(validate, settings.config)
     if not faults:
         return ConfigVerdict(settings.config)
-    return ConfigVerdict(settings.accepted, Rejection(faults, cluster=cluster))
+    return ConfigVerdict(settings.accepted, Rejection(faults, cluster=cluster), traceback)
 
 
 def rejudge(
@@ -49,21 +53,30 @@ def rejudge(
 
 
 def problems(validate: ValidateConfig, config: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Everything that the plugin finds wrong with a config, of which it is given a copy.
+    """Everything that the plugin finds wrong with a config, of which it is given a copy."""
+    return validated(validate, config)[0]
+
+
+def validated(
+    validate: ValidateConfig, config: Mapping[str, Any]
+) -> tuple[tuple[Problem, ...], str]:
+    """The same, and the traceback of what it raised, if that is no ``ValueError`` with a reason.
 
     Whatever it raises is a rejection, so that a fault of the validation itself costs no more
     than a fault of the config would.
     """
+    method = getattr(validate, "__name__", "validation")
     try:
-        call("validation", validate, copy.deepcopy(config))
+        call(method, validate, copy.deepcopy(config))
     except PluginError as failure:
         error = failure.error
         if isinstance(error, Invalid) and error.problems:
-            return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS])
-        expected = isinstance(error, ValueError) and str(error)
-        what = one_line(str(error)) if expected else f"its validation failed: {failure.what}"
-        return (Problem((), what),)
-    return ()
+            return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS]), ""
+        if isinstance(error, ValueError) and str(error):
+            return (Problem((), one_line(str(error))),), ""
+        what = hosted.located(f"its validation failed: {failure.reason}", failure.place)
+        return (Problem((), one_line(what, 2 * REASON)),), failure.traceback
+    return (), ""
 
 
 def explain(rejection: Rejection) -> str:
@@ -72,7 +85,7 @@ def explain(rejection: Rejection) -> str:
     for problem in rejection.problems:
         place = ".".join(str(step) for step in problem.path)
         lines.append(f"{place}: {problem.message}" if place else problem.message)
-    return one_line("; ".join(lines))
+    return one_line("; ".join(lines), 2 * REASON)
 
 
 def tidy(problem: Problem) -> Problem:

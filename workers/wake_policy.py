@@ -1,10 +1,10 @@
 """What a plugin asked to be woken for: a descriptor, a timer, and the rest in between."""
 
-import logging
 import math
 from typing import Final
 
-from lighthouse.ipc.log_lines import Once
+from lighthouse.workers import place
+from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.poller import Poller
 from lighthouse.workers.role import WorkerRole
@@ -16,14 +16,20 @@ nobody."""
 OWED: Final = 0.02
 """Seconds of rest that may be owed: a few wakes in quick succession wait for nothing."""
 
+_EXPECTED: Final = {
+    "fileno": "return the number of an open descriptor that can be polled, or None",
+    "wake_after": "return seconds, 0 or more, or None for never",
+}
+"""What each of the two may return."""
+
 
 class WakePolicy:
     """Knows when a role's plugin is to be woken."""
 
-    def __init__(self, role: WorkerRole, readiness: Poller, once: Once) -> None:
+    def __init__(self, role: WorkerRole, readiness: Poller, conduct: Conduct) -> None:
         self._role: Final = role
         self._readiness: Final = readiness
-        self._once: Final = once
+        self._conduct: Final = conduct
         self._descriptor = -1
         self._muted = False
         self._wake_at = math.inf
@@ -68,24 +74,45 @@ class WakePolicy:
             return
         try:
             self._readiness.watch(self._descriptor)
-        except (OSError, ValueError) as error:
-            self._once.say(logging.ERROR, "fileno", f"{self._descriptor}: {error}")
+        except (OSError, ValueError, OverflowError) as error:
+            told = f"fileno returned {self._descriptor}, which cannot be waited on: {error}"
+            self._breaks("fileno", told)
             self._descriptor = -1
+        else:
+            self._conduct.keeps("fileno")
 
     def _fileno(self) -> int:
+        """The descriptor, -1 if there is none to wait on."""
         try:
             descriptor = call("fileno", self._role.fileno)
         except PluginError as failure:
-            self._once.say(logging.ERROR, "fileno", failure.what, failure.traceback)
+            self._breaks("fileno", failure.reason, failure.place)
             return -1
-        return descriptor if isinstance(descriptor, int) else -1
+        if descriptor is None:
+            self._conduct.keeps("fileno")
+        elif type(descriptor) is not int or descriptor < 0:
+            self._breaks("fileno", f"fileno returned {descriptor!r:.60}")
+        else:
+            return descriptor
+        return -1
 
     def _seconds(self) -> float:
+        """When to wake it, in seconds from now; infinite if not at all."""
         try:
             seconds = call("wake_after", self._role.wake_after)
         except PluginError as failure:
-            self._once.say(logging.ERROR, "wake_after", failure.what, failure.traceback)
+            self._breaks("wake_after", failure.reason, failure.place)
             return math.inf
-        if not isinstance(seconds, int | float) or math.isnan(seconds):
-            return math.inf
-        return max(0.0, seconds)
+        if seconds is None or (_is_number(seconds) and seconds >= 0):
+            self._conduct.keeps("wake_after")
+            return math.inf if seconds is None else seconds
+        self._breaks("wake_after", f"wake_after returned {seconds!r:.60}")
+        return math.inf
+
+    def _breaks(self, method: str, told: str, where: str = "") -> None:
+        where = where or place.of_function(getattr(self._role.plugin_class, method))
+        self._conduct.breaks(method, told, _EXPECTED[method], where)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -17,7 +17,8 @@ from lighthouse.commands.output.worker_detail import detail
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
-from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
+from lighthouse.daemon.status_document import StatusDocument, parse
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import plain
 
 PATIENCE: Final = 5.0

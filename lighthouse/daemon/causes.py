@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from lighthouse.daemon.status_document import Cause, Consequence, WorkerStatus
+from lighthouse.daemon.status_document import Cause, Consequence
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import counted
 
 _EFFECTS: Final[Mapping[str, tuple[str, str]]] = {

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from lighthouse.daemon.worker_document import WorkerStatus
+
 VERSION: Final = 1
 
 NO_NODES: Final = msgspec.Raw(b"[]")
@@ -40,56 +42,6 @@ class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
     leaving: bool = False
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
-
-
-class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest snapshot sent to a worker and the newest that it applied, by version."""
-
-    sent: int | None = None
-    applied: int | None = None
-    applied_at: float | None = None
-    outcome: str | None = None
-
-
-class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from a change as observed to the same change applied."""
-
-    p50: float | None = None
-    p99: float | None = None
-    count: int = 0
-
-
-class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``reason`` is why it is not simply running, ``status`` what its plugin says of itself.
-
-    ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
-    ``processes`` are those of its session, ended ones that nobody has reaped included;
-    ``lines_left_out`` counts what it has written beyond its budget.
-    """
-
-    kind: str = ""
-    name: str = ""
-    plugin: str = ""
-    package: str = ""
-    outdated: str = ""
-    pid: int | None = None
-    state: str = ""
-    healthy: bool = False
-    reason: str = ""
-    since: float | None = None
-    restarts: int = 0
-    last_exit: str = ""
-    rss_bytes: int | None = None
-    cpu_seconds: float | None = None
-    processes: int = 0
-    threads: int = 0
-    descriptors: int = 0
-    lines_left_out: int = 0
-    snapshot: SnapshotStatus = SnapshotStatus()
-    latency_ms: LatencyStatus = LatencyStatus()
-    last_error: str = ""
-    traceback: str = ""
-    status: dict[str, Any] = {}
 
 
 class RefusedStatus(msgspec.Struct, frozen=True):

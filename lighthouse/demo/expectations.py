@@ -10,7 +10,8 @@ import msgspec
 import psutil
 
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
-from lighthouse.daemon.status_document import StatusDocument, WorkerStatus, parse
+from lighthouse.daemon.status_document import StatusDocument, parse
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.demo.proxy import ObservedProxy
 from lighthouse.demo.services import Services
 from lighthouse.demo.traffic import RequestStream

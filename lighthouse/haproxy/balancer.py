@@ -17,6 +17,7 @@ class HAProxy(Balancer):
     """Keeps an HAProxy of its own serving the clusters that have an ``haproxy:`` section."""
 
     handles_unknown: ClassVar[bool] = True
+    compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings: HAProxySettings | None = None

@@ -67,6 +67,12 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     report: PluginReport | None = None
 
 
+class Reported(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the report of its plugin as it is by now, with what is wrong with it."""
+
+    report: PluginReport
+
+
 class Alive(msgspec.Struct, frozen=True, tag=True):
     """From a worker's loop, every few seconds: it turns; ``status`` is the plugin's."""
 
@@ -204,6 +210,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 ToWorker = Deliver | Validate | Rehearse | Stop
 FromWorker = (
     Ready
+    | Reported
     | Alive
     | Working
     | Applied

@@ -44,3 +44,21 @@ class PluginReport(msgspec.Struct, frozen=True):
         if self.origin is None:
             return ""
         return f"{self.origin}, entry point {self.entry_point}"
+
+    def explained(self, fault: PluginFault, more: int = 0) -> str:
+        """A fault on one line: what is wrong, what to do, and whose fault that is.
+
+        ``more`` faults there are besides.
+        """
+        text = f"{fault.message:.300}"
+        if fault.remedy:
+            text += f"; {fault.remedy:.200}"
+        if more:
+            text += f" (and {more} more)"
+        source = ", ".join(filter(None, (self.source, fault.place or self.place)))
+        return f"{text} ({source})" if source else text
+
+    def wrong(self) -> str:
+        """What keeps the plugin from being relied on, on one line; empty if nothing does."""
+        faults = [fault for fault in self.faults if not fault.warning]
+        return self.explained(faults[0], len(faults) - 1) if faults else ""

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from lighthouse.process.orphans import MARK
+from lighthouse.process.trace import Trace
 
 
 class WorkerProcess:
@@ -32,25 +33,40 @@ class WorkerProcess:
     ) -> None:
         self.mark: Final = secrets.token_hex(16)
         command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", *words]
-        self._popen: Final = subprocess.Popen(
-            [*command, str(channel), lock, str(os.getpid()), user],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=[channel],
-            start_new_session=True,
-            cwd="/",
-            env={**os.environ, MARK: self.mark},
-        )
-        self.pid: Final = self._popen.pid
-        try:
-            self.pidfd: Final = os.pidfd_open(self.pid)
-        except OSError:
-            self._popen.kill()
-            self._popen.returncode = -signal.SIGKILL
-            raise
+        command += [str(channel), lock, str(os.getpid()), user]
+        with ExitStack() as undo:
+            self._trace: Final = Trace()
+            undo.callback(self._trace.close)
+            self._popen: Final = subprocess.Popen(
+                [*command, str(self._trace.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[channel, self._trace.fileno()],
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, MARK: self.mark},
+            )
+            self.pid: Final = self._popen.pid
+            try:
+                self.pidfd: Final = os.pidfd_open(self.pid)
+            except OSError:
+                self._popen.kill()
+                self._popen.returncode = -signal.SIGKILL
+                raise
+            undo.pop_all()
 
-    def signal(self, number: signal.Signals) -> None:
+    @property
+    def doing(self) -> str:
+        """What of its plugin it is calling, in words; empty if nothing. Until it is waited for."""
+        return "" if self.ended else self._trace.words()
+
+    @property
+    def stacks(self) -> str:
+        """Those of its threads, once it was asked for them by ``trace.SIGNAL``."""
+        return "" if self.ended else self._trace.stacks()
+
+    def signal(self, number: int) -> None:
         """To this very process, never to one that got its number."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
@@ -63,6 +79,7 @@ class WorkerProcess:
         if self._popen.returncode is None:
             self._popen.wait(timeout)
             os.close(self.pidfd)
+            self._trace.close()
         return int(self._popen.returncode)
 
     @property

@@ -18,6 +18,7 @@ from lighthouse.ipc.messages import (
     Ready,
     Registered,
     Registration,
+    Reported,
     VerdictsSaid,
     Working,
     decode_as,
@@ -47,7 +48,7 @@ NOTHING: Final = Effect()
 _PLAN: Final = Effect(stale=frozenset({"plan"}))
 
 
-_OF_ALL: Final = (Ready, Alive, Working, Applied, Failed)
+_OF_ALL: Final = (Ready, Reported, Alive, Working, Applied, Failed)
 _OF_KIND: Final[dict[str, tuple[type, ...]]] = {
     "balancer": _OF_ALL,
     "discovery": (*_OF_ALL, Observed, Connected, Registered),
@@ -68,6 +69,8 @@ def take(
             worker.report = report
             worker.ready(now)
             return _PLAN
+        case Reported(report):
+            worker.report = report
         case Alive(status):
             _fit(status)
             worker.status = status

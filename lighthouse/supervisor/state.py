@@ -127,7 +127,7 @@ class State:
         return [
             Cluster(
                 name,
-                views[name].nodes,
+                [*views[name].nodes],
                 known=views[name].known,
                 stale=views[name].stale,
                 observed_at=self.memberships.read_at(name) or 0.0,

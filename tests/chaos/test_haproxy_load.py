@@ -79,7 +79,7 @@ class Fleet:
             nodes[place] = Node(one.host, one.ip, one.port, one.weight % 5 + 1)
         nodes.sort(key=lambda n: n.key)
         self.clusters = list(self.clusters)
-        self.clusters[index] = Cluster(former.name, tuple(nodes), config=former.config)
+        self.clusters[index] = Cluster(former.name, list(nodes), config=former.config)
         return self.clusters
 
     def _nodes(self, index: int) -> list[Node]:

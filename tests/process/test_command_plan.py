@@ -24,7 +24,7 @@ NODES = """Preview(
 
 def snapshot(critic: Critic, **sections: Any) -> BalancerSnapshot:
     nodes = (Node("a", "10.0.0.1", 80),)
-    parts = [part(Cluster(name, nodes), 1, content) for name, content in sections.items()]
+    parts = [part(Cluster(name, [*nodes]), 1, content) for name, content in sections.items()]
     return BalancerSnapshot(PluginSettings(critic.config), tuple(parts))
 
 

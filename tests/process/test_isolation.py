@@ -83,6 +83,44 @@ def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name: str) -> None
     assert fleet.leftovers() == []
 
 
+def test_a_hang_is_told_with_the_method_and_the_stacks(fleet: Fleet) -> None:
+    """Whatever hangs: an import, a validation, a status, a thread of the plugin's own."""
+    hang = "time.sleep(1e9)"
+    good = BODY.format(validate="pass", sync="pass")
+    sources = {
+        "imports": good.replace("class Bad", f"{hang}\n\nclass Bad"),
+        "validates": BODY.format(validate=hang, sync="pass"),
+        "applies": good.replace(
+            "    def sync", f"    def apply_config(self, c): {hang}\n\n    def sync"
+        ),
+        "tells": good.replace("    def sync", f"    def status(self): {hang}\n\n    def sync"),
+    }
+    methods = {
+        "imports": "import of lh_imports",
+        "validates": "validate_config",
+        "applies": "apply_config",
+        "tells": "status",
+    }
+    for name, source in sources.items():
+        fleet.plugin(name, source)
+        worker = {"sync_timeout": 1, "start_timeout": 3, "stop_timeout": 1}
+        fleet.write(f"balancers/{name}.yaml", {"worker": worker})
+    fleet.start()
+    for name, method in methods.items():
+        place = f"{fleet.root}/plugins/lh_{name}.py:"
+        told = f"killed; it hung in {method} ({name} 1.0, entry point {name} = lh_{name}, {place}"
+        eventually(lambda n=name, t=told: t in fleet.worker(n)["last_exit"], 20, told)
+        assert "most recent call first" in fleet.worker(name)["stacks"]
+    shown = fleet.lighthouse("status", "--worker", "applies").stdout
+    assert "Its threads when it hung" in shown
+    assert "in apply_config" in shown
+    assert "its threads when it hung" in fleet.log.read_text()
+    for name in ("imports", "applies", "tells"):
+        (fleet.config / f"balancers/{name}.yaml").unlink()
+    checked = fleet.lighthouse("check").stdout
+    assert "no answer within 4 s: killed; it hung in validate_config (validates 1.0" in checked
+
+
 def test_a_long_call_that_says_what_it_does_is_let_go_on(fleet: Fleet) -> None:
     """As long as it says so; then it is told by its last words."""
     steps = "[(time.sleep(0.5), self.still_working('step %d' % n)) for n in range(8)]"

@@ -47,7 +47,7 @@ def installed(tmp_path: Path) -> Path:
 def test_the_balancer(installed: Path, tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     with Rig(installed, "balancer", plugin="hosts") as rig:
-        web = Cluster("web", (Node("a", "10.0.0.1", 80), Node("b", "10.0.0.2", 80)))
+        web = Cluster("web", [Node("a", "10.0.0.1", 80), Node("b", "10.0.0.2", 80)])
         settings = PluginSettings({"path": str(hosts)})
         clusters = (
             part(web, 1, PluginSettings({"domain": "web.test"})),

@@ -53,6 +53,11 @@ NODES = [{"host": f"h{n}", "ip": "10.0.0.1", "port": n, "weight": 1, "metadata":
 
 
 class Flood(Discovery):
+    read_only = True
+
+    def connect(self, on_reading, on_connection):
+        pass
+
     def start_watching(self, cluster):
         threading.Thread(target=self.flood, args=(cluster,), daemon=True).start()
 

@@ -186,7 +186,7 @@ def node(port: int, weight: int = 1, host: str = "local") -> Node:
 def cluster(name: str, port: int | None, nodes: Iterable[Node], **config: Any) -> Cluster:
     section = {} if port is None else {"port": port}
     ordered = tuple(sorted(nodes, key=lambda n: n.key))
-    return Cluster(name, ordered, config={**section, **config})
+    return Cluster(name, [*ordered], config={**section, **config})
 
 
 def get(port: int, path: str = "/") -> tuple[int, str]:

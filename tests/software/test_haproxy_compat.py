@@ -96,7 +96,7 @@ def test_a_tree_of_2016_serves(world: World) -> None:
             content = yaml.safe_load(text.format(store=store, site=site))
             nodes = (of_2016(names[name].port, name),)
             meta = content.get("meta_cluster")
-            clusters.append(Cluster(name, nodes, content["haproxy"], meta_cluster=meta))
+            clusters.append(Cluster(name, [*nodes], content["haproxy"], meta_cluster=meta))
         outcome = world.sync(*clusters)
         assert (outcome.kind, outcome.reason) == ("applied", "")
         assert process.check(world.binary, world.text).valid
@@ -111,7 +111,7 @@ def test_a_tree_of_2016_serves(world: World) -> None:
         assert ask(shared, "/api/nuts").status == 503
         assert "Statistics Report" in ask(stats, "/figures")
         assert world.figures("supplier")[0]["slim"] == "300"
-        world.sync(*(Cluster(c.name, (), c.config, meta_cluster=c.meta_cluster) for c in clusters))
+        world.sync(*(Cluster(c.name, [], c.config, meta_cluster=c.meta_cluster) for c in clusters))
         assert ask(site).status == 503
         assert world.sync(*clusters).kind == "applied"
         assert ask(store) == names["store"].name

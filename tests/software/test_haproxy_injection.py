@@ -65,7 +65,7 @@ def clusters(world: World, nodes: tuple[Node, ...]) -> list[Cluster]:
     return [
         Cluster(
             mode,
-            nodes,
+            [*nodes],
             {**SECTION, "port": port, "backend": [f"mode {mode}", *SECTION["backend"]]},
         )
         for mode, port in zip(MODES, ports, strict=True)

@@ -205,7 +205,7 @@ def test_what_must_be_the_same_on_every_host_reloads_to_grow(world: World, http:
 
 def test_nobody_knows_is_not_nobody(world: World, http: Backends) -> None:
     (port,) = free_ports(1)
-    unknown = Cluster("web", (), config={"port": port}, known=False)
+    unknown = Cluster("web", [], config={"port": port}, known=False)
     world.sync(unknown)
     assert get(port)[0] == 503
     world.sync(cluster("web", port, http.nodes[:2]))

@@ -81,7 +81,7 @@ def test_a_server_is_the_same_wherever_it_comes_from(world: World, observer: Obs
             section: dict[str, Any] = {"bind": str(world.directory / f"{numbers[name]}.sock")}
             section["backend"] = list(lines)
             section["server_options"] = options
-            found.append(Cluster(name, nodes(name, count), section))
+            found.append(Cluster(name, [*nodes(name, count)], section))
         return found
 
     world.extra = {"defaults": ["mode http", "timeout connect 5s", "timeout check 5s"]}
@@ -191,10 +191,10 @@ def test_a_limit_and_an_observation_hold_for_both_alike(world: World, observer: 
         return [
             Cluster(
                 name,
-                tuple(
+                [
                     Node("n", f"127.2.{number}.{side}", observer.port)
                     for side in range(1, count + 1)
-                ),
+                ],
                 section,
             )
             for name, number, section in numbered
@@ -254,8 +254,8 @@ def test_what_a_node_sets_changes_what_haproxy_derives(world: World, observer: O
         for number, extra in enumerate(metadata, 1):
             yield Node("n", f"127.3.{side}.{number}", observer.port, 1, {**extra})
 
-    world.sync(Cluster("web", tuple(web(1)), section))
-    both = Cluster("web", (*web(1), *web(2)), section)
+    world.sync(Cluster("web", list(web(1)), section))
+    both = Cluster("web", [*web(1), *web(2)], section)
     assert world.sync(both).kind == "applied"
     assert world.plugin.status()["reloads"] == 0
 

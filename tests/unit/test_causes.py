@@ -14,8 +14,8 @@ from lighthouse.daemon.status_document import (
     RegistrationStatus,
     ServiceStatus,
     SourceStatus,
-    WorkerStatus,
 )
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.ipc.messages import Applied
 from lighthouse.node import NO_RECORD
 from lighthouse.registration.services import NO_ADDRESS

@@ -54,6 +54,7 @@ from lighthouse.ipc.messages import (
     Registration,
     Rehearse,
     Rehearsed,
+    Reported,
     Stop,
     Validate,
     Validated,
@@ -65,6 +66,7 @@ from lighthouse.ipc.messages import (
     pack,
     unpack,
 )
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     CheckSnapshot,
@@ -86,6 +88,7 @@ MESSAGES: list[Message] = [
     Validate(),
     Stop(2.5),
     Ready(),
+    Reported(PluginReport("python")),
     Alive({"reloads": 3}),
     Working("retry"),
     Applied(

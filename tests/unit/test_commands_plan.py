@@ -83,10 +83,10 @@ def test_the_document_has_all_of_it() -> None:
 TOLD = [
     (LastMembers(None), View()),
     (LastMembers(()), View()),
-    (LastMembers((Cluster("web", (A, B), observed_at=5.0),)), View((A, B), True, False)),
-    (LastMembers((Cluster("web", (A,), stale=True),)), View((A,), True, True)),
-    (LastMembers((Cluster("web", (), known=True),)), View((), True, False)),
-    (LastMembers((Cluster("web", known=False), Cluster("elsewhere", (A,)))), View()),
+    (LastMembers((Cluster("web", [A, B], observed_at=5.0),)), View((A, B), True, False)),
+    (LastMembers((Cluster("web", [A], stale=True),)), View((A,), True, True)),
+    (LastMembers((Cluster("web", [], known=True),)), View((), True, False)),
+    (LastMembers((Cluster("web", known=False), Cluster("elsewhere", [A]))), View()),
     (
         LastMembers(
             None, {"web": SavedCluster({"files": Reading((A,)), "more": Reading((C,))}, 7.0)}

@@ -28,7 +28,7 @@ def rendered(wanted: dict[str, Any], reverse: bool = False) -> tuple[bytes, Want
         found = [parse(record) for record in content.get("nodes", ())]
         nodes = tuple(sorted(found, key=lambda node: node.key, reverse=reverse))
         config = content.get("haproxy", {})
-        clusters.append(Cluster(name, nodes, config, meta_cluster=content.get("meta_cluster")))
+        clusters.append(Cluster(name, [*nodes], config, meta_cluster=content.get("meta_cluster")))
     members = WantedClusters(settings)
     members.take(clusters)
     assert members.faults == {}

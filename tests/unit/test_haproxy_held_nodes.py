@@ -64,7 +64,7 @@ def test_a_section_names_nodes_by_any_of_their_names() -> None:
         Node("six", "fd00::9", 80),
         Node("other", "10.1.0.4", 80),
     )
-    cluster = Cluster("web", nodes)
+    cluster = Cluster("web", [*nodes])
     section = parse_section({"maintenance": ["10.1.0.2:80", "[fd00::9]:80"], "drain": ["other"]})
     held = tuple(withhold(cluster, section, set()))
     assert held == (
@@ -84,7 +84,7 @@ def test_a_section_names_nodes_by_any_of_their_names() -> None:
 def test_a_front_end_of_this_host_is_no_node(here: set[str]) -> None:
     nodes = [Node("a", ip, 8000) for ip in (*HERE, "10.9.9.9")] + [Node("a", "10.0.0.5", 8001)]
     members = WantedClusters(parse_settings(SETTINGS))
-    cluster = Cluster("web", tuple(nodes), {"port": 8000})
+    cluster = Cluster("web", list(nodes), {"port": 8000})
     members.take([cluster])
     found = {server.ip for server in members.servers(members.stanzas["web"], {}).values()}
     assert found == {"fd00::5", "10.9.9.9", "10.0.0.5"}, "with other ports and kinds of address"
@@ -106,7 +106,7 @@ def test_a_shared_front_end_of_this_host_is_no_node_either(here: set[str]) -> No
     members = WantedClusters(settings)
     nodes = (Node("a", "10.0.0.5", 8080), Node("b", "10.0.0.5", 8000))
     section = {"paths": ["/a"]}
-    members.take([Cluster("web", nodes, section, meta_cluster="api")])
+    members.take([Cluster("web", [*nodes], section, meta_cluster="api")])
     assert [server.port for server in members.servers(members.stanzas["web"], {}).values()] == [
         8000
     ]

@@ -87,7 +87,7 @@ def full_tree() -> tuple[HAProxySettings, WantedClusters]:
     }
     widgets = {"acl": "path_beg /widgets", "server_options": "check"}
     members.take(
-        [Cluster("web", NODES, section), Cluster("widgets", (), widgets, meta_cluster="api")]
+        [Cluster("web", [*NODES], section), Cluster("widgets", [], widgets, meta_cluster="api")]
     )
     return given, members
 
@@ -561,22 +561,22 @@ def test_hostile_records_leave_only_plain_server_lines(record: dict[str, Any]) -
 def test_membership_is_made_anew_only_where_it_changed() -> None:
     given = settings()
     members = WantedClusters(given)
-    clusters = [Cluster(n, NODES, {"port": p}) for n, p in (("a", 1), ("b", 2), ("c", 3))]
+    clusters = [Cluster(n, [*NODES], {"port": p}) for n, p in (("a", 1), ("b", 2), ("c", 3))]
     assert members.take(clusters) == ({"a", "b", "c"}, True)
     assert members.take(clusters) == (set(), False)
-    moved = [clusters[0], Cluster("b", NODES[:1], {"port": 2}), clusters[2]]
+    moved = [clusters[0], Cluster("b", [*NODES[:1]], {"port": 2}), clusters[2]]
     assert members.take(moved) == ({"b"}, False)
     assert members.take(moved[:2]) == (set(), True)
-    assert members.take([*moved[:2], Cluster("x", NODES, None)]) == (set(), False)
+    assert members.take([*moved[:2], Cluster("x", [*NODES], None)]) == (set(), False)
 
 
 def test_unknown_members_are_those_that_run() -> None:
     members = WantedClusters(settings())
-    members.take([Cluster("web", (), {"port": 1}, known=False)])
+    members.take([Cluster("web", [], {"port": 1}, known=False)])
     live = {"web": {A: READY, "gone": Live(2, "10.0.0.5", 80, 1, "maint")}}
     assert set(members.servers(members.stanzas["web"], live)) == {A}
     assert members.servers(members.stanzas["web"], {}) == {}
-    members.take([Cluster("web", (), {"port": 1})])
+    members.take([Cluster("web", [], {"port": 1})])
     assert members.servers(members.stanzas["web"], live) == {}
 
 

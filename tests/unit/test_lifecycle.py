@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from lighthouse.supervisor.pool.lifecycle import (
     KILL_AFTER,
+    TRACED_WITHIN,
     Became,
     Due,
     Exited,
@@ -25,6 +27,7 @@ WAITING = Lifecycle()
 STARTING = Lifecycle(state="starting", since=0.0, deadline=15.0, starts=1)
 RUNNING = Lifecycle(state="running", since=1.0, deadline=11.0, running_since=1.0, starts=1)
 STOPPING = Lifecycle(state="stopping", since=9.0, deadline=10.0, starts=1, reason="hung")
+TRACED = msgspec.structs.replace(STOPPING, traced=True)
 LEAVING = Lifecycle(state="stopping", since=9.0, deadline=14.0, wanted=False, starts=1)
 
 STEPS = [
@@ -32,15 +35,17 @@ STEPS = [
     (WAITING, Due(), 0.0, "starting", "spawn", 15.0),
     (WAITING, Unwanted(), 0.0, "stopped", None, None),
     (STARTING, Due(), 14.9, "starting", None, 15.0),
-    (STARTING, Due(), 15.0, "stopping", "term", 15.0 + KILL_AFTER),
+    (STARTING, Due(), 15.0, "stopping", "trace", 15.0 + TRACED_WITHIN),
     (STARTING, Became(20.0), 1.0, "running", None, 20.0),
     (STARTING, Unwanted(), 1.0, "stopping", "term", 1.0 + KILL_AFTER),
     (STARTING, Exited("exited with status 1"), 1.0, "waiting", None, 1.0),
     (RUNNING, Heard(30.0, "its sync"), 2.0, "running", None, 30.0),
-    (RUNNING, Due(), 11.0, "stopping", "term", 11.0 + KILL_AFTER),
+    (RUNNING, Due(), 11.0, "stopping", "trace", 11.0 + TRACED_WITHIN),
     (RUNNING, Overstepped("leaks"), 5.0, "stopping", "term", 5.0 + KILL_AFTER),
     (RUNNING, Unwanted(), 5.0, "stopping", "ask", 10.0),
     (RUNNING, Exited("killed by SIGKILL"), 5.0, "waiting", None, 5.0),
+    (TRACED, Due(), 10.0, "stopping", "term", 10.0 + KILL_AFTER),
+    (TRACED, Exited("killed by SIGTERM"), 9.5, "waiting", None, 9.5),
     (STOPPING, Due(), 10.0, "stopping", "kill", 10.0 + KILL_AFTER),
     (STOPPING, Heard(30.0, "its sync"), 9.5, "stopping", None, 10.0),
     (STOPPING, Exited("killed by SIGTERM"), 9.5, "waiting", None, 9.5),
@@ -70,8 +75,10 @@ def test_steps(
 def test_a_hang_is_told_in_words() -> None:
     hung, _ = step(RUNNING, Heard(11.0, "its sync hung: killed"), 1.0, LIMITS)
     ended, _ = step(hung, Due(), 11.0, LIMITS)
-    waiting, _ = step(ended, Exited("killed by SIGTERM"), 11.1, LIMITS)
-    assert waiting.last_exit == "its sync hung: killed (killed by SIGTERM)"
+    named, _ = step(ended, Due("sync_file (own 1.0)"), 11.4, LIMITS)
+    waiting, _ = step(named, Exited("killed by SIGTERM"), 11.5, LIMITS)
+    told = "its sync hung: killed; it hung in sync_file (own 1.0) (killed by SIGTERM)"
+    assert (waiting.last_exit, waiting.traced) == (told, False)
 
 
 def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up() -> None:

@@ -11,7 +11,7 @@ NODES = tuple(Node(f"n{n}", f"10.0.0.{n}", 80) for n in range(9))
 
 
 def held(name: str, revision: int, nodes: int | None, rejected: bool = False) -> DecodedCluster:
-    cluster = None if nodes is None else Cluster(name, NODES[:nodes])
+    cluster = None if nodes is None else Cluster(name, [*NODES[:nodes]])
     rejection = Rejection((Problem((), "no"),), cluster=name) if rejected else None
     return DecodedCluster(name, revision, cluster, None, rejection)
 

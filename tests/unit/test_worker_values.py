@@ -46,10 +46,10 @@ def validate(config: Mapping[str, Any]) -> None:
 REJECTED = {
     "wrong": (Problem((), "is wrong indeed"),),
     "faulty": (Problem(("a", 0), "expected b"), Problem(("c",), "unknown")),
-    "buggy": (Problem((), "its validation failed: ZeroDivisionError: division"),),
+    "buggy": (Problem((), "its validation failed: validate: ZeroDivisionError: division"),),
     "odd": (Problem(("a", "None", "True"), "7"),),
-    "exit": (Problem((), "its validation failed: SystemExit: 2"),),
-    "mute": (Problem((), "its validation failed: ValueError"),),
+    "exit": (Problem((), "its validation failed: validate: SystemExit: 2"),),
+    "mute": (Problem((), "its validation failed: validate: ValueError"),),
 }
 
 
@@ -148,7 +148,7 @@ def test_whatever_a_plugin_says_fits_a_frame(
         one_line(text * 10),
         tail("\n".join([text] * 20)),
         kept,
-        plain({"note": one_line(text)}),
+        plain({"note": one_line(text)})[0],
         counted(rejections, WARNINGS),
         left_out,
     )
@@ -166,7 +166,7 @@ def test_the_largest_message_fits_a_frame() -> None:
     reason, traceback = one_line(wide * 900), tail("\n".join([wide * 400] * 20))
     held, unnamed = named([Withheld("c" * 63, wide * 400, MANY, True)] * 3)
     applied = Applied(
-        2**40, "failed", 1e9, reason, traceback, kept, status, warnings, left_out, held, unnamed
+        2**40, "failed", 1e9, reason, traceback, kept, status[0], warnings, left_out, held, unnamed
     )
     assert MAX_FRAME * 0.8 < len(encode(applied)) < MAX_FRAME
 

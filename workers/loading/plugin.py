@@ -17,7 +17,7 @@ from lighthouse.workers.loading.contract import judge
 from lighthouse.workers.loading.hook import Unusable, named_class
 from lighthouse.workers.loading.kind import PluginKind
 from lighthouse.workers.loading.requirements import unmet
-from lighthouse.workers.plugin_call import PluginError, call, describe
+from lighthouse.workers.plugin_call import PluginError, call, describe, hosted
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)
@@ -39,6 +39,7 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
     required = unmet(origin)
     named = f"{name} = {origin.module}"
     report = PluginReport(interpreter, origin, kind.group, named, faults=required)
+    hosted.come_from("" if origin.bundled else report.source)
     if not all(fault.warning for fault in required):
         _give_up(report, required)
     try:
@@ -60,23 +61,11 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
     return found, report
 
 
-def explained(report: PluginReport, fault: PluginFault, more: int = 0) -> str:
-    """A fault on one line: what is wrong, what to do, and whose fault that is."""
-    text = (
-        f"{fault.message:.300}; {fault.remedy:.200}" if fault.remedy else f"{fault.message:.300}"
-    )
-    if more:
-        text += f" (and {more} more)"
-    source = ", ".join(filter(None, (report.source, fault.place or report.place)))
-    return f"{text} ({source})" if source else text
-
-
 def _give_up(
     report: PluginReport, faults: tuple[PluginFault, ...], traceback: str = ""
 ) -> NoReturn:
     report = msgspec.structs.replace(report, faults=faults)
-    wrong = [fault for fault in faults if not fault.warning]
-    raise GivingUp(explained(report, wrong[0], len(wrong) - 1), traceback, report)
+    raise GivingUp(report.wrong(), traceback, report)
 
 
 def _unknown(kind: PluginKind[P], name: str, installed: Installed) -> str:

@@ -73,12 +73,9 @@ def _judged(text: str) -> Iterator[PluginFault]:
 
 def _of_lighthouse(wanted: Requirement, name: str) -> Iterator[PluginFault]:
     if not wanted.specifier.contains(__version__, prereleases=True):
-        told = (
-            f"requires {wanted.name} {wanted.specifier}, and {DISTRIBUTION} {__version__} runs it"
-        )
-        remedy = (
-            f"install a version of it for {DISTRIBUTION} {__version__}, or another {DISTRIBUTION}"
-        )
+        own = f"{DISTRIBUTION} {__version__}"
+        told = f"requires {wanted.name} {wanted.specifier}, and this is {own}"
+        remedy = f"install a version of it for {own}, or another {DISTRIBUTION}"
         yield PluginFault(told, remedy)
     if name == _FORMER:
         told = f"requires `{wanted}`, which on the index is another project"

@@ -40,7 +40,7 @@ class LastMembers(msgspec.Struct, frozen=True):
         """
         recall(state.memberships, self.remembered, self.seen, now)
         state.memberships.dictate(
-            {c.name: View(c.nodes, c.known, c.stale) for c in self.live or ()}
+            {c.name: View(tuple(c.nodes), c.known, c.stale) for c in self.live or ()}
         )
         state.configure(config, 0.0)
 

@@ -18,10 +18,14 @@ import msgspec
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated, pack
 from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.process import trace
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.plan import Name, plan
 from lighthouse.supervisor.state import State
+
+TRACED_WITHIN: Final = 1.0
+"""Seconds that one which hangs has to write down where."""
 
 NOBODY: Final = HostIdentity("localhost", "127.0.0.1")
 """Stands in for this host where nothing is registered."""
@@ -107,9 +111,17 @@ class _Worker:
         return self.late()
 
     def late(self) -> tuple[Answer, bytes] | None:
+        """The answer of one whose time is up: what it hangs in, and the stacks of its threads."""
         if time.monotonic() < self.deadline:
             return None
-        return Failed(f"no answer within {self._task.within:g} s: killed"), b""
+        self._process.signal(trace.SIGNAL)
+        until = time.monotonic() + TRACED_WITHIN
+        while not self._process.stacks and time.monotonic() < until:
+            time.sleep(0.01)
+        doing, stacks = self._process.doing, self._process.stacks
+        told = f"; it hung in {doing}" if doing else ""
+        reason = f"no answer within {self._task.within:g} s: killed{told}"
+        return Failed(reason, stacks), b""
 
     def end(self) -> None:
         """Kill it with all that it started; nothing if that is done."""

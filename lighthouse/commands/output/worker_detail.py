@@ -7,7 +7,7 @@ import yaml
 from lighthouse.commands.output.quantities import dated
 from lighthouse.commands.output.table import Cell, lines, paint, wrapped
 from lighthouse.commands.output.worker_table import workers
-from lighthouse.daemon.status_document import WorkerStatus
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import plain
 
 
@@ -19,14 +19,31 @@ def detail(
         yield from wrapped(Cell(plain(problem), "bad"), width, "  ")
     yield from lines(workers((worker,), now), width)
     for title, text in (
+        ("Plugin", _plugin(worker)),
+        ("Against its contract", "\n".join(worker.about.faults)),
+        ("Warnings", "\n".join(worker.about.warnings)),
         ("Last error", worker.last_error),
         ("Last exit", worker.last_exit),
         ("Traceback", worker.traceback),
+        ("Its threads when it hung", worker.stacks),
     ):
         if text:
             yield from _section(title, text)
     said = _status(worker, now) if worker.status else "nothing"
     yield from _section("What its plugin says", said)
+
+
+def _plugin(worker: WorkerStatus) -> str:
+    """Whose code it is, and what runs it; what is not known is left out."""
+    about = worker.about
+    told = (
+        ("distribution", about.distribution),
+        ("entry point", f"{about.group}: {about.entry_point}" if about.entry_point else ""),
+        ("class", about.loaded),
+        ("defined at", about.place),
+        ("interpreter", about.interpreter),
+    )
+    return "\n".join(f"{name:<13} {value}" for name, value in told if value)
 
 
 def _section(title: str, text: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from lighthouse.commands.output.quantities import milliseconds, moment, number, size
 from lighthouse.commands.output.table import Cell, Column, Row, Style, Table
-from lighthouse.daemon.status_document import WorkerStatus
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import plain
 
 _COLUMNS: Final = (
@@ -75,6 +75,8 @@ def _note(worker: WorkerStatus, now: float) -> str:
     if worker.reason:
         waits = "waits to be started again: " if worker.state == "waiting" else ""
         return waits + plain(worker.reason)
+    if worker.about.warnings:
+        return "warning: " + plain(worker.about.warnings[0])
     if worker.last_error:
         return "last error: " + plain(worker.last_error)
     if worker.last_exit:

@@ -15,8 +15,8 @@ from lighthouse.daemon.status_document import (
     ClusterStatus,
     Consequence,
     ServiceStatus,
-    WorkerStatus,
 )
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.membership.source import STALE_AFTER
 from lighthouse.registration.services import NO_ADDRESS
 from lighthouse.supervisor.plan import Name

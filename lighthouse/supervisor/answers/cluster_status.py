@@ -21,8 +21,8 @@ from lighthouse.daemon.status_document import (
     RefusedStatus,
     SourceStatus,
     TripStatus,
-    WorkerStatus,
 )
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.guard import HeldLoss
 from lighthouse.membership.guard_history import Trip

@@ -5,8 +5,14 @@ from typing import Final
 
 import psutil
 
-from lighthouse.daemon.status_document import LatencyStatus, SnapshotStatus, WorkerStatus
+from lighthouse.daemon.worker_document import (
+    LatencyStatus,
+    PluginStatus,
+    SnapshotStatus,
+    WorkerStatus,
+)
 from lighthouse.ipc.messages import Applied
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.supervisor.pool.worker import Worker
 
 FLOODED: Final = 10.0
@@ -26,6 +32,7 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         name=worker.name[1],
         plugin=worker.plugin,
         package=str(worker.origin or ""),
+        about=_about(worker.report),
         outdated=worker.outdated,
         pid=pid,
         state=life.state,
@@ -48,7 +55,8 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         ),
         latency_ms=LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count),
         last_error=worker.last_error,
-        traceback=applied.traceback if applied is not None else "",
+        traceback=worker.traceback or (applied.traceback if applied is not None else ""),
+        stacks=worker.stacks,
         status=worker.status,
     )
 
@@ -69,7 +77,7 @@ def _healthy(worker: Worker) -> bool:
     """A worker that has done nothing yet, or ended lately, is not to be relied on."""
     applied = worker.applied
     failed = applied is not None and applied.kind in ("failed", "degraded")
-    doubtful = worker.doubt or _excess(worker)
+    doubtful = worker.doubt or _excess(worker) or _wrong(worker)
     return worker.life.state == "running" and not failed and not doubtful
 
 
@@ -104,8 +112,30 @@ def _reason(worker: Worker, away: str) -> str:
     if away and life.state == "running":
         return away
     if applied is not None and applied.kind not in ("applied", "unchanged"):
-        return f"{applied.kind}: {applied.reason}"
-    return worker.doubt or _excess(worker) or worker.outdated
+        more = f"; `lighthouse status --worker {worker.name[1]}` has the traceback"
+        return f"{applied.kind}: {applied.reason}{more if applied.traceback else ''}"
+    return worker.doubt or _excess(worker) or _wrong(worker) or worker.outdated
+
+
+def _wrong(worker: Worker) -> str:
+    """What the plugin of a worker that runs does against its contract."""
+    running = worker.life.state == "running" and worker.report is not None
+    return worker.report.wrong() if running and worker.report is not None else ""
+
+
+def _about(report: PluginReport | None) -> PluginStatus:
+    if report is None:
+        return PluginStatus()
+    return PluginStatus(
+        distribution=str(report.origin or ""),
+        group=report.group,
+        entry_point=report.entry_point,
+        loaded=report.loaded,
+        place=report.place,
+        interpreter=report.interpreter,
+        faults=tuple([str(fault) for fault in report.faults if not fault.warning]),
+        warnings=tuple([str(fault) for fault in report.faults if fault.warning]),
+    )
 
 
 def _excess(worker: Worker) -> str:

@@ -5,7 +5,7 @@
     waiting ──due──▶ starting ──ready──▶ running
        ▲                │  late             │  silent, too large, told to
        │                ▼                   ▼
-       └──exited──── stopping ◀─────────────┘     (asked, then TERM, then KILL)
+       └──exited──── stopping ◀─────────────┘     (asked, or traced, then TERM, then KILL)
 
 A worker that is no longer wanted ends in ``stopped``. No clock and no system call in here.
 """
@@ -17,10 +17,14 @@ import msgspec
 from lighthouse.process.backoff import Backoff
 
 LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
-Action = Literal["spawn", "ask", "term", "kill"]
+Action = Literal["spawn", "ask", "trace", "term", "kill"]
 
 KILL_AFTER = 1.0
 """Seconds between TERM and KILL, and between one KILL and the next."""
+
+
+TRACED_WITHIN = 0.3
+"""Seconds that a worker which hangs has to write down where, before TERM."""
 
 
 class LifecycleLimits(msgspec.Struct, frozen=True):
@@ -42,6 +46,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
 
     ``deadline`` is when the next step is due by itself. ``wanted`` turns false once. ``fell``:
     the last process ended unwanted though it had become ready, so that the next may do so too.
+    ``traced``: it was asked where it hangs, and has not been told to end yet.
     """
 
     state: LifecycleState = "waiting"
@@ -54,10 +59,13 @@ class Lifecycle(msgspec.Struct, frozen=True):
     running_since: float | None = None
     reason: str = ""
     last_exit: str = ""
+    traced: bool = False
 
 
 class Due(msgspec.Struct, frozen=True):
-    """The deadline may have passed."""
+    """The deadline may have passed; ``doing`` is what the process is calling."""
+
+    doing: str = ""
 
 
 class Became(msgspec.Struct, frozen=True):
@@ -111,8 +119,8 @@ def step(
 ) -> tuple[Lifecycle, Action | None]:
     """The life after an event, and what is to be done about it."""
     match event:
-        case Due():
-            return _due(life, now, limits)
+        case Due(doing):
+            return _due(life, doing, now, limits)
         case Became(deadline) if life.state == "starting":
             return _moved(life, "running", now, deadline, running_since=now), None
         case Heard(deadline, otherwise) if life.state == "running":
@@ -139,7 +147,9 @@ def unsettled(life: Lifecycle, now: float, limits: LifecycleLimits) -> str:
     return f"was started again {now - life.running_since:.0f} s ago: {life.last_exit}"
 
 
-def _due(life: Lifecycle, now: float, limits: LifecycleLimits) -> tuple[Lifecycle, Action | None]:
+def _due(
+    life: Lifecycle, doing: str, now: float, limits: LifecycleLimits
+) -> tuple[Lifecycle, Action | None]:
     if life.deadline is None or now < life.deadline:
         return life, None
     match life.state:
@@ -148,9 +158,15 @@ def _due(life: Lifecycle, now: float, limits: LifecycleLimits) -> tuple[Lifecycl
             return started, "spawn"
         case "starting":
             reason = f"was not ready within {limits.start:g} s: killed"
-            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+            until = now + TRACED_WITHIN
+            return _moved(life, "stopping", now, until, reason=reason, traced=True), "trace"
         case "running":
-            return _moved(life, "stopping", now, now + KILL_AFTER), "term"
+            return _moved(life, "stopping", now, now + TRACED_WITHIN, traced=True), "trace"
+        case "stopping" if life.traced:
+            told = f"{life.reason}; it hung in {doing}" if doing else life.reason
+            return _moved(
+                life, "stopping", now, now + KILL_AFTER, reason=told, traced=False
+            ), "term"
         case "stopping":
             return msgspec.structs.replace(life, deadline=now + KILL_AFTER), "kill"
     return life, None
@@ -194,6 +210,7 @@ def _exited(
             reason=reason,
             last_exit=f"{reason} ({event.status})" if reason != event.status else reason,
             running_since=None,
+            traced=False,
         ),
         None,
     )

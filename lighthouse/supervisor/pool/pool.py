@@ -21,8 +21,9 @@ from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
 from lighthouse.supervisor.pool import budget
+from lighthouse.supervisor.pool.process import Process
 from lighthouse.supervisor.pool.sessions import Sessions
-from lighthouse.supervisor.pool.worker import Process, Worker
+from lighthouse.supervisor.pool.worker import Worker
 
 FIGURES: Final = 1.0
 """Seconds between looks at what the workers take."""

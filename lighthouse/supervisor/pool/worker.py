@@ -1,21 +1,20 @@
 """One worker process: the effects around its ``Lifecycle``."""
 
 import logging
-import os
 import random
 import signal
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import Installed, PluginOrigin, succession
-from lighthouse.ipc.channel import Channel, Closed
+from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.snapshot import Snapshot
-from lighthouse.process.spawn import WorkerProcess, in_words
+from lighthouse.process import trace
 from lighthouse.process.time_share import TimeShare
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.pool.budget import WorkerBudget
@@ -37,7 +36,7 @@ from lighthouse.supervisor.pool.lifecycle import (
     step,
     unsettled,
 )
-from lighthouse.supervisor.pool.worker_log import WorkerLog
+from lighthouse.supervisor.pool.process import Process
 
 SILENCE: Final = 10.0
 """Seconds without a sign of life after which an idle worker is ended, if its sync may not
@@ -47,46 +46,6 @@ SLOWED: Final = 10.0
 """Seconds for which it is shown that a worker had to wait for its share of the time."""
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
-
-
-class Process:
-    """A running worker's process and the three descriptors that lead to it."""
-
-    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
-        words = (*name[1:], plugin)
-        with ExitStack() as undo, ExitStack() as theirs:
-            self.channel, far = Channel.pair()
-            undo.callback(self.channel.close)
-            theirs.callback(far.close)
-            reading, writing = os.pipe2(os.O_CLOEXEC)
-            undo.callback(os.close, reading)
-            theirs.callback(os.close, writing)
-            self._child: Final = WorkerProcess(
-                name[0], words, far.fileno(), str(lock), settings.user or "", writing
-            )
-            undo.pop_all()
-        self.pid: Final = self._child.pid
-        self.mark: Final = self._child.mark
-        self.pidfd: Final = self._child.pidfd
-        self.journal: Final = WorkerLog(" ".join(name), reading, settings.log_lines)
-
-    def signal(self, number: signal.Signals) -> None:
-        self._child.signal(number)
-
-    @property
-    def ended(self) -> bool:
-        """Return True if it has ended, reaped or not."""
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            return True
-
-    def reap(self) -> str:
-        """How it ended, in words; to be called when its pidfd is readable."""
-        status = self._child.wait()
-        self.journal.close()
-        self.channel.close()
-        return in_words(status)
 
 
 class Worker:
@@ -109,6 +68,7 @@ class Worker:
         self.status: dict[str, Any] = {}
         self.report: PluginReport | None = None  # of the code that its process runs, or ran
         self.traceback = ""  # of what ended its last process
+        self.stacks = ""  # of its threads, when it hung last
         self.outdated = ""  # what has become of that since
         self.said = ""
         self.last_error = ""
@@ -243,6 +203,7 @@ class Worker:
         """Its process has ended: reap it, and end what it left behind."""
         assert self.process is not None
         process, self.process = self.process, None
+        self._keep_stacks(process)
         status = process.reap()
         said, self.said = self.said, ""
         self.outdated = ""
@@ -253,6 +214,13 @@ class Worker:
         self.take(Exited(status, said), now)
         if self.life.wanted:
             self.last_error = self.life.last_exit
+
+    def _keep_stacks(self, process: Process) -> None:
+        """Those that it wrote since it hung stay, until the next time that it hangs."""
+        stacks = process.stacks
+        if stacks:
+            self.stacks = stacks
+            _log.error("%s: its threads when it hung:\n%s", " ".join(self.name), stacks)
 
     def miss(self, now: float) -> None:
         """It has no process: that is its end, if it counts as one that has."""
@@ -265,7 +233,8 @@ class Worker:
 
     def due(self, now: float) -> bool:
         """The deadline may have passed. Return True if its process has started or is gone."""
-        return self.take(Due(), now)
+        doing = "" if self.process is None else self.process.doing
+        return self.take(Due(doing), now)
 
     def unwanted(self, now: float, keep: bool = False) -> None:
         """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
@@ -279,6 +248,8 @@ class Worker:
             case "ask" if self.process is not None:
                 with suppress(Closed):
                     self.process.channel.send(Stop(self._limits.stop, self._keep))
+            case "trace" if self.process is not None:
+                self.process.signal(trace.SIGNAL)
             case "term" if self.process is not None:
                 self.process.signal(signal.SIGTERM)
             case "kill" if self.process is not None:

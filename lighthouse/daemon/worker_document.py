@@ -1,0 +1,76 @@
+"""One worker's part of the status document; see ``lighthouse.daemon.status_document``."""
+
+from typing import Any
+
+import msgspec
+
+
+class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest snapshot sent to a worker and the newest that it applied, by version."""
+
+    sent: int | None = None
+    applied: int | None = None
+    applied_at: float | None = None
+    outcome: str | None = None
+
+
+class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds from a change as observed to the same change applied."""
+
+    p50: float | None = None
+    p99: float | None = None
+    count: int = 0
+
+
+class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The code that a worker runs, or could not load, and against what contract it is.
+
+    ``entry_point`` is as its distribution has it, ``loaded`` the class, ``place`` FILE:LINE of
+    that. ``faults`` are what it does against its contract, ``warnings`` what it does
+    nevertheless without harm; each with what to do about it and where.
+    """
+
+    distribution: str = ""
+    group: str = ""
+    entry_point: str = ""
+    loaded: str = ""
+    place: str = ""
+    interpreter: str = ""
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``reason`` is why it is not simply running, ``status`` what its plugin says of itself.
+
+    ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
+    ``about`` tells of that code. ``stacks`` are those of its threads when it last hung.
+    ``processes`` are those of its session, ended ones that nobody has reaped included;
+    ``lines_left_out`` counts what it has written beyond its budget.
+    """
+
+    kind: str = ""
+    name: str = ""
+    plugin: str = ""
+    package: str = ""
+    about: PluginStatus = PluginStatus()
+    outdated: str = ""
+    pid: int | None = None
+    state: str = ""
+    healthy: bool = False
+    reason: str = ""
+    since: float | None = None
+    restarts: int = 0
+    last_exit: str = ""
+    rss_bytes: int | None = None
+    cpu_seconds: float | None = None
+    processes: int = 0
+    threads: int = 0
+    descriptors: int = 0
+    lines_left_out: int = 0
+    snapshot: SnapshotStatus = SnapshotStatus()
+    latency_ms: LatencyStatus = LatencyStatus()
+    last_error: str = ""
+    traceback: str = ""
+    stacks: str = ""
+    status: dict[str, Any] = {}

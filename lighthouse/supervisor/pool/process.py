@@ -1,0 +1,62 @@
+"""A running worker's process, and what leads to it."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from lighthouse.config.schema.types import WorkerSettings
+from lighthouse.ipc.channel import Channel
+from lighthouse.process.spawn import WorkerProcess, in_words
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.pool.worker_log import WorkerLog
+
+
+class Process:
+    """A running worker's process and the three descriptors that lead to it."""
+
+    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
+        words = (*name[1:], plugin)
+        with ExitStack() as undo, ExitStack() as theirs:
+            self.channel, far = Channel.pair()
+            undo.callback(self.channel.close)
+            theirs.callback(far.close)
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            undo.callback(os.close, reading)
+            theirs.callback(os.close, writing)
+            self._child: Final = WorkerProcess(
+                name[0], words, far.fileno(), str(lock), settings.user or "", writing
+            )
+            undo.pop_all()
+        self.pid: Final = self._child.pid
+        self.mark: Final = self._child.mark
+        self.pidfd: Final = self._child.pidfd
+        self.journal: Final = WorkerLog(" ".join(name), reading, settings.log_lines)
+
+    def signal(self, number: int) -> None:
+        self._child.signal(number)
+
+    @property
+    def doing(self) -> str:
+        """What of its plugin it is calling, in words; empty if nothing."""
+        return self._child.doing
+
+    @property
+    def stacks(self) -> str:
+        """Those of its threads, if it was asked for them."""
+        return self._child.stacks
+
+    @property
+    def ended(self) -> bool:
+        """Return True if it has ended, reaped or not."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def reap(self) -> str:
+        """How it ended, in words; to be called when its pidfd is readable."""
+        status = self._child.wait()
+        self.journal.close()
+        self.channel.close()
+        return in_words(status)
