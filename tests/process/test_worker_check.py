@@ -74,7 +74,7 @@ def test_verdicts_are_stated_when_they_change(tmp_path: Path) -> None:
     [
         ("throw(ConnectionRefusedError(111, 'Connection refused'))", "ConnectionRefusedError"),
         ("throw(SystemExit(1))", "SystemExit: 1"),
-        ("'fine'", "perform returned str, expected a Result"),
+        ("'fine'", "perform returned 'fine', expected a Result"),
         ("throw(KeyError('k'))", "KeyError: 'k'"),
     ],
 )
