@@ -29,6 +29,7 @@ from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers import process
 from lighthouse.workers.balancer import BalancerRole
 from lighthouse.workers.check import CheckRole
+from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.discovery import DiscoveryRole
 from lighthouse.workers.host import WorkerHost
 from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, PluginKind
@@ -78,12 +79,12 @@ def main() -> NoReturn:
 def _be_worker(
     kind: PluginKind[Any],
     name: str,
-    role: Callable[[Outbox, Wakeup], WorkerRole],
+    role: Callable[[Outbox, Wakeup, Conduct], WorkerRole],
     about: PluginReport,
     order: Order,
     descriptor: int,
 ) -> NoReturn:
-    """As ``lighthouse.workers.host.serve`` does it, with the plugin that is about already."""
+    """As ``lighthouse.workers.main.serve`` does it, with the plugin that is about already."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
     channel = process.begin(
@@ -102,7 +103,7 @@ def _be_worker(
 
 def _serve(
     channel: Channel,
-    role: Callable[[Outbox, Wakeup], WorkerRole],
+    role: Callable[[Outbox, Wakeup, Conduct], WorkerRole],
     about: PluginReport,
     order: Order,
     title: str,
@@ -111,7 +112,9 @@ def _serve(
     lock.open()
     if order.powerless:
         lower()
-    host = WorkerHost(channel, outbox, wakeup, lock, role(outbox, wakeup), title)
+    conduct = Conduct(about, outbox)
+    played = role(outbox, wakeup, conduct)
+    host = WorkerHost(channel, outbox, wakeup, lock, played, conduct, title)
     before = belongings()
     outbox.post(Ready(about))
     host.run()

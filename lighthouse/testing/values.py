@@ -40,7 +40,7 @@ def cluster(
     members = [node(one) if isinstance(one, str) else one for one in nodes]
     return Cluster(
         name,
-        tuple(sorted(members, key=lambda one: one.key)),
+        sorted(members, key=lambda one: one.key),
         config,
         known=known,
         stale=stale,

@@ -58,7 +58,7 @@ class Mesh:
         port = self.ports.setdefault(name, free_port())
         config = {"port": port, **section}
         self.plugin.validate_cluster_config(config)
-        self.clusters[name] = Cluster(name, nodes, config, known)
+        self.clusters[name] = Cluster(name, [*nodes], config, known)
         return port
 
     def sync(self) -> Outcome:

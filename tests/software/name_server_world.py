@@ -65,11 +65,11 @@ class NamedClusters:
 def web(*ips: str, name: str = "web", port: int = 8000, known: bool = True) -> Cluster:
     """A cluster with a node at each address, named by its number."""
     nodes = [parse({"host": f"n{i}", "ip": ip, "port": port}) for i, ip in enumerate(ips)]
-    return Cluster(name, tuple(nodes), {}, known)
+    return Cluster(name, list(nodes), {}, known)
 
 
 def of(*nodes: Node, name: str = "web", **config: Any) -> Cluster:
-    return Cluster(name, tuple(nodes), config)
+    return Cluster(name, list(nodes), config)
 
 
 @contextlib.contextmanager

@@ -102,7 +102,7 @@ def test_nobody_is_told_that_there_are_none_unless_it_is_meant(
     server.apply(on_empty="nodata")
     server.serve(web())
     assert server.dig(WEB) == []
-    server.serve(Cluster("web", (), {"on_empty": "servfail"}))
+    server.serve(Cluster("web", [], {"on_empty": "servfail"}))
     assert server.dig(WEB) == ["SERVFAIL"]
     server.serve(web())
     server.again()
@@ -194,7 +194,7 @@ backend b
             proxy.up(lambda: get(port) == (200, "one"))
             server.serve(of(two.node(host="two")))
             eventually(lambda: [get(port)[1] for _ in range(3)] == ["two"] * 3, 10)
-            server.serve(Cluster("web", (), {}))
+            server.serve(Cluster("web", [], {}))
             server.plugin.close()
             until = time.monotonic() + 0.5
             while time.monotonic() < until:

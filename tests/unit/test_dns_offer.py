@@ -48,7 +48,7 @@ def test_what_is_offered(
     state: str,
     ips: list[str],
 ) -> None:
-    found = offer(Cluster("web", tuple(nodes), {}, known), kept, on_empty)
+    found = offer(Cluster("web", list(nodes), {}, known), kept, on_empty)
     assert found.state == state
     assert [member.ip for member in found.members] == ips
 
@@ -62,7 +62,7 @@ def test_what_is_offered(
 def test_no_members_are_answered_only_where_that_is_meant(
     nodes: list[Node], known: bool, kept: tuple[DnsMember, ...], on_empty: OnEmpty
 ) -> None:
-    found = offer(Cluster("web", tuple(nodes), {}, known), kept, on_empty)
+    found = offer(Cluster("web", list(nodes), {}, known), kept, on_empty)
     if found.state == "empty":
         assert known
         assert on_empty == "nodata"
@@ -86,5 +86,5 @@ def test_no_members_are_answered_only_where_that_is_meant(
     ],
 )
 def test_the_priority_is_a_number_or_none(metadata: dict[str, Any], priority: int) -> None:
-    found = offer(Cluster("web", (node("10.0.0.1", **metadata),), {}), (), "keep")
+    found = offer(Cluster("web", [node("10.0.0.1", **metadata)], {}), (), "keep")
     assert found == Offer("live", (DnsMember("h", "10.0.0.1", 80, 1, priority),))

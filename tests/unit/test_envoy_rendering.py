@@ -176,10 +176,10 @@ def test_sections_that_are_wrong(config: dict[str, Any], fault: str) -> None:
 
 def test_a_port_stays_with_the_cluster_that_has_it() -> None:
     wanted = WantedProxies(parse_settings(SETTINGS))
-    web = Cluster("web", (), {"port": 8000})
+    web = Cluster("web", [], {"port": 8000})
     assert wanted.take([web]) == {"web"}
     assert wanted.take([web]) == set()
-    first = Cluster("a", (), {"port": 8000, "bind_address": "0.0.0.0"})
+    first = Cluster("a", [], {"port": 8000, "bind_address": "0.0.0.0"})
     assert wanted.take([first, web]) == set()
     assert [(found.cluster, found.path) for found in wanted.findings] == [("a", ("port",))]
     assert wanted.proxies.keys() == {"web"}

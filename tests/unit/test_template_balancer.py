@@ -24,7 +24,7 @@ HOSTS = "{% for node in nodes %}\n{{ node.ip }} {{ node.host }}\n{% endfor %}\n"
 
 def web(*numbers: int, **metadata: Any) -> Cluster:
     nodes = [Node(f"w{n}", f"10.0.0.{n}", 80, metadata=metadata) for n in numbers]
-    return Cluster("web", tuple(nodes), {})
+    return Cluster("web", list(nodes), {})
 
 
 def made(config: dict[str, Any]) -> Template:
@@ -222,7 +222,7 @@ def test_clusters_are_those_with_a_section_that_the_file_selects(tmp_path: Path)
         {"path": str(tmp_path / name), "template": text, "clusters": chosen}
         for name, chosen in names.items()
     ]
-    clusters = [Cluster("db-1", (), {}), Cluster("none"), Cluster("other", (), {}), web(1)]
+    clusters = [Cluster("db-1", [], {}), Cluster("none"), Cluster("other", [], {}), web(1)]
     kind, reason = said(made({"files": files}).sync_file(clusters))
     assert (kind, "no cluster nothing has a section" in reason) == ("held", True)
     assert (tmp_path / "a").read_text() == "db-1 web "
@@ -252,7 +252,7 @@ def test_nodes_that_are_left_out_degrade(tmp_path: Path) -> None:
         Node("a", "10.0.0.1", 80, metadata={"z": "fine"}),
         Node("b", "10.0.0.2", 80, metadata={"z": "x y"}),
     )
-    kind, reason = said(made({"files": [file]}).sync_file([Cluster("web", nodes, {})]))
+    kind, reason = said(made({"files": [file]}).sync_file([Cluster("web", [*nodes], {})]))
     assert kind == "degraded"
     assert reason == "nodes are left out: metadata 'z' is no plain word: 'x y'"
     assert (tmp_path / "a").read_text() == "fine"

@@ -24,7 +24,7 @@ NODES = (
     Node("b", "10.0.0.2", 80, 0, metadata={"role": "primary", "zone": 'x"; evil {'}),
     Node("c", "fd00::1", 81, metadata={"zone": "z2"}),
 )
-WEB = Cluster("web", NODES, {"port": 8000})
+WEB = Cluster("web", [*NODES], {"port": 8000})
 
 QUOTING = Renderer(
     TemplatedFile(
@@ -124,13 +124,13 @@ def test_what_is_no_plain_word_is_not_printed_by_any_way(text: str) -> None:
 def test_a_hostile_key_is_not_printed_either() -> None:
     keys = "{% for k in n.metadata %}{{ k }},{% endfor %}"
     text = f"{{% for n in nodes %}}{keys}{{{{ n.host }}}} {{% endfor %}}"
-    hostile = Cluster("web", (Node("a", "10.0.0.1", 80, metadata={"x{}": 1}), NODES[2]), {})
+    hostile = Cluster("web", [Node("a", "10.0.0.1", 80, metadata={"x{}": 1}), NODES[2]], {})
     assert render(text, hostile) == "zone,c "
     assert render("{{ nodes[0].metadata | json }}", hostile) == '{"x{}": 1}'
 
 
 def test_a_template_that_would_lose_all_nodes_of_a_cluster_is_wrong() -> None:
-    only = Cluster("web", NODES[1:2], {})
+    only = Cluster("web", [*NODES[1:2]], {})
     with pytest.raises(TemplateFault, match=r"no plain word.*filter that quotes"):
         render("{% for n in nodes %}{{ n.metadata.zone }}{% endfor %}", only)
 
@@ -145,7 +145,7 @@ def test_keep() -> None:
 def test_each_filter_quotes_any_text(text: str) -> None:
     """What the format's own reader finds is the value, and nothing besides."""
     node = parse({"ip": "10.0.0.1", "port": 80, "metadata": {"v": text}}, strict=True)
-    content, _ = QUOTING.render(FactsStore().of((Cluster("web", (node,), {}),)))
+    content, _ = QUOTING.render(FactsStore().of((Cluster("web", [node], {}),)))
     json_, toml, shell, haproxy, conninfo, name = content.decode().split("\n")
     assert json.loads(json_) == yaml.safe_load(json_) == text
     assert tomllib.loads(f"v = {toml}") == {"v": text}
@@ -178,7 +178,7 @@ def test_a_broken_edit_leaves_the_former_template_in_use(tmp_path: Path) -> None
     assert output.render(store.of((WEB,))).content == b"3"
     path.write_text("\n{{ nope }}")
     assert [output.look(), output.look()] == [False, True]
-    found = output.render(store.of((Cluster("web", NODES[:1], {}),)))
+    found = output.render(store.of((Cluster("web", [*NODES[:1]], {}),)))
     assert found.content == b"1"
     assert found.fault is not None
     assert "t.j2:2: 'nope' is undefined; the former template stays in use" in found.fault.message
