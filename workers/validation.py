@@ -74,7 +74,7 @@ def validated(
             return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS]), ""
         if isinstance(error, ValueError) and str(error):
             return (Problem((), one_line(str(error))),), ""
-        what = hosted.located(f"its validation failed: {failure.reason}", failure.place)
+        what = hosted.located(f"its validation failed: {failure.what}", failure.place)
         return (Problem((), one_line(what, 2 * REASON)),), failure.traceback
     return (), ""
 

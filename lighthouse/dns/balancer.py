@@ -26,6 +26,7 @@ class NameServer(Balancer):
     """Answers for the clusters that have a ``dns:`` section, out of this worker."""
 
     handles_unknown: ClassVar[bool] = True
+    compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings: DnsServerSettings | None = None

@@ -17,6 +17,7 @@ class Envoy(Balancer):
     """Keeps an Envoy of its own serving the clusters that have an ``envoy:`` section."""
 
     handles_unknown: ClassVar[bool] = True
+    compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings: EnvoySettings | None = None

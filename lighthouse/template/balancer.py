@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
 from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
@@ -24,6 +24,8 @@ _LOOK: Final = 1.0
 
 class Template(Balancer):
     """Keeps the files of one piece of software; they are replaced together or not at all."""
+
+    compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings = TemplateSettings(())

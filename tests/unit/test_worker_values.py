@@ -46,10 +46,10 @@ def validate(config: Mapping[str, Any]) -> None:
 REJECTED = {
     "wrong": (Problem((), "is wrong indeed"),),
     "faulty": (Problem(("a", 0), "expected b"), Problem(("c",), "unknown")),
-    "buggy": (Problem((), "its validation failed: validate: ZeroDivisionError: division"),),
+    "buggy": (Problem((), "its validation failed: ZeroDivisionError: division"),),
     "odd": (Problem(("a", "None", "True"), "7"),),
-    "exit": (Problem((), "its validation failed: validate: SystemExit: 2"),),
-    "mute": (Problem((), "its validation failed: validate: ValueError"),),
+    "exit": (Problem((), "its validation failed: SystemExit: 2"),),
+    "mute": (Problem((), "its validation failed: ValueError"),),
 }
 
 
