@@ -242,7 +242,7 @@ def test_a_validation_that_raises_what_is_no_rejection_has_a_traceback(tmp_path:
         rig.deliver(snapshot(path="x"))
         failed = rig.expect(Applied)
         (problem,) = failed.rejections[0].problems
-        told = 'its validation failed: TypeError: can only concatenate str (not "int") to str (own 1.0,'
+        told = 'TypeError: can only concatenate str (not "int") to str (own 1.0, entry point own ='
         assert told in problem.message
         assert f"{tmp_path}/plugin_own.py:12)" in problem.message
         assert "config['path'] + 1" in failed.traceback
