@@ -110,7 +110,7 @@ class NginxWorld:
 def web(*nodes: Node, name: str = "web", **section: Any) -> Cluster:
     """A cluster with a section, which passes as the daemon has it passed."""
     Nginx.validate_cluster_config(section)
-    return Cluster(name, tuple(sorted(nodes, key=lambda node: node.key)), section)
+    return Cluster(name, sorted(nodes, key=lambda node: node.key), section)
 
 
 @contextlib.contextmanager

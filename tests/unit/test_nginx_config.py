@@ -28,7 +28,7 @@ NODES = (
 
 
 def lines(nginx: NginxBuild, settings: NginxSettings, *nodes: Node, **section: Any) -> list[str]:
-    found = render(settings, nginx, Cluster("web", nodes, section))
+    found = render(settings, nginx, Cluster("web", [*nodes], section))
     assert found is not None
     return [line.text.strip() for line in found.lines[2:-1]]
 
@@ -170,7 +170,11 @@ def search(place: Path, wrong: Mapping[str, str], *names: str, missed: str = "")
     upstreams = [
         found
         for name in names
-        if (found := render(settings, OLD, Cluster(name, NODES, {"balance": wrong.get(name, "")})))
+        if (
+            found := render(
+                settings, OLD, Cluster(name, [*NODES], {"balance": wrong.get(name, "")})
+            )
+        )
     ]
 
     def judge(contents: Mapping[str, bytes | None]) -> Complaint | None:
