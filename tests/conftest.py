@@ -13,7 +13,9 @@ from hypothesis import settings
 from tests.fleet import Fleet
 from tests.requirements import require
 
-settings.register_profile("fast", max_examples=20)
+settings.register_profile("suite", deadline=None)  # a busy machine is no fault
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

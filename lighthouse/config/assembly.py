@@ -55,12 +55,13 @@ class _Assembly:
         daemon = self._single("lighthouse")
         logging = self._single("logging")
         settings = daemon if isinstance(daemon, DaemonSettings) else DaemonSettings()
+        balancers = self._plugins("balancers", settings.worker)
         config = Config(
             daemon=settings,
             logging=logging if isinstance(logging, dict) else None,
-            balancers=self._plugins("balancers", settings.worker),
+            balancers=balancers,
             discovery=self._plugins("discovery", settings.worker),
-            clusters=self._clusters(settings),
+            clusters=self._clusters(settings, balancers),
             services=self._services(),
         )
         return Assembled(
@@ -89,7 +90,9 @@ class _Assembly:
                 self._faults.update(found)
         return plugins
 
-    def _clusters(self, settings: DaemonSettings) -> dict[str, ClusterFile]:
+    def _clusters(
+        self, settings: DaemonSettings, plugins: Mapping[str, PluginFile]
+    ) -> dict[str, ClusterFile]:
         balancers = self._installed.balancers | self._stems("balancers")
         discovery = self._stems("discovery")
 
@@ -102,14 +105,17 @@ class _Assembly:
                     self._good[entry.file] = entry.newest
 
         clusters = {}
+        newest = []
         for stem, entry in self._choose("clusters", promote).items():
             document, content = self._last_good(entry, ClusterFile)
             policy = members.localized(content.policy, settings.metadata)
             clusters[stem] = msgspec.structs.replace(content, policy=policy)
             if self._newest_in_force(entry):
                 self._faults.update(references.unknown_preference(document, clusters[stem]))
+                newest.append((document, content))
                 faults = references.unknown_discovery(document, clusters[stem], discovery)
                 self._faults.update(faults)
+        self._faults.update(references.unused_sections(newest, plugins, self._installed))
         return clusters
 
     def _services(self) -> dict[str, ServiceFile]:

@@ -6,7 +6,7 @@ balancer: that is taken for a misspelt key.
 """
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from lighthouse import schema
@@ -46,6 +46,26 @@ def unknown_sections(
             if key in _SOFTWARE:
                 message = _not_installed("balancer plugin", key, balancers)
             yield document.fault((key,), message)
+
+
+def unused_sections(
+    clusters: Iterable[tuple[YamlDocument, ClusterFile]],
+    plugins: Mapping[str, PluginFile],
+    installed: Installed,
+) -> Iterator[Fault]:
+    """A warning for each balancer that clusters have a section for, and this host no file.
+
+    Such a tree is right on a host that shares its clusters' files with others.
+    """
+    read = {*plugins, *(plugin.plugin for plugin in plugins.values())}
+    places: dict[str, list[YamlDocument]] = {}
+    for document, content in clusters:
+        for key in (installed.balancers & content.sections.keys()) - read:
+            places.setdefault(key, []).append(document)
+    for key, (first, *more) in places.items():
+        whom = f"this cluster and {len(more)} more" if more else "this cluster"
+        message = f"{key}: there is no balancers/{key}.yaml, so that none serves {whom}"
+        yield Fault(first.file, *first.locate((key,)), message, warning=True)
 
 
 def unknown_discovery(

@@ -74,7 +74,8 @@ def test_the_examples_of_the_manual_load(tmp_path: Path, manual: Path) -> None:
     for name, text in found:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert [str(fault) for fault in load(tmp_path).faults] == []
+    faults = load(tmp_path).faults
+    assert [str(fault) for fault in faults if not fault.warning] == []
 
 
 def test_the_manual_names_every_key() -> None:

@@ -288,6 +288,7 @@ def test_permissions(unprivileged: Path) -> None:
     root = unprivileged
     file = write(root, "clusters/webapp.yaml", CLUSTER)
     write(root, "discovery/file.yaml", "")
+    write(root, "balancers/haproxy.yaml", "")
     tree = Tree(root, INSTALLED)
     tree.load()
     config = tree.config
@@ -495,6 +496,19 @@ def test_a_section_is_good_once_its_balancer_is_there(root: Path, tree: Tree) ->
     assert (again.config, again.faults) == (tree.config, tree.faults)
 
 
+def test_a_section_that_no_balancer_here_reads_is_a_warning(root: Path, tree: Tree) -> None:
+    (root / "balancers/haproxy.yaml").unlink()
+    tree.load()
+    assert [str(fault) for fault in tree.faults] == [
+        "clusters/sibling.yaml:2:1: warning: haproxy: there is no balancers/haproxy.yaml, "
+        "so that none serves this cluster and 1 more"
+    ]
+    assert seen(tree, "clusters/webapp.yaml") == {"haproxy": {"port": 1000}}
+    write(root, "balancers/edge.yaml", "plugin: haproxy\n")
+    tree.load()
+    assert tree.faults == ()
+
+
 def test_a_section_of_known_software_lacks_a_plugin(root: Path, tree: Tree) -> None:
     write(root, "clusters/webapp.yaml", f"{CLUSTER}postgresql: {{}}\n")
     tree.load()
@@ -598,11 +612,11 @@ def test_a_plugins_file_beside_the_directories_is_a_warning(root: Path, tree: Tr
     (root / "balancers/haproxy.yaml").rename(root / "haproxy.yaml")
     write(root, "other.yaml", "a: b\n")
     tree.load()
-    (fault,) = tree.faults
-    assert (
-        str(fault)
-        == "haproxy.yaml:1:1: warning: this is not read here; it belongs into balancers/"
-    )
+    assert [str(fault) for fault in tree.faults] == [
+        "clusters/sibling.yaml:2:1: warning: haproxy: there is no balancers/haproxy.yaml, "
+        "so that none serves this cluster and 1 more",
+        "haproxy.yaml:1:1: warning: this is not read here; it belongs into balancers/",
+    ]
     (root / "haproxy.yaml").rename(root / "balancers/haproxy.yaml")
     write(root, "haproxy.yaml", "a: b\n")
     tree.load()
