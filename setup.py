@@ -21,7 +21,10 @@ setup(
         *(f"lighthouse.{name}" for name in find_packages(include=["workers", "workers.*"])),
     ],
     package_dir={"lighthouse.workers": "workers"},
-    package_data={"lighthouse": ["py.typed"]},
+    package_data={
+        "lighthouse": ["py.typed"],
+        "lighthouse.commands.scaffold": ["templates/*/*.txt"],
+    },
     install_requires=[
         "PyYAML>=6",
         "packaging>=23",
@@ -50,6 +53,7 @@ setup(
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
             f"{name}[envoy,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template]",
+            "setuptools>=77",  # builds the packages that `lighthouse new-plugin` makes
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "coverage>=7.10",
@@ -66,6 +70,7 @@ setup(
     },
     entry_points={
         "console_scripts": ["lighthouse = lighthouse.commands:main"],
+        "pytest11": ["lighthouse = lighthouse.testing.fixtures"],
         "lighthouse.balancers": [
             "haproxy = lighthouse.haproxy.balancer",
             "template = lighthouse.template.balancer",

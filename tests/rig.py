@@ -28,7 +28,7 @@ from lighthouse.process import record_lock
 from lighthouse.testing.conversation import Conversation, part
 from tests.waiting import eventually
 
-__all__ = ["GROUPS", "Rig", "install", "part"]
+__all__ = ["GROUPS", "Rig", "dist_info", "install", "part"]
 
 GROUPS: Final = {
     "balancer": "lighthouse.balancers",
@@ -41,10 +41,15 @@ def install(directory: Path, group: str, name: str, source: str) -> None:
     """Put a plugin of that name where ``PYTHONPATH=directory`` finds it and its entry point."""
     module = f"plugin_{name}"
     (directory / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    dist_info(directory, group, name, module)
+
+
+def dist_info(directory: Path, group: str, name: str, target: str) -> None:
+    """Have a distribution ``NAME 1.0`` there, with one entry point that names the target."""
     info = directory / f"{name}-1.0.dist-info"
     info.mkdir(exist_ok=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {target}\n")
 
 
 class Rig(Conversation):

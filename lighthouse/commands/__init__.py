@@ -25,6 +25,10 @@ NAMES: Final = (
     "plan",
     "explain",
     "plugins",
+    "check-plugin",
+    "check-plugin",
+    "run-plugin",
+    "new-plugin",
     "demo",
 )
 
@@ -55,7 +59,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in NAMES:
             return None
-        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

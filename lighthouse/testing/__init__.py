@@ -7,6 +7,7 @@ from lighthouse.testing.conformance.balancer import BalancerConformance
 from lighthouse.testing.conformance.check import CheckConformance
 from lighthouse.testing.conformance.discovery import DiscoveryConformance
 from lighthouse.testing.services import FakeService
+from lighthouse.testing.tree import HostTree
 from lighthouse.testing.values import cluster, node, service
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CheckConformance",
     "DiscoveryConformance",
     "FakeService",
+    "HostTree",
     "cluster",
     "node",
     "service",

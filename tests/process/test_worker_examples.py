@@ -1,4 +1,4 @@
-"""The examples of docs/plugins.md, run as they stand there."""
+"""The examples of docs/writing-plugins/contract.md, run as they stand there."""
 
 import configparser
 import json
@@ -23,7 +23,7 @@ from lighthouse.service import Probe
 from tests.rig import Rig, part
 from tests.waiting import eventually
 
-MANUAL = Path(__file__).parents[2] / "docs" / "plugins.md"
+MANUAL = Path(__file__).parents[2] / "docs" / "writing-plugins" / "contract.md"
 BLOCK = re.compile(r"```(?:python|ini)\n# ([\w.]+)\n(.*?)```", re.DOTALL)
 
 

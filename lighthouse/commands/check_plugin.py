@@ -1,0 +1,69 @@
+"""``lighthouse check-plugin``: what is installed under a name, and whether it can be used."""
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from lighthouse.commands.failure import FAILED, CommandFailure
+from lighthouse.commands.offline.loading import load
+from lighthouse.commands.output.console import say
+from lighthouse.installed import GROUPS, Installed
+from lighthouse.ipc.messages import Failed
+from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.text import plain
+
+
+@click.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(GROUPS)), help="If several kinds have the name.")
+def command(name: str, kind: str | None) -> None:
+    """Load a plugin as the daemon would, and judge it.
+
+    Prints its distribution, entry point, class and file, the interpreter, and every fault of
+    its requirements and its contract, with what to do. Exit code 0 if it can be used, else 1.
+    """
+    said = load(kind_of(name, kind), name)
+    for title, text in _facts(said.report):
+        say(plain(f"{title:13} {text}"))
+    faults = said.report.faults if said.report is not None else ()
+    for fault in faults:
+        say(plain(f"{'warning' if fault.warning else 'fault':13} {fault}"))
+    if isinstance(said, Failed):
+        if not any(not fault.warning for fault in faults):
+            say(plain(f"{'fault':13} {said.reason}"))
+        for line in said.traceback.splitlines():
+            say(plain(f"    {line}"))
+        sys.exit(FAILED)
+    say("it can be used")
+
+
+def kind_of(name: str, kind: str | None) -> str:
+    """The kind of the plugin of that name; raises ``CommandFailure`` if that is not one."""
+    installed = Installed.here()
+    kinds = [each for each in GROUPS if installed.has(each, name)]
+    if kind is not None and kind not in kinds:
+        others = ", ".join(sorted(installed.names(kind))) or "none"
+        raise CommandFailure(f"no {kind} plugin {plain(name)} is installed; installed: {others}")
+    if not kinds:
+        raise CommandFailure(
+            f"no plugin {plain(name)} is installed for {sys.executable}; `lighthouse plugins` "
+            f"lists them, and pip has to install it with that interpreter"
+        )
+    if kind is None and len(kinds) > 1:
+        raise CommandFailure(f"{plain(name)} is a {' and a '.join(kinds)}; add --kind")
+    return kind or kinds[0]
+
+
+def _facts(report: PluginReport | None) -> Iterator[tuple[str, str]]:
+    if report is None:
+        return
+    if report.origin is not None:
+        yield "distribution", str(report.origin)
+    if report.entry_point:
+        yield "entry point", f"{report.entry_point} in {report.group}"
+    if report.loaded:
+        yield "class", report.loaded
+    if report.place:
+        yield "file", report.place
+    yield "interpreter", report.interpreter

@@ -1,0 +1,1 @@
+"""A new plugin's package: its name, and the files of it."""
