@@ -163,7 +163,7 @@ def _cluster(name: str, content: Any) -> Cluster:
         told = f"unknown key {sorted(odd)[0]!r}" if isinstance(about, dict) else "no map"
         raise ValueError(f"{name}: {told}; expected nodes, config, known and stale")
     members = [_node(name, one) for one in about.get("nodes") or []]
-    nodes = tuple(sorted(members, key=lambda node: node.key))
+    nodes = sorted(members, key=lambda node: node.key)
     rest = {key: value for key, value in about.items() if key != "nodes"}
     return Cluster(str(name), nodes, **rest)
 
