@@ -77,7 +77,8 @@ TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd
 	/usr/share/java/zookeeper.jar:zookeeper dnsmasq:dnsmasq-base dig:bind9-dnsutils \
 	unbound:unbound redis-server:redis-server \
 	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server \
-	nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream
+	nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
+	promtool:prometheus varnishd:varnish
 
 tools:
 	@missing=; \

@@ -13,9 +13,10 @@ What was replaced and not yet activated is marked beside the file. So whoever is
 the two activates it at the next install, though nothing differs any more.
 """
 
+from lighthouse.files.access import Access
 from lighthouse.files.exchange import Mark, sync_directory
 from lighthouse.files.group import FileGroup, Postponed
-from lighthouse.files.target import Access, Edited, FileTarget, NotActivated, Refused
+from lighthouse.files.target import Edited, FileTarget, NotActivated, Refused
 
 __all__ = (
     "Access",

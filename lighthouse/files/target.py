@@ -7,31 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from lighthouse.files.access import Access
 from lighthouse.files.exchange import Mark, exchange, mark_at, mark_of, sync_directory
-
-
-class Access(msgspec.Struct, frozen=True):
-    """Who may do what with a file; what is None stays as it is."""
-
-    mode: int | None = None
-    owner: int | None = None
-    group: int | None = None
-
-    def fits(self, found: os.stat_result) -> bool:
-        """Return True if a file is as it should be."""
-        there = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
-        wanted = self.mode, self.owner, self.group
-        return all(w is None or w == t for w, t in zip(wanted, there, strict=True))
-
-    def give(self, descriptor: int) -> None:
-        """Make an open file so. Raises ``OSError`` where this process may not."""
-        if self.owner is not None or self.group is not None:
-            owner = -1 if self.owner is None else self.owner
-            os.fchown(descriptor, owner, -1 if self.group is None else self.group)
-        if self.mode is not None:
-            os.fchmod(descriptor, self.mode)
 
 
 class Refused(ValueError):
@@ -126,6 +103,15 @@ class FileTarget:
             return self._access.fits(os.stat(self.path)) and self.read() == content
         except FileNotFoundError:
             return False
+
+    @property
+    def access_now(self) -> Access:
+        """What a candidate beside the file would have, as far as it was said or is there."""
+        try:
+            mode = stat.S_IMODE(os.stat(self.path).st_mode)
+        except OSError:
+            mode = self._mode
+        return Access(self._access.mode or mode, self._access.owner, self._access.group)
 
     def stage(self, content: bytes) -> Path:
         """Write a candidate beside the target and have it validated; return where it is.

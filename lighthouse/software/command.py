@@ -27,7 +27,7 @@ import msgspec
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.software.guard import BEGUN
 from lighthouse.software.survivors import Guard, say
-from lighthouse.text import one_line
+from lighthouse.text import LIMIT, one_line
 
 TAIL: Final = 4096
 """Bytes of output that are kept, the last ones."""
@@ -48,11 +48,11 @@ class CommandResult(msgspec.Struct, frozen=True):
     status: int | None
     output: bytes
 
-    def told(self, timeout: float) -> str:
-        """How it ended, and the last line that it printed, on one line."""
-        lines = self.output.decode(errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "")
-        return one_line(f"{self._ended(timeout)}{f': {one_line(last, _SHOWN)}' if last else ''}")
+    def told(self, timeout: float, lines: int = 1) -> str:
+        """How it ended, and the last lines that it printed, on one line."""
+        printed = [one for one in self.output.decode(errors="replace").split("\n") if one.strip()]
+        last = "; ".join(one_line(one, _SHOWN) for one in printed[-lines:])
+        return one_line(f"{self._ended(timeout)}{f': {last}' if last else ''}", lines * LIMIT)
 
     def _ended(self, timeout: float) -> str:
         if self.status is None:

@@ -17,6 +17,9 @@ FILE: Final = "{file}"
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
 
 _SIGNALS: Final = ("HUP", "USR1", "USR2", "WINCH", "INT", "TERM", "CONT")
+_LINES: Final = 3
+"""So many of the last lines of a command are shown: what is wrong is seldom in the last one."""
+
 _WATCHED: Final = 0.2
 """Seconds in which a process that does not handle the signal has ended of it."""
 
@@ -93,4 +96,4 @@ def _run(words: Sequence[str], timeout: float) -> None:
     except ValueError as error:
         raise RuntimeError(f"{words[0]}: cannot be run: {error}") from error
     if result.status != 0:
-        raise RuntimeError(f"{words[0]}: {result.told(timeout)}")
+        raise RuntimeError(f"{words[0]}: {result.told(timeout, _LINES)}")

@@ -1,6 +1,7 @@
 """The template balancer: renders files, has them checked, and has their software reload."""
 
 import difflib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from lighthouse.software.interval import MinInterval
 from lighthouse.template.facts import FactsStore
 from lighthouse.template.output import OutputFile, RenderedFile
 from lighthouse.template.settings import TemplatedFile, TemplateSettings, parse_settings
+
+_PASSABLE: Final = 0o711
+"""Of a directory whose files a validator may read as another user."""
 
 _LOOK: Final = 1.0
 """Seconds between two looks at the templates, and at what somebody else may have written."""
@@ -165,8 +169,10 @@ class Template(Balancer):
         if not file.validate:
             return
         with tempfile.TemporaryDirectory(prefix="lighthouse-") as place:
+            os.chmod(place, _PASSABLE)
             candidate = Path(place, Path(file.path).name)
-            candidate.write_bytes(content)
+            access = self._targets[index].access_now
+            FileTarget(candidate, access=access).write(content)
             try:
                 reloading.validate(file.validate, str(candidate), self._settings.timeout)
             except Refused as error:
