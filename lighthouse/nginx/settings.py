@@ -32,7 +32,7 @@ class ResolverSettings(msgspec.Struct, frozen=True):
     """The name server that nginx asks, and for how long an answer is good."""
 
     address: str
-    zone: str = "lighthouse"
+    zone: str
     valid: str = "1s"
 
 

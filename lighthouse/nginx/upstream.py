@@ -111,7 +111,7 @@ def _directives(
     if section.balance.strip():
         yield BlockLine(f"    {section.balance.strip()};", ("balance",))
     if section.resolve:
-        yield from _resolved(settings, cluster.name, section)
+        yield from _resolved(settings, cluster.name.replace(".", "-"), section)
     else:
         yield from _servers(settings, build, cluster.nodes, section)
     for index, line in enumerate(section.directives):

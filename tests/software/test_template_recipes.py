@@ -62,7 +62,7 @@ def found(head: str) -> str:
 
 
 def cluster(name: str, *nodes: Node) -> Cluster:
-    return Cluster(name, nodes, {})
+    return Cluster(name, list(nodes), {})
 
 
 WEB = cluster(

@@ -80,7 +80,7 @@ def test_the_zone_has_room(count: int, size: int) -> None:
     ],
 )  # fmt: skip
 def test_an_upstream_that_follows_the_dns(section: dict[str, Any], server: str) -> None:
-    settings = NginxSettings(resolver=ResolverSettings("127.0.0.1:5353"))
+    settings = NginxSettings(resolver=ResolverSettings("127.0.0.1:5353", "lighthouse"))
     assert lines(NEW, settings, *NODES, **section) == [
         "zone lighthouse_http_web 512k;",
         "resolver 127.0.0.1:5353 valid=1s;",
@@ -223,7 +223,7 @@ def test_an_upstream_that_is_still_named_stays(tmp_path: Path) -> None:
         ({"http_file": "/a;b"}, ("http_file",), "absolute path"),
         ({"http_file": "/a", "stream_file": "/a"}, ("stream_file",), "already"),
         ({"node_options": ["bakcup"]}, ("node_options", 0), "did you mean 'backup'"),
-        ({"resolver": {"address": "x;y"}}, ("resolver", "address"), "expected addresses"),
+        ({"resolver": {"address": "x;", "zone": "z"}}, ("resolver", "address"), "addresses such"),
         ({"min_intervall": 1}, ("min_intervall",), "did you mean 'min_interval'"),
     ],
 )
