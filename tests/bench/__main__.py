@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.balancers import balancers
 from tests.bench.churn import churn
 from tests.bench.coordination import coordination
 from tests.bench.reloads import reloads
@@ -43,7 +44,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=150)
     parser.add_argument("--changes", type=int, default=500, help="single changes under wrk")
     parser.add_argument(
-        "--only", default="", help="latency, isolation, churn, reloads, coordination"
+        "--only",
+        default="",
+        help="latency, isolation, churn, reloads, coordination, balancers",
     )
     options = parser.parse_args()
     logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # the writer's, whose servers go away
@@ -56,6 +59,7 @@ def main() -> None:
             "churn": lambda: churn(root, options.changes, rows),
             "reloads": lambda: reloads(root, 10, rows),
             "coordination": lambda: coordination(root, options.samples, rows),
+            "balancers": lambda: balancers(root, options.samples, rows),
         }
         for name, part in parts.items():
             if options.only in ("", name):

@@ -41,7 +41,7 @@ def cluster(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[s
         "connect_timeout": seconds(section.connect_timeout),
         "lb_policy": _POLICIES[section.balance],
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {"thresholds": [limits, {"priority": "HIGH", **limits}]},
+        "circuit_breakers": {"thresholds": [limits]},
         "ignore_health_on_host_removal": True,
     }
     if section.slow_start:
