@@ -8,7 +8,7 @@ import pytest
 from tests.rig import GROUPS, install
 
 
-class Site:
+class PluginSite:
     """A directory on the path of processes that are started, for as long as the test lasts."""
 
     def __init__(self, directory: Path) -> None:
@@ -19,6 +19,6 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PluginSite:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    return Site(tmp_path)
+    return PluginSite(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.balancer_plugins import RIGHT
 from tests.conformance.check_plugins import RIGHT as RIGHT_CHECK
-from tests.conformance.conftest import Site
+from tests.conformance.conftest import PluginSite
 
 
 def lighthouse(*words: str, typed: str = "") -> tuple[int, str]:
@@ -27,7 +27,7 @@ def lighthouse(*words: str, typed: str = "") -> tuple[int, str]:
 
 
 @pytest.fixture
-def files(tmp_path: Path, site: Site) -> list[str]:
+def files(tmp_path: Path, site: PluginSite) -> list[str]:
     """The options that name a config and nodes, for the plugin ``own``."""
     site.add("balancer", "own", RIGHT)
     (tmp_path / "own.yaml").write_text(f"path: {tmp_path}/hosts\nworker: {{user: nobody}}\n")
@@ -61,7 +61,7 @@ def test_run_plugin_shows_what_is_wrong(files: list[str], tmp_path: Path) -> Non
     assert said.startswith("web: 10.0.0.1: ")
 
 
-def test_run_plugin_stops_where_it_raises(files: list[str], site: Site) -> None:
+def test_run_plugin_stops_where_it_raises(files: list[str], site: PluginSite) -> None:
     site.add("balancer", "own", RIGHT.replace("content = self.render", "content = self.rendr"))
     code, said = lighthouse("run-plugin", "own", *files, "--pdb", typed="p clusters[0].name\nq\n")
     assert code == 1
@@ -69,7 +69,7 @@ def test_run_plugin_stops_where_it_raises(files: list[str], site: Site) -> None:
     assert "(Pdb) 'web'" in said
 
 
-def test_run_plugin_performs_a_check_once(tmp_path: Path, site: Site) -> None:
+def test_run_plugin_performs_a_check_once(tmp_path: Path, site: PluginSite) -> None:
     site.add("check", "own", RIGHT_CHECK)
     (tmp_path / "own.yaml").write_text("expect: x\n")
     (tmp_path / "nodes.yaml").write_text("web: ['127.0.0.1:1']\n")
@@ -79,7 +79,7 @@ def test_run_plugin_performs_a_check_once(tmp_path: Path, site: Site) -> None:
     assert "ConnectionRefusedError" in said
 
 
-def test_check_plugin_tells_what_is_installed(site: Site) -> None:
+def test_check_plugin_tells_what_is_installed(site: PluginSite) -> None:
     site.add("balancer", "own", RIGHT)
     code, said = lighthouse("check-plugin", "own")
     assert code == 0, said
@@ -101,7 +101,7 @@ def test_check_plugin_tells_what_is_installed(site: Site) -> None:
         (RIGHT.replace("def sync_file", "def sync_files"), "did you mean"),
     ],
 )
-def test_check_plugin_tells_what_is_wrong(source: str, told: str, site: Site) -> None:
+def test_check_plugin_tells_what_is_wrong(source: str, told: str, site: PluginSite) -> None:
     site.add("balancer", "own", source)
     code, said = lighthouse("check-plugin", "own")
     assert code == 1
@@ -110,7 +110,7 @@ def test_check_plugin_tells_what_is_wrong(source: str, told: str, site: Site) ->
     assert told in said
 
 
-def test_check_plugin_of_a_name_that_nobody_has(site: Site) -> None:
+def test_check_plugin_of_a_name_that_nobody_has(site: PluginSite) -> None:
     code, said = lighthouse("check-plugin", "nobody")
     assert code == 1
     assert "no plugin nobody is installed for" in said

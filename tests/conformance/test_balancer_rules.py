@@ -9,7 +9,7 @@ import pytest
 from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.plugin import Config
 from tests.conformance.balancer_plugins import RIGHT, WRONG
-from tests.conformance.conftest import Site
+from tests.conformance.conftest import PluginSite
 from tests.conformance.wrong import Wrong, caught
 
 
@@ -36,11 +36,11 @@ class OwnBalancer(BalancerConformance):
 
 class TestRight(OwnBalancer):
     @pytest.fixture(autouse=True)
-    def installed(self, site: Site) -> None:
+    def installed(self, site: PluginSite) -> None:
         site.add("balancer", "own", RIGHT)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
-def test_a_wrong_balancer_is_caught_for_what_is_wrong(wrong: Wrong, site: Site) -> None:
+def test_a_wrong_balancer_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("balancer", "own", wrong.of(RIGHT))
     caught(OwnBalancer, wrong)

@@ -11,7 +11,7 @@ import pytest
 from lighthouse.testing import CheckConformance
 from lighthouse.testing.conformance.plugin import Config
 from tests.conformance.check_plugins import RIGHT, WRONG
-from tests.conformance.conftest import Site
+from tests.conformance.conftest import PluginSite
 from tests.conformance.wrong import Wrong, caught
 
 
@@ -60,11 +60,11 @@ class OwnCheck(CheckConformance):
 
 class TestRight(OwnCheck):
     @pytest.fixture(autouse=True)
-    def installed(self, site: Site) -> None:
+    def installed(self, site: PluginSite) -> None:
         site.add("check", "own", RIGHT)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
-def test_a_wrong_check_is_caught_for_what_is_wrong(wrong: Wrong, site: Site) -> None:
+def test_a_wrong_check_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("check", "own", wrong.of(RIGHT))
     caught(OwnCheck, wrong)

@@ -9,7 +9,7 @@ import pytest
 from lighthouse.node import Node
 from lighthouse.testing import DiscoveryConformance
 from lighthouse.testing.conformance.plugin import Config
-from tests.conformance.conftest import Site
+from tests.conformance.conftest import PluginSite
 from tests.conformance.discovery_plugins import RIGHT, WRONG
 from tests.conformance.wrong import Wrong, caught
 
@@ -59,11 +59,11 @@ class OwnDiscovery(DiscoveryConformance):
 
 class TestRight(OwnDiscovery):
     @pytest.fixture(autouse=True)
-    def installed(self, site: Site) -> None:
+    def installed(self, site: PluginSite) -> None:
         site.add("discovery", "own", RIGHT)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
-def test_a_wrong_discovery_is_caught_for_what_is_wrong(wrong: Wrong, site: Site) -> None:
+def test_a_wrong_discovery_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("discovery", "own", wrong.of(RIGHT))
     caught(OwnDiscovery, wrong)
