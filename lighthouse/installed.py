@@ -1,10 +1,16 @@
 """Which plugins are installed, and by which distribution; none of them is ever imported here."""
 
+import difflib
+import json
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
+from itertools import islice
+from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -15,14 +21,19 @@ GROUPS: Final = {
 }
 """The entry point group of each kind of plugin."""
 
+_KINDS: Final = {group: kind for kind, group in GROUPS.items()}
 _OWN: Final = "lighthouse"
+_FILE: Final = "file://"
+_ALIKE: Final = 0.8
+_MOST_FILES: Final = 1000
 
 
 class PluginOrigin(msgspec.Struct, frozen=True, order=True):
     """A distribution's offer of a plugin: an entry point of the plugin's name.
 
     ``module`` is what the entry point names. ``mark`` is another number where the same version
-    was installed with other files. ``extras`` are those of the distribution.
+    was installed with other files, or its source was edited. ``extras`` are those of the
+    distribution.
     """
 
     package: str
@@ -44,6 +55,21 @@ PluginKey = tuple[str, str]
 """The kind of a plugin (balancer, discovery, check), and its name."""
 
 
+class MisplacedPlugin(msgspec.Struct, frozen=True, order=True):
+    """An entry point in a group that nobody reads, but that looks like one of the groups."""
+
+    name: str
+    group: str
+    meant: str
+    package: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.package} has the entry point '{self.name}' in the group '{self.group}', which "
+            f"nobody reads: did you mean '{self.meant}'?"
+        )
+
+
 class Installed(msgspec.Struct, frozen=True):
     """The names of the plugins of each kind, and which distributions offer one of a name."""
 
@@ -51,15 +77,22 @@ class Installed(msgspec.Struct, frozen=True):
     discovery: frozenset[str] = frozenset()
     checks: frozenset[str] = frozenset()
     offers: Mapping[PluginKey, tuple[PluginOrigin, ...]] = {}
+    misplaced: tuple[MisplacedPlugin, ...] = ()
 
     @classmethod
     def here(cls) -> "Installed":
         """What is installed for this interpreter now, where its workers look too."""
         offers: dict[PluginKey, tuple[PluginOrigin, ...]] = {}
-        for key, origin in _offers():
-            offers[key] = tuple(sorted({*offers.get(key, ()), origin}))
+        misplaced = set()
+        for found, point in _entry_points():
+            if point.group in _KINDS:
+                key, origin = (_KINDS[point.group], point.name), _origin(found, point)
+                offers[key] = tuple(sorted({*offers.get(key, ()), origin}))
+            elif meant := _meant(point.group):
+                misplaced.add(MisplacedPlugin(point.name, point.group, meant, str(_Title(found))))
         names = {kind: frozenset(n for k, n in offers if k == kind) for kind in GROUPS}
-        return cls(names["balancer"], names["discovery"], names["check"], offers)
+        kinds = (names["balancer"], names["discovery"], names["check"])
+        return cls(*kinds, offers, tuple(sorted(misplaced)))
 
     def has(self, kind: str, name: str) -> bool:
         """Return True if there is such a ``balancer``, ``discovery`` or ``check``."""
@@ -81,6 +114,14 @@ class Installed(msgspec.Struct, frozen=True):
         if own:
             return own[0]
         return offers[0] if len({offer.module for offer in offers}) == 1 else None
+
+    def elsewhere(self, kind: str, name: str) -> str:
+        """Where a plugin of that name is, if not where it belongs; empty if nowhere."""
+        for one in self.misplaced:
+            if one.name == name and one.meant == GROUPS[kind]:
+                return str(one)
+        others = [other for other in GROUPS if other != kind and self.has(other, name)]
+        return f"there is a {' and a '.join(others)} plugin of that name" if others else ""
 
     def clash(self, kind: str, name: str) -> str:
         """What is wrong where several distributions offer a plugin of that name, else empty."""
@@ -111,29 +152,70 @@ def succession(origin: PluginOrigin, now: PluginOrigin | None) -> str:
     return f"it runs {origin}, and {now} is installed; `lighthouse {remedy}` takes that"
 
 
-def _offers() -> Iterator[tuple[PluginKey, PluginOrigin]]:
-    """All entry points of the groups; of a distribution that is found twice, the first.
+def _entry_points() -> Iterator[tuple[metadata.Distribution, metadata.EntryPoint]]:
+    """The entry points of all that may be plugins; of what is found twice, the first.
 
     What only this process finds, since it was started with ``-m`` from where an egg-info lies,
     does not count: its workers do not find it.
     """
-    kinds = {group: kind for kind, group in GROUPS.items()}
     path = sys.path if sys.flags.safe_path else sys.path[1:]
     seen: set[str] = set()
     for found in metadata.distributions(path=path):
-        if not any(group in (found.read_text("entry_points.txt") or "") for group in kinds):
+        if _OWN not in (found.read_text("entry_points.txt") or "").lower():
             continue  # saves the reading of everybody's metadata
+        normal = _Title(found).name.lower().replace("-", "_").replace(".", "_")
+        if normal not in seen:
+            seen.add(normal)
+            for point in found.entry_points:
+                yield found, point
+
+
+class _Title:
+    """A distribution's name and version."""
+
+    def __init__(self, found: metadata.Distribution) -> None:
         about = found.metadata
-        name, version = about["Name"] or "?", about["Version"] or "?"
-        normal = name.lower().replace("-", "_").replace(".", "_")
-        if normal in seen:
-            continue
-        seen.add(normal)
-        extras = tuple(about.get_all("Provides-Extra") or ())
-        mark = zlib.crc32((found.read_text("RECORD") or "").encode())
-        for point in found.entry_points:
-            if point.group in kinds:
-                yield (
-                    (kinds[point.group], point.name),
-                    PluginOrigin(name, version, point.value, mark, extras),
-                )
+        self.name, self.version = about["Name"] or "?", about["Version"] or "?"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def _origin(found: metadata.Distribution, point: metadata.EntryPoint) -> PluginOrigin:
+    title = _Title(found)
+    extras = tuple(found.metadata.get_all("Provides-Extra") or ())
+    files = (found.read_text("RECORD") or "").encode()
+    package = point.value.partition(":")[0].partition(".")[0]
+    if package != _OWN:
+        files += str(_edited_at(found, package)).encode()
+    return PluginOrigin(title.name, title.version, point.value, zlib.crc32(files), extras)
+
+
+def _edited_at(found: metadata.Distribution, package: str) -> int:
+    """When the newest of a plugin's source files was written, in nanoseconds; 0 if unknown."""
+    newest = 0
+    for place in _places(found):
+        files = [place / f"{package}.py", *islice((place / package).rglob("*.py"), _MOST_FILES)]
+        for file in files:
+            with suppress(OSError):
+                newest = max(newest, file.stat().st_mtime_ns)
+    return newest
+
+
+def _places(found: metadata.Distribution) -> Iterator[Path]:
+    """The directories in which a distribution's packages may lie."""
+    yield Path(str(found.locate_file("")))
+    with suppress(ValueError, TypeError, KeyError):
+        told = json.loads(found.read_text("direct_url.json") or "")
+        if told.get("dir_info", {}).get("editable") and told["url"].startswith(_FILE):
+            source = Path(unquote(told["url"].removeprefix(_FILE)))
+            yield from (source, source / "src")
+
+
+def _meant(group: str) -> str:
+    """Which of the groups a misspelt one was to be, empty if none."""
+    plain = group.lower().replace("_", ".").replace("-", ".")
+    if not plain.startswith(_OWN):
+        return ""
+    close = difflib.get_close_matches(plain, _KINDS, 1, _ALIKE)
+    return close[0] if close else ""

@@ -26,15 +26,15 @@ NAMES: Final = (
     "explain",
     "plugins",
     "check-plugin",
-    "check-plugin",
     "run-plugin",
     "new-plugin",
+    "restart-worker",
     "demo",
 )
 
 
 class Commands(click.Group):
-    """Finds a command by its name: ``lighthouse.commands.<name>.command``.
+    """Finds a command by its name: ``lighthouse.commands.<name>.command``, a hyphen being ``_``.
 
     The daemon is started through here and stays in memory for years, so that it must not
     carry along what only another command needs.

@@ -116,13 +116,14 @@ def conflict(document: YamlDocument, claim: NameClaim, owner: str) -> Fault:
 def _unusable(kind: str, name: str, installed: Installed) -> str:
     """Why there is not one plugin of that name, empty if there is."""
     if not installed.has(kind, name):
-        return _not_installed(f"{kind} plugin", name, installed.names(kind))
+        known = installed.names(kind)
+        return _not_installed(f"{kind} plugin", name, known, installed.elsewhere(kind, name))
     return installed.clash(kind, name)
 
 
-def _not_installed(what: str, name: str, installed: Collection[str]) -> str:
+def _not_installed(what: str, name: str, installed: Collection[str], elsewhere: str = "") -> str:
     message = f"{what} {shown(name)} is not installed"
-    close = _close(name, installed)
+    close = elsewhere or _close(name, installed)
     message += f"; {close}" if close else ""
     return f"{message}; installed: {', '.join(sorted(installed)) or 'none'}"
 

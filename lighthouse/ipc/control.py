@@ -123,6 +123,28 @@ class Leaving(msgspec.Struct, frozen=True, tag=True):
     within: float
 
 
+class RestartWorker(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: start a worker anew; without a ``kind`` the one of that name.
+
+    Answered by ``RestartingWorker``.
+    """
+
+    kind: str
+    name: str
+
+
+class RestartingWorker(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: which worker ends, and the number of its process, if it has one.
+
+    ``error`` says why none does.
+    """
+
+    kind: str = ""
+    name: str = ""
+    pid: int | None = None
+    error: str = ""
+
+
 class NoRight(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: the caller may not ask that; ``reason`` says what is lacking."""
 
@@ -132,7 +154,15 @@ class NoRight(msgspec.Struct, frozen=True, tag=True):
 Inquiry = GetStatus | GetMembers | GetExplanation | GetRemoved | GetServed
 """What changes nothing."""
 
-Question = Inquiry | BeginMaintenance | EndMaintenance | Leave
+Question = Inquiry | BeginMaintenance | EndMaintenance | RestartWorker | Leave
 Reply = (
-    StatusAnswer | MembersAnswer | Explanation | Maintained | Removed | Served | Leaving | NoRight
+    StatusAnswer
+    | MembersAnswer
+    | Explanation
+    | Maintained
+    | Removed
+    | Served
+    | RestartingWorker
+    | Leaving
+    | NoRight
 )

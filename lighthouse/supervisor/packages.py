@@ -17,10 +17,13 @@ class InstalledPackages:
         self._marks = frozenset(_marks())
         self.installed = Installed.here()
 
-    def look(self) -> bool:
-        """Return True if anything was installed or removed, a plugin or what one may need."""
+    def look(self, afresh: bool = False) -> bool:
+        """Return True if anything was installed or removed, a plugin or what one may need.
+
+        ``afresh``: look for sources that were edited in their place, too.
+        """
         marks = frozenset(_marks())
-        if marks == self._marks:
+        if marks == self._marks and not afresh:
             return False
         self._marks = marks
         self.installed = Installed.here()

@@ -144,9 +144,8 @@ class Supervisor:
         self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
         own = (self._faults, self._problems, self._loop.errors)
         status = StatusReport(self._root, self._state, self._pool, *own)
-        router = Router(
-            self._state, self._pool, status, self._registrar, self._shutdown, self._think
-        )
+        known_to_router = (self._state, self._pool, status, self._registrar, self._shutdown)
+        router = Router(*known_to_router, self._think, self._pool.restart)
         socket = self._claim.run_dir / "control.sock"
         answers = (router.answer, lambda: self._state.config.daemon.control)
         self._control = ControlListener(socket, *known, *answers)
@@ -227,7 +226,7 @@ class Supervisor:
     def _find_plugins(self, afresh: bool = False) -> None:
         """What files are judged by (plugins, users) may have come: judge them anew if so."""
         before = self._packages.installed
-        if self._packages.look():
+        if self._packages.look(afresh):
             self._pool.compare(self._packages.installed, time.monotonic())
         if self._packages.installed != before or (afresh and self._config.tree.broken):
             self._config.judge(self._packages.installed)

@@ -1,5 +1,6 @@
 """Plugins that are installed, upgraded, removed or brought by two distributions meanwhile."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,7 @@ def fleet(tmp_path: Path, site: Site) -> Iterator[Fleet]:
 def test_a_plugin_that_is_installed_later_is_taken_at_once(fleet: Fleet, site: Site) -> None:
     fleet.write("balancers/marks.yaml", {})
     fleet.start()
-    told = "balancers/marks.yaml:1:1: balancer plugin 'marks' is not installed; installed: haproxy"
+    told = "balancers/marks.yaml:1:1: balancer plugin 'marks' is not installed; installed: "
     eventually(lambda: any(told in problem for problem in fleet.status()["problems"]))
     eventually(lambda: fleet.worker("marks")["restarts"] >= 3, 30)
     site.install("marks", "1.0")
@@ -141,6 +142,70 @@ def test_an_upgrade_is_told_and_taken_with_the_next_reload(fleet: Fleet, site: S
     fleet.reload()
     eventually(lambda: fleet.log.read_text().count("SIGHUP: reading") == 3)
     assert fleet.worker("marks")["pid"] == pid
+    code = site.path / "of_marks.py"
+    code.write_text(code.read_text().replace("+hotfix", "+edited"))
+    fleet.reload()
+    eventually(lambda: site.says() == "marks 2.0+edited")
+    shown = fleet.lighthouse("plugins").stdout
+    assert re.search(r"balancer +marks +yes +marks 2.0 +marks 2.0 +of_marks\n", shown)
+
+
+def test_one_worker_is_started_anew(fleet: Fleet, site: Site) -> None:
+    """With what was edited since; what does not run again is told, and who there is."""
+    site.install("marks", "1.0")
+    fleet.write("balancers/marks.yaml", {})
+    fleet.start()
+    eventually(lambda: site.says() == "marks 1.0")
+    before = {w["name"]: w["pid"] for w in fleet.status()["workers"]}
+    code = site.path / "of_marks.py"
+    good = code.read_text()
+    code.write_text(good.replace("marks 1.0", "marks anew"))
+    done = fleet.lighthouse("restart-worker", "marks")
+    pid = fleet.worker("marks")["pid"]
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"lighthouse: balancer marks: runs anew (pid {pid})\n",
+    )
+    assert site.says() == "marks anew"
+    after = {w["name"]: w["pid"] for w in fleet.status()["workers"]}
+    assert {name for name in before if before[name] != after[name]} == {"marks"}
+    fleet.env["_LIGHTHOUSE_COMPLETE"] = "bash_complete"
+    fleet.env |= {
+        "COMP_WORDS": f"lighthouse restart-worker -c {fleet.config} bal",
+        "COMP_CWORD": "4",
+    }
+    assert "plain,balancer/marks" in fleet.lighthouse().stdout
+    del fleet.env["_LIGHTHOUSE_COMPLETE"]
+    code.write_text("1 / 0\n")
+    failed = fleet.lighthouse("restart-worker", "balancer/marks")
+    assert failed.returncode == 1
+    told = (
+        "ZeroDivisionError: division by zero; mend that line, then `lighthouse reload` (marks 1.0"
+    )
+    assert told in failed.stderr
+    assert f"{code}:1)" in failed.stderr
+    code.write_text(good)
+    assert fleet.lighthouse("restart-worker", "marks", "--no-wait").returncode == 0
+    eventually(lambda: site.says() == "marks 1.0", 5)
+    unknown = fleet.lighthouse("restart-worker", "mark")
+    assert unknown.returncode == 1
+    assert "no worker mark; there are: balancer/marks, discovery/files" in unknown.stderr
+    assert fleet.lighthouse("restart-worker", "waiter/marks").returncode == 2
+
+
+def test_an_entry_point_in_a_group_that_nobody_reads_is_told(fleet: Fleet, site: Site) -> None:
+    site.install("marks", "1.0")
+    points = site.path / "marks-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[lighthouse.balancer]\nmarks = of_marks\n")
+    fleet.write("balancers/marks.yaml", {})
+    told = (
+        "marks 1.0 has the entry point 'marks' in the group 'lighthouse.balancer', which nobody "
+        "reads: did you mean 'lighthouse.balancers'?"
+    )
+    assert f"\n{told}\n" in fleet.lighthouse("plugins").stdout
+    checked = fleet.lighthouse("check")
+    where = "balancers/marks.yaml:1:1: balancer plugin 'marks' is not installed; "
+    assert (checked.returncode, where + told in checked.stdout) == (1, True)
 
 
 def test_a_removed_plugin_runs_on_and_is_told(fleet: Fleet, site: Site) -> None:

@@ -35,6 +35,8 @@ from lighthouse.ipc.control import (
     MembersAnswer,
     NoRight,
     Removed,
+    RestartingWorker,
+    RestartWorker,
     Served,
     StatusAnswer,
 )
@@ -117,6 +119,8 @@ MESSAGES: list[Message] = [
     GetServed("web", "a:80", True),
     Served("no cluster web", ("balancer haproxy: failed",)),
     Leave(True),
+    RestartWorker("balancer", "haproxy"),
+    RestartingWorker("balancer", "haproxy", 7),
     Leaving(12.5),
     NoRight("only to read"),
 ]

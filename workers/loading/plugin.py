@@ -71,7 +71,9 @@ def _give_up(
 def _unknown(kind: PluginKind[P], name: str, installed: Installed) -> str:
     names = sorted(own for other, own in installed.offers if other == kind.name)
     told = ", ".join(names) or "none"
-    return f"no {kind.name} plugin '{name}' is installed ({kind.group}); installed: {told}"
+    found = installed.elsewhere(kind.name, name)
+    message = f"no {kind.name} plugin '{name}' is installed ({kind.group})"
+    return f"{message}{found and '; ' + found}; installed: {told}"
 
 
 def _imported(entry: EntryPoint, origin: PluginOrigin) -> object:

@@ -17,6 +17,8 @@ from lighthouse.ipc.control import (
     GetStatus,
     Leave,
     MembersAnswer,
+    RestartingWorker,
+    RestartWorker,
     StatusAnswer,
 )
 from lighthouse.ipc.messages import Message, encode
@@ -24,6 +26,7 @@ from lighthouse.supervisor.answers import explanation
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
+from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
@@ -31,7 +34,9 @@ from lighthouse.supervisor.state import State
 
 
 class Router:
-    """``changed`` is called when an order may change what is wanted."""
+    """``changed`` is called when an order may change what is wanted, ``restart`` to have a
+    worker started anew.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Router:
         registrar: Registrar,
         shutdown: Shutdown,
         changed: Callable[[], None],
+        restart: Callable[[Name, float], None],
     ) -> None:
         self._state: Final = state
         self._pool: Final = pool
@@ -48,6 +54,7 @@ class Router:
         self._registrar: Final = registrar
         self._shutdown: Final = shutdown
         self._changed: Final = changed
+        self._restart: Final = restart
 
     def answer(self, question: Message, uid: int) -> Answer | None:
         """The answer to a user of that number; None to what is no question."""
@@ -65,9 +72,24 @@ class Router:
                 return self._registrar.removed(service, port, self._pool), b""
             case GetServed():
                 return served(self._state, self._pool, question), b""
+            case RestartWorker(kind, name):
+                return self._restarting(kind, name), b""
             case Leave(keep):
                 return self._shutdown.asked(keep), b""
         return None
+
+    def _restarting(self, kind: str, name: str) -> RestartingWorker:
+        """Have a worker started anew, if it is clear which."""
+        found = [w for w in self._pool if w.name[1] == name and kind in ("", w.name[0])]
+        if len(found) == 1:
+            pid = found[0].process.pid if found[0].process is not None else None
+            self._restart(found[0].name, time.monotonic())
+            return RestartingWorker(*found[0].name, pid)
+        if found:
+            those = " and ".join(sorted("/".join(worker.name) for worker in found))
+            return RestartingWorker(error=f"there are {those}: say which")
+        there = ", ".join(sorted("/".join(worker.name) for worker in self._pool)) or "none"
+        return RestartingWorker(error=f"no worker {name}; there are: {there}")
 
     def _explain(self, cluster: str, node: str) -> Answer:
         now = time.monotonic()

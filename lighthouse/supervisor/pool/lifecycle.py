@@ -91,7 +91,7 @@ class Overstepped(msgspec.Struct, frozen=True):
 
 
 class Hurried(msgspec.Struct, frozen=True):
-    """What it failed for may be mended: the next try is due at once."""
+    """What it failed for may be mended: the next try is due at once, as if it was the first."""
 
 
 class Unwanted(msgspec.Struct, frozen=True):
@@ -128,7 +128,7 @@ def step(
         case Overstepped(reason) if life.state in ("starting", "running"):
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
         case Hurried() if life.state == "waiting":
-            return msgspec.structs.replace(life, deadline=now), None
+            return msgspec.structs.replace(life, deadline=now, failures=0), None
         case Unwanted():
             return _unwanted(life, now, limits)
         case Exited():

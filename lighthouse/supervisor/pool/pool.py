@@ -108,9 +108,13 @@ class WorkerPool:
         for name, worker in list(self._children.items()):
             if worker.renewable(installed):
                 _log.info("%s: %s; it starts anew", " ".join(name), worker.origin)
-                self._leaving[name] = self._children.pop(name)
-                worker.unwanted(now, keep=True)
-                self._settle(worker)
+                self.restart(name, now)
+
+    def restart(self, name: Name, now: float) -> None:
+        """Start a worker anew, at once; what it has registered stays."""
+        worker = self._leaving[name] = self._children.pop(name)
+        worker.unwanted(now, keep=True)
+        self._settle(worker)
 
     def hurry(self, now: float) -> None:
         """Start at once what waits for its next try."""

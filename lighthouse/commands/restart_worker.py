@@ -1,0 +1,104 @@
+"""``lighthouse restart-worker``: one worker's process is started anew."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.options import DEFAULT, root_option, span
+from lighthouse.commands.output.console import say
+from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
+from lighthouse.daemon.locate import find
+from lighthouse.daemon.status_document import parse
+from lighthouse.daemon.worker_document import WorkerStatus
+from lighthouse.ipc.control import RestartingWorker, RestartWorker
+from lighthouse.text import plain
+
+ANSWER: Final = 5.0
+"""Seconds that a running daemon gets to answer."""
+
+PAUSE: Final = 0.05
+"""Seconds between two questions."""
+
+KINDS: Final = ("balancer", "discovery", "check")
+
+
+def _complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
+    """KIND/NAME of the workers that run; nothing if that cannot be asked."""
+    root = ctx.params.get("root") or Path(DEFAULT)
+    try:
+        found = _workers(find(root))
+    except (CommandFailure, OSError):
+        return []
+    names = [f"{worker.kind}/{worker.name}" for worker in found]
+    return [CompletionItem(name) for name in names if name.startswith(typed)]
+
+
+@click.command()
+@click.argument("worker", metavar="[KIND/]NAME", shell_complete=_complete)
+@click.option("--timeout", metavar="TIME", callback=span, default="30", show_default=True)
+@click.option("--no-wait", is_flag=True, help="Return at once.")
+@root_option
+def command(root: Path, worker: str, timeout: float, no_wait: bool) -> None:
+    """Start one worker's process anew, with the code that is installed now.
+
+    What it has registered stays, and so does the software that it configures; others are not
+    touched. One that waits for its next try is tried at once. Returns when the new process has
+    done its work once.
+
+    \b
+    Exit codes:
+      0  it runs anew
+      1  there is no such worker, or it does not run again, with the reason
+      3  the daemon is not running
+    """
+    kind, _, name = worker.rpartition("/")
+    if kind and kind not in KINDS:
+        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(KINDS)}")
+    daemon = find(root)
+    try:
+        answer = daemon.ask(RestartWorker(kind, name), RestartingWorker, ANSWER)
+    except NotAllowed as error:
+        raise MissingRight(str(error)) from error
+    except DaemonSilent as error:
+        raise CommandFailure(str(error)) from error
+    if answer is None:
+        raise StatusNotRunning(root)
+    if answer.error:
+        raise CommandFailure(plain(answer.error))
+    if no_wait:
+        say(f"lighthouse: {answer.kind} {name}: starting anew")
+        return
+    pid = _wait(daemon, answer, timeout)
+    say(f"lighthouse: {answer.kind} {name}: runs anew (pid {pid})")
+
+
+def _wait(daemon: DaemonClient, asked: RestartingWorker, timeout: float) -> int:
+    """The number of the new process, once it has done its work."""
+    until = time.monotonic() + timeout
+    while True:
+        found = [w for w in _workers(daemon) if (w.kind, w.name) == (asked.kind, asked.name)]
+        new = [w for w in found if w.pid not in (None, asked.pid)]
+        for worker in new:
+            if worker.pid is not None and worker.snapshot.outcome is not None:
+                return worker.pid
+        if any(worker.state == "waiting" for worker in found) or time.monotonic() >= until:
+            reason = next((w.reason for w in found if w.reason), "it has not done its work yet")
+            raise CommandFailure(plain(f"{asked.kind} {asked.name}: {reason}"))
+        time.sleep(PAUSE)
+
+
+def _workers(daemon: DaemonClient) -> tuple[WorkerStatus, ...]:
+    """What the daemon says of its workers."""
+    try:
+        text = daemon.status(ANSWER)
+    except NotAllowed as error:
+        raise MissingRight(str(error)) from error
+    except DaemonSilent as error:
+        raise CommandFailure(str(error)) from error
+    if text is None:
+        raise StatusNotRunning(daemon.root)
+    return parse(text).workers
