@@ -67,6 +67,7 @@ class EnvoyReconciler:
         self._files.sync()
         if time.monotonic() >= self._look_at:
             self.repairs += self._repair()
+            self.control.confirm()
             self._look_at = time.monotonic() + LOOK
         return self._converge()
 
@@ -115,8 +116,9 @@ class EnvoyReconciler:
         except NotTaken as error:
             return self._outcome(str(error), "failed")
         except OSError as error:
-            if error.filename is None:
-                return self._outcome(str(error), "failed")
+            if error.filename is None:  # Envoy's admin socket: it is looked for anew
+                self.control.drop()
+                return self._outcome(f"Envoy's admin socket: {error}", "failed")
             return self._outcome(f"{error.filename}: {error.strerror}", "failed")
 
     def _steps(self) -> Outcome:
@@ -130,21 +132,26 @@ class EnvoyReconciler:
             self._write_all()
             info = self.control.start()
         if info.pid != self._served_by:
-            self._served_by = info.pid
-            for one in (self._endpoints, self._clusters, self._listeners):
-                one.doubt()
+            self._doubt(info.pid)
         changed = self._push()
         reason = self.control.outdated()
         if reason:
             try:
-                self._served_by = self._replaced(reason)
-                changed = True
+                self._doubt(self._replaced(reason))
             except NotStarted as error:
                 return self._outcome(str(error), "degraded")
+            self._push()
+            changed = True
         return self._outcome("", "applied" if changed else "unchanged")
 
+    def _doubt(self, pid: int) -> None:
+        """Another Envoy serves: what it has taken is asked."""
+        self._served_by = pid
+        for one in (self._endpoints, self._clusters, self._listeners):
+            one.doubt()
+
     def _replaced(self, reason: str) -> int:
-        """The pid of another Envoy that has taken over; it has read the same files."""
+        """The pid of another Envoy that has taken over."""
         both = 2 * len(self._clusters.resources)
         if not room.is_ample(both) and self._room.for_clusters(self.control.pids) < both:
             text = "both together need more watchers than the kernel gives"
@@ -172,7 +179,7 @@ class EnvoyReconciler:
 
     def _write_all(self) -> None:
         """The files for an Envoy that is about to be started."""
-        proxies = self._admitted()
+        proxies = self._admitted(fresh=True)
         self._try_options(proxies)
         self._write_endpoints(proxies)
         self._clusters.write(
@@ -191,10 +198,10 @@ class EnvoyReconciler:
                 written = self._endpoints.write(name, nobody(name, self.settings)) or written
         return written
 
-    def _admitted(self) -> dict[str, ProxiedCluster]:
+    def _admitted(self, fresh: bool = False) -> dict[str, ProxiedCluster]:
         """The clusters to serve: those whose nodes somebody knows, or that were served before.
 
-        No more than Envoy can watch, though: it would end itself.
+        No more than Envoy can watch, though: it would end itself. ``fresh``: it watches none yet.
         """
         found = {
             name: one
@@ -203,7 +210,7 @@ class EnvoyReconciler:
         }
         self._crowded = {}
         grown = found.keys() - self._clusters.resources.keys()
-        if not grown or room.is_ample(len(found)):
+        if not (grown or fresh) or room.is_ample(len(found)):
             return found
         most = self._room.for_clusters(self.control.pids)
         first = sorted(found, key=lambda name: (name not in self._clusters.resources, name))

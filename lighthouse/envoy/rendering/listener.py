@@ -25,7 +25,7 @@ def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[
     found = {
         "@type": _LISTENER,
         "name": name,
-        "address": {"socket_address": {"address": host, "port_value": port}},
+        "address": {"socket_address": _address(host, port)},
         "filter_chains": [chain],
     }
     return merged(found, section.options.listener)
@@ -34,6 +34,12 @@ def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[
 def spot(section: EnvoySection, settings: EnvoySettings) -> tuple[str, int]:
     """Where it listens."""
     return section.bind_address or settings.bind_address, section.port
+
+
+def _address(host: str, port: int) -> dict[str, Any]:
+    """Every IPv6 address includes every IPv4 one, as people expect."""
+    both = {"ipv4_compat": True} if host == "::" else {}
+    return {"address": host, "port_value": port, **both}
 
 
 def _http(name: str, section: EnvoySection) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class EnvoyControl:
         self._pidfd = -1
         self._mute: int | None = None
         self._started_at = float("-inf")
+        self._hasty = 0
 
     def fileno(self) -> int | None:
         """Readable once the running Envoy has ended."""
@@ -75,7 +76,9 @@ class EnvoyControl:
 
         It takes over from one that runs and cannot be asked anything.
         """
-        if time.monotonic() - self._started_at < _HASTY:
+        soon = time.monotonic() - self._started_at < _HASTY
+        self._hasty = self._hasty + 1 if soon else 0
+        if self._hasty > 1:  # once, somebody may have killed it
             raise NotStarted("Envoy ended as soon as it had been started; its log tells why")
         mute, self._mute = self._mute, None
         if mute is None or not process.can_replace():
@@ -124,6 +127,15 @@ class EnvoyControl:
     def pids(self) -> frozenset[int]:
         """All Envoys of ours, those that finish their connections included."""
         return frozenset(process.running(self.settings))
+
+    def confirm(self) -> None:
+        """Let go of an Envoy that does not answer, so that it is looked for anew."""
+        if self.info is not None:
+            try:
+                self.admin.info()
+            except OSError as error:
+                log.warning("Envoy's admin socket does not answer: %s", error)
+                self.drop()
 
     def drop(self) -> None:
         """Let go of what is known; Envoy goes on."""
