@@ -14,6 +14,7 @@ the two activates it at the next install, though nothing differs any more.
 """
 
 from lighthouse.files.access import Access
+from lighthouse.files.difference import difference
 from lighthouse.files.exchange import Mark, sync_directory
 from lighthouse.files.group import FileGroup, Postponed
 from lighthouse.files.target import Edited, FileTarget, NotActivated, Refused
@@ -27,5 +28,6 @@ __all__ = (
     "NotActivated",
     "Postponed",
     "Refused",
+    "difference",
     "sync_directory",
 )

@@ -1,23 +1,30 @@
 """The nginx balancer: keeps upstreams in files that nginx includes, and reloads it."""
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
-
-import msgspec
 
 from lighthouse import hookimpl
 from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.files import FileGroup, FileTarget, Mark, NotActivated, Postponed, Refused
+from lighthouse.files import (
+    FileGroup,
+    FileTarget,
+    Mark,
+    NotActivated,
+    Postponed,
+    Refused,
+    difference,
+)
 from lighthouse.nginx.build import Absent
 from lighthouse.nginx.choice import Chosen, OwnFiles, choose
 from lighthouse.nginx.config_test import Complaint, ConfigTest
 from lighthouse.nginx.main_config import Contents
 from lighthouse.nginx.master import Master, Workers
+from lighthouse.nginx.sections import Sections
 from lighthouse.nginx.settings import NginxSettings, parse_section, parse_settings
 from lighthouse.nginx.site import NginxSite, SiteFinder
-from lighthouse.nginx.upstream import UpstreamBlock, render
+from lighthouse.nginx.upstream import UpstreamBlock
 from lighthouse.software.interval import MinInterval
 from lighthouse.software.running import NoProcess
 
@@ -30,6 +37,8 @@ _FEW: Final = 16
 class Nginx(Balancer):
     """Upstreams by include. The configuration of nginx itself is never written."""
 
+    compares_clusters = True
+
     def __init__(self) -> None:
         self._settings = NginxSettings()
         self._finder = SiteFinder(self._settings)
@@ -40,7 +49,7 @@ class Nginx(Balancer):
         self._site: NginxSite | None = None
         self._master: Master | None = None
         self._reloads = 0
-        self._taken: dict[str, Cluster] = {}
+        self._sections = Sections(self._settings)
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
@@ -53,6 +62,7 @@ class Nginx(Balancer):
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = parse_settings(config)
         self._finder = SiteFinder(self._settings)
+        self._sections = Sections(self._settings)
         self._interval = MinInterval(self._settings.min_interval)
         self._clusters, self._again, self._untold = None, False, False
 
@@ -83,8 +93,9 @@ class Nginx(Balancer):
         findings = (*chosen.findings, *_refusals(chosen))
         if chosen.refused:
             return Preview(findings=findings)
-        diffs = [_diff(path, content) for path, content in chosen.contents.items()]
-        pending = self._group(site).pending(_wanted(chosen.contents))
+        wanted = self._wanted(chosen.contents)
+        diffs = [difference(target, content) for target, content in wanted]
+        pending = self._group(site).pending(wanted)
         reload = "the upstreams in its files change" if pending else ""
         return Preview("".join(diffs), (), reload, findings)
 
@@ -121,7 +132,7 @@ class Nginx(Balancer):
             self._master = Master(site.pid_file, site.error_log)
             own, upstreams, lacking = self._own(site, clusters)
             group = self._group(site)
-            if not group.pending(_wanted(own.contents({}))):
+            if not group.pending(self._wanted(own.contents({}))):
                 return self._ended(UNCHANGED, site, Chosen(own.contents({}), lacking))
             if waits := self._waits(self._master):
                 self._again = True
@@ -137,17 +148,9 @@ class Nginx(Balancer):
         self, site: NginxSite, clusters: Sequence[Cluster]
     ) -> tuple[OwnFiles, list[UpstreamBlock], tuple[Finding, ...]]:
         """Our files, the upstreams for them, and what keeps a cluster from having one."""
-        lacking: list[Finding] = []
-        rendered: dict[str, UpstreamBlock] = {}
-        for cluster in clusters:
-            lacking += _lacking(self._settings, site, cluster)
-            upstream = render(self._settings, site.build, cluster)
-            if upstream is not None and not any(f.cluster == cluster.name for f in lacking):
-                rendered[cluster.name] = upstream
+        blocks, lacking = self._sections.blocks(site.build, clusters)
         patterns = filter(None, (self._settings.http_file, self._settings.stream_file))
-        still = [cluster.name for cluster in clusters if _keeps(cluster)]
-        own = OwnFiles(tuple(patterns), rendered.values(), still)
-        return own, [*rendered.values()], tuple(lacking)
+        return OwnFiles(tuple(patterns), blocks, self._sections.still(clusters)), blocks, lacking
 
     def _choose(self, site: NginxSite, clusters: Sequence[Cluster]) -> Chosen:
         return self._chosen(site, *self._own(site, clusters))
@@ -166,7 +169,9 @@ class Nginx(Balancer):
             complaint = trial.run(contents)
             return None if complaint is not None and complaint.denied else complaint
 
-        chosen = choose(own, upstreams, judge, self._former(site, upstreams))
+        chosen = choose(
+            own, upstreams, judge, self._sections.former(site.build, self._clusters or [])
+        )
         unread = [_unread(site, path) for path in sorted(trial.missed) if own.wanted[path]]
         return Chosen(
             chosen.contents,
@@ -174,18 +179,6 @@ class Nginx(Balancer):
             chosen.kept,
             unread[0].message if chosen.refused and unread else chosen.refused,
         )
-
-    def _former(self, site: NginxSite, upstreams: Sequence[UpstreamBlock]) -> dict[str, str]:
-        """The upstreams as they would be with the sections that nginx took last."""
-        now = {cluster.name: cluster for cluster in self._clusters or []}
-        found = {}
-        for name in [one.cluster for one in upstreams if one.cluster in self._taken]:
-            taken, cluster = self._taken[name], now.get(name)
-            if cluster is not None and cluster.config != taken.config:
-                was = msgspec.structs.replace(cluster, config=taken.config)
-                if (block := render(self._settings, site.build, was)) is not None:
-                    found[name] = block.text
-        return found
 
     def _group(self, site: NginxSite) -> FileGroup:
         master = self._master or Master(site.pid_file, site.error_log)
@@ -200,6 +193,14 @@ class Nginx(Balancer):
             master.go_on(self._settings.timeout)
 
         return FileGroup(reload, go_on)
+
+    def _wanted(self, contents: Contents) -> list[tuple[FileTarget, bytes | None]]:
+        """Our files with what they are to have; each that is written is a sign of life."""
+
+        def written(candidate: Path) -> None:
+            self.still_working(f"writing {candidate}")
+
+        return [(FileTarget(path, written), content) for path, content in contents.items()]
 
     def _waits(self, master: Master) -> str:
         """Why nginx is not to be reloaded now, empty if it may be."""
@@ -224,7 +225,7 @@ class Nginx(Balancer):
             return None
 
     def _install(self, group: FileGroup, contents: Contents) -> Outcome:
-        wanted = _wanted(contents)
+        wanted = self._wanted(contents)
         if not group.pending(wanted):
             return UNCHANGED
         try:
@@ -244,9 +245,7 @@ class Nginx(Balancer):
     def _ended(self, outcome: Outcome, site: NginxSite, chosen: Chosen) -> Outcome:
         """The outcome with what is to be said besides; what was taken is remembered."""
         named = {finding.cluster for finding in chosen.findings}
-        for cluster in self._clusters or []:
-            if cluster.name not in named:
-                self._taken[cluster.name] = cluster
+        self._sections.take([one for one in self._clusters or [] if one.name not in named])
         self._marks = {path: FileTarget(path).mark() for path in chosen.contents}
         warnings = [Finding((), told, warning=True) for told in site.warnings]
         findings = (*chosen.findings, *warnings)
@@ -257,25 +256,6 @@ class Nginx(Balancer):
         return Outcome(outcome.kind, outcome.reason, findings)
 
 
-def _lacking(settings: NginxSettings, site: NginxSite, cluster: Cluster) -> Iterator[Finding]:
-    """What keeps a cluster from being served by this nginx."""
-    section = parse_section(cluster.config or {})
-    if settings.file_of(section.context) is None:
-        told = f"nginx.yaml says no {section.context}_file, where this upstream would be"
-        yield Finding(("context",), told, cluster=cluster.name)
-    if section.resolve and not site.build.resolves:
-        told = f"nginx {site.build} cannot: 'resolve' needs 1.27.3"
-        yield Finding(("resolve",), told, cluster=cluster.name)
-    if section.resolve is True and settings.resolver is None:
-        told = "nginx.yaml says no resolver, of whose zone the name would be"
-        yield Finding(("resolve",), told, cluster=cluster.name)
-
-
-def _keeps(cluster: Cluster) -> bool:
-    section = parse_section(cluster.config or {})
-    return section.on_empty == "keep" and not cluster.nodes and not section.resolve
-
-
 def _unread(site: NginxSite, path: str) -> Finding:
     told = f"{site.config_file} includes no {path}: add `include {path};` where it belongs"
     return Finding((), told)
@@ -284,19 +264,6 @@ def _unread(site: NginxSite, path: str) -> Finding:
 def _refusals(chosen: Chosen) -> list[Finding]:
     told = {finding.message for finding in chosen.findings}
     return [Finding((), chosen.refused)] if chosen.refused and chosen.refused not in told else []
-
-
-def _wanted(contents: Contents) -> list[tuple[FileTarget, bytes | None]]:
-    return [(FileTarget(path), content) for path, content in contents.items()]
-
-
-def _diff(path: str, content: bytes | None) -> str:
-    before = (FileTarget(path).read() or b"").decode("utf-8", "replace")
-    after = (content or b"").decode("utf-8", "replace")
-    rows = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), path, f"{path} (new)"
-    )
-    return "".join(rows)
 
 
 @hookimpl

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.files import FileTarget
 from lighthouse.nginx.statements import Statement, statements
 
 _DEEP: Final = 10
@@ -119,7 +120,8 @@ class _Copier:
         for path in ours:
             content = self._contents[path]
             if content is not None:
-                copies[path] = self._keep(path, content)
+                same = FileTarget(path).read() == content
+                copies[path] = path if same else self._keep(path, content)
         lines = [f'include "{copies[path] or path}";' for path in sorted(copies)]
         return " ".join(lines)
 
@@ -130,9 +132,7 @@ class _Copier:
         return None if text is None else self._keep(path, text.encode("utf-8", "surrogateescape"))
 
     def _keep(self, path: str, content: bytes) -> str:
-        folder = self._place / f".{len(self._originals)}"
-        folder.mkdir()
-        copy = folder / Path(path).name
+        copy = self._place / f".{len(self._originals)}.{Path(path).name}"
         copy.write_bytes(content)
         self._originals[str(copy)] = path
         return str(copy)

@@ -13,7 +13,6 @@ from lighthouse.nginx.settings import (
     NginxSettings,
     ServerOptions,
     UpstreamSection,
-    parse_section,
 )
 from lighthouse.node import Node
 from lighthouse.schema import Path
@@ -58,9 +57,10 @@ class UpstreamBlock(msgspec.Struct, frozen=True):
         return _text((*self.lines[:2], BlockLine(_NOBODY), self.lines[-1]))
 
 
-def render(settings: NginxSettings, build: NginxBuild, cluster: Cluster) -> UpstreamBlock | None:
-    """The upstream of a cluster that has a section; None if there is no file for its context."""
-    section = parse_section(cluster.config or {})
+def render(
+    settings: NginxSettings, build: NginxBuild, cluster: Cluster, section: UpstreamSection
+) -> UpstreamBlock | None:
+    """The upstream of a cluster; None if there is no file for the context of its section."""
     pattern = settings.file_of(section.context)
     if pattern is None:
         return None

@@ -1,6 +1,5 @@
 """The template balancer: renders files, has them checked, and has their software reload."""
 
-import difflib
 import os
 import shutil
 import tempfile
@@ -11,7 +10,15 @@ from typing import Any, ClassVar, Final
 from lighthouse import hookimpl
 from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.files import FileGroup, FileTarget, Mark, NotActivated, Postponed, Refused
+from lighthouse.files import (
+    FileGroup,
+    FileTarget,
+    Mark,
+    NotActivated,
+    Postponed,
+    Refused,
+    difference,
+)
 from lighthouse.schema import Problem, require
 from lighthouse.software import reload as reloading
 from lighthouse.software.interval import MinInterval
@@ -30,6 +37,8 @@ class Template(Balancer):
     """Keeps the files of one piece of software; they are replaced together or not at all."""
 
     compares_clusters: ClassVar[bool] = True
+
+    compares_clusters = True
 
     def __init__(self) -> None:
         self._settings = TemplateSettings(())
@@ -88,7 +97,7 @@ class Template(Balancer):
         diffs = []
         for index, (target, file) in enumerate(zip(self._targets, files, strict=True)):
             if file.content is not None and not target.has(file.content):
-                diffs.append(_diff(target, file.content))
+                diffs.append(difference(target, file.content))
                 findings += self._tried(index, file.content)
         pending = diffs or any(target.unproven.exists() for target in self._targets)
         way = self._settings.reload
@@ -107,8 +116,8 @@ class Template(Balancer):
 
     def _target(self, file: TemplatedFile) -> FileTarget:
         def validate(candidate: Path) -> None:
+            self.still_working(f"the check of {file.path}")
             if file.validate:
-                self.still_working(f"the check of {file.path}")
                 reloading.validate(file.validate, str(candidate), self._settings.timeout)
 
         return FileTarget(file.path, validate, access=file.access)
@@ -212,13 +221,6 @@ def _summary(
     if held:
         return Outcome("held", f"a file stays as it is: {held[0]}")
     return outcome
-
-
-def _diff(target: FileTarget, content: bytes) -> str:
-    before = (target.read() or b"").decode("utf-8", "replace").splitlines(keepends=True)
-    after = content.decode("utf-8", "replace").splitlines(keepends=True)
-    path = str(target.path)
-    return "".join(difflib.unified_diff(before, after, path, f"{path} (new)"))
 
 
 @hookimpl

@@ -47,11 +47,11 @@ class FactsStore:
         self._known: dict[str, tuple[Cluster, ClusterFacts]] = {}
 
     def of(self, clusters: Iterable[Cluster]) -> list[ClusterFacts]:
-        """The facts of exactly these clusters, in their order."""
+        """The facts of exactly these clusters, in their order; the same objects for equal ones."""
         before, self._known = self._known, {}
         for cluster in clusters:
             held = before.get(cluster.name)
-            same = held is not None and held[0] is cluster
+            same = held is not None and held[0] == cluster
             self._known[cluster.name] = held if held and same else (cluster, _facts(cluster))
         return [facts for _, facts in self._known.values()]
 

@@ -25,6 +25,20 @@ class RenderedFile(msgspec.Struct, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
+class _Rendering(msgspec.Struct, frozen=True):
+    """What a template has made of clusters: again the same, for the same."""
+
+    renderer: Renderer
+    clusters: tuple[ClusterFacts, ...]
+    file: RenderedFile
+
+    def is_of(self, renderer: Renderer, clusters: Sequence[ClusterFacts]) -> bool:
+        """Return True if these very objects were rendered."""
+        pairs = zip(self.clusters, clusters, strict=False)
+        same = len(self.clusters) == len(clusters) and all(a is b for a, b in pairs)
+        return renderer is self.renderer and same
+
+
 class OutputFile:
     """One file of the settings; keeps the last template that worked, while one does not."""
 
@@ -37,6 +51,7 @@ class OutputFile:
         self._current = self._read()
         self._good: Renderer | None = None
         self._seen: tuple[Mark, ...] = ()
+        self._last: _Rendering | None = None
 
     def look(self) -> bool:
         """Return True if the template on disk is a new one, which is taken from now on.
@@ -66,6 +81,13 @@ class OutputFile:
             return RenderedFile(held=f"no cluster {names} has a section for this balancer")
         if self.file.on_empty == "keep" and not any(cluster.nodes for cluster in chosen):
             return RenderedFile(held="its clusters have no nodes (on_empty: keep)")
+        if self._last is not None and self._last.is_of(self._current, chosen):
+            return self._last.file
+        file = self._made(chosen)
+        self._last = _Rendering(self._current, tuple(chosen), file)
+        return file
+
+    def _made(self, chosen: Sequence[ClusterFacts]) -> RenderedFile:
         try:
             return self._rendered(chosen)
         except Kept as reason:

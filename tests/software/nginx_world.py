@@ -15,6 +15,7 @@ import pytest
 from lighthouse.cluster import Cluster
 from lighthouse.nginx.balancer import Nginx
 from lighthouse.node import Node
+from lighthouse.process.known import is_alive
 from tests.ports import free_port
 from tests.requirements import command
 from tests.waiting import eventually
@@ -104,7 +105,7 @@ class NginxWorld:
         with contextlib.suppress(OSError, ValueError):
             pid = self.pid
             os.kill(pid, signal.SIGTERM)
-            eventually(lambda: not Path(f"/proc/{pid}").exists())
+            eventually(lambda: not is_alive(pid))
 
 
 def web(*nodes: Node, name: str = "web", **section: Any) -> Cluster:

@@ -12,7 +12,8 @@ from lighthouse.nginx.build import NginxBuild
 from lighthouse.nginx.choice import OwnFiles, choose
 from lighthouse.nginx.config_test import Complaint
 from lighthouse.nginx.main_config import build, read
-from lighthouse.nginx.settings import NginxSettings, ResolverSettings
+from lighthouse.nginx.sections import Sections
+from lighthouse.nginx.settings import NginxSettings, ResolverSettings, parse_section
 from lighthouse.nginx.statements import statements
 from lighthouse.nginx.upstream import at, blocks, file_of, render
 from lighthouse.node import Node
@@ -28,7 +29,7 @@ NODES = (
 
 
 def lines(nginx: NginxBuild, settings: NginxSettings, *nodes: Node, **section: Any) -> list[str]:
-    found = render(settings, nginx, Cluster("web", [*nodes], section))
+    found = render(settings, nginx, Cluster("web", [*nodes], section), parse_section(section))
     assert found is not None
     return [line.text.strip() for line in found.lines[2:-1]]
 
@@ -167,15 +168,8 @@ def search(place: Path, wrong: Mapping[str, str], *names: str, missed: str = "")
     """What is chosen by a judge that refuses some texts, and misses an upstream."""
     pattern = str(place / "lighthouse-{cluster}.conf")
     settings = NginxSettings(http_file=pattern)
-    upstreams = [
-        found
-        for name in names
-        if (
-            found := render(
-                settings, OLD, Cluster(name, [*NODES], {"balance": wrong.get(name, "")})
-            )
-        )
-    ]
+    clusters = [Cluster(name, [*NODES], {"balance": wrong.get(name, "")}) for name in names]
+    upstreams, _ = Sections(settings).blocks(OLD, clusters)
 
     def judge(contents: Mapping[str, bytes | None]) -> Complaint | None:
         for file, content in contents.items():
