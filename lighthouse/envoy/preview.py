@@ -26,7 +26,7 @@ def preview(settings: EnvoySettings, clusters: Sequence[Cluster]) -> Preview:
         there = files.read(path)
         if not (one.cluster.known or one.cluster.nodes or resources_in(there)):
             continue
-        upstreams[name], listeners[name] = one.upstream, one.listener
+        upstreams[name], listeners[one.listener_name] = one.upstream, one.listener
         if one.endpoints is not None:
             after[path] = discovery_file([one.endpoints])
         elif not resources_in(there):

@@ -13,6 +13,7 @@ from typing import Any, Final
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.rendering.bootstrap import trial
+from lighthouse.envoy.rendering.listener import owner
 from lighthouse.envoy.runtime import process, room
 from lighthouse.envoy.runtime.control import EnvoyControl, Foreign
 from lighthouse.envoy.runtime.process import NotStarted
@@ -169,13 +170,26 @@ class EnvoyReconciler:
         written = self._clusters.install({**self._clusters.resources, **upstreams}) or written
         served = self._clusters.resources.keys()
         late += self._endpoints.untaken(n for n in proxies if n in served and n not in late)
-        listeners = {n: one.listener for n, one in proxies.items() if n in served}
-        written = self._listeners.install(listeners) or written
+        written = (
+            self._push_listeners([one for n, one in proxies.items() if n in served]) or written
+        )
         written = self._clusters.install(upstreams) or written
         self._endpoints.keep(self._clusters.resources)
         if late:
             raise NotTaken(f"Envoy has not taken the nodes of {', '.join(late[:5])}")
         return written
+
+    def _push_listeners(self, proxies: Sequence[ProxiedCluster]) -> bool:
+        """Open what is to be open, then close what is not; True if anything had to be written.
+
+        A cluster whose new port cannot be opened keeps the one that it has.
+        """
+        wanted = {one.listener_name: one.listener for one in proxies}
+        written = self._listeners.install({**self._listeners.resources, **wanted})
+        moved = {owner(one.text) for one in self._listeners.refused.values()}
+        there = self._listeners.resources.items()
+        kept = {n: text for n, text in there if n not in wanted and owner(text) in moved}
+        return self._listeners.install({**kept, **wanted}) or written
 
     def _write_all(self) -> None:
         """The files for an Envoy that is about to be started."""
@@ -186,7 +200,7 @@ class EnvoyReconciler:
             self._clusters.acceptable({name: one.upstream for name, one in proxies.items()})
         )
         served = self._clusters.resources.keys()
-        listeners = {n: one.listener for n, one in proxies.items() if n in served}
+        listeners = {o.listener_name: o.listener for n, o in proxies.items() if n in served}
         self._listeners.write(self._listeners.acceptable(listeners))
 
     def _write_endpoints(self, proxies: Mapping[str, ProxiedCluster]) -> bool:
@@ -228,14 +242,15 @@ class EnvoyReconciler:
             text = one.upstream + one.listener
             if not one.section.options or text in self._tried:
                 continue
-            known = (self._clusters.refused.get(name), self._listeners.refused.get(name))
+            at = one.listener_name
+            known = (self._clusters.refused.get(name), self._listeners.refused.get(at))
             if any(k and k.text in (one.upstream, one.listener) for k in known):
                 continue
             self._tell(f"the trial of the options of {name}")
             fault = process.trial(self.control.binary, trial([one.upstream], [one.listener]))
             if fault:
                 self._clusters.refuse(name, one.upstream, fault)
-                self._listeners.refuse(name, one.listener, fault)
+                self._listeners.refuse(at, one.listener, fault)
             else:
                 self._tried.add(text)
 
@@ -267,12 +282,12 @@ class EnvoyReconciler:
 
     def _outcome(self, reason: str, kind: Any) -> Outcome:
         """What an operator should know: faults before what is as it should be."""
-        refused = {**self._clusters.refused, **self._listeners.refused}
-        told = {name: one.reason for name, one in refused.items() if name in self.wanted.proxies}
+        told = {name: one.reason for name, one in self._clusters.refused.items()}
+        told |= {owner(one.text): one.reason for one in self._listeners.refused.values()}
         told |= self._crowded
         findings = (
             *self.wanted.findings,
-            *(Finding((), text, name) for name, text in sorted(told.items())),
+            *(Finding((), t, n) for n, t in sorted(told.items()) if n in self.wanted.proxies),
         )
         if kind in ("failed", "degraded") or not findings:
             return Outcome(kind, reason, findings)

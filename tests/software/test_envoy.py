@@ -19,7 +19,8 @@ from lighthouse.envoy.runtime import process, room
 from lighthouse.envoy.sync.wanted import WantedProxies
 from lighthouse.node import Node, parse
 from tests.backends import Backend
-from tests.fleet import get
+from tests.fleet import Traffic, get
+from tests.ports import free_ports
 from tests.software.envoy_world import Mesh, answers, mesh
 from tests.software.servers import certificate
 from tests.waiting import eventually
@@ -165,6 +166,39 @@ def test_a_port_that_is_taken_costs_its_cluster_alone(
     (found,) = outcome.findings
     assert (found.cluster, found.path) == ("thief", ("port",))
     assert get(port)[0] == 200
+
+
+def test_ports_move_between_clusters_in_place(world: Mesh, backends: list[Backend]) -> None:
+    one, two, _ = backends
+    a, b = world.cluster("a", one.node()), world.cluster("b", two.node())
+    (free,) = free_ports(1)
+    world.sync()
+    with Traffic(b) as traffic:
+        world.cluster("a", one.node(), port=b)
+        (found,) = world.sync().findings
+        assert (found.cluster, found.path) == ("a", ("port",))
+        assert (get(a), get(b)) == ((200, "one"), (200, "two"))
+        world.cluster("a", two.node(), port=b)
+        world.sync()
+        answers(a, "two")
+        world.cluster("a", one.node(), port=b)
+        world.cluster("b", two.node(), port=a)
+        assert world.sync().kind == "applied"
+        assert (get(a), get(b)) == ((200, "two"), (200, "one"))
+    assert traffic.failures == []
+    world.cluster("a", one.node(), port=free)
+    world.sync()
+    assert get(free) == (200, "one")
+    with pytest.raises(OSError, match="refused"):
+        get(b)
+    with socket.create_server(("127.0.0.1", b)):
+        world.cluster("a", one.node(), port=b)
+        assert [found.cluster for found in world.sync().findings] == ["a"]
+        assert get(free) == (200, "one")
+    assert world.sync().kind == "applied"
+    assert get(b) == (200, "one")
+    with pytest.raises(OSError, match="refused"):
+        get(free)
 
 
 def test_options_in_envoys_own_words_are_tried_before_they_are_used(

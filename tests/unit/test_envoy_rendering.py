@@ -183,4 +183,13 @@ def test_a_port_stays_with_the_cluster_that_has_it() -> None:
     assert wanted.take([first, web]) == set()
     assert [(found.cluster, found.path) for found in wanted.findings] == [("a", ("port",))]
     assert wanted.proxies.keys() == {"web"}
-    assert wanted.take([first]) == {"a", "web"}
+    moved = Cluster("web", [node("10.0.0.1")], {"port": 9000})
+    taken = Cluster("a", [], {"port": 9000})
+    assert wanted.take([taken, web]) == {"a"}
+    assert wanted.take([taken, moved]) == {"web"}
+    assert [(found.cluster, found.path) for found in wanted.findings] == [("web", ("port",))]
+    kept = wanted.proxies["web"]
+    assert kept.spot == ("127.0.0.1", 8000)
+    assert "10.0.0.1" in str(kept.endpoints)
+    assert wanted.take([moved]) == {"a", "web"}
+    assert wanted.proxies["web"].spot == ("127.0.0.1", 9000)

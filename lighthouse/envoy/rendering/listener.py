@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from lighthouse.envoy.rendering.text import merged, seconds
 from lighthouse.envoy.schema.section import EnvoySection, ListenerTls
 from lighthouse.envoy.schema.settings import EnvoySettings
@@ -12,11 +14,16 @@ _MANAGER: Final = f"{_FILTERS}.network.http_connection_manager.v3.HttpConnection
 _ROUTER: Final = f"{_FILTERS}.http.router.v3.Router"
 _TCP: Final = f"{_FILTERS}.network.tcp_proxy.v3.TcpProxy"
 _TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+_OWNER: Final = "lighthouse"
 _RETRY_ON: Final = "connect-failure,refused-stream,reset-before-request"
 
 
 def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[str, Any]:
-    """The resource: one port that leads to the cluster of the same name."""
+    """The resource: one port that leads to a cluster.
+
+    It goes by its address, so that one that comes to lead to another cluster is changed in
+    place: Envoy lets no two have one address, not even for a moment.
+    """
     host, port = spot(section, settings)
     made = _http(name, section) if section.mode == "http" else _tcp(name, section)
     chain: dict[str, Any] = {"filters": [made]}
@@ -24,11 +31,23 @@ def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[
         chain["transport_socket"] = _tls(section.listener_tls, section.mode == "http")
     found = {
         "@type": _LISTENER,
-        "name": name,
+        "name": listener_name((host, port)),
+        "metadata": {"filter_metadata": {_OWNER: {"cluster": name}}},
         "address": {"socket_address": _address(host, port)},
         "filter_chains": [chain],
     }
     return merged(found, section.options.listener)
+
+
+def listener_name(where: tuple[str, int]) -> str:
+    """The name of the listener at a spot."""
+    return f"{where[0]}:{where[1]}"
+
+
+def owner(resource: str) -> str:
+    """The cluster that a listener leads to."""
+    found = msgspec.json.decode(resource)
+    return str(found["metadata"]["filter_metadata"][_OWNER]["cluster"])
 
 
 def spot(section: EnvoySection, settings: EnvoySettings) -> tuple[str, int]:

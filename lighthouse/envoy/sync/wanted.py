@@ -9,7 +9,7 @@ from lighthouse.balancer import Finding, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.rendering.cluster import cluster as cluster_resource
 from lighthouse.envoy.rendering.endpoints import assignment
-from lighthouse.envoy.rendering.listener import listener, spot
+from lighthouse.envoy.rendering.listener import listener, listener_name, spot
 from lighthouse.envoy.rendering.text import encoded
 from lighthouse.envoy.schema.section import EnvoySection, missing_files, parse_section
 from lighthouse.envoy.schema.settings import EnvoySettings
@@ -32,6 +32,11 @@ class ProxiedCluster(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     withheld: tuple[Withheld, ...] = ()
 
+    @property
+    def listener_name(self) -> str:
+        """What its listener goes by."""
+        return listener_name(self.spot)
+
 
 class WantedProxies:
     """``proxies`` are wanted, by cluster; ``findings`` tell what cannot be, and why."""
@@ -46,27 +51,24 @@ class WantedProxies:
         """Want exactly these clusters; the names of those that are not as they were."""
         former, self.proxies = self.proxies, {}
         findings: list[Finding] = []
-        touched = set()
         spots: dict[tuple[str, int], str] = {}
         found = [self._looked_at(one, former) for one in clusters if one.config is not None]
         for one in sorted(found, key=lambda one: not _holds(one, former)):
-            name = one.cluster.name
-            findings += one.findings
-            owner = _owner(spots, one.spot)
-            if owner is not None:
-                message = f"{one.spot[1]} is the port of cluster {owner} already"
-                findings.append(Finding(("port",), message, name))
-                continue
-            spots[one.spot] = name
-            if one != former.get(name):
-                touched.add(name)
-            if not one.findings:
-                self.proxies[name] = one
-            elif name in former:
-                self.proxies[name] = former[name]
+            name, before = one.cluster.name, former.get(one.cluster.name)
+            faults = (*one.findings, *_conflict(spots, one))
+            findings += faults
+            taken: ProxiedCluster | None = one
+            if faults:
+                taken = _as_before(one, before, faults)
+                if taken is not None and _owner(spots, taken.spot) is not None:
+                    taken = None
+            if taken is not None:
+                spots[taken.spot] = name
+                self.proxies[name] = taken
         self.findings = tuple(findings)
         self.withheld = tuple(each for one in self.proxies.values() for each in one.withheld)
-        return touched | (former.keys() - self.proxies.keys())
+        names = former.keys() | self.proxies.keys()
+        return {name for name in names if former.get(name) != self.proxies.get(name)}
 
     def _looked_at(self, cluster: Cluster, former: Mapping[str, ProxiedCluster]) -> ProxiedCluster:
         one = former.get(cluster.name)
@@ -101,6 +103,30 @@ def _withheld(cluster: Cluster) -> tuple[Withheld, ...]:
     if not drained:
         return ()
     return (Withheld(cluster.name, "drained: its weight is 0", drained, drained=True),)
+
+
+def _as_before(
+    one: ProxiedCluster, before: ProxiedCluster | None, faults: tuple[Finding, ...]
+) -> ProxiedCluster | None:
+    """A cluster whose section cannot be followed: served as it was, with the nodes of now."""
+    if before is None:
+        return None
+    return msgspec.structs.replace(
+        one,
+        section=before.section,
+        spot=before.spot,
+        upstream=before.upstream,
+        listener=before.listener,
+        findings=faults,
+    )
+
+
+def _conflict(spots: Mapping[tuple[str, int], str], one: ProxiedCluster) -> tuple[Finding, ...]:
+    owner = _owner(spots, one.spot)
+    if owner is None:
+        return ()
+    message = f"{one.spot[1]} is the port of cluster {owner} already"
+    return (Finding(("port",), message, one.cluster.name),)
 
 
 def _holds(one: ProxiedCluster, former: Mapping[str, ProxiedCluster]) -> bool:
