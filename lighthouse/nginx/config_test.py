@@ -1,8 +1,6 @@
 """What nginx says of a candidate: ``nginx -t``, with its complaint led back to its place."""
 
 import re
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -11,6 +9,7 @@ from lighthouse.nginx.build import NginxBuild
 from lighthouse.nginx.main_config import Contents, build
 from lighthouse.nginx.upstream import at
 from lighthouse.software.command import Command, common_environment
+from lighthouse.software.scratch import scratch
 
 _COMPLAINT: Final = re.compile(
     r"\[(?:emerg|alert|crit)\](?: \d+#\d+:)? (.*?)(?: in (/\S+?):(\d+))?$", re.MULTILINE
@@ -56,8 +55,8 @@ class ConfigTest:
 
         Raises ``OSError`` if the configuration cannot be read or copied.
         """
-        with tempfile.TemporaryDirectory(prefix="lighthouse-") as place:
-            candidate = build(self._config_file, contents, Path(place))
+        with scratch() as place:
+            candidate = build(self._config_file, contents, place)
             there = {path for path, content in contents.items() if content is not None}
             self.missed |= there - candidate.reached
             try:

@@ -72,6 +72,9 @@ class Master:
             if told := self._emergency(place, process.pid):
                 raise NoNewWorkers(f"nginx refuses to reload: {told}")
             time.sleep(_POLL)
+        if not now.serving:
+            told = "has no worker processes, by which a reload could be proven"
+            raise NoNewWorkers(f"nginx's master {process.pid} {told}")
         left = len(now.serving & before.serving)
         raise NoNewWorkers(f"{left} former workers still serve {timeout:g} s after the reload")
 

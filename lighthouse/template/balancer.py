@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -22,6 +21,7 @@ from lighthouse.files import (
 from lighthouse.schema import Problem, require
 from lighthouse.software import reload as reloading
 from lighthouse.software.interval import MinInterval
+from lighthouse.software.scratch import scratch
 from lighthouse.template.facts import FactsStore
 from lighthouse.template.output import OutputFile, RenderedFile
 from lighthouse.template.settings import TemplatedFile, TemplateSettings, parse_settings
@@ -177,9 +177,9 @@ class Template(Balancer):
         file = self._settings.files[index]
         if not file.validate:
             return
-        with tempfile.TemporaryDirectory(prefix="lighthouse-") as place:
+        with scratch() as place:
             os.chmod(place, _PASSABLE)
-            candidate = Path(place, Path(file.path).name)
+            candidate = place / Path(file.path).name
             access = self._targets[index].access_now
             FileTarget(candidate, access=access).write(content)
             try:

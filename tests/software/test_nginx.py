@@ -16,6 +16,7 @@ from lighthouse.nginx.master import Master
 from tests.backends import Backend, serving
 from tests.disk import small_disk
 from tests.fleet import get
+from tests.ports import free_port
 from tests.software.nginx_world import DEBIAN, WHEEL, NginxWorld, nginx_world, web
 from tests.waiting import eventually
 
@@ -186,6 +187,23 @@ def test_a_full_disk_leaves_what_is_served(tmp_path: Path, servers: list[Backend
         assert balancer.sync_file([web(servers[1].node())]).kind == "applied"
 
 
+def test_streams_are_served_from_one_file(world: NginxWorld, servers: list[Backend]) -> None:
+    port = free_port()
+    theirs = f"server {{ listen 127.0.0.1:{port}; proxy_pass tcp; }}\n"
+    (world.directory / "stream.d/theirs.conf").write_text(theirs)
+    balancer = world.balancer()
+    http, stream = web(servers[0].node()), {"name": "tcp", "context": "stream"}
+    balancer.sync_file([web(servers[0].node(), **stream), http])
+    world.start()
+    assert balancer.sync_file([web(servers[0].node(), **stream), http]).kind == "applied"
+    assert get(port) == (200, servers[0].name)
+    changed = [web(name="more", context="stream"), web(servers[1].node(), **stream), http]
+    assert balancer.sync_file(changed).kind == "applied"
+    assert get(port) == (200, servers[1].name)
+    text = (world.directory / "stream.d/lighthouse.conf").read_text()
+    assert text.index("upstream more {") < text.index("upstream tcp {")
+
+
 @pytest.mark.needs("wrk")
 def test_changes_under_load_fail_no_request(world: NginxWorld, servers: list[Backend]) -> None:
     """Wrong sections among them. Clients that keep connections are another matter: the manual."""
@@ -202,7 +220,7 @@ def test_changes_under_load_fail_no_request(world: NginxWorld, servers: list[Bac
     assert "requests in" in said
     assert "Socket errors" not in said, said
     assert "Non-2xx" not in said, said
-    assert balancer.status()["reloads"] > 5
+    assert balancer.status()["reloads"] > 2
 
 
 @pytest.mark.needs("nginx")

@@ -197,8 +197,8 @@ def test_varnish(readable: Path) -> None:
     try:
         eventually(lambda: get(port)[0] == 503, within=30)
         with serving(2) as servers:
+            assert kitchen.balancer.preview([cluster("web-1", servers[0].node())]).findings == ()
             for server in servers:
-                assert kitchen.balancer.preview([cluster("web-1", server.node())]).findings == ()
                 kitchen.cook(cluster("web-1", server.node()))
                 assert get(port, f"/{server.name}") == (200, server.name)
     finally:

@@ -1,6 +1,7 @@
 """The template balancer against the disk, commands and processes."""
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -90,6 +91,17 @@ def test_renders_checks_and_tells(tmp_path: Path) -> None:
     assert said(outcome) == ("failed", "no file is touched: grep: exit status 1")
     assert out.read_text() == told.read_text()
     assert balancer.status()["reloads"] == 1
+
+
+@pytest.mark.needs("root", "nobody")
+def test_owner_and_mode_hold_for_a_file_that_is_there_too(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("10.0.0.1 w1\n")
+    file = {"path": str(out), "template": HOSTS, "owner": "nobody", "mode": "0400"}
+    assert made({"files": [file]}).sync_file([web(1)]).kind == "applied"
+    found = out.stat()
+    assert (found.st_uid, found.st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o400)
+    assert made({"files": [file]}).sync_file([web(1)]).kind == "unchanged"
 
 
 def test_all_files_go_back_if_the_reload_fails(tmp_path: Path) -> None:

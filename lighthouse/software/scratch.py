@@ -1,0 +1,36 @@
+"""Directories for what is only tried: they go with their owner, however that ends."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lighthouse.process.known import is_alive
+
+_NAME: Final = re.compile(r"lighthouse-scratch-(\d+)-\w+")
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty directory; gone afterwards, or, if this process is killed, with the next one."""
+    _sweep(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=f"lighthouse-scratch-{os.getpid()}-") as place:
+        yield Path(place)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what processes of this user left that were killed."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            owner = _NAME.fullmatch(entry.name)
+            if owner and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                _remove(entry, int(owner[1]))
+
+
+def _remove(entry: os.DirEntry[str], owner: int) -> None:
+    if entry.is_dir(follow_symlinks=False) and not is_alive(owner):
+        shutil.rmtree(entry.path, ignore_errors=True)
