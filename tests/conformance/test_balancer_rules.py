@@ -40,6 +40,7 @@ class TestRight(OwnBalancer):
         site.add("balancer", "own", RIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_a_wrong_balancer_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("balancer", "own", wrong.of(RIGHT))

@@ -64,6 +64,7 @@ class TestRight(OwnCheck):
         site.add("check", "own", RIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_a_wrong_check_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("check", "own", wrong.of(RIGHT))

@@ -9,6 +9,7 @@ from grpc_health.v1 import health
 
 from lighthouse.testing import CheckConformance, FakeService
 from lighthouse.testing.conformance.plugin import Config
+from lighthouse.testing.hosted import PluginHost
 from tests.software.postgresql_world import Pair, pair
 from tests.software.rabbitmq_world import RabbitMQ, rabbitmq
 from tests.software.redis_world import Redis, redis_server
@@ -110,6 +111,7 @@ class TestRedis(CheckConformance):
 
 class TestGrpc(CheckConformance):
     plugin = "grpc"
+    lingers = 30.0  # gRPC gives up a handshake after 20 s, and no sooner
     bad_configs: ClassVar[Mapping[str, Config]] = {
         "service": {"service": 5},
         "servise": {"servise": "x"},
@@ -123,6 +125,10 @@ class TestGrpc(CheckConformance):
         servicer.set("", STATES.SERVING)
         with serving(servicer) as cls.port:
             yield
+
+    @pytest.mark.slow
+    def test_nothing_is_held_that_grows(self, host: PluginHost) -> None:
+        super().test_nothing_is_held_that_grows(host)
 
     def config(self, directory: Path) -> Config:
         return {}

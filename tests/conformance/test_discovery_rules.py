@@ -63,6 +63,7 @@ class TestRight(OwnDiscovery):
         site.add("discovery", "own", RIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_a_wrong_discovery_is_caught_for_what_is_wrong(wrong: Wrong, site: PluginSite) -> None:
     site.add("discovery", "own", wrong.of(RIGHT))

@@ -21,14 +21,8 @@ def new_plugin(*words: str) -> Result:
     return CliRunner().invoke(main, ["new-plugin", *words])
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "discovery",
-        pytest.param("balancer", marks=pytest.mark.slow),
-        pytest.param("check", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_installs_and_passes_its_suite(kind: str, tmp_path: Path) -> None:
     package = tmp_path / "package"
     made = new_plugin("own-thing", "--kind", kind, "--dir", str(package))

@@ -91,6 +91,7 @@ class TestPool(BalancerConformance):
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_some_software_reads(tmp_path: Path) -> None:
     reader = Afternoon(tmp_path, "files.md")
     reader.install("lighthouse.balancers", "pool", "lighthouse_pool")
@@ -113,6 +114,7 @@ class TestLegacy(BalancerConformance):
 """
 
 
+@pytest.mark.slow
 def test_a_plugin_of_2016(tmp_path: Path) -> None:
     reader = Afternoon(tmp_path, "porting.md")
     reader.install("lighthouse.balancers", "legacy", "lighthouse_legacy:Legacy")
