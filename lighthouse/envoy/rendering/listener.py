@@ -40,8 +40,8 @@ def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[
 
 
 def listener_name(where: tuple[str, int]) -> str:
-    """The name of the listener at a spot."""
-    return f"{where[0]}:{where[1]}"
+    """The name of the listener at a spot, which nobody takes for a user and a password."""
+    return f"{where[0].replace(':', '-')}_{where[1]}"
 
 
 def owner(resource: str) -> str:
