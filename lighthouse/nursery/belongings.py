@@ -95,8 +95,13 @@ def held_by(pid: int) -> dict[str, int]:
     return {
         "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
         "threads": len(os.listdir(f"/proc/{pid}/task")),
-        "processes": sum(
-            len(Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-            for task in os.listdir(f"/proc/{pid}/task")
-        ),
+        "processes": sum(_children(task) for task in Path(f"/proc/{pid}/task").iterdir()),
     }
+
+
+def _children(thread: Path) -> int:
+    """How many a thread has, none of one that has just ended."""
+    try:
+        return len((thread / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
