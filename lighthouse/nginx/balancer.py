@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
+from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import (
     FileGroup,
     FileTarget,
     Mark,
-    NotActivated,
-    Postponed,
-    Refused,
     difference,
 )
 from lighthouse.nginx.build import Absent
@@ -25,6 +22,7 @@ from lighthouse.nginx.sections import Sections
 from lighthouse.nginx.settings import NginxSettings, parse_section, parse_settings
 from lighthouse.nginx.site import NginxSite, SiteFinder
 from lighthouse.nginx.upstream import UpstreamBlock
+from lighthouse.software.installation import install
 from lighthouse.software.interval import MinInterval
 from lighthouse.software.running import NoProcess
 
@@ -228,24 +226,16 @@ class Nginx(Balancer):
         wanted = self._wanted(contents)
         if not group.pending(wanted):
             return UNCHANGED
-        try:
-            group.install(wanted)
-        except Postponed as reason:
-            self._again = self._untold = True
-            return Outcome("degraded", f"written, for when nginx runs: {reason}")
-        except NotActivated as error:
-            back = "the former files are back" if error.restored else "nor with the former files"
-            return Outcome("failed", f"{error}; {back}")
-        except (Refused, OSError) as error:
-            return Outcome("failed", f"no file is touched: {error}")
-        finally:
-            self._interval.done()
-        return APPLIED
+        outcome = install(group, wanted)
+        self._interval.done()
+        self._again = self._untold = outcome.kind == "degraded"
+        return outcome
 
     def _ended(self, outcome: Outcome, site: NginxSite, chosen: Chosen) -> Outcome:
         """The outcome with what is to be said besides; what was taken is remembered."""
         named = {finding.cluster for finding in chosen.findings}
-        self._sections.take([one for one in self._clusters or [] if one.name not in named])
+        if outcome.kind != "failed":
+            self._sections.take([one for one in self._clusters or [] if one.name not in named])
         self._marks = {path: FileTarget(path).mark() for path in chosen.contents}
         warnings = [Finding((), told, warning=True) for told in site.warnings]
         findings = (*chosen.findings, *warnings)

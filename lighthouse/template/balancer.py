@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview
+from lighthouse.balancer import Balancer, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import (
     FileGroup,
     FileTarget,
     Mark,
-    NotActivated,
-    Postponed,
     Refused,
     difference,
 )
 from lighthouse.schema import Problem, require
 from lighthouse.software import reload as reloading
+from lighthouse.software.installation import install
 from lighthouse.software.interval import MinInterval
 from lighthouse.software.scratch import scratch
 from lighthouse.template.facts import FactsStore
@@ -51,6 +50,7 @@ class Template(Balancer):
         self._marks: list[Mark] = []
         self._again = False
         self._reloads = 0
+        self._kept: dict[str, str] = {}
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
@@ -112,7 +112,8 @@ class Template(Balancer):
         clusters = self._clusters or []
         nodes = sum(len(cluster.nodes) for cluster in clusters)
         counts = {"clusters": len(clusters), "nodes": nodes, "reloads": self._reloads}
-        return {**counts, "files": [str(target.path) for target in self._targets]}
+        kept = {"kept": self._kept} if self._kept else {}
+        return {**counts, **kept, "files": [str(target.path) for target in self._targets]}
 
     def _target(self, file: TemplatedFile) -> FileTarget:
         def validate(candidate: Path) -> None:
@@ -133,11 +134,12 @@ class Template(Balancer):
     def _sync(self) -> Outcome:
         self._again = False
         files = self._render(self._clusters or [])
+        pairs = [*zip(self._targets, files, strict=True)]
+        self._kept = {str(t.path): why for t, file in pairs if (why := file.kept or file.held)}
         findings = tuple([file.fault for file in files if file.fault is not None])
         broken = [file.fault for file in files if file.fault and file.content is None]
         if broken:
             return Outcome("failed", f"no file is touched: {broken[0].message}", findings)
-        pairs = zip(self._targets, files, strict=True)
         wanted = [(target, file.content) for target, file in pairs if file.content is not None]
         outcome = self._install(wanted)
         self._marks = [target.mark() for target in self._targets]
@@ -145,25 +147,14 @@ class Template(Balancer):
 
     def _install(self, wanted: Sequence[tuple[FileTarget, bytes]]) -> Outcome:
         if not self._group.pending(wanted):
-            return UNCHANGED if not self._group.install(wanted) else APPLIED
+            return install(self._group, wanted)
         if left := self._interval.left():
             self._again = True
             return Outcome("held", f"min_interval: what changed is written in {left:.1f} s")
-        try:
-            self._group.install(wanted)
-        except Postponed as reason:
-            self._again = True
-            return Outcome("degraded", f"written, but nobody was told: {reason}")
-        except Refused as error:
-            return Outcome("failed", f"no file is touched: {error}")
-        except NotActivated as error:
-            back = "the former files are back" if error.restored else "nor with the former files"
-            return Outcome("failed", f"the reload failed, {back}: {error}")
-        except OSError as error:
-            return Outcome("failed", f"no file is touched: {error}")
-        finally:
-            self._interval.done()
-        return APPLIED
+        outcome = install(self._group, wanted)
+        self._interval.done()
+        self._again = outcome.kind == "degraded"
+        return outcome
 
     def _reload(self) -> None:
         if self._settings.reload is None:

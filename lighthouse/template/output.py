@@ -13,13 +13,15 @@ from lighthouse.template.settings import TemplatedFile
 
 
 class RenderedFile(msgspec.Struct, frozen=True):
-    """``content`` is None if the file is to stay as it is; ``held`` is why, if on purpose.
+    """``content`` is None if the file is to stay as it is.
 
-    ``fault`` is what is wrong with the template, also where an older one was used instead.
-    ``left_out`` says why nodes are not in it.
+    ``kept`` is why, if its settings say so, and ``held`` if the template does, or there is
+    nothing that it could be made of. ``fault`` is what is wrong with the template, also where
+    an older one was used instead. ``left_out`` says why nodes are not in it.
     """
 
     content: bytes | None = None
+    kept: str = ""
     held: str = ""
     fault: Finding | None = None
     left_out: tuple[str, ...] = ()
@@ -80,7 +82,7 @@ class OutputFile:
             names = ", ".join(self.file.clusters)
             return RenderedFile(held=f"no cluster {names} has a section for this balancer")
         if self.file.on_empty == "keep" and not any(cluster.nodes for cluster in chosen):
-            return RenderedFile(held="its clusters have no nodes (on_empty: keep)")
+            return RenderedFile(kept="its clusters have no nodes (on_empty: keep)")
         if self._last is not None and self._last.is_of(self._current, chosen):
             return self._last.file
         file = self._made(chosen)
@@ -105,7 +107,8 @@ class OutputFile:
                 raise
             content, left_out = self._good.render(chosen)
             told = f"{error}; the former template stays in use"
-            return RenderedFile(content, "", Finding(self._place, told), tuple(left_out))
+            found = Finding(self._place, told)
+            return RenderedFile(content, fault=found, left_out=tuple(left_out))
 
     def _read(self) -> Renderer:
         return Renderer(self.file, self._label, self._shared)

@@ -115,7 +115,7 @@ def test_all_files_go_back_if_the_reload_fails(tmp_path: Path) -> None:
     assert balancer.sync_file([web(1)]).kind == "applied"
     kind, reason = said(balancer.sync_file([web(1, 2)]))
     assert kind == "failed"
-    assert reason == "the reload failed, the former files are back: /bin/sh: exit status 1: broken"
+    assert reason == "not loaded: /bin/sh: exit status 1: broken; the former files are back"
     assert [path.read_text() for path in paths] == ["10.0.0.1 w1\n"] * 2
 
 
@@ -216,7 +216,8 @@ def test_what_somebody_else_writes_is_put_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_empty", "kind", "content"), [("keep", "held", "10.0.0.1 w1\n"), ("render", "applied", "")]
+    ("on_empty", "kind", "content"),
+    [("keep", "unchanged", "10.0.0.1 w1\n"), ("render", "applied", "")],
 )
 def test_a_cluster_without_nodes(tmp_path: Path, on_empty: str, kind: str, content: str) -> None:
     out = tmp_path / "out"
@@ -225,6 +226,7 @@ def test_a_cluster_without_nodes(tmp_path: Path, on_empty: str, kind: str, conte
     balancer.sync_file([web(1)])
     assert balancer.sync_file([web()]).kind == kind
     assert out.read_text() == content
+    assert (str(out) in balancer.status().get("kept", {})) == (on_empty == "keep")
 
 
 def test_clusters_are_those_with_a_section_that_the_file_selects(tmp_path: Path) -> None:
