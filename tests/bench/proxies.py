@@ -1,17 +1,15 @@
 """The software that the bundled balancers serve, each as a benchmark drives it."""
 
 import contextlib
-import signal
 import socket
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lighthouse.envoy.runtime import process
 from lighthouse.envoy.schema.settings import parse_settings
-from lighthouse.process import known
 from tests.fleet import Fleet
 from tests.ports import free_port
+from tests.software.envoy_world import put_down
 from tests.software.nginx_world import DEBIAN, WHEEL, NginxWorld
 from tests.waiting import eventually
 
@@ -109,8 +107,7 @@ class ByEnvoy(Proxied):
         self.fleet.start()
 
     def close(self) -> None:
-        for number in process.running(self._settings):
-            known.end(number, signal.SIGKILL)
+        put_down(self._settings)
 
 
 class _ByNginx(Proxied):

@@ -1,21 +1,18 @@
 """The ``envoy`` balancer in the suite of balancers, with real Envoys."""
 
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from lighthouse.envoy.runtime import process
 from lighthouse.envoy.schema.settings import parse_settings
-from lighthouse.process import known
 from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.balancer_subject import Content
 from lighthouse.testing.conformance.plugin import Config
 from lighthouse.testing.hosted import PluginHost
 from tests.ports import free_ports
-from tests.waiting import eventually
+from tests.software.envoy_world import put_down
 
 PORTS = dict(zip(("web", "other"), free_ports(2), strict=True))
 
@@ -42,7 +39,4 @@ class TestEnvoy(BalancerConformance):
         return {name: content for name, content in found.items() if name.endswith(".json")}
 
     def stop(self, host: PluginHost) -> None:
-        settings = parse_settings(self.configs(host.directory)[0])
-        for number in process.running(settings):
-            known.end(number, signal.SIGKILL)
-        eventually(lambda: not process.running(settings))
+        put_down(parse_settings(self.configs(host.directory)[0]))

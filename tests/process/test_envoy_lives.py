@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from lighthouse.envoy.runtime import process
 from lighthouse.envoy.runtime.admin import AdminSocket
 from lighthouse.envoy.schema.settings import parse_settings
-from lighthouse.process import known
 from tests.backends import Backend
 from tests.fleet import Fleet, Traffic, get, running
 from tests.ports import free_port
+from tests.software.envoy_world import put_down
 from tests.software.haproxy_traffic import Answering, Wrk
 from tests.waiting import eventually
 
@@ -55,8 +54,7 @@ def meshed(tmp_path: Path) -> Iterator[Meshed]:
             yield made
         finally:
             fleet.close()
-            for number in process.running(made.settings):
-                known.end(number, signal.SIGKILL)
+            put_down(made.settings)
 
 
 def test_worker_and_supervisor_are_killed_and_no_request_fails(meshed: Meshed) -> None:

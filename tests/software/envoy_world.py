@@ -1,7 +1,6 @@
 """The ``envoy`` balancer in this process, driven as a worker's loop drives it."""
 
 import contextlib
-import os
 import select
 import shutil
 import signal
@@ -84,15 +83,17 @@ class Mesh:
 
     def close(self) -> None:
         self.plugin.close()
-        for number in self.pids:
-            known.end(number, signal.SIGKILL)
-        eventually(lambda: not self.pids)
-        for name in os.listdir("/dev/shm"):
-            if name == f"envoy_shared_memory_{process.base_id(self.settings) * 10}":
-                with contextlib.suppress(OSError):
-                    os.unlink(f"/dev/shm/{name}")
+        put_down(self.settings)
         if self.own:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def put_down(settings: EnvoySettings) -> None:
+    """End the Envoys of a directory, and remove what they leave in shared memory."""
+    for number in process.running(settings):
+        known.end(number, signal.SIGKILL)
+    eventually(lambda: not process.running(settings))
+    Path(f"/dev/shm/envoy_shared_memory_{process.base_id(settings) * 10}").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
