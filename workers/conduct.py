@@ -28,6 +28,14 @@ class Conduct:
         self._faults: Final[dict[str, PluginFault]] = {}
         self._told = True
 
+    @property
+    def report(self) -> PluginReport:
+        """The plugin's report with all that is wrong by now, the worst first."""
+        # The same said of several things counts once.
+        found = dict.fromkeys((*self._faults.values(), *self._loaded.faults))
+        faults = tuple(sorted(found, key=lambda fault: fault.warning)[:MOST])
+        return msgspec.structs.replace(self._loaded, faults=faults)
+
     def breaks(
         self, topic: str, message: str, remedy: str, where: str = "", warning: bool = False
     ) -> None:
@@ -49,7 +57,4 @@ class Conduct:
         """Tell what has changed since the last time."""
         if not self._told:
             self._told = True
-            # The same said of several things counts once.
-            found = dict.fromkeys((*self._faults.values(), *self._loaded.faults))
-            faults = tuple(sorted(found, key=lambda fault: fault.warning)[:MOST])
-            self._outbox.post(Reported(msgspec.structs.replace(self._loaded, faults=faults)))
+            self._outbox.post(Reported(self.report))

@@ -221,7 +221,8 @@ class WorkerHost:
         try:
             found = self._role.validate(payload)
             warnings = counted(found.warnings, WARNINGS)
-            answer = Validated(counted(found.rejections), found.reason, warnings)
+            rejections, report = counted(found.rejections), self._conduct.report
+            answer = Validated(rejections, found.reason, warnings, report)
         except (msgspec.DecodeError, ValueError) as error:
             answer = Validated(reason=one_line(f"not a snapshot of this kind: {error}"))
         self._outbox.post(answer)

@@ -10,7 +10,7 @@ import click
 from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED
 from lighthouse.commands.offline.descriptors import too_few
-from lighthouse.commands.offline.plugin_faults import failed, placed
+from lighthouse.commands.offline.plugin_faults import failed, placed, warned
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
@@ -69,10 +69,11 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
     yield from too_few(len(there), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     for name, (answer, _) in ask(there, Validate()).items():
         match answer:
-            case Validated(rejections, reason, warnings):
+            case Validated(rejections, reason, warnings, report):
                 yield from placed(tree, name, rejections, warnings)
-            case Failed(reason):
-                pass
+                yield from warned(tree, name, report)
+            case Failed(reason, _, report):
+                reason += f" [{report.interpreter}]" if report is not None else ""
             case _:
                 continue
         if reason:

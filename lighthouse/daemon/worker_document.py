@@ -45,7 +45,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
     ``about`` tells of that code. ``stacks`` are those of its threads when it last hung.
-    ``processes`` are those of its session, ended ones that nobody has reaped included;
+    ``processes`` are those of its session, ended ones that nobody has reaped included, and
+    ``zombies`` the ended children that it has not waited for itself;
     ``lines_left_out`` counts what it has written beyond its budget.
     """
 
@@ -65,6 +66,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
     processes: int = 0
+    zombies: int = 0
     threads: int = 0
     descriptors: int = 0
     lines_left_out: int = 0

@@ -111,11 +111,15 @@ class Applied(msgspec.Struct, frozen=True, tag=True):
 
 
 class Validated(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: the answer to ``Validate``; ``reason`` if not all of it could be tried."""
+    """From a worker: the answer to ``Validate``; ``reason`` if not all of it could be tried.
+
+    ``report`` tells of the plugin itself.
+    """
 
     rejections: tuple[Rejection, ...] = ()
     reason: str = ""
     warnings: tuple[Rejection, ...] = ()
+    report: PluginReport | None = None
 
 
 class Rehearsed(msgspec.Struct, frozen=True, tag=True):

@@ -10,7 +10,7 @@ import pytest
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.supervisor.pool.budget import PATIENCE, ResourceUse, WorkerBudget, excess, look
 
-MAY = WorkerSettings(memory=1 << 20, processes=10, threads=20, descriptors=100)
+MAY = WorkerSettings(memory=1 << 20, processes=10, zombies=3, threads=20, descriptors=100)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ MAY = WorkerSettings(memory=1 << 20, processes=10, threads=20, descriptors=100)
         (ResourceUse(0, 0, 101), 1000, "has 101 open descriptors, its budget is 100"),
         (ResourceUse(0, 0, 46), 50, "has 46 open descriptors, its budget is 45"),
         (ResourceUse(0, 0, 0, 300), 1000, "has 300 processes, its budget is 10"),
+        (
+            ResourceUse(0, 0, 0, 9, 4),
+            1000,
+            "has 4 ended children that it has not waited for, its budget is 3",
+        ),
     ],
 )
 def test_what_is_too_much(taken: ResourceUse, limit: int, said: str) -> None:

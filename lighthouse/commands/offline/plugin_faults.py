@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from lighthouse.config.fault import Fault
 from lighthouse.config.schema.types import Config
 from lighthouse.config.tree import Tree
+from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.schema import Rejection
 from lighthouse.supervisor.answers.faults import in_service, located
 from lighthouse.supervisor.plan import Name
@@ -27,6 +28,16 @@ def failed(tree: Tree, name: Name, what: str) -> Fault:
     """One worker's plugin could not do what it was asked."""
     file, prefix = _origin(tree.config, name)
     return Fault(file, *tree.locate(file, prefix), f"{name[0]} {name[1]} {what}")
+
+
+def warned(tree: Tree, name: Name, report: PluginReport | None) -> Iterator[Fault]:
+    """What one worker's plugin does against its contract, and no harm by it."""
+    file, prefix = _origin(tree.config, name)
+    if report is None:
+        return
+    for fault in report.faults:
+        message = f"{name[0]} {name[1]}: {report.explained(fault)}"
+        yield Fault(file, *tree.locate(file, prefix), message, fault.warning)
 
 
 def _origin(config: Config, name: Name) -> FilePath:

@@ -44,7 +44,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Answer = Validated | Rehearsed | Failed
-"""``Failed`` says why a plugin could not be asked."""
+"""``Failed`` says why a plugin could not be asked; with its report if it was loaded at all."""
 
 
 def tasks(state: State) -> dict[Name, Task]:

@@ -70,6 +70,7 @@ def worker(section: SectionReader, default: WorkerSettings) -> WorkerSettings:
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
         start_timeout=section.seconds("start_timeout", default.start_timeout, 0.1),
         processes=section.whole("processes", default.processes, 8, 100_000),
+        zombies=section.whole("zombies", default.zombies, 1, 100_000),
         threads=section.whole("threads", default.threads, 8, 100_000),
         descriptors=section.whole("descriptors", default.descriptors, 64, 1_000_000),
         log_lines=section.whole("log_lines", default.log_lines, 1, 100_000),

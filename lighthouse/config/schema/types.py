@@ -22,8 +22,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 
     ``user`` is the account it runs as (None: the supervisor's), ``memory`` bytes of resident
     memory after which it is restarted, the timeouts are seconds. ``processes`` (of its session),
-    ``threads`` and ``descriptors`` are what it may have for longer than a moment, ``log_lines``
-    what is logged of it in a second.
+    ``zombies`` (children that it does not reap), ``threads`` and ``descriptors`` are what it may
+    have for longer than a moment, ``log_lines`` what it may write in a second.
     """
 
     user: str | None = None
@@ -32,6 +32,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     stop_timeout: float = 5.0
     start_timeout: float = 15.0
     processes: int = 256
+    zombies: int = 32
     threads: int = 1024
     descriptors: int = 4096
     log_lines: int = 100

@@ -44,6 +44,7 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         rss_bytes=rss,
         cpu_seconds=cpu,
         processes=worker.budget.taken.processes,
+        zombies=worker.budget.taken.zombies,
         threads=worker.budget.taken.threads,
         descriptors=worker.budget.taken.descriptors,
         lines_left_out=0 if worker.process is None else worker.process.journal.left_out,
@@ -147,5 +148,4 @@ def _excess(worker: Worker) -> str:
     journal = worker.process.journal
     if journal.flooded_at is None or time.monotonic() > journal.flooded_at + FLOODED:
         return ""
-    most = worker.settings.log_lines
-    return f"writes more than {most} lines a second: {journal.left_out} are left out of the log"
+    return f"wrote more than {worker.settings.log_lines} lines a second until a moment ago"

@@ -3,6 +3,7 @@
 import os
 import resource
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ PATIENCE: Final = 10.0
 _ROOM: Final = 0.9
 """The share of the kernel's limit of descriptors that may be in use."""
 
+_TASKS: Final = 100
+"""So many threads of a process are asked for their children."""
+
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _STAT_THREADS, _STAT_RSS = 17, 21
 """Indexes in /proc/PID/stat, counted after the command's name (proc(5))."""
@@ -24,22 +28,24 @@ _STAT_THREADS, _STAT_RSS = 17, 21
 class ResourceUse(msgspec.Struct, frozen=True):
     """What a process takes: bytes, threads, descriptors, and processes in its session.
 
-    Processes count though they have ended, as long as nobody has reaped them.
+    Processes count though they have ended, as long as nobody has reaped them; ``zombies`` are
+    those of them, in any session, that it should reap itself.
     """
 
     memory: int = 0
     threads: int = 0
     descriptors: int = 0
     processes: int = 0
+    zombies: int = 0
 
 
-def look(pid: int, processes: int) -> ResourceUse:
+def look(pid: int, processes: int, zombies: int = 0) -> ResourceUse:
     """What a process takes now; nothing if it is just ending."""
     with suppress(OSError, IndexError, ValueError):
         stat = Path(f"/proc/{pid}/stat").read_bytes()
         fields = stat[stat.rindex(b")") + 2 :].split()
         memory, threads = int(fields[_STAT_RSS]) * _PAGE, int(fields[_STAT_THREADS])
-        return ResourceUse(memory, threads, _descriptors(pid), processes)
+        return ResourceUse(memory, threads, _descriptors(pid), processes, zombies)
     return ResourceUse()
 
 
@@ -53,6 +59,7 @@ def excess(taken: ResourceUse, settings: WorkerSettings, limit: int) -> str:
         ("threads", taken.threads, settings.threads),
         ("open descriptors", taken.descriptors, descriptors),
         ("processes", taken.processes, settings.processes),
+        ("ended children that it has not waited for", taken.zombies, settings.zombies),
     ):
         if has > may:
             return f"has {has} {what}, its budget is {may}"
@@ -71,14 +78,14 @@ class WorkerBudget:
         self.taken = ResourceUse()
         self.excess = ""
 
-    def judge(self, taken: ResourceUse, now: float) -> str:
-        """Why the worker must go now, empty if it may stay."""
+    def judge(self, taken: ResourceUse, now: float, flood: str = "") -> str:
+        """Why the worker must go now, empty if it may stay; ``flood``: it writes too much."""
         self.taken = taken
         budget = self._settings.memory
         if taken.memory > budget:
             return f"took {taken.memory / 2**20:.0f} MiB, its budget is {budget / 2**20:.0f} MiB"
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.excess = excess(taken, self._settings, limit)
+        self.excess = excess(taken, self._settings, limit) or flood
         if not self.excess:
             self._since = None
             return ""
@@ -88,6 +95,24 @@ class WorkerBudget:
     def forget(self) -> None:
         """The process is gone."""
         self.taken, self.excess, self._since = ResourceUse(), "", None
+
+
+def zombies(pid: int) -> int:
+    """How many of a process's children have ended, and wait for it to take notice."""
+    found = 0
+    with suppress(OSError):
+        for task in islice(os.scandir(f"/proc/{pid}/task"), _TASKS):
+            with suppress(OSError):
+                children = Path(task.path, "children").read_bytes().split()
+                found += sum(map(_has_ended, children))
+    return found
+
+
+def _has_ended(pid: bytes) -> bool:
+    with suppress(OSError):
+        stat = Path(f"/proc/{pid.decode()}/stat").read_bytes()
+        return stat[stat.rindex(b")") + 2 :][:1] == b"Z"
+    return False
 
 
 def _descriptors(pid: int) -> int:

@@ -67,10 +67,9 @@ class WorkerPool:
         self._reaper: Final = Reaper(self._pids.__contains__)
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
-        left = self._sessions.clear()
-        if left:
+        if left := self._sessions.clear():
             _log.warning("ended %d processes that plugins of an earlier run had left", left)
-        self._sessions_of: Counter[int] = Counter()
+        self._sessions_of, self._zombies_of = Counter[int](), Counter[int]()
         loop.every("figures", FIGURES, self._look)
         loop.every("sessions", COUNT, self._count)
 
@@ -289,11 +288,13 @@ class WorkerPool:
             self._exited(worker, worker.process)
         else:
             pid = worker.process.pid
-            reason = worker.budget.judge(budget.look(pid, self._sessions_of[pid]), now)
+            taken = budget.look(pid, self._sessions_of[pid], self._zombies_of[pid])
+            reason = worker.budget.judge(taken, now, worker.process.journal.flood(now))
             if reason:
                 worker.oversteps(reason, now)
         self._settle(worker)
 
     def _count(self) -> None:
-        """Count the processes of every session, the workers' among them."""
+        """Count the processes of every session, the workers' among them, and what they leave."""
         self._sessions_of = Counter(session for _, session in sessions())
+        self._zombies_of = Counter({pid: budget.zombies(pid) for pid in self._pids})

@@ -19,6 +19,9 @@ RATE: Final = 512 * 1024
 BURST: Final = 10.0
 """Seconds for which lines that were not written may be made up for, by a traceback or two."""
 
+RECENT: Final = 2.0
+"""Seconds for which a flood is taken to go on."""
+
 TOLD: Final = 5.0
 """Seconds between two lines that say how many were left out."""
 
@@ -49,6 +52,12 @@ class WorkerLog:
         self.left_out = 0
         self.flooded_at: float | None = None
         self.closed = False
+
+    def flood(self, now: float) -> str:
+        """What is written too much just now, in words; empty if nothing is."""
+        if self.flooded_at is None or now > self.flooded_at + RECENT:
+            return ""
+        return f"writes more than {self._lines} lines a second: {self.left_out} are left out"
 
     def fileno(self) -> int:
         return self._descriptor
