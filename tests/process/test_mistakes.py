@@ -6,7 +6,10 @@ from tests.fleet import Fleet
 from tests.recorder import nodes
 from tests.waiting import eventually
 
-HEAD = "import os\nfrom lighthouse import hookimpl\nfrom lighthouse.balancer import Balancer, Outcome\n"
+HEAD = """import os
+from lighthouse import hookimpl
+from lighthouse.balancer import Balancer, Outcome
+"""
 CLASS = "class Own(Balancer):\n    def sync_file(self, clusters):\n        {sync}\n{more}\n"
 HOOK = "@hookimpl\ndef lighthouse_balancer():\n    return Own\n"
 
@@ -21,7 +24,7 @@ LOADING = {
     # what cannot be loaded: (source, what is told and what is to be done)
     "syntax": (
         HEAD + "class Own(Balancer:\n",
-        "SyntaxError: '(' was never closed; mend that line",
+        "SyntaxError: invalid syntax; mend that line",
     ),
     "keyerror": (source() + "os.environ['LH_NONE']\n", "KeyError: 'LH_NONE'; mend that line"),
     "absent": ("import of_nothing\n", "No module named 'of_nothing'; install it for"),
@@ -62,7 +65,7 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
             p for p in problems if name in p.split(": ")[0].split(" ")[-1].split("/")[-1]
         ]
         assert f"({name} 1.0, entry point {name} = lh_{name}" in problem, problem
-        assert f"{fleet.root}/plugins/lh_{name}.py:" in problem, problem
+        assert f"{fleet.root}/plugins/lh_{name}.py" in problem, problem
     assert fleet.worker("true")["healthy"]
     (warning,) = fleet.worker("true")["about"]["warnings"]
     assert "sync_file returned True, which is no Outcome: it is taken as applied" in warning
@@ -85,8 +88,9 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
 def _all_told(fleet: Fleet, cases: dict[str, tuple[str, str]]) -> list[str]:
     """The problems of the status, once each of the cases is one of them."""
     problems: list[str] = fleet.status()["problems"]
-    told = all(any(text in problem for problem in problems) for _, text in cases.values())
-    return problems if told else []
+    missing = [name for name, (_, text) in cases.items() if not any(text in p for p in problems)]
+    print("not told yet:", missing)
+    return [] if missing else problems
 
 
 def test_a_warning_is_one_in_check_too(fleet: Fleet, tmp_path: Path) -> None:

@@ -43,13 +43,16 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
     if not all(fault.warning for fault in required):
         _give_up(report, required)
     try:
-        found = named_class(kind, entry, _imported(entry, origin))
+        imported = _imported(entry, origin)
+        found = named_class(kind, entry, imported)
     except Unusable as unusable:
         _give_up(report, (unusable.fault, *required), unusable.traceback)
     faults = judge(found, kind)
     if not isinstance(found, type) or not issubclass(found, kind.contract):
         whence = "its entry point names" if entry.attr else f"{kind.hook} returned"
-        told = msgspec.structs.replace(faults[0], message=f"{whence} {faults[0].message}")
+        where = faults[0].place or _place_of_hook(kind, imported)
+        message = f"{whence} {faults[0].message}"
+        told = msgspec.structs.replace(faults[0], message=message, place=where)
         _give_up(report, (told, *required))
     where, loaded = place.of_class(found), f"{found.__module__}.{found.__qualname__}"
     report = msgspec.structs.replace(
@@ -66,6 +69,11 @@ def _give_up(
 ) -> NoReturn:
     report = msgspec.structs.replace(report, faults=faults)
     raise GivingUp(report.wrong(), traceback, report)
+
+
+def _place_of_hook(kind: PluginKind[P], module: object) -> str:
+    """Where a module says which class it has; else the module."""
+    return place.of_function(getattr(module, kind.hook, None)) or getattr(module, "__file__", "")
 
 
 def _unknown(kind: PluginKind[P], name: str, installed: Installed) -> str:
