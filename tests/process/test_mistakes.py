@@ -70,7 +70,7 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
     (warning,) = fleet.worker("true")["about"]["warnings"]
     assert "sync_file returned True, which is no Outcome: it is taken as applied" in warning
     fleet.node("web", "two", 80)
-    eventually(lambda: "two:80" in nodes(fleet.record, "web"), 5)
+    eventually(lambda: "two:80" in nodes(fleet.record, "web"))
     shown = fleet.lighthouse("status", "--worker", "typeerror").stdout
     assert "        len(7)" in shown
     assert "interpreter" in shown
