@@ -12,7 +12,7 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 _LARGEST: Final = 1024 * 1024
 
 
-class Changes:
+class FileChanges:
     """From ``watch`` on, what is opened for writing, renamed and removed, and what is started."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.discovery import Connection, Discovery, Reading
 from lighthouse.installed import Installed
 from lighthouse.node import Node, parse
-from lighthouse.nursery.changes import Changes
+from lighthouse.nursery.changes import FileChanges
 from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, PluginKind
 from lighthouse.workers.loading.plugin import load
 from lighthouse.workers.process import GivingUp
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     print(f"{report.source}: {report.loaded} ({report.place})")
     for fault in report.faults:
         print(f"warning: {fault}")
-    changes = Changes()
+    changes = FileChanges()
     changes.watch()
     try:
         return _ACTS[kind](plugin, config, clusters, changes)
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _balance(
-    plugin: type[Balancer], config: Config, clusters: list[Cluster], changes: Changes
+    plugin: type[Balancer], config: Config, clusters: list[Cluster], changes: FileChanges
 ) -> int:
     plugin.validate_config(config)
     for cluster in clusters:
@@ -87,7 +87,7 @@ def _balance(
 
 
 def _discover(
-    plugin: type[Discovery], config: Config, clusters: list[Cluster], changes: Changes
+    plugin: type[Discovery], config: Config, clusters: list[Cluster], changes: FileChanges
 ) -> int:
     plugin.validate_config(config)
     instance = plugin()
@@ -113,7 +113,9 @@ def _connected(state: Connection, reason: str = "") -> None:
     print(f"the source is {state}{': ' if reason else ''}{reason}")
 
 
-def _probe(plugin: type[Check], config: Config, clusters: list[Cluster], changes: Changes) -> int:
+def _probe(
+    plugin: type[Check], config: Config, clusters: list[Cluster], changes: FileChanges
+) -> int:
     plugin.validate_config(config)
     passing = True
     for node in [node for cluster in clusters for node in cluster.nodes]:
@@ -126,14 +128,14 @@ def _probe(plugin: type[Check], config: Config, clusters: list[Cluster], changes
     return 0 if passing else 1
 
 
-_ACTS: Final[dict[str, Callable[[Any, Config, list[Cluster], Changes], int]]] = {
+_ACTS: Final[dict[str, Callable[[Any, Config, list[Cluster], FileChanges], int]]] = {
     "balancer": _balance,
     "discovery": _discover,
     "check": _probe,
 }
 
 
-def _tell(changes: Changes) -> None:
+def _tell(changes: FileChanges) -> None:
     for command in changes.commands:
         print(f"ran: {command}")
     found = dict(changes.differences())

@@ -17,16 +17,19 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.ipc.channel import Channel
-from lighthouse.ipc.messages import Failed, Message, Ready, Stop
+from lighthouse.ipc.messages import Failed, Message, Ready, Reported, Stop
 from lighthouse.nursery.orders import CloseReport, Loaded, Order
 from lighthouse.process.orphans import end_session
 from lighthouse.testing.conversation import Conversation
 
 
 class Nursery:
-    """The process from which the workers of one plugin are forked."""
+    """The process from which the workers of one plugin are forked.
 
-    def __init__(self, kind: str, plugin: str) -> None:
+    ``seed`` is its ``PYTHONHASHSEED``, by which the order of sets differs between processes.
+    """
+
+    def __init__(self, kind: str, plugin: str, seed: str = "1") -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptor, name = tempfile.mkstemp(prefix="lh-", suffix=".log")
         self._log: Final = Path(name)
@@ -39,6 +42,7 @@ class Nursery:
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                env={**os.environ, "PYTHONHASHSEED": seed},
             )
         self._ours.settimeout(60)
         said = self._ours.recv(65536)
@@ -69,7 +73,7 @@ class Nursery:
         self._log.unlink(missing_ok=True)
 
 
-class HostedPlugin(Conversation):
+class PluginWorker(Conversation):
     """One worker of the plugin; as the supervisor would, it is ended with all it started."""
 
     def __init__(self, channel: Channel, pid: int, report: Path, log: Callable[[], str]) -> None:
@@ -82,7 +86,7 @@ class HostedPlugin(Conversation):
     def log(self) -> str:
         return self._log()
 
-    def ready(self) -> "HostedPlugin":
+    def ready(self) -> "PluginWorker":
         """Wait until it can be sent something."""
         self.answer(Ready, 15.0)
         return self
@@ -104,6 +108,10 @@ class HostedPlugin(Conversation):
             ):
                 self._raise_if_failed()
                 return None
+
+    def faults(self) -> list[str]:
+        """What the worker has told so far of what its plugin does against its contract."""
+        return [str(fault) for said in self.received(Reported) for fault in said.report.faults]
 
     @property
     def ended(self) -> bool:
@@ -154,7 +162,7 @@ class PluginHost:
     def __init__(self, nursery: Nursery) -> None:
         self._nursery: Final = nursery
         self._root: Final = Path(tempfile.mkdtemp(prefix="lh-"))
-        self._workers: Final[list[HostedPlugin]] = []
+        self._workers: Final[list[PluginWorker]] = []
         self.directory: Final = self._root / "kept"
         self.directory.mkdir()
         self._count = 0
@@ -169,15 +177,16 @@ class PluginHost:
         """What the plugin's workers printed and logged."""
         return self._nursery.printed
 
-    def worker(self, powerless: bool = False) -> HostedPlugin:
+    def worker(self, powerless: bool = False, nursery: Nursery | None = None) -> PluginWorker:
         """A new worker; the former ones are ended, for never two do the same work.
 
-        Fails if the plugin cannot be loaded.
+        ``powerless``: file modes hold for it though it be root. ``nursery``: another one that
+        it is forked from. Fails if the plugin cannot be loaded.
         """
         self.end_workers()
-        return self.beside(powerless)
+        return self.beside(powerless, nursery)
 
-    def beside(self, powerless: bool = False) -> HostedPlugin:
+    def beside(self, powerless: bool = False, nursery: Nursery | None = None) -> PluginWorker:
         """A worker beside those that serve, to be asked and never to sync."""
         if self.loaded.reason:
             raise AssertionError(
@@ -186,8 +195,8 @@ class PluginHost:
         self._count += 1
         report = self._root / f"report-{self._count}"
         lock = self._root / f"lock-{self._count}"
-        channel, pid = self._nursery.fork(Order(str(lock), powerless, str(report)))
-        worker = HostedPlugin(channel, pid, report, lambda: self._nursery.printed)
+        channel, pid = (nursery or self._nursery).fork(Order(str(lock), powerless, str(report)))
+        worker = PluginWorker(channel, pid, report, lambda: self._nursery.printed)
         self._workers.append(worker)
         return worker.ready()
 

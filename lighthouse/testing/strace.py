@@ -26,7 +26,7 @@ EFFECTS: Final = frozenset(
 _PATIENCE: Final = 10.0
 
 
-class Place(str):
+class KillPoint(str):
     """A system call to be killed at, as strace's ``inject`` names it: the n-th of a name."""
 
     __slots__ = ()
@@ -70,24 +70,24 @@ def is_traced(pid: int) -> bool:
     return False
 
 
-def places(report: str, most: int) -> list[Place]:
+def places(report: str, most: int) -> list[KillPoint]:
     """So many of the calls in a report, spread evenly; those with effects come first."""
     counts: Counter[str] = Counter()
-    telling: list[Place] = []
-    others: list[Place] = []
+    telling: list[KillPoint] = []
+    others: list[KillPoint] = []
     for row in report.splitlines():
         name = row.split("(")[0]
         if not name.isidentifier():
             continue
         counts[name] += 1
         effect = name in EFFECTS or (name == "openat" and "O_CREAT" in row)
-        place = Place(f"inject={name}:signal=KILL:when={counts[name]}")
+        place = KillPoint(f"inject={name}:signal=KILL:when={counts[name]}")
         (telling if effect else others).append(place)
     chosen = spread(telling, most)
     return chosen + spread(others, most - len(chosen))
 
 
-def spread(found: Sequence[Place], most: int) -> list[Place]:
+def spread(found: Sequence[KillPoint], most: int) -> list[KillPoint]:
     """At most so many of them, evenly."""
     count = min(most, len(found))
     return [found[number * len(found) // count] for number in range(count)]

@@ -57,6 +57,15 @@ class BalancerEffectRules(BalancerSubject):
             written = touched(before, stamps_below(host.directory))
             assert not written, f"examine touched {written}"
 
+    def test_keeps_to_its_contract_while_it_works(self, host: PluginHost) -> None:
+        """What it returns from ``status``, ``withheld``, ``wake_after`` and the like is legal."""
+        worker, good = self.serving(host), self.good(host)
+        for wanted in (self.two(), self.three()):
+            worker.succeed(good, wanted)
+            self.settled(host)
+        faults = "\n".join(worker.worker.faults())
+        assert not faults, faults
+
     def test_nothing_is_held_that_grows(self, host: PluginHost) -> None:
         """No descriptor, thread or process is left of each sync."""
         worker, good = self.serving(host), self.good(host)

@@ -10,7 +10,7 @@ from lighthouse.testing.conformance.balancer_subject import (
     told,
 )
 from lighthouse.testing.conformance.plugin import Config
-from lighthouse.testing.hosted import PluginHost
+from lighthouse.testing.hosted import Nursery, PluginHost
 from lighthouse.testing.values import node
 
 MANY = 10_000
@@ -54,6 +54,21 @@ class BalancerSnapshotRules(BalancerSubject):
             now = self.settled(host)
             changed = difference(wanted, {name: now.get(name, b"") for name in wanted})
             assert not changed, f"after other snapshots the same ends otherwise: {changed}"
+
+    def test_another_process_writes_the_same_bytes(self, host: PluginHost) -> None:
+        """Nothing depends on the order of a set, which is another one in each process."""
+        good, many = self.good(host), self.web(*(f"10.0.1.{n}:80" for n in range(1, 30)))
+        wanted = self.result(host, good, many)
+        other = Nursery(self.kind, self.plugin, seed="2")
+        try:
+            worker = BalancerWorker(host.worker(nursery=other), self.patience)
+            said = worker.said(good, many)
+            changed = difference(wanted, self.settled(host))
+            assert not changed, f"another process writes other bytes: {changed}"
+            assert said.kind == "unchanged", f"another process ended {said.kind}: {told(said)}"
+        finally:
+            host.end_workers()
+            other.close()
 
     def test_members_that_come_and_go_are_followed(self, host: PluginHost) -> None:
         """Every node of the newest snapshot is named in what is kept."""

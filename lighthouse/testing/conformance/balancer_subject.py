@@ -12,7 +12,7 @@ from lighthouse.ipc.messages import Applied, Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings
 from lighthouse.testing.conformance.plugin import Config, PluginConformance
 from lighthouse.testing.conversation import part
-from lighthouse.testing.hosted import HostedPlugin, PluginHost
+from lighthouse.testing.hosted import PluginHost, PluginWorker
 from lighthouse.testing.values import cluster, node
 
 _IPV4: Final = re.compile(r"(?<![\d.])\d+(?:\.\d+){3}(?!\d|\.\d)")
@@ -143,7 +143,7 @@ class BalancerSubject(PluginConformance):
 class BalancerWorker:
     """A worker of the balancer, told what the supervisor tells one."""
 
-    def __init__(self, worker: HostedPlugin, patience: float) -> None:
+    def __init__(self, worker: PluginWorker, patience: float) -> None:
         self.worker: Final = worker
         self._patience: Final = patience
         self._parts: Final[dict[str, Part]] = {}

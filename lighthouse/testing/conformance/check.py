@@ -13,7 +13,7 @@ from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.nursery.belongings import held_by
 from lighthouse.service import Probe, Verdict
 from lighthouse.testing.conformance.plugin import Config, PluginConformance, refused_at
-from lighthouse.testing.hosted import HostedPlugin, PluginHost
+from lighthouse.testing.hosted import PluginHost, PluginWorker
 from lighthouse.testing.services import ANSWER, FakeService
 
 GRACE: Final = 0.4
@@ -208,7 +208,7 @@ class CheckConformance(PluginConformance):
             raise AssertionError(f"not every probe has a result in time: {error}") from None
         return {name: found[key] for key, name in keys.items()}
 
-    def _held_after(self, worker: HostedPlugin, probes: Sequence[Probe]) -> Mapping[str, int]:
+    def _held_after(self, worker: PluginWorker, probes: Sequence[Probe]) -> Mapping[str, int]:
         """What it holds once it is warm: as much work lies behind it as is to follow."""
         worker.deliver(CheckSnapshot(tuple(probes)))
         worker.verdicts(lambda said: said["well"].performed_at, self.timeout + 3.0)

@@ -47,6 +47,8 @@ class DiscoveryReadingRules(DiscoverySubject):
         worker.reads("web", THREE, "after a change: ")
         self.put(host.directory, "web")
         worker.reads("web", (), "after its last node has gone: ")
+        faults = "\n".join(worker.worker.faults())
+        assert not faults, faults
 
     def test_a_reading_on_demand_is_fresh(self, host: PluginHost) -> None:
         """``refresh`` reads past every cache, and says so though nothing has changed."""

@@ -10,7 +10,7 @@ from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCl
 from lighthouse.node import Node
 from lighthouse.service import Service
 from lighthouse.testing.conformance.plugin import Config, PluginConformance
-from lighthouse.testing.hosted import HostedPlugin, PluginHost
+from lighthouse.testing.hosted import PluginHost, PluginWorker
 from lighthouse.testing.values import node
 
 
@@ -82,7 +82,7 @@ def places(nodes: Collection[Node]) -> set[str]:
 class DiscoveryWorker:
     """A worker of the discovery, told what the supervisor tells one."""
 
-    def __init__(self, worker: HostedPlugin, config: Config, patience: float) -> None:
+    def __init__(self, worker: PluginWorker, config: Config, patience: float) -> None:
         self.worker: Final = worker
         self.settings: Final = PluginSettings(config)
         self._patience: Final = patience
