@@ -38,49 +38,60 @@ def upgrade(package: Path) -> None:
         path.write_text(text.replace(old, new))
 
 
-@pytest.mark.slow
-def test_a_plugin_from_outside(tmp_path: Path, package: Path, lighthouse_tree: HostTree) -> None:
-    tree, out = lighthouse_tree, tmp_path / "members.conf"
-    environment = Environment(tmp_path / "environment")
-    tree.python = str(environment.python)
-    world, port = World(tmp_path, BINARIES["wheel"]), free_port()
+def configure(tree: HostTree, world: World, port: int, out: Path) -> None:
+    """HAProxy, and beside it the plugin that is not installed yet."""
     tree.write("balancers/haproxy.yaml", world.config)
     tree.write("balancers/members.yaml", {"path": str(out)})
     section = {"port": port, "backend": ["mode http"]}
     cluster = {"discovery": "nodes", "haproxy": section, "members": {"label": "web"}}
     tree.write("clusters/web.yaml", cluster)
+
+
+def installed_upgraded_removed(
+    tree: HostTree, environment: Environment, package: Path, out: Path
+) -> None:
+    """The plugin's life, as ``reload`` tells the daemon of it."""
+    told = str(tree.worker("members"))
+    assert "no balancer plugin 'members' is installed" in told, told
+    environment.install(package)
+    tree.reload()
+    tree.wait(lambda: out.read_text().startswith("# kept by lighthouse\nweb 127."))
+    first = tree.worker("members")["pid"]
+
+    upgrade(package)
+    environment.install(package)
+    tree.wait(lambda: "0.2.0 is installed" in tree.worker("members")["outdated"])
+    tree.reload()
+    tree.wait(lambda: out.read_text().startswith("# the second version\n"))
+    assert tree.worker("members")["pid"] != first
+    tree.wait(lambda: not tree.worker("members")["outdated"])
+
+    environment.uninstall(DISTRIBUTION)
+    tree.reload()
+    gone = "its plugin is not installed any more"
+    tree.wait(lambda: gone in tree.worker("members")["outdated"])
+    assert gone in tree.command("plugins").stdout
+    (fault,) = tree.status()["supervisor"]["config_errors"]
+    assert "balancer plugin 'members' is not installed" in fault["message"]
+    assert out.read_text().startswith("# the second version\n"), "what serves stays"
+
+
+@pytest.mark.slow
+def test_a_plugin_from_outside(tmp_path: Path, package: Path, lighthouse_tree: HostTree) -> None:
+    tree, environment = lighthouse_tree, Environment(tmp_path / "environment")
+    tree.python = str(environment.python)
+    world, port = World(tmp_path, BINARIES["wheel"]), free_port()
+    configure(tree, world, port, tmp_path / "members.conf")
     with serving(2) as (one, two):
         tree.put_node("web", f"127.0.0.1:{one.port}")
         tree.start()
         try:
             tree.wait(lambda: get(port)[0] == 200)
-            told = str(tree.worker("members"))
-            assert "no balancer plugin 'members' is installed" in told, told
             haproxy = tree.worker("haproxy")["pid"]
             with Traffic(port) as traffic:
-                environment.install(package)
-                tree.reload()
-                tree.wait(lambda: out.read_text().startswith("# kept by lighthouse\nweb 127."))
-                first = tree.worker("members")["pid"]
-
-                upgrade(package)
-                environment.install(package)
-                tree.wait(lambda: "0.2.0 is installed" in tree.worker("members")["outdated"])
-                tree.reload()
-                tree.wait(lambda: out.read_text().startswith("# the second version\n"))
-                assert tree.worker("members")["pid"] != first
-                tree.wait(lambda: not tree.worker("members")["outdated"])
-
-                environment.uninstall(DISTRIBUTION)
-                tree.reload()
-                gone = "its plugin is not installed any more"
-                tree.wait(lambda: gone in tree.worker("members")["outdated"])
-                assert gone in tree.command("plugins").stdout
+                installed_upgraded_removed(tree, environment, package, tmp_path / "members.conf")
                 tree.put_node("web", f"127.0.0.1:{two.port}")
                 tree.wait(lambda: {get(port)[1] for _ in range(8)} == {one.name, two.name})
-                assert out.read_text().startswith("# the second version\n"), "what serves stays"
-                (fault,) = tree.status()["supervisor"]["config_errors"]
-                assert "balancer plugin 'members' is not installed" in fault["message"]
             assert traffic.failures == []
             assert traffic.requests > 50
             assert tree.worker("haproxy")["pid"] == haproxy
