@@ -67,6 +67,7 @@ class EnvoyReconciler:
         """Do what is due, and notice an Envoy that has ended."""
         self._files.sync()
         if time.monotonic() >= self._look_at:
+            self.wanted.look()
             self.repairs += self._repair()
             self.control.confirm()
             self._look_at = time.monotonic() + LOOK

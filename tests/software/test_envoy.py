@@ -261,6 +261,20 @@ def test_tls_on_both_sides(world: Mesh, tmp_path: Path) -> None:
         gone = world.cluster("gone", tls={"ca": str(tmp_path / "none.pem")})
         (found,) = world.sync().findings
         assert (found.cluster, found.path) == ("gone", ("tls", "ca"))
+        first = ssl.get_server_certificate(("127.0.0.1", port))
+        (tmp_path / "new").mkdir()
+        new = certificate(tmp_path / "new")
+        both.write_text(new[0].read_text() + new[1].read_text())
+        backend.close()
+        for path, other in zip((cert, key), new, strict=True):
+            other.replace(path)
+        reconciler = world.plugin._reconciler
+        assert reconciler is not None
+        reconciler._look_at = 0.0
+        world.until(lambda: ssl.get_server_certificate(("127.0.0.1", port)) != first)
+    with Backend("secret", certificate=both) as backend:
+        world.cluster("web", backend.node(), **world.clusters["web"].config or {})
+        world.sync()
         context = ssl.create_default_context(cafile=str(cert))
         with (
             socket.create_connection(("127.0.0.1", port)) as plain,

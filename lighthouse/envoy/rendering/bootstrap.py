@@ -2,15 +2,12 @@
 
 import os
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from lighthouse.envoy.rendering.text import encoded, merged, version
+from lighthouse.envoy.rendering.text import MARK, encoded, merged, version
 from lighthouse.envoy.schema.settings import EnvoySettings
-
-MARK: Final = "lighthouse"
-"""The key of the node's metadata that tells the bootstrap's generation."""
 
 
 def bootstrap(settings: EnvoySettings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from lighthouse.envoy.rendering.text import merged, seconds
+from lighthouse.envoy.rendering.text import MARK, merged, seconds
 from lighthouse.envoy.schema.section import EnvoySection, HealthCheck, Outliers, UpstreamTls
 from lighthouse.envoy.schema.settings import EnvoySettings
 
@@ -19,8 +19,13 @@ _UPSTREAM_IDLE: Final = 50.0
 """Seconds after which an idle connection to a node is closed: before common servers do it."""
 
 
-def cluster(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[str, Any]:
-    """The resource; its nodes come from a file of its own."""
+def cluster(
+    name: str, section: EnvoySection, settings: EnvoySettings, stamp: str = ""
+) -> dict[str, Any]:
+    """The resource; its nodes come from a file of its own.
+
+    ``stamp`` is that of the certificates, which Envoy reads with the resource.
+    """
     source = {
         "path_config_source": {"path": settings.endpoints_file(name)},
         "resource_api_version": "V3",
@@ -44,6 +49,8 @@ def cluster(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[s
         "circuit_breakers": {"thresholds": [limits]},
         "ignore_health_on_host_removal": True,
     }
+    if stamp:
+        found["metadata"] = {"filter_metadata": {MARK: {"files": stamp}}}
     if section.slow_start:
         key = f"{section.balance}_lb_config"
         found[key] = {"slow_start_config": {"slow_start_window": seconds(section.slow_start)}}

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.envoy.rendering.text import merged, seconds
+from lighthouse.envoy.rendering.text import MARK, merged, seconds
 from lighthouse.envoy.schema.section import EnvoySection, ListenerTls
 from lighthouse.envoy.schema.settings import EnvoySettings
 
@@ -14,11 +14,12 @@ _MANAGER: Final = f"{_FILTERS}.network.http_connection_manager.v3.HttpConnection
 _ROUTER: Final = f"{_FILTERS}.http.router.v3.Router"
 _TCP: Final = f"{_FILTERS}.network.tcp_proxy.v3.TcpProxy"
 _TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-_OWNER: Final = "lighthouse"
 _RETRY_ON: Final = "connect-failure,refused-stream,reset-before-request"
 
 
-def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[str, Any]:
+def listener(
+    name: str, section: EnvoySection, settings: EnvoySettings, stamp: str = ""
+) -> dict[str, Any]:
     """The resource: one port that leads to a cluster.
 
     It goes by its address, so that one that comes to lead to another cluster is changed in
@@ -32,7 +33,7 @@ def listener(name: str, section: EnvoySection, settings: EnvoySettings) -> dict[
     found = {
         "@type": _LISTENER,
         "name": listener_name((host, port)),
-        "metadata": {"filter_metadata": {_OWNER: {"cluster": name}}},
+        "metadata": {"filter_metadata": {MARK: {"cluster": name, "files": stamp}}},
         "address": {"socket_address": _address(host, port)},
         "filter_chains": [chain],
     }
@@ -47,7 +48,7 @@ def listener_name(where: tuple[str, int]) -> str:
 def owner(resource: str) -> str:
     """The cluster that a listener leads to."""
     found = msgspec.json.decode(resource)
-    return str(found["metadata"]["filter_metadata"][_OWNER]["cluster"])
+    return str(found["metadata"]["filter_metadata"][MARK]["cluster"])
 
 
 def spot(section: EnvoySection, settings: EnvoySettings) -> tuple[str, int]:

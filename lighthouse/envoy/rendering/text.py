@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+MARK: Final = "lighthouse"
+"""The key of metadata under which Lighthouse keeps what it has to know again."""
 
 
 def encoded(resource: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.envoy.rendering.bootstrap import MARK
+from lighthouse.envoy.rendering.text import MARK
 
 _PATIENCE: Final = 2.0
 _MANY: Final = 20

@@ -109,6 +109,18 @@ def missing_files(section: EnvoySection) -> Iterator[Problem]:
             yield Problem(path, f"{name} cannot be read")
 
 
+def stamp_of(section: EnvoySection) -> str:
+    """What changes when one of the files is written anew; empty if there is none."""
+    found = []
+    for _, name in section.files:
+        try:
+            about = os.stat(name)
+        except OSError:
+            continue
+        found.append(f"{about.st_ino}.{about.st_size}.{about.st_mtime_ns}")
+    return " ".join(found)
+
+
 def _problems(section: EnvoySection) -> Iterator[Problem]:
     if section.bind_address is not None:
         yield from address_problems(section.bind_address, ("bind_address",))

@@ -11,7 +11,7 @@ from lighthouse.envoy.rendering.cluster import cluster as cluster_resource
 from lighthouse.envoy.rendering.endpoints import assignment
 from lighthouse.envoy.rendering.listener import listener, listener_name, spot
 from lighthouse.envoy.rendering.text import encoded
-from lighthouse.envoy.schema.section import EnvoySection, missing_files, parse_section
+from lighthouse.envoy.schema.section import EnvoySection, missing_files, parse_section, stamp_of
 from lighthouse.envoy.schema.settings import EnvoySettings
 
 _ANY: Final = ("0.0.0.0", "::")
@@ -31,6 +31,7 @@ class ProxiedCluster(msgspec.Struct, frozen=True):
     listener: str
     findings: tuple[Finding, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    stamp: str = ""
 
     @property
     def listener_name(self) -> str:
@@ -43,12 +44,14 @@ class WantedProxies:
 
     def __init__(self, settings: EnvoySettings) -> None:
         self._settings: Final = settings
+        self._clusters: tuple[Cluster, ...] = ()
         self.proxies: dict[str, ProxiedCluster] = {}
         self.findings: tuple[Finding, ...] = ()
         self.withheld: tuple[Withheld, ...] = ()
 
     def take(self, clusters: Sequence[Cluster]) -> set[str]:
         """Want exactly these clusters; the names of those that are not as they were."""
+        self._clusters = tuple(clusters)
         former, self.proxies = self.proxies, {}
         findings: list[Finding] = []
         spots: dict[tuple[str, int], str] = {}
@@ -70,9 +73,15 @@ class WantedProxies:
         names = former.keys() | self.proxies.keys()
         return {name for name in names if former.get(name) != self.proxies.get(name)}
 
+    def look(self) -> None:
+        """Look at the files that sections name: what was written anew is to be read anew."""
+        if any(one.stamp != stamp_of(one.section) for one in self.proxies.values()):
+            self.take(self._clusters)
+
     def _looked_at(self, cluster: Cluster, former: Mapping[str, ProxiedCluster]) -> ProxiedCluster:
         one = former.get(cluster.name)
-        if one is not None and one.cluster is cluster and not one.findings:
+        same = one is not None and one.cluster is cluster and not one.findings
+        if one is not None and same and one.stamp == stamp_of(one.section):
             return one
         return self._proxied(cluster)
 
@@ -80,16 +89,18 @@ class WantedProxies:
         section, settings = parse_section(cluster.config or {}), self._settings
         on_empty = section.on_empty or settings.on_empty
         kept = not cluster.nodes and (not cluster.known or on_empty == "keep")
+        stamp = stamp_of(section)
         nodes = assignment(cluster.name, cluster.nodes, settings.zones)
         return ProxiedCluster(
             cluster,
             section,
             spot(section, settings),
             None if kept else encoded(nodes),
-            encoded(cluster_resource(cluster.name, section, settings)),
-            encoded(listener(cluster.name, section, settings)),
+            encoded(cluster_resource(cluster.name, section, settings, stamp)),
+            encoded(listener(cluster.name, section, settings, stamp)),
             tuple(Finding(p.path, p.message, cluster.name) for p in missing_files(section)),
             _withheld(cluster),
+            stamp,
         )
 
 
@@ -118,6 +129,7 @@ def _as_before(
         upstream=before.upstream,
         listener=before.listener,
         findings=faults,
+        stamp=before.stamp,
     )
 
 
