@@ -191,12 +191,13 @@ class BalancerRole(WorkerRole):
             unread = Rejection((problem,), cluster=part.name)
             kept = before.cluster if before else None
             return DecodedCluster(part.name, part.revision, kept, None, unread)
-        verdict = self._section(part.name, body.settings, before)
+        named, verdict = (
+            (part.name, part.revision),
+            self._section(part.name, body.settings, before),
+        )
         config, rejection, traceback = verdict.config, verdict.rejection, verdict.traceback
         if rejection is not None and config is None:
-            return DecodedCluster(
-                part.name, part.revision, None, body.settings, rejection, None, traceback
-            )
+            return DecodedCluster(*named, None, body.settings, rejection, None, traceback)
         cluster = Cluster(
             part.name,
             nodes,
@@ -208,9 +209,7 @@ class BalancerRole(WorkerRole):
         )
         if before is not None and before.cluster == cluster:
             cluster = before.cluster
-        return DecodedCluster(
-            part.name, part.revision, cluster, body.settings, rejection, config, traceback
-        )
+        return DecodedCluster(*named, cluster, body.settings, rejection, config, traceback)
 
     def _section(
         self, name: str, settings: PluginSettings | None, before: DecodedCluster | None
@@ -241,25 +240,26 @@ class BalancerRole(WorkerRole):
         """The plugin's outcome and findings, or what is wrong with them."""
         if outcome.kind not in _KINDS:
             told = f"{where} returned Outcome({outcome.kind!r:.60}), expected one of {_LEGAL}"
-            return self._report(Outcome("failed", hosted.located(told, self._place(where))))
+            return self._wrong(told, where)
         if outcome.findings or self._findings:
             try:
                 findings = admit_findings(outcome.findings, self._has_section)
             except TypeError as error:
-                told = hosted.located(f"{where}: {error}", self._place(where))
-                return self._report(Outcome("failed", told))
+                return self._wrong(f"{where}: {error}", where)
             self._findings = tuple([(f, self._content(f.cluster)) for f in findings])
         try:
             self._withheld = admit_withheld(call("withheld", self._plugin.withheld))
         except PluginError as failure:
             return self._raised(failure)
         except TypeError as error:
-            told = hosted.located(f"withheld: {error}", self._place("withheld"))
-            return self._report(Outcome("failed", told))
+            return self._wrong(f"withheld: {error}", "withheld")
         return self._report(outcome)
 
     def _place(self, method: str) -> str:
         return place.of_function(getattr(self.plugin_class, method))
+
+    def _wrong(self, told: str, method: str) -> WorkReport:
+        return self._report(Outcome("failed", hosted.located(told, self._place(method))))
 
     def _raised(self, failure: PluginError) -> WorkReport:
         return self._report(Outcome("failed", failure.located), failure.traceback)
@@ -268,18 +268,14 @@ class BalancerRole(WorkerRole):
         """Where the plugin said nothing, its last findings hold for what has not changed."""
         rejections = self._rejected()
         reason = one_line(str(outcome.reason), 2 * REASON)
-        traceback = traceback or self._failed_validation()
+        own = self._judged[1].traceback if self._judged is not None else ""
+        traceback = traceback or own or self._holdings.traceback
         held = self._withheld
         if not self._findings:
             return WorkReport(outcome.kind, reason, traceback, rejections, withheld=held)
         findings = [f for f, content in self._findings if self._content(f.cluster) == content]
         errors, warnings = merge(rejections, findings, False), merge((), findings, True)
         return WorkReport(outcome.kind, reason, traceback, errors, warnings, held)
-
-    def _failed_validation(self) -> str:
-        """The traceback of a validation that raised what is no rejection, of one if several."""
-        own = self._judged[1].traceback if self._judged is not None else ""
-        return own or self._holdings.traceback
 
     def _rejected(self) -> tuple[Rejection, ...]:
         """What the plugin's own validation rejects."""
