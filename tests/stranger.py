@@ -38,7 +38,7 @@ def as_nobody(config: Path, *words: str, groups: Iterable[int] = ()) -> tuple[in
         code = 99
         try:
             for name in NAMES:
-                importlib.import_module(f"lighthouse.commands.{name}")
+                importlib.import_module(f"lighthouse.commands.{name.replace('-', '_')}")
             find(config).pid()  # has loaded all that it takes
             os.setgroups(list(groups))
             os.setresgid(NOBODY.pw_gid, NOBODY.pw_gid, NOBODY.pw_gid)

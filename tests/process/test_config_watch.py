@@ -47,6 +47,7 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "tree"
     write(root, "lighthouse.yaml", "log_level: INFO\n")
     write(root, "discovery/file.yaml", "path: /nodes\n")
+    write(root, "balancers/haproxy.yaml", "")
     write(root, "clusters/webapp.yaml")
     return root
 
