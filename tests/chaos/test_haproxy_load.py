@@ -109,6 +109,7 @@ def filed_weights(text: str) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_changes_and_a_burst_of_them(world: World, answering: Answering) -> None:
     (port,) = free_ports(1)
     fleet = Fleet(port, answering.port)

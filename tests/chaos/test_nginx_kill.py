@@ -33,6 +33,7 @@ KILLS = 8
 
 
 @pytest.mark.needs("wrk")
+@pytest.mark.slow
 def test_a_kill_at_any_moment_fails_no_request(tmp_path: Path) -> None:
     with serving(2) as servers, nginx_world(tmp_path, WHEEL) as world:
         nodes = [server.node() for server in servers]

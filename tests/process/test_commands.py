@@ -213,6 +213,7 @@ def test_a_daemon_that_hangs_is_told_from_one_that_is_not_there(tree: Tree) -> N
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_does_not_stop_is_killed(tree: Tree) -> None:
     tree.write("lighthouse.yaml", "run_dir: run\nstate_dir: state\nstop_timeout: 0\n")
     tree.call("start")

@@ -273,6 +273,7 @@ def test_two_workers_of_one_name_never_work_at_once(tmp_path: Path) -> None:
             assert second.expect(Applied).kind == "applied"
 
 
+@pytest.mark.slow
 def test_it_gives_up_when_another_process_keeps_the_lock(tmp_path: Path) -> None:
     with Rig(tmp_path, "balancer", IDLE) as first:
         first.deliver(BalancerSnapshot(PluginSettings()))

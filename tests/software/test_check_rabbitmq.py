@@ -55,6 +55,7 @@ def test_connections_and_what_is_wrong_with_them(
         assert not passing or result.metadata["cluster_name"].startswith("lh")
 
 
+@pytest.mark.slow
 def test_nothing_is_left_and_nothing_declared(broker: RabbitMQ) -> None:
     repeated = Probe(RabbitmqCheck, {}, broker.port)
     complaints = broker.log().count("unexpectedly closed TCP connection")
@@ -82,6 +83,7 @@ def test_tls(broker: RabbitMQ) -> None:
     assert not probe(RabbitmqCheck, {"tls": True}, broker.port, 1.0).passing
 
 
+@pytest.mark.slow
 def test_what_the_management_plugin_says(broker: RabbitMQ, app: dict[str, Any]) -> None:
     away = probe(RabbitmqCheck, {"management": {"port": unused()}}, broker.port)
     assert not away.passing
@@ -100,6 +102,7 @@ def test_what_the_management_plugin_says(broker: RabbitMQ, app: dict[str, Any]) 
     )
 
 
+@pytest.mark.slow
 def test_an_alarm(broker: RabbitMQ) -> None:
     strict = Probe(RabbitmqCheck, managed(broker), broker.port)
     lax = Probe(RabbitmqCheck, managed(broker, fail_on=[]), broker.port)

@@ -180,6 +180,7 @@ def test_sessions_where_no_word_is_allowed(standalone: Server) -> None:
             standalone.daemon.send(signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_without_a_quorum(tmp_path: Path) -> None:
     """The only one of three members: not serving, or serving read-only if that is enabled."""
     members = [f"server.{n}=127.0.0.1:{free_port()}:{free_port()}" for n in (1, 2, 3)]

@@ -61,6 +61,7 @@ def reasons(world: World) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_table_is_shared_and_outlives_what_peers_do(pair: tuple[World, World]) -> None:
     here, there = pair
     one, two, three, four, five = free_ports(5)

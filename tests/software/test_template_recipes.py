@@ -182,6 +182,7 @@ def readable() -> Iterator[Path]:
 
 
 @pytest.mark.needs("varnish")
+@pytest.mark.slow
 def test_varnish(readable: Path) -> None:
     workdir, port = readable / "varnish-n", free_port()
     script = readable / "varnish-lighthouse"
