@@ -22,11 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """What the processes that tests start inherit.
 
     Whoever starts the suite in the background has its children ignore SIGINT; ours must not.
+    gRPC has no part in the children of this process, which may be servers under test.
     What a daemon remembers of a tree beside the tree's own directories goes with the suite.
     """
     durable = tempfile.TemporaryDirectory(prefix="lighthouse-tests-")
     config.add_cleanup(durable.cleanup)
     os.environ["XDG_STATE_HOME"] = durable.name
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -224,14 +224,14 @@ class FileTarget:
                 self._validate(beside)
             if unproven is not None:
                 unproven.touch()
+            if keep:
+                self._rotate(target)  # first: whoever is killed now must have kept it
             if not exchange(beside, target):
-                if keep:
-                    self._rotate(target)
                 os.replace(beside, target)
             else:
                 self._look_at(beside, target, over)
                 if keep:
-                    self._rotate(beside)
+                    self._keep(beside)
                 beside.unlink()
         except (OSError, ValueError, Edited):
             self.discard()
@@ -247,13 +247,23 @@ class FileTarget:
             raise Edited(found)
 
     def _rotate(self, former: Path) -> None:
-        """Keep what is, or was, in the file as the newest version."""
+        """Keep what is in the file as the newest version, unless it is that already."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samefile(former, self.version(1)):
+                return
         for number in range(self._versions, 1, -1):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(self.version(number - 1), self.version(number))
-        self.version(1).unlink(missing_ok=True)
+        self._keep(former)
+
+    def _keep(self, former: Path) -> None:
+        """Have this be the newest version: what came out may be another than what was seen."""
         with contextlib.suppress(FileNotFoundError):
-            os.link(former, self.version(1))
+            if not os.path.lexists(self.version(1)) or not os.path.samefile(
+                former, self.version(1)
+            ):
+                self.version(1).unlink(missing_ok=True)
+                os.link(former, self.version(1))
 
     def _write_beside(self, beside: Path, content: bytes, target: Path) -> Mark:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

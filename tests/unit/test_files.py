@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.files import Edited, FileTarget, NotActivated, Refused
+from lighthouse.files import Edited, FileTarget, NotActivated, Refused, target
+from lighthouse.files.exchange import exchange
 from tests.disk import small_disk
 
 
@@ -123,6 +124,28 @@ def test_last_good_survives_a_crash_between_writing_and_activating(tmp_path: Pat
         successor.install(b"crash", active=False)
     assert caught.value.restored
     assert successor.read() == b"one"
+
+
+def test_one_killed_right_after_its_rename_has_kept_what_it_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def exchanged(one: Path, other: Path) -> bool:
+        exchange(one, other)
+        raise Killed
+
+    path = tmp_path / "a.conf"
+    path.write_bytes(b"first")
+    FileTarget(path, versions=2).install(b"old")
+    monkeypatch.setattr(target, "exchange", exchanged)
+    with pytest.raises(Killed):
+        FileTarget(path, versions=2).write(b"new", keep=True)
+    monkeypatch.undo()
+    after = FileTarget(path, versions=2)
+    assert (path.read_bytes(), after.last_good) == (b"new", b"old")
+    assert after.version(2).read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("through", [FileTarget.write, FileTarget.install])
