@@ -129,7 +129,7 @@ class BalancerRole(WorkerRole):
         return None if self._config is None else self._plugin.wake_after()
 
     def status(self) -> Mapping[str, Any]:
-        return self._plugin.status()
+        return {} if self._config is None else self._plugin.status()
 
     def summary(self) -> str:
         return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"

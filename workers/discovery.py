@@ -147,7 +147,7 @@ class DiscoveryRole(WorkerRole):
         return self._plugin.wake_after() if self._connected else None
 
     def status(self) -> Mapping[str, Any]:
-        return self._plugin.status()
+        return {} if self._config is None else self._plugin.status()
 
     def summary(self) -> str:
         return f"{len(self._snapshot.watch)} clusters, {len(self._services.standing)} services"

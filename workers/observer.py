@@ -43,8 +43,8 @@ def admit_reading(reading: Reading, known: Known) -> Reading:
 
 
 def _checked(node: object, known: Known) -> Node:
-    if not isinstance(node, Node):
-        raise Refused(f"expected a Node, got {type(node).__name__}")
+    if not isinstance(node, Node):  # no record of somebody's, but the plugin's mistake
+        raise TypeError(f"its nodes hold a {type(node).__name__}, expected Nodes only")
     try:
         if known.get(node.key) == node:
             return known[node.key]

@@ -20,6 +20,14 @@ def source(sync: str = "pass", more: str = "", hook: str = HOOK) -> str:
 
 METHOD = "    @classmethod\n    def validate_config(cls, config):\n        {}\n"
 
+ASKED = """
+    def apply_config(self, config):
+        self.taken = config
+
+    def status(self):
+        return {"taken": self.taken}
+"""  # is asked once it has a config, and not before
+
 LOADING = {
     # what cannot be loaded: (source, what is told and what is to be done)
     "syntax": (
@@ -60,6 +68,8 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
         fleet.plugin(name, text)
         fleet.write(f"balancers/{name}.yaml", {})
     fleet.plugin("true", source("return True"))
+    fleet.plugin("asked", source(more=ASKED))
+    fleet.write("balancers/asked.yaml", {})
     fleet.write("balancers/true.yaml", {})
     fleet.node("web", "one", 80)
     fleet.start()
@@ -71,6 +81,8 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
         assert f"({name} 1.0, entry point {name} = lh_{name}" in problem, problem
         assert f"{fleet.root}/plugins/lh_{name}.py" in problem, problem
     assert fleet.worker("true")["healthy"]
+    assert fleet.worker("asked")["status"] == {"taken": {}}
+    assert fleet.worker("asked")["about"]["warnings"] == []
     (warning,) = fleet.worker("true")["about"]["warnings"]
     assert "sync_file returned True, which is no Outcome: it is taken as applied" in warning
     fleet.node("web", "two", 81)
@@ -79,6 +91,7 @@ def test_each_is_told_everywhere_and_harms_no_neighbour(fleet: Fleet) -> None:
     assert "      len(7)" in shown
     assert "interpreter" in shown
     log = fleet.log.read_text()
+    assert "AttributeError" not in log
     checked = fleet.lighthouse("check").stdout.splitlines()
     for name, (_, told) in cases.items():
         assert told.split("; ")[0].removeprefix("failed: ") in log, name

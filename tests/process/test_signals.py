@@ -41,6 +41,18 @@ def test_a_storm_of_sighups_touches_nothing_that_did_not_change(fleet: Fleet) ->
     assert fleet.worker("recorder")["restarts"] == 0
 
 
+def test_what_means_nothing_ends_nothing(fleet: Fleet) -> None:
+    """A plugin may send them to its parent, by mistake or not."""
+    fleet.start()
+    eventually(lambda: recorded(fleet.record), 20)
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGPROF, signal.SIGIO):
+        os.kill(fleet.daemon.pid, number)
+        told = f"{number.name} means nothing to the daemon"
+        eventually(lambda told=told: told in fleet.log.read_text())
+    fleet.node("web", "a", 1)
+    eventually(lambda: nodes(fleet.record, "web") == ["a:1"])
+
+
 def test_sighup_reads_the_configuration_again(fleet: Fleet) -> None:
     fleet.start()
     eventually(lambda: recorded(fleet.record), 20)

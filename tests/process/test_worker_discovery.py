@@ -319,17 +319,33 @@ def test_readings_are_sorted_and_each_address_counts_once(tmp_path: Path) -> Non
         world.run(
             "self.on_reading('a', Reading((Node('z', '10.0.0.3', 80), NODE,"
             " Node('twin', '10.0.0.1', 80), Node('x\\ny', '10.0.0.4', 80),"
-            " Node('big', '10.0.0.5', 80, metadata={'n': 2**80}), 'junk'),"
+            " Node('big', '10.0.0.5', 80, metadata={'n': 2**80})),"
             " (Refusal('b.json\\udc80', 'not JSON'),)))"
         )
         _, reading = rig.reading("a")
         assert [node.host for node in reading.nodes] == ["a", "z", "10.0.0.4", "big"]
         assert [bool(node.notes) for node in reading.nodes] == [False, False, True, True]
-        assert [(r.record, r.reason) for r in reading.refused][:2] == [
+        assert [(r.record, r.reason) for r in reading.refused] == [
             ("b.json\\udc80", "not JSON"),
             ("twin:80", "same address as a:80"),
         ]
-        assert [r.record for r in reading.refused][2:] == ["'junk'"]
+
+
+def test_a_reading_of_what_is_no_node_is_none_and_empties_nothing(tmp_path: Path) -> None:
+    """It is the plugin's mistake, and says nothing of who the nodes are."""
+    world = World(tmp_path)
+    with Rig(tmp_path, "discovery", SOURCE) as rig:
+        applied(rig, world.snapshot((WatchedCluster("a"), WatchedCluster("b"))))
+        rig.reading("a")
+        world.run(
+            "self.on_reading('a', Reading((Node('y', '10.0.0.2', 80), {'ip': '10.0.0.3'})));"
+            " self.on_reading('b', Reading((Node('z', '10.0.0.3', 80),)))"
+        )
+        _, reading = rig.reading("b")
+        assert [node.host for node in reading.nodes] == ["a"]
+        _, reading = rig.reading("b")
+        assert [node.host for node in reading.nodes] == ["z"]
+        assert "on_reading was given what is no reading of a: its nodes hold a dict" in rig.log
 
 
 def test_readings_from_threads_and_of_unwanted_clusters(tmp_path: Path) -> None:

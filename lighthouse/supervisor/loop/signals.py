@@ -1,5 +1,6 @@
 """Signals as input of the loop: handlers only note, the loop acts."""
 
+import logging
 import os
 import signal
 import socket
@@ -7,9 +8,24 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+STRAY: Final = (
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGVTALRM,
+    signal.SIGPROF,
+    signal.SIGIO,
+    signal.SIGPWR,
+)
+"""They mean nothing here, and would end a process that does not say so."""
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
 
 class Signals:
     """Collects signals, and is readable when there are any; repeated ones coalesce.
+
+    Those that mean nothing, as a plugin may send them by mistake, are only logged.
 
     The descriptor only wakes the loop: what it has no room for (hundreds of children that end
     at once) is noted all the same.
@@ -22,7 +38,7 @@ class Signals:
         self._noted: Final[set[signal.Signals]] = set()
         signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
         self._known: Final = frozenset(numbers)
-        for number in self._known:
+        for number in (*self._known, *STRAY):
             signal.signal(number, self._note)
 
     def fileno(self) -> int:
@@ -35,7 +51,9 @@ class Signals:
         found = set()
         while self._noted:
             found.add(self._noted.pop())
-        return found
+        for stray in found - self._known:
+            _log.warning("%s means nothing to the daemon: it goes on", stray.name)
+        return found & self._known
 
     def close(self) -> None:
         signal.set_wakeup_fd(-1)
