@@ -23,7 +23,7 @@ EFFECTS: Final = frozenset(
 )
 """The calls that others see something of; between two of them a kill finds the same."""
 
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 20.0
 
 
 class KillPoint(str):

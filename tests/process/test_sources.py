@@ -254,7 +254,7 @@ def test_a_start_without_its_source_serves_what_is_remembered_unless_it_is_too_o
     (fleet.root / "away").rename(sources["a"])
     eventually(lambda: nodes(fleet.record, "api") == ["one:1"])
     eventually(lambda: fleet.status()["healthy"])
-    assert recorded(fleet.record)["clusters"]["web"]["stale"] is False
+    eventually(lambda: recorded(fleet.record)["clusters"]["web"]["stale"] is False)
 
 
 def test_a_start_with_neither_source_nor_snapshot_says_so_and_waits(

@@ -19,7 +19,7 @@ class DiscoverySubject(PluginConformance):
 
     kind: ClassVar[str] = "discovery"
 
-    patience: ClassVar[float] = 10.0
+    patience: ClassVar[float] = 20.0
     """Seconds within which a change in the source is read."""
 
     outage: ClassVar[float] = 1.0
