@@ -127,6 +127,7 @@ def test_the_quorum_is_lost_and_comes_back(whole: Ensemble, driver: Driver, path
     no_herd(driver, reads, lists)
 
 
+@pytest.mark.slow
 def test_all_servers_are_stopped_for_a_while(whole: Ensemble, driver: Driver, path: str) -> None:
     reads, lists = driver.status["reads"], driver.status["lists"]
     for server in whole.servers:

@@ -117,7 +117,13 @@ nodes = st.builds(
 )
 
 
-@given(st.lists(st.one_of(nodes, anything), max_size=6))
+@given(st.lists(nodes, max_size=3), anything)
+def test_a_reading_that_holds_what_is_no_node_is_none(members: list[Any], odd: object) -> None:
+    with pytest.raises(TypeError, match="expected Nodes only"):
+        admit_reading(Reading((*members, odd)), {})  # type: ignore[arg-type]
+
+
+@given(st.lists(nodes, max_size=6))
 def test_whatever_a_plugin_reports_only_valid_nodes_pass(members: list[Any]) -> None:
     reading = admit_reading(Reading(tuple(members), (Refusal("x", "y"),)), {})
     assert len(reading.nodes) + len(reading.refused) == len(members) + 1
