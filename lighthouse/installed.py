@@ -84,12 +84,14 @@ class Installed(msgspec.Struct, frozen=True):
         """What is installed for this interpreter now, where its workers look too."""
         offers: dict[PluginKey, tuple[PluginOrigin, ...]] = {}
         misplaced = set()
-        for found, point in _entry_points():
-            if point.group in _KINDS:
-                key, origin = (_KINDS[point.group], point.name), _origin(found, point)
-                offers[key] = tuple(sorted({*offers.get(key, ()), origin}))
-            elif meant := _meant(point.group):
-                misplaced.add(MisplacedPlugin(point.name, point.group, meant, str(_Title(found))))
+        for found in _distributions():
+            for point in found.points:
+                if point.group in _KINDS:
+                    key = _KINDS[point.group], point.name
+                    origins = {*offers.get(key, ()), found.origin(point.value)}
+                    offers[key] = tuple(sorted(origins))
+                elif meant := _meant(point.group):
+                    misplaced.add(MisplacedPlugin(point.name, point.group, meant, str(found)))
         names = {kind: frozenset(n for k, n in offers if k == kind) for kind in GROUPS}
         kinds = (names["balancer"], names["discovery"], names["check"])
         return cls(*kinds, offers, tuple(sorted(misplaced)))
@@ -152,8 +154,8 @@ def succession(origin: PluginOrigin, now: PluginOrigin | None) -> str:
     return f"it runs {origin}, and {now} is installed; `lighthouse {remedy}` takes that"
 
 
-def _entry_points() -> Iterator[tuple[metadata.Distribution, metadata.EntryPoint]]:
-    """The entry points of all that may be plugins; of what is found twice, the first.
+def _distributions() -> Iterator["_Distribution"]:
+    """All that may have plugins; of what is found twice, the first.
 
     What only this process finds, since it was started with ``-m`` from where an egg-info lies,
     does not count: its workers do not find it.
@@ -163,32 +165,36 @@ def _entry_points() -> Iterator[tuple[metadata.Distribution, metadata.EntryPoint
     for found in metadata.distributions(path=path):
         if _OWN not in (found.read_text("entry_points.txt") or "").lower():
             continue  # saves the reading of everybody's metadata
-        normal = _Title(found).name.lower().replace("-", "_").replace(".", "_")
+        distribution = _Distribution(found)
+        normal = distribution.name.lower().replace("-", "_").replace(".", "_")
         if normal not in seen:
             seen.add(normal)
-            for point in found.entry_points:
-                yield found, point
+            yield distribution
 
 
-class _Title:
-    """A distribution's name and version."""
+class _Distribution:
+    """A distribution: what is the same for all of its entry points is read once."""
 
     def __init__(self, found: metadata.Distribution) -> None:
         about = found.metadata
         self.name, self.version = about["Name"] or "?", about["Version"] or "?"
+        self.points: Final = found.entry_points
+        self._found: Final = found
+        self._extras: Final = tuple(about.get_all("Provides-Extra") or ())
+        self._record: Final = (found.read_text("RECORD") or "").encode()
+        self._marks: Final[dict[str, int]] = {}
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
-
-def _origin(found: metadata.Distribution, point: metadata.EntryPoint) -> PluginOrigin:
-    title = _Title(found)
-    extras = tuple(found.metadata.get_all("Provides-Extra") or ())
-    files = (found.read_text("RECORD") or "").encode()
-    package = point.value.partition(":")[0].partition(".")[0]
-    if package != _OWN:
-        files += str(_edited_at(found, package)).encode()
-    return PluginOrigin(title.name, title.version, point.value, zlib.crc32(files), extras)
+    def origin(self, module: str) -> PluginOrigin:
+        """Where what an entry point names comes from."""
+        package = module.partition(":")[0].partition(".")[0]
+        if package not in self._marks:
+            edited = "" if package == _OWN else str(_edited_at(self._found, package))
+            self._marks[package] = zlib.crc32(self._record + edited.encode())
+        mark = self._marks[package]
+        return PluginOrigin(self.name, self.version, module, mark, self._extras)
 
 
 def _edited_at(found: metadata.Distribution, package: str) -> int:

@@ -1,6 +1,8 @@
 """Which distribution a plugin comes from."""
 
 import sys
+from collections import Counter
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,23 @@ def test_one_name_one_plugin(
     installed = Installed(frozenset({"x"}), offers={KEY: offers})
     assert installed.origin(*KEY) == origin
     assert installed.clash(*KEY) == clash
+
+
+def test_a_distribution_is_read_once_whatever_it_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is done in the supervisor's loop, too."""
+    reads: Counter[str] = Counter()
+    read = metadata.PathDistribution.read_text
+
+    def counted(self: metadata.PathDistribution, name: str) -> str | None:
+        reads[f"{self.locate_file('')} {id(self)} {name}"] += 1
+        kept.append(self)
+        return read(self, name)
+
+    kept: list[metadata.PathDistribution] = []
+    monkeypatch.setattr(metadata.PathDistribution, "read_text", counted)
+    assert len(Installed.here().names("check")) > 5
+    assert reads
+    assert max(count for of, count in reads.items() if "entry_points" not in of) == 1
 
 
 NEWER = PluginOrigin("a", "2", "mod_a")
