@@ -50,6 +50,11 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: str = ""
     findings: tuple[Finding, ...] = ()
 
+    def repeats(self, last: "Outcome") -> bool:
+        """Return True if a ``wake`` need not say it after that: what was applied is unchanged."""
+        since = msgspec.structs.replace(last, kind="unchanged") if last.kind == "applied" else last
+        return self in (last, since)
+
 
 UNCHANGED = Outcome("unchanged")
 APPLIED = Outcome("applied")

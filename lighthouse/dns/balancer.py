@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import APPLIED, UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.dns.server.kept import KeptMembers, text
 from lighthouse.dns.server.planned import PlannedZone
@@ -85,7 +85,7 @@ class NameServer(Balancer):
             return None
         kept.step()
         outcome = self._outcome(self._serve(settings), planned, kept, changed=False)
-        if outcome == self._last or (outcome == UNCHANGED and self._last == APPLIED):
+        if outcome.repeats(self._last):
             return None
         self._last = outcome
         return outcome

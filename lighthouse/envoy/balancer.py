@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.preview import examine, preview
 from lighthouse.envoy.reconcile import EnvoyReconciler
@@ -46,7 +46,7 @@ class Envoy(Balancer):
         if self._reconciler is None or self._last is None:
             return None
         outcome = self._reconciler.wake()
-        if outcome == self._last or (outcome == UNCHANGED and self._last.kind == "applied"):
+        if outcome.repeats(self._last):
             return None
         self._last = outcome
         return outcome

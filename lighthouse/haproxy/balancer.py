@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
@@ -76,8 +76,7 @@ class HAProxy(Balancer):
         if self._reconciler is None or self._last is None:
             return None
         outcome = self._reconciler.wake()
-        healthy = ("applied", "unchanged")
-        if outcome == self._last or (outcome == UNCHANGED and self._last.kind in healthy):
+        if outcome.repeats(self._last):
             return None
         self._last = outcome
         return outcome

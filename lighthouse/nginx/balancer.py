@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
 from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
@@ -35,7 +35,7 @@ _FEW: Final = 16
 class Nginx(Balancer):
     """Upstreams by include. The configuration of nginx itself is never written."""
 
-    compares_clusters = True
+    compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._settings = NginxSettings()
@@ -43,7 +43,7 @@ class Nginx(Balancer):
         self._interval = MinInterval(0)
         self._clusters: list[Cluster] | None = None
         self._marks: dict[str, Mark] = {}
-        self._again = self._untold = False
+        self._untold = False
         self._site: NginxSite | None = None
         self._master: Master | None = None
         self._reloads = 0
@@ -62,24 +62,21 @@ class Nginx(Balancer):
         self._finder = SiteFinder(self._settings)
         self._sections = Sections(self._settings)
         self._interval = MinInterval(self._settings.min_interval)
-        self._clusters, self._again, self._untold = None, False, False
+        self._clusters, self._untold = None, False
 
     def sync_file(self, clusters: list[Cluster]) -> Outcome:
         self._clusters = [cluster for cluster in clusters if cluster.config is not None]
         return self._sync()
 
     def wake_after(self) -> float | None:
-        if self._clusters is None:
-            return None
-        left = self._interval.left()
-        return min(left, _LOOK) if self._again and left else _LOOK
+        return None if self._clusters is None else self._interval.after(_LOOK)
 
     def wake(self) -> Outcome | None:
         """Does what had to wait, and puts right what somebody else wrote into our files."""
         if self._clusters is None:
             return None
         edited = any(FileTarget(path).mark() != mark for path, mark in self._marks.items())
-        due = self._again and not self._interval.left()
+        due = self._interval.due()
         if self._untold and self._master is not None and self._workers(self._master) is None:
             due = False
         return self._sync() if edited or due else None
@@ -123,7 +120,7 @@ class Nginx(Balancer):
         return found
 
     def _sync(self) -> Outcome:
-        self._again = self._untold = False
+        self._interval.waiting = self._untold = False
         clusters = self._clusters or []
         try:
             site = self._site = self._finder.find()
@@ -133,7 +130,7 @@ class Nginx(Balancer):
             if not group.pending(self._wanted(own.contents({}))):
                 return self._ended(UNCHANGED, site, Chosen(own.contents({}), lacking))
             if waits := self._waits(self._master):
-                self._again = True
+                self._interval.waiting = True
                 return Outcome("held", waits)
             chosen = self._chosen(site, own, upstreams, lacking)
             if chosen.refused:
@@ -228,7 +225,7 @@ class Nginx(Balancer):
             return UNCHANGED
         outcome = install(group, wanted)
         self._interval.done()
-        self._again = self._untold = outcome.kind == "degraded"
+        self._interval.waiting = self._untold = outcome.kind == "degraded"
         return outcome
 
     def _ended(self, outcome: Outcome, site: NginxSite, chosen: Chosen) -> Outcome:

@@ -37,8 +37,6 @@ class Template(Balancer):
 
     compares_clusters: ClassVar[bool] = True
 
-    compares_clusters = True
-
     def __init__(self) -> None:
         self._settings = TemplateSettings(())
         self._outputs: list[OutputFile] = []
@@ -48,7 +46,6 @@ class Template(Balancer):
         self._facts = FactsStore()
         self._clusters: list[Cluster] | None = None
         self._marks: list[Mark] = []
-        self._again = False
         self._reloads = 0
         self._kept: dict[str, str] = {}
 
@@ -67,17 +64,14 @@ class Template(Balancer):
         ]
         self._targets = [self._target(file) for file in settings.files]
         self._interval = MinInterval(settings.min_interval)
-        self._clusters, self._again = None, False
+        self._clusters = None
 
     def sync_file(self, clusters: list[Cluster]) -> Outcome:
         self._clusters = _served(clusters)
         return self._sync()
 
     def wake_after(self) -> float | None:
-        if self._clusters is None:
-            return None
-        left = self._interval.left()
-        return min(left, _LOOK) if self._again and left else _LOOK
+        return None if self._clusters is None else self._interval.after(_LOOK)
 
     def wake(self) -> Outcome | None:
         """Looks whether a template or a file was changed, and does what had to wait."""
@@ -85,7 +79,7 @@ class Template(Balancer):
             return None
         changed = [output.look() for output in self._outputs]
         edited = self._marks != [target.mark() for target in self._targets]
-        if not any(changed) and not edited and not (self._again and not self._interval.left()):
+        if not any(changed) and not edited and not self._interval.due():
             return None
         return self._sync()
 
@@ -132,7 +126,7 @@ class Template(Balancer):
         return found
 
     def _sync(self) -> Outcome:
-        self._again = False
+        self._interval.waiting = False
         files = self._render(self._clusters or [])
         pairs = [*zip(self._targets, files, strict=True)]
         self._kept = {str(t.path): why for t, file in pairs if (why := file.kept or file.held)}
@@ -149,11 +143,11 @@ class Template(Balancer):
         if not self._group.pending(wanted):
             return install(self._group, wanted)
         if left := self._interval.left():
-            self._again = True
+            self._interval.waiting = True
             return Outcome("held", f"min_interval: what changed is written in {left:.1f} s")
         outcome = install(self._group, wanted)
         self._interval.done()
-        self._again = outcome.kind == "degraded"
+        self._interval.waiting = outcome.kind == "degraded"
         return outcome
 
     def _reload(self) -> None:
