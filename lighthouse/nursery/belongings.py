@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from lighthouse.process.orphans import sessions
+from lighthouse.process.known import sessions
 
 
 class Belongings(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 _PROC: Final = Path("/proc")
+_STATE, _PARENT = 0, 1
+"""Indexes in ``stat``."""
 
 
 def words(number: int) -> tuple[str, ...]:
@@ -19,6 +19,38 @@ def words(number: int) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(word.decode("utf-8", "replace") for word in line.split(b"\0")[:-1])
+
+
+def stat(number: int) -> list[bytes]:
+    """What /proc/PID/stat says behind the command's name (proc(5)); empty if it has ended."""
+    try:
+        line = (_PROC / str(number) / "stat").read_bytes()
+    except OSError:
+        return []
+    return line.rpartition(b") ")[2].split()
+
+
+def parent(number: int) -> int:
+    """The parent of a process, 0 if there is no such process."""
+    said = stat(number)
+    return int(said[_PARENT]) if said else 0
+
+
+def is_zombie(number: int) -> bool:
+    """Return True if it has ended, and nobody has taken notice yet."""
+    return _state(number) == b"Z"
+
+
+def sessions() -> Iterator[tuple[int, int]]:
+    """Every process with the session that it is in; none if they cannot be listed now."""
+    try:
+        names = os.listdir(_PROC)
+    except OSError:
+        return
+    for name in names:
+        if name.isdigit():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                yield int(name), os.getsid(int(name))
 
 
 def started_with(word: str) -> Iterator[int]:
@@ -36,14 +68,14 @@ def end(number: int, what: signal.Signals) -> None:
 
 def is_alive(number: int) -> bool:
     """Return True if there is such a process, and not only what is left of it."""
-    try:
-        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+    return _state(number) not in (b"", b"Z", b"X")
 
 
 def is_stopped(number: int) -> bool:
     """Return True if a process is stopped, so that it can answer nobody."""
-    with contextlib.suppress(psutil.Error):
-        return bool(psutil.Process(number).status() == psutil.STATUS_STOPPED)
-    return False
+    return _state(number) == b"T"
+
+
+def _state(number: int) -> bytes:
+    said = stat(number)
+    return said[_STATE] if said else b""

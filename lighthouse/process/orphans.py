@@ -7,16 +7,14 @@ that is meant to outlive it (a HAProxy) has started a session of its own.
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from lighthouse.process.known import sessions
+
 MARK: Final = "LIGHTHOUSE_SESSION"
 """The variable that tells one worker's processes from all others, whatever their numbers."""
-
-_STAT_PARENT: Final = 1
-"""Index of the parent's id in /proc/PID/stat, counted after the command's name (proc(5))."""
 
 
 def end_session(leader: int) -> int:
@@ -55,27 +53,6 @@ def _mark_of(pid: int) -> str:
     start = f"{MARK}=".encode()
     marks = (one.removeprefix(start) for one in variables if one.startswith(start))
     return next(marks, b"").decode("ascii", "replace")
-
-
-def sessions() -> Iterator[tuple[int, int]]:
-    """Every process with the session that it is in; none if they cannot be listed now."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return
-    for name in names:
-        if name.isdigit():
-            with suppress(ProcessLookupError, PermissionError):
-                yield int(name), os.getsid(int(name))
-
-
-def parent(pid: int) -> int:
-    """The parent of a process, 0 if there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return 0
-    return int(stat[stat.rindex(b")") + 2 :].split()[_STAT_PARENT])
 
 
 def kill(pid: int) -> None:

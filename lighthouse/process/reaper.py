@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from lighthouse.process.orphans import end_session, kill, parent, sessions
+from lighthouse.process.known import parent, sessions
+from lighthouse.process.orphans import end_session, kill
 from lighthouse.process.parenthood import inherit_orphans
 
 REMEMBERED: Final = 10.0

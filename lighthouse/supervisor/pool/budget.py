@@ -2,14 +2,12 @@
 
 import os
 import resource
-from contextlib import suppress
-from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
+from lighthouse.process.known import stat
 
 PATIENCE: Final = 10.0
 """Seconds for which a worker may take more than its budget (memory excepted)."""
@@ -17,12 +15,9 @@ PATIENCE: Final = 10.0
 _ROOM: Final = 0.9
 """The share of the kernel's limit of descriptors that may be in use."""
 
-_TASKS: Final = 100
-"""So many threads of a process are asked for their children."""
-
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _STAT_THREADS, _STAT_RSS = 17, 21
-"""Indexes in /proc/PID/stat, counted after the command's name (proc(5))."""
+"""Indexes in what ``known.stat`` returns."""
 
 
 class ResourceUse(msgspec.Struct, frozen=True):
@@ -41,12 +36,11 @@ class ResourceUse(msgspec.Struct, frozen=True):
 
 def look(pid: int, processes: int, zombies: int = 0) -> ResourceUse:
     """What a process takes now; nothing if it is just ending."""
-    with suppress(OSError, IndexError, ValueError):
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-        fields = stat[stat.rindex(b")") + 2 :].split()
-        memory, threads = int(fields[_STAT_RSS]) * _PAGE, int(fields[_STAT_THREADS])
-        return ResourceUse(memory, threads, _descriptors(pid), processes, zombies)
-    return ResourceUse()
+    said = stat(pid)
+    if not said:
+        return ResourceUse()
+    memory, threads = int(said[_STAT_RSS]) * _PAGE, int(said[_STAT_THREADS])
+    return ResourceUse(memory, threads, _descriptors(pid), processes, zombies)
 
 
 def excess(taken: ResourceUse, settings: WorkerSettings, limit: int) -> str:
@@ -95,24 +89,6 @@ class WorkerBudget:
     def forget(self) -> None:
         """The process is gone."""
         self.taken, self.excess, self._since = ResourceUse(), "", None
-
-
-def zombies(pid: int) -> int:
-    """How many of a process's children have ended, and wait for it to take notice."""
-    found = 0
-    with suppress(OSError):
-        for task in islice(os.scandir(f"/proc/{pid}/task"), _TASKS):
-            with suppress(OSError):
-                children = Path(task.path, "children").read_bytes().split()
-                found += sum(map(_has_ended, children))
-    return found
-
-
-def _has_ended(pid: bytes) -> bool:
-    with suppress(OSError):
-        stat = Path(f"/proc/{pid.decode()}/stat").read_bytes()
-        return stat[stat.rindex(b")") + 2 :][:1] == b"Z"
-    return False
 
 
 def _descriptors(pid: int) -> int:

@@ -5,7 +5,6 @@ import itertools
 import logging
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -15,13 +14,12 @@ import msgspec
 from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Failed, Message
-from lighthouse.process.orphans import sessions
 from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
-from lighthouse.supervisor.pool import budget
 from lighthouse.supervisor.pool.process import Process
+from lighthouse.supervisor.pool.process_counts import ProcessCounts
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
 
@@ -67,9 +65,10 @@ class WorkerPool:
         self._reaper: Final = Reaper(self._pids.__contains__)
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
-        if left := self._sessions.clear():
+        left = self._sessions.clear()
+        if left:
             _log.warning("ended %d processes that plugins of an earlier run had left", left)
-        self._sessions_of, self._zombies_of = Counter[int](), Counter[int]()
+        self._counts: Final = ProcessCounts()
         loop.every("figures", FIGURES, self._look)
         loop.every("sessions", COUNT, self._count)
 
@@ -287,14 +286,12 @@ class WorkerPool:
         elif worker.process.ended:
             self._exited(worker, worker.process)
         else:
-            pid = worker.process.pid
-            taken = budget.look(pid, self._sessions_of[pid], self._zombies_of[pid])
-            reason = worker.budget.judge(taken, now, worker.process.journal.flood(now))
+            taken, flood = self._counts.use(worker.process.pid), worker.process.journal.flood(now)
+            reason = worker.budget.judge(taken, now, flood)
             if reason:
                 worker.oversteps(reason, now)
         self._settle(worker)
 
     def _count(self) -> None:
         """Count the processes of every session, the workers' among them, and what they leave."""
-        self._sessions_of = Counter(session for _, session in sessions())
-        self._zombies_of = Counter({pid: budget.zombies(pid) for pid in self._pids})
+        self._counts.count(self._pids)
