@@ -191,10 +191,8 @@ class BalancerRole(WorkerRole):
             unread = Rejection((problem,), cluster=part.name)
             kept = before.cluster if before else None
             return DecodedCluster(part.name, part.revision, kept, None, unread)
-        named, verdict = (
-            (part.name, part.revision),
-            self._section(part.name, body.settings, before),
-        )
+        named = part.name, part.revision
+        verdict = self._section(part.name, body.settings, before)
         config, rejection, traceback = verdict.config, verdict.rejection, verdict.traceback
         if rejection is not None and config is None:
             return DecodedCluster(*named, None, body.settings, rejection, None, traceback)

@@ -5,6 +5,7 @@ break the encoding nor outgrow the frame that carries it.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -69,7 +70,7 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     wrong: dict[str, str] = {}
     room = STATUS
     for key, value in [*status.items()]:
-        name = one_line(str(key), _KEY)
+        name = _shown_key(str(key))
         try:
             shown = _redacted(msgspec.json.decode(msgspec.json.encode(value)))
             size = len(encode(shown)) + len(name)
@@ -84,6 +85,12 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         if len(values) < _VALUES:
             values[name] = f"({wrong[name]})"
     return values, dict([*wrong.items()][:_NAMED])
+
+
+@lru_cache(1000)
+def _shown_key(key: str) -> str:
+    """The same keys come with each status."""
+    return one_line(key, _KEY)
 
 
 def _redacted(value: Any) -> Any:

@@ -233,8 +233,8 @@ class Worker:
 
     def due(self, now: float) -> bool:
         """The deadline may have passed. Return True if its process has started or is gone."""
-        doing = "" if self.process is None else self.process.doing
-        return self.take(Due(doing), now)
+        traced = self.process if self.life.traced else None
+        return self.take(Due("" if traced is None else traced.doing), now)
 
     def unwanted(self, now: float, keep: bool = False) -> None:
         """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
