@@ -14,18 +14,13 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSe
 from lighthouse.node import Node
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
-from lighthouse.workers import place
 from lighthouse.workers.awaited import awaited
-from lighthouse.workers.conduct import Conduct
-from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters, fresh
-from lighthouse.workers.limits import REASON, one_line
-from lighthouse.workers.loading.kind import BALANCER
-from lighthouse.workers.main import serve
-from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import PluginError, call, hosted
-from lighthouse.workers.role import WorkerRole, WorkReport, create
-from lighthouse.workers.trial import admit_preview, examine
-from lighthouse.workers.validation import (
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import REASON, one_line
+from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
+from lighthouse.workers.boundary.trial import admit_preview, examine
+from lighthouse.workers.boundary.validation import (
     ConfigVerdict,
     admit_findings,
     admit_withheld,
@@ -33,6 +28,11 @@ from lighthouse.workers.validation import (
     merge,
     rejudge,
 )
+from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters, fresh
+from lighthouse.workers.loading.kind import BALANCER
+from lighthouse.workers.main import serve
+from lighthouse.workers.outbox import Outbox
+from lighthouse.workers.role import WorkerRole, WorkReport, create
 
 _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = get_args(Kind)

@@ -15,17 +15,17 @@ from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
-from lighthouse.workers import place
-from lighthouse.workers.conduct import Conduct
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.validation import explain, validated
 from lighthouse.workers.loading.kind import CHECK
 from lighthouse.workers.main import serve
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.probe import Probing
-from lighthouse.workers.probe_run import Performance, ProbeKey, ProbeResult
-from lighthouse.workers.probe_schedule import ProbeSchedule
+from lighthouse.workers.probes.probe import Probing
+from lighthouse.workers.probes.run import Performance, ProbeKey, ProbeResult
+from lighthouse.workers.probes.schedule import ProbeSchedule
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
-from lighthouse.workers.validation import explain, validated
 
 Statement = tuple[bool | None, str, dict[str, Any]]
 """What is said of a verdict whenever it is another one."""

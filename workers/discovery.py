@@ -24,17 +24,17 @@ from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
-from lighthouse.workers.conduct import Conduct
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.plugin_call import P, PluginError, call
+from lighthouse.workers.boundary.validation import ConfigVerdict, judge, problems, rejudge
 from lighthouse.workers.loading.kind import DISCOVERY
 from lighthouse.workers.main import serve
-from lighthouse.workers.observer import Observer
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import P, PluginError, call
-from lighthouse.workers.registered import RegisteredServices
-from lighthouse.workers.reports import Reports
 from lighthouse.workers.role import WorkerRole, WorkReport, create
-from lighthouse.workers.validation import ConfigVerdict, judge, problems, rejudge
-from lighthouse.workers.watched import WatchedClusters
+from lighthouse.workers.sources.observer import Observer
+from lighthouse.workers.sources.registered import RegisteredServices
+from lighthouse.workers.sources.reports import Reports
+from lighthouse.workers.sources.watched import WatchedClusters
 
 _READ_ONLY: Final = "this discovery is read-only: services cannot be registered with it"
 

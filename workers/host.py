@@ -30,8 +30,8 @@ from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
 from lighthouse.process.wakeup import Wakeup
-from lighthouse.workers.conduct import Conduct
-from lighthouse.workers.limits import (
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import (
     WARNINGS,
     bounded,
     counted,
@@ -39,8 +39,8 @@ from lighthouse.workers.limits import (
     one_line,
     plain,
 )
+from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.poller import Poller
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport

@@ -16,13 +16,13 @@ from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.plugin import Plugin
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers import process
-from lighthouse.workers.conduct import Conduct
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import REASON, one_line, tail
+from lighthouse.workers.boundary.plugin_call import describe
 from lighthouse.workers.host import WorkerHost
-from lighthouse.workers.limits import REASON, one_line, tail
 from lighthouse.workers.loading.kind import PluginKind
 from lighthouse.workers.loading.plugin import load
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import describe
 from lighthouse.workers.privileges import hint, lowered
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole

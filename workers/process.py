@@ -18,8 +18,8 @@ from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.trace import TracedProcess
-from lighthouse.workers.limits import REASON, one_line
-from lighthouse.workers.plugin_call import hosted
+from lighthouse.workers.boundary.limits import REASON, one_line
+from lighthouse.workers.boundary.plugin_call import hosted
 
 
 class GivingUp(Exception):

@@ -10,9 +10,9 @@ from lighthouse.balancer import Kind, Withheld
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, Working
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.boundary.limits import one_line
+from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.plugin_call import PluginError, call
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)

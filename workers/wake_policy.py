@@ -3,9 +3,9 @@
 import math
 from typing import Final
 
-from lighthouse.workers import place
-from lighthouse.workers.conduct import Conduct
-from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.poller import Poller
 from lighthouse.workers.role import WorkerRole
 

@@ -28,8 +28,8 @@ from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers import process
 from lighthouse.workers.balancer import BalancerRole
+from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.check import CheckRole
-from lighthouse.workers.conduct import Conduct
 from lighthouse.workers.discovery import DiscoveryRole
 from lighthouse.workers.host import WorkerHost
 from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, PluginKind

@@ -7,7 +7,7 @@ import pytest
 
 from lighthouse.dns import source
 from lighthouse.dns.lookup import LookupResult
-from lighthouse.workers.limits import plain
+from lighthouse.workers.boundary.limits import plain
 from tests.ports import free_port
 from tests.software.dns_world import Told, world
 from tests.waiting import eventually

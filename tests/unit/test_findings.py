@@ -7,7 +7,7 @@ import pytest
 from lighthouse.balancer import Finding
 from lighthouse.ipc.messages import encode
 from lighthouse.schema import Problem, Rejection
-from lighthouse.workers.validation import admit_findings, merge
+from lighthouse.workers.boundary.validation import admit_findings, merge
 
 
 def sectioned(name: str) -> bool:

@@ -4,8 +4,8 @@ import pytest
 
 from lighthouse.check import Check
 from lighthouse.service import Probe
-from lighthouse.workers.probe import Probing
-from lighthouse.workers.probe_schedule import ProbeSchedule
+from lighthouse.workers.probes.probe import Probing
+from lighthouse.workers.probes.schedule import ProbeSchedule
 
 
 class Timed(Probing):

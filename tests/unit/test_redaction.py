@@ -10,7 +10,7 @@ from lighthouse.etcd.settings import read
 from lighthouse.node import Refused, parse
 from lighthouse.schema import Invalid, convert, shown, unknown
 from lighthouse.text import one_line, redacted
-from lighthouse.workers.limits import plain, tail
+from lighthouse.workers.boundary.limits import plain, tail
 
 PW = "hunt3r"
 TEXTS = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.workers.probe import Streak, step
+from lighthouse.workers.probes.probe import Streak, step
 
 
 def run(start: bool | None, results: str, rise: int, fall: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from lighthouse.discovery import OnReading, Reading
 from lighthouse.process.wakeup import Wakeup
-from lighthouse.workers.reports import Reports
+from lighthouse.workers.sources.reports import Reports
 
 
 @pytest.fixture

@@ -15,9 +15,23 @@ from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
 from lighthouse.process.backoff import Backoff
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.limits import WARNINGS, bounded, counted, named, one_line, plain, tail
-from lighthouse.workers.observer import admit_reading
-from lighthouse.workers.validation import ConfigVerdict, admit_withheld, judge, rejudge, tidy
+from lighthouse.workers.boundary.limits import (
+    WARNINGS,
+    bounded,
+    counted,
+    named,
+    one_line,
+    plain,
+    tail,
+)
+from lighthouse.workers.boundary.validation import (
+    ConfigVerdict,
+    admit_withheld,
+    judge,
+    rejudge,
+    tidy,
+)
+from lighthouse.workers.sources.observer import admit_reading
 
 
 def test_backoff_doubles_up_to_its_cap_for_ever() -> None:

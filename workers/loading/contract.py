@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lighthouse.ipc.plugin_report import PluginFault
 from lighthouse.plugin import Plugin
-from lighthouse.workers import place
+from lighthouse.workers.boundary import place
 from lighthouse.workers.loading.kind import KINDS, PluginKind
 
 _NAMED: Final = frozenset({"validate_dependencies", "validate_config", "apply_config"})

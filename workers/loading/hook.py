@@ -10,10 +10,10 @@ import pluggy
 
 from lighthouse import hooks
 from lighthouse.ipc.plugin_report import PluginFault
-from lighthouse.workers import place
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.limits import one_line
+from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.loading.kind import KINDS, PluginKind
-from lighthouse.workers.plugin_call import PluginError, call
 
 _MARK: Final = "lighthouse_impl"
 """The attribute that ``lighthouse.hookimpl`` leaves on a function."""

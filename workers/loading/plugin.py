@@ -12,12 +12,12 @@ from lighthouse import DISTRIBUTION
 from lighthouse.installed import Installed, PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.plugin import Plugin
-from lighthouse.workers import place
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.plugin_call import PluginError, call, describe, hosted
 from lighthouse.workers.loading.contract import judge
 from lighthouse.workers.loading.hook import Unusable, named_class
 from lighthouse.workers.loading.kind import PluginKind
 from lighthouse.workers.loading.requirements import unmet
-from lighthouse.workers.plugin_call import PluginError, call, describe, hosted
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)

@@ -10,10 +10,10 @@ from lighthouse.discovery import Connection, Reading, Refusal
 from lighthouse.ipc.messages import Connected, Observed, encode
 from lighthouse.node import MAX_NOTES, Node, Refused, parse
 from lighthouse.peer import Peer
-from lighthouse.workers.conduct import Conduct
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import one_line
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.reports import Arrival, Reports
+from lighthouse.workers.sources.reports import Arrival, Reports
 
 Known = Mapping[tuple[str, int], Node]
 """The nodes of the last reading, by address: they need no second look."""

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from lighthouse.workers.probe import Probing
+from lighthouse.workers.probes.probe import Probing
 
 
 class ProbeSchedule:

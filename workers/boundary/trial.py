@@ -10,10 +10,10 @@ from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.schema import Rejection
-from lighthouse.workers import place
-from lighthouse.workers.limits import one_line, valid
-from lighthouse.workers.plugin_call import PluginError, call, hosted
-from lighthouse.workers.validation import admit_findings, merge, problems
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.limits import one_line, valid
+from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
+from lighthouse.workers.boundary.validation import admit_findings, merge, problems
 
 
 def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:

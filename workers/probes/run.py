@@ -12,8 +12,8 @@ import msgspec
 from lighthouse.check import Check, Result
 from lighthouse.node import Node, Refused, parse
 from lighthouse.service import Probe
-from lighthouse.workers.limits import one_line
-from lighthouse.workers.plugin_call import PluginError, call
+from lighthouse.workers.boundary.limits import one_line
+from lighthouse.workers.boundary.plugin_call import PluginError, call
 
 _NOTHING: Final = Node("127.0.0.1", "127.0.0.1", 1)
 

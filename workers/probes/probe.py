@@ -9,7 +9,7 @@ import msgspec
 
 from lighthouse.check import Check, Result
 from lighthouse.service import Probe, Verdict
-from lighthouse.workers.probe_run import Performance, ProbeResult
+from lighthouse.workers.probes.run import Performance, ProbeResult
 
 
 class Streak(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Final
 
 from lighthouse.discovery import Discovery
 from lighthouse.ipc.snapshot import WatchedCluster
-from lighthouse.workers.reports import Reports
+from lighthouse.workers.sources.reports import Reports
 
 AttemptWatch = Callable[[str, Callable[[], None]], bool]
 """Calls the plugin; returns True if it did what it was asked."""

@@ -9,8 +9,8 @@ import msgspec
 from lighthouse.balancer import Finding, Withheld
 from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.limits import REASON, one_line
-from lighthouse.workers.plugin_call import PluginError, call, hosted
+from lighthouse.workers.boundary.limits import REASON, one_line
+from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 
 ValidateConfig = Callable[[Mapping[str, Any]], None]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
 from lighthouse.process.trace import TracedProcess
-from lighthouse.workers import place
-from lighthouse.workers.limits import one_line, tail
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.limits import one_line, tail
 
 P = ParamSpec("P")
 T = TypeVar("T")

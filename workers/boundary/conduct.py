@@ -7,7 +7,7 @@ import msgspec
 
 from lighthouse.ipc.messages import Reported
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
-from lighthouse.workers.limits import one_line
+from lighthouse.workers.boundary.limits import one_line
 from lighthouse.workers.outbox import Outbox
 
 MOST: Final = 10

@@ -1,0 +1,1 @@
+"""What a discovery watches and registers, and what it says of that."""
