@@ -4,13 +4,13 @@ import getpass
 import os
 import time
 from pathlib import Path
-from typing import Final
 
 import click
 
-from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import Target, named, root_option, span, target
-from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
+from lighthouse.commands.question import PATIENCE, PAUSE, ask
+from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import (
     BeginMaintenance,
@@ -19,12 +19,6 @@ from lighthouse.ipc.control import (
     Maintained,
     Removed,
 )
-
-PATIENCE: Final = 5.0
-"""Seconds that a running daemon gets to answer."""
-
-PAUSE: Final = 0.05
-"""Seconds between two questions."""
 
 
 @click.command()
@@ -55,23 +49,16 @@ def command(
         raise click.UsageError("--reason is one line of printable text")
     daemon = find(root)
     until = None if lasting is None else time.time() + lasting
-    begun = ask(daemon, BeginMaintenance(*service, reason, until, caller()))
+    begun = order(daemon, BeginMaintenance(*service, reason, until, caller()))
     if not no_wait:
         _wait(daemon, service, timeout)
     already = "" if begun.changed else " already"
     click.echo(f"lighthouse: {named(service)} is in maintenance{already}")
 
 
-def ask(daemon: DaemonClient, question: BeginMaintenance | EndMaintenance) -> Maintained:
+def order(daemon: DaemonClient, question: BeginMaintenance | EndMaintenance) -> Maintained:
     """The daemon's answer; a ``CommandFailure`` if it is an error or there is none."""
-    try:
-        answer = daemon.ask(question, Maintained, PATIENCE)
-    except NotAllowed as error:
-        raise MissingRight(str(error)) from error
-    except (DaemonSilent, OSError) as error:
-        raise CommandFailure(str(error)) from error
-    if answer is None:
-        raise StatusNotRunning(daemon.root)
+    answer = ask(daemon, question, Maintained)
     if answer.error:
         raise CommandFailure(answer.error)
     if answer.warning:

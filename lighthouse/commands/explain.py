@@ -2,22 +2,18 @@
 
 import time
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
 
-from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure, StatusNotRunning
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
 from lighthouse.commands.output.explanation import lines
-from lighthouse.daemon.client import DaemonSilent, NotAllowed
+from lighthouse.commands.question import PATIENCE, asking
 from lighthouse.daemon.explanation_document import parse_explanation
 from lighthouse.daemon.locate import find
 from lighthouse.text import plain
-
-PATIENCE: Final = 5.0
-"""Seconds that a running daemon gets to answer."""
 
 
 @click.command()
@@ -40,13 +36,10 @@ def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
       3  not running
     """
     try:
-        text = find(root).explanation(cluster, node, PATIENCE)
+        with asking():
+            text = find(root).explanation(cluster, node, PATIENCE)
     except LookupError as error:
         raise CommandFailure(plain(error.args[0])) from error
-    except NotAllowed as error:
-        raise MissingRight(str(error)) from error
-    except (DaemonSilent, OSError) as error:
-        raise CommandFailure(str(error)) from error
     if text is None:
         raise StatusNotRunning(root)
     if as_json:

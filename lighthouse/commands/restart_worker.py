@@ -2,35 +2,26 @@
 
 import time
 from pathlib import Path
-from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
-from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import DEFAULT, root_option, span
 from lighthouse.commands.output.console import say
-from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
+from lighthouse.commands.question import PAUSE, ask, workers
+from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import find
-from lighthouse.daemon.status_document import parse
-from lighthouse.daemon.worker_document import WorkerStatus
+from lighthouse.installed import GROUPS
 from lighthouse.ipc.control import RestartingWorker, RestartWorker
 from lighthouse.text import plain
-
-ANSWER: Final = 5.0
-"""Seconds that a running daemon gets to answer."""
-
-PAUSE: Final = 0.05
-"""Seconds between two questions."""
-
-KINDS: Final = ("balancer", "discovery", "check")
 
 
 def _complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
     """KIND/NAME of the workers that run; nothing if that cannot be asked."""
     root = ctx.params.get("root") or Path(DEFAULT)
     try:
-        found = _workers(find(root))
+        found = workers(find(root))
     except (CommandFailure, OSError):
         return []
     names = [f"{worker.kind}/{worker.name}" for worker in found]
@@ -56,17 +47,10 @@ def command(root: Path, worker: str, timeout: float, no_wait: bool) -> None:
       3  the daemon is not running
     """
     kind, _, name = worker.rpartition("/")
-    if kind and kind not in KINDS:
-        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(KINDS)}")
+    if kind and kind not in GROUPS:
+        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(GROUPS)}")
     daemon = find(root)
-    try:
-        answer = daemon.ask(RestartWorker(kind, name), RestartingWorker, ANSWER)
-    except NotAllowed as error:
-        raise MissingRight(str(error)) from error
-    except DaemonSilent as error:
-        raise CommandFailure(str(error)) from error
-    if answer is None:
-        raise StatusNotRunning(root)
+    answer = ask(daemon, RestartWorker(kind, name), RestartingWorker)
     if answer.error:
         raise CommandFailure(plain(answer.error))
     if no_wait:
@@ -80,7 +64,7 @@ def _wait(daemon: DaemonClient, asked: RestartingWorker, timeout: float) -> int:
     """The number of the new process, once it has done its work."""
     until = time.monotonic() + timeout
     while True:
-        found = [w for w in _workers(daemon) if (w.kind, w.name) == (asked.kind, asked.name)]
+        found = [w for w in workers(daemon) if (w.kind, w.name) == (asked.kind, asked.name)]
         new = [w for w in found if w.pid not in (None, asked.pid)]
         for worker in new:
             if worker.pid is not None and worker.snapshot.outcome is not None:
@@ -89,16 +73,3 @@ def _wait(daemon: DaemonClient, asked: RestartingWorker, timeout: float) -> int:
             reason = next((w.reason for w in found if w.reason), "it has not done its work yet")
             raise CommandFailure(plain(f"{asked.kind} {asked.name}: {reason}"))
         time.sleep(PAUSE)
-
-
-def _workers(daemon: DaemonClient) -> tuple[WorkerStatus, ...]:
-    """What the daemon says of its workers."""
-    try:
-        text = daemon.status(ANSWER)
-    except NotAllowed as error:
-        raise MissingRight(str(error)) from error
-    except DaemonSilent as error:
-        raise CommandFailure(str(error)) from error
-    if text is None:
-        raise StatusNotRunning(daemon.root)
-    return parse(text).workers

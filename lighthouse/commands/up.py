@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.down import ask, caller
+from lighthouse.commands.down import caller, order
 from lighthouse.commands.options import Target, named, root_option, target
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import EndMaintenance
@@ -24,6 +24,6 @@ def command(root: Path, service: Target) -> None:
       1  no such service
       3  the daemon is not running; nothing is done
     """
-    ended = ask(find(root), EndMaintenance(*service, caller()))
+    ended = order(find(root), EndMaintenance(*service, caller()))
     words = "its maintenance is over" if ended.changed else "was not in maintenance"
     click.echo(f"lighthouse: {named(service)}: {words}")

@@ -8,15 +8,10 @@ import click
 
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.options import root_option, span
+from lighthouse.commands.question import PATIENCE, PAUSE
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import GetServed, Served
-
-ANSWER: Final = 5.0
-"""Seconds that a running daemon gets to answer."""
-
-PAUSE: Final = 0.05
-"""Seconds between two questions."""
 
 GRACE: Final = 5.0
 """Seconds for a cluster to turn up in the configuration."""
@@ -67,7 +62,7 @@ def wait(daemon: DaemonClient, question: GetServed, timeout: float) -> None:
 def _ask(daemon: DaemonClient, question: GetServed) -> Served | None:
     """Why not yet, in the daemon's words or in ours; None if there is no daemon."""
     try:
-        return daemon.ask(question, Served, ANSWER)
+        return daemon.ask(question, Served, PATIENCE)
     except NotAllowed as error:
         raise MissingRight(str(error)) from error
     except (DaemonSilent, OSError) as error:

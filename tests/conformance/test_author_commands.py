@@ -48,6 +48,11 @@ def test_run_plugin_prints_what_it_did(files: list[str], tmp_path: Path) -> None
     assert "ran: true " in said
     code, said = lighthouse("run-plugin", "own", *files)
     assert (code, "outcome: unchanged\nno file changed" in said) == (0, True), said
+    nodes = tmp_path / "nodes.yaml"
+    nodes.write_text(nodes.read_text().replace("10.0.0.2:80", "10.0.0.3:80"))
+    code, said = lighthouse("run-plugin", "own", *files)
+    assert f"changed: {tmp_path}/hosts\n--- {tmp_path}/hosts\n+++ {tmp_path}/hosts\n" in said
+    assert "-10.0.0.2 10.0.0.2.x.test\n+10.0.0.3 10.0.0.3.x.test\n" in said
 
 
 def test_run_plugin_shows_what_is_wrong(files: list[str], tmp_path: Path) -> None:
