@@ -47,3 +47,14 @@ def test_a_command_loads_only_what_it_needs(name: str, absent: tuple[str, ...]) 
         [sys.executable, "-c", code, name], check=True, capture_output=True, text=True
     )
     assert not set(absent) & set(run.stdout.split())
+
+
+@pytest.mark.parametrize("kind", ["balancer", "discovery", "check"])
+def test_a_worker_imports_nothing_that_only_some_plugins_need(kind: str) -> None:
+    """What it imports is paid for with every start of every worker."""
+    absent = {"packaging", "yaml", "rich", "click", "psutil", "subprocess"}
+    source = f"import sys, lighthouse.workers.{kind}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", source], capture_output=True, text=True, check=True
+    )
+    assert not absent & set(done.stdout.split())

@@ -1,6 +1,7 @@
 """Loading the one plugin that this worker hosts."""
 
 import difflib
+import importlib
 import platform
 import sys
 from importlib.metadata import EntryPoint
@@ -17,12 +18,21 @@ from lighthouse.workers.boundary.plugin_call import PluginError, call, describe,
 from lighthouse.workers.loading.contract import judge
 from lighthouse.workers.loading.hook import Unusable, named_class
 from lighthouse.workers.loading.kind import PluginKind
-from lighthouse.workers.loading.requirements import unmet
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)
 
 AGAIN = "then `lighthouse reload`"
+
+
+def _unmet(origin: PluginOrigin) -> tuple[PluginFault, ...]:
+    """What a plugin from outside requires and has not got.
+
+    Its judge is imported for such a plugin only: what it needs costs each worker 30 ms.
+    """
+    judge_of = importlib.import_module("lighthouse.workers.loading.requirements")
+    found: tuple[PluginFault, ...] = judge_of.unmet(origin)
+    return found
 
 
 def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P], PluginReport]:
@@ -36,7 +46,7 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
         fault = PluginFault(installed.clash(kind.name, name) or _unknown(kind, name, installed))
         raise GivingUp(fault.message, "", PluginReport(interpreter, faults=(fault,)))
     entry = EntryPoint(name, origin.module, kind.group)
-    required = unmet(origin)
+    required = () if origin.bundled else _unmet(origin)
     named = f"{name} = {origin.module}"
     report = PluginReport(interpreter, origin, kind.group, named, faults=required)
     hosted.come_from("" if origin.bundled else report.source)

@@ -23,8 +23,6 @@ def unmet(origin: PluginOrigin) -> tuple[PluginFault, ...]:
 
     An import may do without them, and tells better what it lacks.
     """
-    if origin.bundled:
-        return ()
     try:
         found = metadata.distribution(origin.package)
     except (metadata.PackageNotFoundError, ValueError):
