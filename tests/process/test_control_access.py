@@ -35,15 +35,21 @@ def served() -> Iterator[Fleet]:
 
 
 def _configure(fleet: Fleet, **control: Any) -> None:
-    """Give rights away, and wait until the daemon has."""
+    """Give rights away in place of those before, and wait until the daemon has.
+
+    The socket's mode tells it, so those before are taken away first.
+    """
     settings = {
         "run_dir": str(fleet.run_dir),
         "state_dir": str(fleet.root / "state"),
         "advertise": "127.0.0.1",
     }
-    fleet.write("lighthouse.yaml", {**settings, "control": control} if control else settings)
-    mode = 0o666 if control else 0o600
-    eventually(lambda: (fleet.run_dir / "control.sock").stat().st_mode & 0o777 == mode)
+    socket = fleet.run_dir / "control.sock"
+    fleet.write("lighthouse.yaml", settings)
+    eventually(lambda: socket.stat().st_mode & 0o777 == 0o600)
+    if control:
+        fleet.write("lighthouse.yaml", {**settings, "control": control})
+        eventually(lambda: socket.stat().st_mode & 0o777 == 0o666)
 
 
 def test_an_account_may_be_let_in_to_read_and_not_to_act(served: Fleet) -> None:
