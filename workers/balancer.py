@@ -86,11 +86,11 @@ class BalancerRole(WorkerRole):
             return self._raised(failure)
         return self._said("sync_file", self._admit("sync_file", outcome) or APPLIED)
 
-    def validate(self, payload: memoryview) -> Validated:
+    def validate(self, payload: memoryview, software: bool = True) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        return examine(self.plugin_class, snapshot)
+        return examine(self.plugin_class, snapshot, software)
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:

@@ -96,7 +96,7 @@ class CheckRole(WorkerRole):
         rejections = tuple(_distinct(self._rejected.values()))
         return WorkReport("applied", "", self._failed_validation, rejections)
 
-    def validate(self, payload: memoryview) -> Validated:
+    def validate(self, payload: memoryview, software: bool = True) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, CheckSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")

@@ -113,7 +113,7 @@ class DiscoveryRole(WorkerRole):
         more = f" (and {len(self._faults) - 1} more)" if len(self._faults) > 1 else ""
         return self._failed(self._faults[0], more)
 
-    def validate(self, payload: memoryview) -> Validated:
+    def validate(self, payload: memoryview, software: bool = True) -> Validated:
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")

@@ -119,8 +119,8 @@ class WorkerHost:
             match received:
                 case Deliver() as delivery, payload:
                     self._delivery = (delivery, payload)
-                case Validate(), payload:
-                    self._validate(payload)
+                case Validate(software), payload:
+                    self._validate(payload, software)
                 case Rehearse(), payload:
                     self._rehearse(payload)
                 case Stop() as stop, _:
@@ -217,9 +217,9 @@ class WorkerHost:
         elif self._once.forget(*_TROUBLES):
             _log.info("version %d: %s", self._version, report.kind)
 
-    def _validate(self, payload: memoryview) -> None:
+    def _validate(self, payload: memoryview, software: bool) -> None:
         try:
-            found = self._role.validate(payload)
+            found = self._role.validate(payload, software)
             warnings = counted(found.warnings, WARNINGS)
             rejections, report = counted(found.rejections), self._conduct.report
             answer = Validated(rejections, found.reason, warnings, report)

@@ -48,8 +48,11 @@ class WorkerRole(ABC):
         """Make the newest snapshot true, or as much of it as is not true yet."""
 
     @abstractmethod
-    def validate(self, payload: memoryview) -> Validated:
-        """What the plugin rejects of a snapshot, unbounded; touches nothing."""
+    def validate(self, payload: memoryview, software: bool = True) -> Validated:
+        """What the plugin rejects of a snapshot, unbounded; touches nothing.
+
+        Without ``software`` it is asked alone, and not what it configures.
+        """
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         """What ``converge`` would do with a snapshot, of a role that was given none yet.

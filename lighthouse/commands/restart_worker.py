@@ -32,25 +32,27 @@ def _complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[Comple
 @click.argument("worker", metavar="[KIND/]NAME", shell_complete=_complete)
 @click.option("--timeout", metavar="TIME", callback=span, default="30", show_default=True)
 @click.option("--no-wait", is_flag=True, help="Return at once.")
+@click.option("--force", is_flag=True, help="End it at once, whether or not another can start.")
 @root_option
-def command(root: Path, worker: str, timeout: float, no_wait: bool) -> None:
+def command(root: Path, worker: str, timeout: float, no_wait: bool, force: bool) -> None:
     """Start one worker's process anew, with the code that is installed now.
 
     What it has registered stays, and so does the software that it configures; others are not
-    touched. One that waits for its next try is tried at once. Returns when the new process has
-    done its work once.
+    touched. The new process loads the plugin and validates its files before the old one ends;
+    if it cannot, the old one runs on. One that waits for its next try is tried at once. Returns
+    when the new process has done its work once.
 
     \b
     Exit codes:
       0  it runs anew
-      1  there is no such worker, or it does not run again, with the reason
+      1  there is no such worker, or no other can take its place, with the reason
       3  the daemon is not running
     """
     kind, _, name = worker.rpartition("/")
     if kind and kind not in GROUPS:
         raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(GROUPS)}")
     daemon = find(root)
-    answer = ask(daemon, RestartWorker(kind, name), RestartingWorker)
+    answer = ask(daemon, RestartWorker(kind, name, force), RestartingWorker)
     if answer.error:
         raise CommandFailure(plain(answer.error))
     if no_wait:
@@ -69,7 +71,11 @@ def _wait(daemon: DaemonClient, asked: RestartingWorker, timeout: float) -> int:
         for worker in new:
             if worker.pid is not None and worker.snapshot.outcome is not None:
                 return worker.pid
-        if any(worker.state == "waiting" for worker in found) or time.monotonic() >= until:
-            reason = next((w.reason for w in found if w.reason), "it has not done its work yet")
+        if any(w.state == "waiting" or w.refused for w in found) or time.monotonic() >= until:
+            reason = next(
+                (w.refused or w.reason for w in found if w.reason), "it has not done its work yet"
+            )
+            if any(w.refused for w in found):
+                reason += "; with --force it ends all the same"
             raise CommandFailure(plain(f"{asked.kind} {asked.name}: {reason}"))
         time.sleep(PAUSE)

@@ -43,7 +43,8 @@ class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """``reason`` is why it is not simply running, ``status`` what its plugin says of itself.
 
-    ``package`` is the distribution whose code it runs, ``outdated`` what has become of that.
+    ``package`` is the distribution whose code it runs, ``outdated`` what has become of that,
+    ``refused`` why what is installed now was not taken.
     ``about`` tells of that code. ``stacks`` are those of its threads when it last hung.
     ``processes`` are those of its session, ended ones that nobody has reaped included, and
     ``zombies`` the ended children that it has not waited for itself;
@@ -56,6 +57,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     package: str = ""
     about: PluginStatus = PluginStatus()
     outdated: str = ""
+    refused: str = ""
     pid: int | None = None
     state: str = ""
     healthy: bool = False

@@ -126,17 +126,19 @@ class Leaving(msgspec.Struct, frozen=True, tag=True):
 class RestartWorker(msgspec.Struct, frozen=True, tag=True):
     """To the control socket: start a worker anew; without a ``kind`` the one of that name.
 
-    Answered by ``RestartingWorker``.
+    It runs until its successor can take over; ``force``: it ends at once. Answered by
+    ``RestartingWorker``.
     """
 
     kind: str
     name: str
+    force: bool = False
 
 
 class RestartingWorker(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: which worker ends, and the number of its process, if it has one.
+    """From the control socket: which worker is to end, and the number of its process, if any.
 
-    ``error`` says why none does.
+    ``error`` says why none is.
     """
 
     kind: str = ""

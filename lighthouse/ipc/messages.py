@@ -40,8 +40,11 @@ class Deliver(msgspec.Struct, frozen=True, tag=True):
 class Validate(msgspec.Struct, frozen=True, tag=True):
     """To a worker: check the configs of the snapshot in the payload, and nothing else.
 
-    Answered by ``Validated``; needs no lock and touches nothing.
+    Answered by ``Validated``; needs no lock and touches nothing. Without ``software`` the plugin
+    answers alone, and no instance of it is made.
     """
+
+    software: bool = True
 
 
 class Rehearse(msgspec.Struct, frozen=True, tag=True):

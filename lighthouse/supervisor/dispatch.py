@@ -19,6 +19,7 @@ from lighthouse.ipc.messages import (
     Registered,
     Registration,
     Reported,
+    Validated,
     VerdictsSaid,
     Working,
     decode_as,
@@ -48,7 +49,7 @@ NOTHING: Final = Effect()
 _PLAN: Final = Effect(stale=frozenset({"plan"}))
 
 
-_OF_ALL: Final = (Ready, Reported, Alive, Working, Applied, Failed)
+_OF_ALL: Final = (Ready, Reported, Alive, Working, Applied, Validated, Failed)
 _OF_KIND: Final[dict[str, tuple[type, ...]]] = {
     "balancer": _OF_ALL,
     "discovery": (*_OF_ALL, Observed, Connected, Registered),
@@ -64,13 +65,15 @@ def take(
     if not isinstance(message, _OF_KIND[worker.name[0]]):
         said = type(message).__name__
         raise msgspec.ValidationError(f"a {worker.name[0]} worker does not say {said}")
+    if worker.on_trial and not isinstance(message, Ready | Reported | Failed):
+        return _tried(worker, message, now)
     match message:
         case Ready(report):
-            worker.report = report
+            worker.code.reported(report)
             worker.ready(now)
             return _PLAN
         case Reported(report):
-            worker.report = report
+            worker.code.reported(report)
         case Alive(status):
             _fit(status)
             worker.status = status
@@ -101,7 +104,18 @@ def take(
             return _PLAN if state.services.checks.probed(worker.name[1], performed) else NOTHING
         case Failed(reason, traceback, report):
             worker.said = worker.last_error = reason
-            worker.report, worker.traceback = report, traceback
+            worker.traceback = traceback
+            worker.code.reported(report)
+    return NOTHING
+
+
+def _tried(worker: Worker, message: Message, now: float) -> Effect:
+    """What a worker on trial says counts for nothing but for that; then it has a place."""
+    if isinstance(message, Validated):
+        worker.answered(message, now)
+        return _PLAN
+    if isinstance(message, Alive | Working):
+        worker.heard(message, now, "" if worker.takes_snapshots else "its validation")
     return NOTHING
 
 

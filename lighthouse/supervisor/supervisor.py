@@ -140,7 +140,8 @@ class Supervisor:
         self._registrar.restore()
         self._state.configure(tree.config, time.monotonic())
         sessions = Sessions(self._claim.run_dir / "sessions")
-        self._pool = WorkerPool(*known, self._claim.locks(), sessions, self._take)
+        locks, installed = self._claim.locks(), self._packages.installed
+        self._pool = WorkerPool(*known, locks, sessions, self._take, installed)
         self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
         own = (self._faults, self._problems, self._loop.errors)
         status = StatusReport(self._root, self._state, self._pool, *own)

@@ -16,10 +16,12 @@ from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 from lighthouse.workers.boundary.validation import admit_findings, merge, problems
 
 
-def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
+def examine(
+    plugin: type[Balancer], snapshot: BalancerSnapshot, software: bool = True
+) -> Validated:
     """The plugin's own validation first, then what the software says of all that passed it.
 
-    The software is not asked if the plugin's own file did not pass.
+    The ``software`` is not asked if the plugin's own file did not pass.
     """
     faults = problems(plugin.validate_config, snapshot.settings.config)
     rejections = [Rejection(faults)] if faults else []
@@ -42,7 +44,7 @@ def examine(plugin: type[Balancer], snapshot: BalancerSnapshot) -> Validated:
                 meta_cluster=body.meta_cluster,
             )
         )
-    if faults:
+    if faults or not software:
         return Validated(tuple(rejections))
     clusters.sort(key=lambda cluster: cluster.name)
     try:

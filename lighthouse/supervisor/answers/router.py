@@ -46,7 +46,7 @@ class Router:
         registrar: Registrar,
         shutdown: Shutdown,
         changed: Callable[[], None],
-        restart: Callable[[Name, float], None],
+        restart: Callable[[Name, float, bool], None],
     ) -> None:
         self._state: Final = state
         self._pool: Final = pool
@@ -72,18 +72,18 @@ class Router:
                 return self._registrar.removed(service, port, self._pool), b""
             case GetServed():
                 return served(self._state, self._pool, question), b""
-            case RestartWorker(kind, name):
-                return self._restarting(kind, name), b""
+            case RestartWorker(kind, name, force):
+                return self._restarting(kind, name, force), b""
             case Leave(keep):
                 return self._shutdown.asked(keep), b""
         return None
 
-    def _restarting(self, kind: str, name: str) -> RestartingWorker:
+    def _restarting(self, kind: str, name: str, force: bool) -> RestartingWorker:
         """Have a worker started anew, if it is clear which."""
         found = [w for w in self._pool if w.name[1] == name and kind in ("", w.name[0])]
         if len(found) == 1:
             pid = found[0].process.pid if found[0].process is not None else None
-            self._restart(found[0].name, time.monotonic())
+            self._restart(found[0].name, time.monotonic(), force)
             return RestartingWorker(*found[0].name, pid)
         if found:
             those = " and ".join(sorted("/".join(worker.name) for worker in found))

@@ -31,9 +31,10 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         kind=worker.name[0],
         name=worker.name[1],
         plugin=worker.plugin,
-        package=str(worker.origin or ""),
-        about=_about(worker.report),
-        outdated=worker.outdated,
+        package=str(worker.code.running or ""),
+        about=_about(worker.code.report),
+        outdated=worker.code.outdated,
+        refused=worker.code.refused,
         pid=pid,
         state=life.state,
         healthy=_healthy(worker) and not away,
@@ -78,7 +79,7 @@ def _healthy(worker: Worker) -> bool:
     """A worker that has done nothing yet, or ended lately, is not to be relied on."""
     applied = worker.applied
     failed = applied is not None and applied.kind in ("failed", "degraded")
-    doubtful = worker.doubt or _excess(worker) or _wrong(worker)
+    doubtful = worker.doubt or _excess(worker) or _wrong(worker) or worker.code.refused
     return worker.life.state == "running" and not failed and not doubtful
 
 
@@ -115,13 +116,14 @@ def _reason(worker: Worker, away: str) -> str:
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         more = f"; `lighthouse status --worker {worker.name[1]}` has the traceback"
         return f"{applied.kind}: {applied.reason}{more if applied.traceback else ''}"
-    return worker.doubt or _excess(worker) or _wrong(worker) or worker.outdated
+    doubts = (worker.doubt, _excess(worker), _wrong(worker), worker.code.refused)
+    return next(filter(None, doubts), worker.code.outdated)
 
 
 def _wrong(worker: Worker) -> str:
     """What the plugin of a worker that runs does against its contract."""
-    running = worker.life.state == "running" and worker.report is not None
-    return worker.report.wrong() if running and worker.report is not None else ""
+    report = worker.code.report if worker.life.state == "running" else None
+    return "" if report is None else report.wrong()
 
 
 def _about(report: PluginReport | None) -> PluginStatus:

@@ -5,22 +5,20 @@ import itertools
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import Installed
-from lighthouse.ipc.channel import Closed
-from lighthouse.ipc.messages import Failed, Message
-from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
-from lighthouse.supervisor.pool.process import Process
+from lighthouse.supervisor.pool.plugin_code import taken
 from lighthouse.supervisor.pool.process_counts import ProcessCounts
+from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
 from lighthouse.supervisor.pool.sessions import Sessions
+from lighthouse.supervisor.pool.succession import objection
 from lighthouse.supervisor.pool.worker import Worker
 
 FIGURES: Final = 1.0
@@ -29,13 +27,8 @@ FIGURES: Final = 1.0
 COUNT: Final = 5.0
 """Seconds between two counts of the workers' processes: it looks at every one of the host."""
 
-TURN: Final = 0.01
-"""Seconds for which one worker is listened to before the others get their turn."""
-
 RETRY: Final = 0.2
 """Seconds until a step of a worker's life that could not be made is tried again."""
-
-Take = Callable[[Worker, Message, memoryview, float], None]
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
@@ -53,22 +46,18 @@ class WorkerPool:
         locks: Path,
         sessions: Sessions,
         take: Take,
+        installed: Installed,
     ) -> None:
         self._loop: Final = loop
-        self._reserve: Final = reserve
         self._locks: Final = locks
-        self._sessions: Final = sessions
-        self._take: Final = take
         self._children: Final[dict[Name, Worker]] = {}
-        self._leaving: Final[dict[Name, Worker]] = {}
-        self._pids: Final[set[int]] = set()
-        self._reaper: Final = Reaper(self._pids.__contains__)
+        self._successors: Final[dict[Name, Worker]] = {}
+        self._leaving: Final[set[Worker]] = set()
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
-        left = self._sessions.clear()
-        if left:
-            _log.warning("ended %d processes that plugins of an earlier run had left", left)
+        self._watch: Final = ProcessWatch(loop, reserve, sessions, take, self._settle)
         self._counts: Final = ProcessCounts()
+        self._installed = installed
         loop.every("figures", FIGURES, self._look)
         loop.every("sessions", COUNT, self._count)
 
@@ -79,7 +68,7 @@ class WorkerPool:
     @property
     def gone(self) -> bool:
         """Return True if no process is left."""
-        return not self._children and not self._leaving
+        return not self._all()
 
     def want(self, wanted: dict[Name, Wanted], now: float, keep: bool = False) -> None:
         """Stop what is not wanted any more or wanted otherwise, start what is missing.
@@ -90,29 +79,39 @@ class WorkerPool:
         for name, worker in list(self._children.items()):
             want = wanted.get(name)
             if want is None or (want.plugin, want.settings) != (worker.plugin, worker.settings):
-                self._leaving[name] = self._children.pop(name)
                 same = want is not None and want.plugin == worker.plugin
-                worker.unwanted(now, keep or same)
-                self._settle(worker)
+                self._let_go(self._successors.pop(name, None), now)
+                self._let_go(self._children.pop(name), now, keep or same)
 
     def compare(self, installed: Installed, now: float) -> None:
         """Packages were installed or removed: say whose code is old, try again what failed."""
+        self._installed = installed
         for worker in self._children.values():
-            worker.compare(installed)
+            worker.code.compare(installed)
         self.hurry(now)
 
     def renew(self, installed: Installed, now: float) -> None:
-        """Start anew what runs other code than is installed; registrations stay."""
+        """Have other code than runs take over where it is installed; registrations stay."""
         for name, worker in list(self._children.items()):
-            if worker.renewable(installed):
-                _log.info("%s: %s; it starts anew", " ".join(name), worker.origin)
+            if worker.code.refused or worker.code.renewable(installed):
                 self.restart(name, now)
 
-    def restart(self, name: Name, now: float) -> None:
-        """Start a worker anew, at once; what it has registered stays."""
-        worker = self._leaving[name] = self._children.pop(name)
-        worker.unwanted(now, keep=True)
-        self._settle(worker)
+    def restart(self, name: Name, now: float, force: bool = False) -> None:
+        """Start a worker anew; what it has registered stays.
+
+        One that runs does so until its successor has shown that it can take over; ``force``:
+        it ends at once, whatever becomes of the next.
+        """
+        worker = self._children[name]
+        self._let_go(self._successors.pop(name, None), now)
+        if force or worker.life.state != "running":
+            self._let_go(self._children.pop(name), now, keep=True)
+            return
+        worker.code.refused = ""
+        successor = self._new(name, worker.plugin, worker.settings, on_trial=True)
+        self._successors[name] = successor
+        _log.info("%s: what is installed for it now is tried", " ".join(name))
+        self._due(successor)
 
     def hurry(self, now: float) -> None:
         """Start at once what waits for its next try."""
@@ -122,37 +121,40 @@ class WorkerPool:
 
     def dispatch(self, now: float) -> None:
         """Start workers whose predecessors are gone; send each the snapshot it lacks."""
-        for name in self._wanted.keys() - self._children.keys() - self._leaving.keys():
+        leaving = {worker.name for worker in self._leaving if not worker.on_trial}
+        for name in self._wanted.keys() - self._children.keys() - leaving:
             want = self._wanted[name]
-            worker = Worker(name, want.plugin, want.settings, self._locks / "-".join(name))
-            self._children[name] = worker
-            self._due(worker)
+            self._children[name] = self._new(name, want.plugin, want.settings)
+            self._due(self._children[name])
         for name, worker in self._children.items():
             wanted = self._wanted.get(name)
-            if wanted is None or not worker.takes_snapshots:
+            if wanted is None or name in leaving or not worker.takes_snapshots:
                 continue
             if worker.snapshot != wanted.snapshot:
                 deliver = functools.partial(self._deliver, worker, wanted, now)
                 self._loop.attempt(f"what {' '.join(name)} is sent", deliver)
+        for name, successor in self._successors.items():
+            wanted = self._wanted.get(name)
+            if wanted is not None and successor.takes_snapshots and successor.validated is None:
+                ask = functools.partial(successor.ask, wanted.snapshot, now)
+                self._loop.attempt(f"what the successor of {' '.join(name)} is asked", ask)
 
     def kill(self) -> None:
         """End every process at once."""
-        for worker in [*self._children.values(), *self._leaving.values()]:
+        for worker in self._all():
             if worker.process is not None:
                 worker.process.signal(signal.SIGKILL)
 
     def stalled(self, seconds: float) -> None:
         """This process did not run for so long: no worker was late meanwhile."""
         now = time.monotonic()
-        for worker in [*self._children.values(), *self._leaving.values()]:
+        for worker in self._all():
             worker.stalled(seconds, now)
             self._settle(worker)
 
     def reap(self) -> None:
         """Let go of processes that have become this one's and ended."""
-        now = time.monotonic()
-        if self._reaper.reap(now):
-            self._loop.timers.set("reap", now, self.reap)
+        self._watch.reap()
 
     def _deliver(self, worker: Worker, wanted: Wanted, now: float) -> None:
         worker.deliver(wanted.snapshot, next(self._versions), now)
@@ -169,111 +171,54 @@ class WorkerPool:
     def _step(self, worker: Worker) -> None:
         if worker.due(time.monotonic()) and worker.process is not None:
             try:
-                self._attend(worker, worker.process)
+                self._watch.attend(worker, worker.process)
             except OSError as error:  # noticed when it has ended, by the look at all of them
                 worker.oversteps(f"cannot be watched: {error}", time.monotonic())
 
     def _settle(self, worker: Worker) -> None:
         """After every event: let go of a stopped child, else be back at its deadline."""
+        if self._successors.get(worker.name) is worker:
+            self._judge(worker, self._children[worker.name])
         if worker.life.state == "stopped":
-            self._leaving.pop(worker.name, None)
+            self._leaving.discard(worker)
         self._loop.timers.set(worker, worker.life.deadline, functools.partial(self._due, worker))
 
-    def _attend(self, worker: Worker, process: Process) -> None:
-        self._pids.add(process.pid)
-        self._reaper.began(process.pid)
-        self._sessions.began(process.pid, process.mark)
-        name = " ".join(worker.name)
-        failed = functools.partial(self._failed, worker, process)
-        for source, what, act in (
-            (process.pidfd, f"the end of {name}", self._exited),
-            (process.channel, f"what {name} said", self._spoke),
-            (process.journal, f"what {name} printed", self._wrote),
-        ):
-            self._loop.watch(source, what, functools.partial(act, worker, process), failed)
+    def _judge(self, successor: Worker, worker: Worker) -> None:
+        """Have a successor take over, or let it go, once it is known which."""
+        now, name = time.monotonic(), worker.name
+        why = objection(successor, worker)
+        if why is None:
+            return
+        del self._successors[name]
+        if why:
+            worker.refuse(successor, why)
+            self._let_go(successor, now)
+            return
+        _log.info("%s: %s", " ".join(name), taken(worker.code.running, successor.code.tried))
+        self._children[name] = successor
+        successor.take_over()
+        self._let_go(worker, now, keep=True)
 
-    def _failed(self, worker: Worker, process: Process, reason: str) -> None:
-        """The supervisor could not handle what a worker did: both begin afresh."""
-        if worker.process is process:
-            worker.oversteps(
-                f"the daemon could not handle what it did: {reason}", time.monotonic()
-            )
+    def _let_go(self, worker: Worker | None, now: float, keep: bool = False) -> None:
+        """Have a worker stop, cleanly if it can; ``keep``: what it has registered stays."""
+        if worker is not None:
+            self._leaving.add(worker)
+            worker.unwanted(now, keep)
             self._settle(worker)
 
-    def _exited(self, worker: Worker, process: Process) -> None:
-        if worker.process is not process:
-            return
-        now = time.monotonic()
-        self._loop.attempt(
-            f"the last words of {' '.join(worker.name)}",
-            functools.partial(self._hear_out, worker, process),
-        )
-        for source in (process.pidfd, process.channel, process.journal):
-            self._loop.forget(source)
-        with self._reserve.lent():
-            self._reaper.end(process.pid, now)
-        self._sessions.ended(process.pid)
-        try:
-            worker.exited(now)
-        finally:
-            self._pids.discard(process.pid)
-            self._settle(worker)
-        self.reap()
+    def _new(
+        self, name: Name, plugin: str, settings: WorkerSettings, on_trial: bool = False
+    ) -> Worker:
+        offered = self._installed.origin(name[0], plugin)
+        return Worker(name, plugin, settings, self._locks / "-".join(name), offered, on_trial)
 
-    def _hear_out(self, worker: Worker, process: Process) -> None:
-        """Take what a dead worker has said: for a moment all of it, then only why it ended."""
-        until = time.monotonic() + TURN
-        try:
-            while (received := process.channel.receive()) is not None:
-                now = time.monotonic()
-                if now < until or isinstance(received[0], Failed):
-                    self._take(worker, *received, now)
-        except (Closed, msgspec.MsgspecError):
-            return
-
-    def _spoke(self, worker: Worker, process: Process) -> None:
-        now = time.monotonic()
-        count = 0
-        try:
-            with self._reserve.lent(1):
-                while time.monotonic() - now < TURN:
-                    received = process.channel.receive()
-                    if received is None:
-                        break
-                    count += 1
-                    self._take(worker, *received, now)
-        except Closed as closed:
-            self._loop.forget(process.channel)
-            if not closed.is_end:
-                worker.oversteps(f"broke its channel: {closed}", now)
-        except msgspec.MsgspecError as error:
-            worker.oversteps(f"sent what is no message: {error}", now)
-        else:
-            self._share(worker, process, count, now)
-        self._settle(worker)
-
-    def _share(self, worker: Worker, process: Process, count: int, began: float) -> None:
-        """Let a worker that says too much wait, in its own write; nobody else does."""
-        now = time.monotonic()
-        resume = worker.share.spend(count, now - began, now)
-        if resume is not None:
-            if worker.slowed_at is None:
-                _log.warning("%s: says more than the daemon has time for", " ".join(worker.name))
-            worker.slowed_at = now
-            self._loop.pause(process.channel, resume)
-
-    def _wrote(self, worker: Worker, process: Process) -> None:
-        try:
-            resume = process.journal.read(time.monotonic())
-        except EOFError:
-            self._loop.forget(process.journal)
-            return
-        if resume is not None:
-            self._loop.pause(process.journal, resume)
+    def _all(self) -> list[Worker]:
+        """All that may have a process."""
+        return [*self._children.values(), *self._successors.values(), *self._leaving]
 
     def _look(self) -> None:
         """Look at every worker, and at what was left behind."""
-        for worker in [*self._children.values(), *self._leaving.values()]:
+        for worker in self._all():
             look = functools.partial(self._look_at, worker)
             self._loop.attempt(f"a look at {' '.join(worker.name)}", look)
         self.reap()
@@ -284,7 +229,7 @@ class WorkerPool:
         if worker.process is None:
             worker.miss(now)
         elif worker.process.ended:
-            self._exited(worker, worker.process)
+            self._watch.exited(worker, worker.process)
         else:
             taken, flood = self._counts.use(worker.process.pid), worker.process.journal.flood(now)
             reason = worker.budget.judge(taken, now, flood)
@@ -294,4 +239,4 @@ class WorkerPool:
 
     def _count(self) -> None:
         """Count the processes of every session, the workers' among them, and what they leave."""
-        self._counts.count(self._pids)
+        self._counts.count(self._watch.pids)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.installed import Installed, PluginOrigin, succession
+from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.channel import Closed
-from lighthouse.ipc.messages import Applied, FromWorker, Stop
-from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated, pack
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process import trace
 from lighthouse.process.time_share import TimeShare
@@ -36,6 +35,7 @@ from lighthouse.supervisor.pool.lifecycle import (
     step,
     unsettled,
 )
+from lighthouse.supervisor.pool.plugin_code import PluginCode
 from lighthouse.supervisor.pool.process import Process
 
 SILENCE: Final = 10.0
@@ -49,9 +49,21 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
 class Worker:
-    """A worker that should run: its life, its snapshots and its figures."""
+    """A worker that should run: its life, its snapshots and its figures.
 
-    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
+    ``on_trial``: it has to show that it can take the place of another one before it is given
+    any work; ``validated`` is what it has answered.
+    """
+
+    def __init__(
+        self,
+        name: Name,
+        plugin: str,
+        settings: WorkerSettings,
+        lock: Path,
+        offered: PluginOrigin | None = None,
+        on_trial: bool = False,
+    ) -> None:
         self.name: Final = name
         self.plugin: Final = plugin
         self.settings: Final = settings
@@ -66,10 +78,11 @@ class Worker:
         self.made: Snapshot | None = None  # the newest that it made true
         self.unmade: frozenset[str] = frozenset()  # but for these clusters
         self.status: dict[str, Any] = {}
-        self.report: PluginReport | None = None  # of the code that its process runs, or ran
+        self.code: Final = PluginCode(name, plugin, offered)
         self.traceback = ""  # of what ended its last process
         self.stacks = ""  # of its threads, when it hung last
-        self.outdated = ""  # what has become of that since
+        self.on_trial = on_trial
+        self.validated: Validated | None = None
         self.said = ""
         self.last_error = ""
         self.share: Final = TimeShare()
@@ -83,12 +96,6 @@ class Worker:
         self._keep = False
         self._base: Final = Base()
         self._has_applied = False
-
-    @property
-    def origin(self) -> PluginOrigin | None:
-        """The distribution whose code its process runs, None if that is not known."""
-        running = self.process is not None and self.report is not None
-        return self.report.origin if running and self.report is not None else None
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life. Return True if its process has started or is gone."""
@@ -156,6 +163,35 @@ class Worker:
         self._travelling, self._waiting = self._waiting, []
         self._expect("its sync", self.settings.sync_timeout, now)
 
+    def ask(self, snapshot: Snapshot, now: float) -> None:
+        """Have its plugin validate a snapshot of which nothing is done.
+
+        Raises ``OSError`` if the system has no room for it.
+        """
+        if self.process is None:
+            return
+        with suppress(Closed):
+            if self.process.channel.send(Validate(software=False), pack(snapshot)):
+                self._acknowledged = False
+                self._expect("its validation", self.settings.sync_timeout, now)
+
+    def answered(self, message: Validated, now: float) -> None:
+        """It has been asked, and this is what it says."""
+        self.validated, self._acknowledged = message, True
+        self._expect("its loop", self._silence, now)
+
+    def take_over(self) -> None:
+        """It has shown that it can, and is now given the work."""
+        self.on_trial = False
+        self._tell(self.life)
+
+    def refuse(self, successor: "Worker", why: str) -> None:
+        """It goes on with its work, for this successor cannot take over."""
+        if self.life.state == "running":
+            self.code.refuse(successor.code, why)
+            traceback = successor.traceback and f"\n{successor.traceback}"
+            _log.error("%s: %s%s", " ".join(self.name), self.code.refused, traceback)
+
     def acknowledge(self, message: Applied, wall: float) -> None:
         """A snapshot was made true, or not."""
         if message.version == self.version:
@@ -179,17 +215,6 @@ class Worker:
         elif message.kind == "degraded" and named and not whole:
             self.made, self.unmade = self.snapshot, named
 
-    def compare(self, installed: Installed) -> None:
-        """Note whether the code that it runs is still what is installed."""
-        now = installed.origin(self.name[0], self.plugin)
-        self.outdated = "" if self.origin is None else succession(self.origin, now)
-
-    def renewable(self, installed: Installed) -> bool:
-        """Return True if another one would run other code, and its supervisor fits to that."""
-        now = installed.origin(self.name[0], self.plugin)
-        known = self.origin is not None and now is not None and not now.bundled
-        return known and now != self.origin
-
     def hurry(self, now: float) -> None:
         """Start it at once if it waits for its next try."""
         self.take(Hurried(), now)
@@ -206,7 +231,7 @@ class Worker:
         self._keep_stacks(process)
         status = process.reap()
         said, self.said = self.said, ""
-        self.outdated = ""
+        self.code.ended()
         self.snapshot = self.made = None
         self._has_applied = False
         self._base.close()
@@ -268,6 +293,8 @@ class Worker:
     def _tell(self, before: Lifecycle) -> None:
         """Say in the log what an operator should know of a new state."""
         name, life = " ".join(self.name), self.life
+        if self.on_trial:
+            return
         match life.state:
             case "running":
                 _log.info("%s: runs (pid %d)", name, self.process.pid if self.process else 0)

@@ -1,0 +1,92 @@
+"""The code that a worker's process runs, and what has become of that on disk since."""
+
+from typing import Final
+
+from lighthouse.installed import GROUPS, Installed, PluginOrigin, succession
+from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.supervisor.plan import Name
+
+
+class PluginCode:
+    """``report`` is of the code that the process runs, or ran; ``offered`` is the distribution
+    that is installed for it. ``outdated`` says what has become of the one that runs, ``refused``
+    why the one that is installed was tried and does not take its place.
+    """
+
+    def __init__(self, name: Name, plugin: str, offered: PluginOrigin | None) -> None:
+        self._kind: Final = name[0]
+        self._plugin: Final = plugin
+        self._runs = False
+        self._refused: PluginOrigin | None = None
+        self.offered = offered
+        self.report: PluginReport | None = None
+        self.outdated = ""
+        self.refused = ""
+
+    @property
+    def running(self) -> PluginOrigin | None:
+        """The distribution whose code the process runs, None if that is not known."""
+        return self.report.origin if self._runs and self.report is not None else None
+
+    @property
+    def tried(self) -> PluginOrigin | None:
+        """The one that it has loaded or tried to, None if there is none."""
+        return self.report.origin if self.report is not None else self.offered
+
+    @property
+    def source(self) -> str:
+        """The distribution and the entry point of what it runs or was to run, on one line.
+
+        Empty for a plugin that comes with Lighthouse.
+        """
+        origin = self.tried
+        if origin is None or origin.bundled:
+            return ""
+        return f"{origin}, entry point {self._plugin} = {origin.module} in {GROUPS[self._kind]}"
+
+    def reported(self, report: PluginReport | None) -> None:
+        """Its process tells what it has loaded, or could not."""
+        self.report, self._runs = report, report is not None
+
+    def ended(self) -> None:
+        """Its process has ended: the next one loads what is installed."""
+        self._runs = False
+        self.outdated = self.refused = ""
+
+    def compare(self, installed: Installed) -> None:
+        """Note whether the code that runs is still what is installed."""
+        now = self.offered = installed.origin(self._kind, self._plugin)
+        self.outdated = "" if self.running is None else succession(self.running, now)
+        if now != self._refused:
+            self.refused = ""
+
+    def refuse(self, other: "PluginCode", why: str) -> None:
+        """It runs on, for this other code cannot take its place."""
+        self._refused = other.tried
+        self.refused = refusal(self._plugin, self.running, other.tried, why)
+
+    def renewable(self, installed: Installed) -> bool:
+        """Return True if another process would run other code, that fits to its supervisor."""
+        now = installed.origin(self._kind, self._plugin)
+        known = self.running is not None and now is not None and not now.bundled
+        return known and now != self.running
+
+
+def taken(old: PluginOrigin | None, new: PluginOrigin | None) -> str:
+    """Whose code takes the place of whose, in words."""
+    if old is None or new is None or (old.package, old.version) == (new.package, new.version):
+        return f"{new or 'its plugin'} as it is installed now takes the place of what ran"
+    return f"{new} takes the place of {old}"
+
+
+def refusal(plugin: str, old: PluginOrigin | None, new: PluginOrigin | None, reason: str) -> str:
+    """What an operator is told where the old code runs on, and what to do."""
+    runs = str(old) if old is not None else f"the plugin {plugin}"
+    if new is None:
+        why, again = f"runs on with {runs}, for nothing can take its place", runs
+    elif old is None or (old.package, old.version) == (new.package, new.version):
+        why = f"runs on with {runs} as it was loaded, for what is installed now is not taken"
+        again = "what it was"
+    else:
+        why, again = f"runs on with {runs}, for {new} is not taken", runs
+    return f"{why}: {reason}; mend it or install {again} again, then `lighthouse reload`"
