@@ -23,7 +23,7 @@ setup(
     package_dir={"lighthouse.workers": "workers"},
     package_data={
         "lighthouse": ["py.typed"],
-        "lighthouse.commands.scaffold": ["templates/*/*.txt"],
+        "lighthouse.commands.authors.scaffold": ["templates/*/*.txt"],
     },
     install_requires=[
         "PyYAML>=6",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from lighthouse.commands import NAMES, main
+from lighthouse.commands import MODULES, main
 from lighthouse.daemon.locate import find
 
 NOBODY: Final = pwd.getpwnam("nobody")
@@ -37,7 +37,7 @@ def as_nobody(config: Path, *words: str, groups: Iterable[int] = ()) -> tuple[in
         sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)
         code = 99
         try:
-            for name in NAMES:
+            for name in MODULES:
                 importlib.import_module(f"lighthouse.commands.{name.replace('-', '_')}")
             find(config).pid()  # has loaded all that it takes
             os.setgroups(list(groups))

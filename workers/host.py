@@ -26,9 +26,9 @@ from lighthouse.ipc.messages import (
     encode,
 )
 from lighthouse.plugin import Plugin
-from lighthouse.process.backoff import Backoff
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
+from lighthouse.process.timing.backoff import Backoff
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import (

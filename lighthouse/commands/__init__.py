@@ -11,30 +11,31 @@ from lighthouse.commands.failure import failure
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import to_nowhere
 
-NAMES: Final = (
-    "run",
-    "start",
-    "stop",
-    "restart",
-    "reload",
-    "status",
-    "down",
-    "up",
-    "wait",
-    "check",
-    "plan",
-    "explain",
-    "plugins",
-    "check-plugin",
-    "run-plugin",
-    "new-plugin",
-    "restart-worker",
-    "demo",
-)
+MODULES: Final = {
+    "run": "lifecycle.run",
+    "start": "lifecycle.start",
+    "stop": "lifecycle.stop",
+    "restart": "lifecycle.restart",
+    "reload": "lifecycle.reload",
+    "status": "status",
+    "down": "down",
+    "up": "up",
+    "wait": "wait",
+    "check": "check",
+    "plan": "plan",
+    "explain": "explain",
+    "plugins": "plugins",
+    "check-plugin": "authors.check_plugin",
+    "run-plugin": "authors.run_plugin",
+    "new-plugin": "authors.new_plugin",
+    "restart-worker": "restart_worker",
+    "demo": "demo",
+}
+"""Where each command stands below this package, in the order of the help."""
 
 
 class Commands(click.Group):
-    """Finds a command by its name: ``lighthouse.commands.<name>.command``, a hyphen being ``_``.
+    """Finds a command in its module, by its name.
 
     The daemon is started through here and stays in memory for years, so that it must not
     carry along what only another command needs.
@@ -54,12 +55,12 @@ class Commands(click.Group):
             raise failure(error) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(NAMES)
+        return list(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in NAMES:
+        if cmd_name not in MODULES:
             return None
-        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"{__name__}.{MODULES[cmd_name]}")
         command: click.Command = module.command
         return command
 

@@ -18,7 +18,7 @@ from lighthouse.file.clock import ReaderClock
 from lighthouse.file.contents import is_record_name
 from lighthouse.file.directory import Directory
 from lighthouse.file.watches import Changes, Watches
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.text import one_line
 
 AUDIT: Final = 12

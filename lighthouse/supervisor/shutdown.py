@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lighthouse.ipc.control import Leaving
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.supervisor.state import State
 
 _log: Final = logging.getLogger("lighthouse.supervisor")

@@ -18,12 +18,12 @@ import msgspec
 
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.messages import Failed, Message, Ready, Reported, Stop
-from lighthouse.nursery.orders import CloseReport, Loaded, Order
 from lighthouse.process.orphans import end_session
+from lighthouse.standalone.orders import CloseReport, Loaded, Order
 from lighthouse.testing.conversation import Conversation
 
 
-class Nursery:
+class ForkServer:
     """The process from which the workers of one plugin are forked.
 
     ``seed`` is its ``PYTHONHASHSEED``, by which the order of sets differs between processes.
@@ -33,10 +33,10 @@ class Nursery:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptor, name = tempfile.mkstemp(prefix="lh-", suffix=".log")
         self._log: Final = Path(name)
-        words = ["-P", "-m", "lighthouse.nursery", kind, plugin, str(theirs.fileno())]
+        words = [sys.executable, "-P", "-m", "lighthouse.standalone.fork_server"]
         with theirs, open(descriptor, "wb") as log:
             self._process: Final = subprocess.Popen(
-                [sys.executable, *words],
+                [*words, kind, plugin, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -159,8 +159,8 @@ class PluginHost:
     The directory's path is short, so that sockets have room in it.
     """
 
-    def __init__(self, nursery: Nursery) -> None:
-        self._nursery: Final = nursery
+    def __init__(self, server: ForkServer) -> None:
+        self._server: Final = server
         self._root: Final = Path(tempfile.mkdtemp(prefix="lh-"))
         self._workers: Final[list[PluginWorker]] = []
         self.directory: Final = self._root / "kept"
@@ -170,23 +170,23 @@ class PluginHost:
     @property
     def loaded(self) -> Loaded:
         """What came of loading the plugin."""
-        return self._nursery.loaded
+        return self._server.loaded
 
     @property
     def printed(self) -> str:
         """What the plugin's workers printed and logged."""
-        return self._nursery.printed
+        return self._server.printed
 
-    def worker(self, powerless: bool = False, nursery: Nursery | None = None) -> PluginWorker:
+    def worker(self, powerless: bool = False, server: ForkServer | None = None) -> PluginWorker:
         """A new worker; the former ones are ended, for never two do the same work.
 
-        ``powerless``: file modes hold for it though it be root. ``nursery``: another one that
+        ``powerless``: file modes hold for it though it be root. ``server``: another one that
         it is forked from. Fails if the plugin cannot be loaded.
         """
         self.end_workers()
-        return self.beside(powerless, nursery)
+        return self.beside(powerless, server)
 
-    def beside(self, powerless: bool = False, nursery: Nursery | None = None) -> PluginWorker:
+    def beside(self, powerless: bool = False, server: ForkServer | None = None) -> PluginWorker:
         """A worker beside those that serve, to be asked and never to sync."""
         if self.loaded.reason:
             raise AssertionError(
@@ -195,8 +195,8 @@ class PluginHost:
         self._count += 1
         report = self._root / f"report-{self._count}"
         lock = self._root / f"lock-{self._count}"
-        channel, pid = (nursery or self._nursery).fork(Order(str(lock), powerless, str(report)))
-        worker = PluginWorker(channel, pid, report, lambda: self._nursery.printed)
+        channel, pid = (server or self._server).fork(Order(str(lock), powerless, str(report)))
+        worker = PluginWorker(channel, pid, report, lambda: self._server.printed)
         self._workers.append(worker)
         return worker.ready()
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.zookeeper.cluster import KnownCluster
 from lighthouse.zookeeper.reads import TOGETHER, Reads
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kazoo.protocol.serialization import Exists
 
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.zookeeper.reads import GONE
 from lighthouse.zookeeper.session import ZooKeeperSession
 

@@ -10,7 +10,7 @@ import msgspec
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
 from lighthouse.node import is_cluster_name
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.schema import convert, require
 from lighthouse.service import Service
 from lighthouse.zookeeper.loop_calls import LoopCalls

@@ -21,7 +21,7 @@ from kazoo.exceptions import (
 from kazoo.protocol.serialization import Exists
 
 from lighthouse import record
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.record import owner
 from lighthouse.service import Service
 from lighthouse.text import one_line

@@ -12,7 +12,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Exists
 
 from lighthouse.net.tls import Contexts
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.text import one_line
 from lighthouse.zookeeper.loop_calls import LoopCalls
 from lighthouse.zookeeper.protocol.client import Done, ZooKeeperClient

@@ -14,7 +14,7 @@ from kazoo.exceptions import NoNodeError
 from kazoo.protocol.serialization import Exists
 
 from lighthouse.discovery import Connection, OnConnection, OnReading
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 from lighthouse.record import decode
 from lighthouse.zookeeper.audit import Audit
 from lighthouse.zookeeper.base_znode import BaseZnode

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lighthouse.commands import main
-from lighthouse.commands.scaffold.package import LICENSES
+from lighthouse.commands.authors.scaffold.package import LICENSES
 from tests.conformance.environment import Environment
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lighthouse.testing.conformance.plugin import PluginConformance
-from lighthouse.testing.hosted import Nursery, PluginHost
+from lighthouse.testing.hosted import ForkServer, PluginHost
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class Wrong(msgspec.Struct, frozen=True):
 def caught(suite: type[PluginConformance], wrong: Wrong) -> None:
     """Fail unless the rule fails for the plugin that is installed, and says what is wrong."""
     instance = suite()
-    nursery = Nursery(suite.kind, suite.plugin)
-    host = PluginHost(nursery)
+    server = ForkServer(suite.kind, suite.plugin)
+    host = PluginHost(server)
     try:
         with pytest.raises(AssertionError, match=re.compile(wrong.told, re.DOTALL)):
             getattr(instance, f"test_{wrong.rule}")(host)
@@ -39,4 +39,4 @@ def caught(suite: type[PluginConformance], wrong: Wrong) -> None:
         host.end_workers()
         instance.stop(host)
         host.close()
-        nursery.close()
+        server.close()

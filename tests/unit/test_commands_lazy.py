@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from lighthouse import __version__
-from lighthouse.commands import NAMES, main
+from lighthouse.commands import MODULES, main
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODULES)
 def test_every_command_has_help(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
@@ -20,7 +20,7 @@ def test_every_command_has_help(name: str) -> None:
 
 def test_help_lists_every_command() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
-    assert all(f"\n  {name} " in output for name in NAMES)
+    assert all(f"\n  {name} " in output for name in MODULES)
 
 
 def test_the_version_is_told() -> None:

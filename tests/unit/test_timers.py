@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.process.timers import Timers
+from lighthouse.process.timing.timers import Timers
 
 names = st.sampled_from("abcde")
 times = st.integers(0, 20)

@@ -13,7 +13,7 @@ from lighthouse.ipc.messages import MAX_FRAME, Applied, Frame, decode, encode
 from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.node import Node, Refused, parse
 from lighthouse.peer import Peer
-from lighthouse.process.backoff import Backoff
+from lighthouse.process.timing.backoff import Backoff
 from lighthouse.schema import Invalid, Problem, Rejection
 from lighthouse.workers.boundary.limits import (
     WARNINGS,

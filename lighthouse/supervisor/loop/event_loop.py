@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.process.backoff import Backoff
-from lighthouse.process.timers import Act, Timers
+from lighthouse.process.timing.backoff import Backoff
+from lighthouse.process.timing.timers import Act, Timers
 from lighthouse.supervisor.loop.internal_errors import InternalErrors
 
 REST: Final = Backoff(first=0.1, factor=2.0, cap=2.0, jitter=0.0)

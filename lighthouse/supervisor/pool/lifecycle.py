@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from lighthouse.process.backoff import Backoff
+from lighthouse.process.timing.backoff import Backoff
 
 LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
 Action = Literal["spawn", "ask", "trace", "term", "kill"]

@@ -14,7 +14,7 @@ from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated, pack
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process import trace
-from lighthouse.process.time_share import TimeShare
+from lighthouse.process.timing.time_share import TimeShare
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.pool.budget import WorkerBudget
 from lighthouse.supervisor.pool.delivery import Base

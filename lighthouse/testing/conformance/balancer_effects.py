@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.nursery.belongings import held_by
+from lighthouse.standalone.belongings import held_by
 from lighthouse.testing.conformance.balancer_subject import (
     BalancerSubject,
     Content,

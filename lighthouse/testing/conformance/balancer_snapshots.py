@@ -10,7 +10,7 @@ from lighthouse.testing.conformance.balancer_subject import (
     told,
 )
 from lighthouse.testing.conformance.plugin import Config
-from lighthouse.testing.hosted import Nursery, PluginHost
+from lighthouse.testing.hosted import ForkServer, PluginHost
 from lighthouse.testing.values import node
 
 MANY = 10_000
@@ -59,9 +59,9 @@ class BalancerSnapshotRules(BalancerSubject):
         """Nothing depends on the order of a set, which is another one in each process."""
         good, many = self.good(host), self.web(*(f"10.0.1.{n}:80" for n in range(1, 30)))
         wanted = self.result(host, good, many)
-        other = Nursery(self.kind, self.plugin, seed="2")
+        other = ForkServer(self.kind, self.plugin, seed="2")
         try:
-            worker = BalancerWorker(host.worker(nursery=other), self.patience)
+            worker = BalancerWorker(host.worker(server=other), self.patience)
             said = worker.said(good, many)
             changed = difference(wanted, self.settled(host))
             assert not changed, f"another process writes other bytes: {changed}"

@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from lighthouse.ipc.snapshot import CheckSnapshot
-from lighthouse.nursery.belongings import held_by
 from lighthouse.service import Probe, Verdict
+from lighthouse.standalone.belongings import held_by
 from lighthouse.testing.conformance.plugin import Config, PluginConformance, refused_at
 from lighthouse.testing.hosted import PluginHost, PluginWorker
 from lighthouse.testing.services import ANSWER, FakeService

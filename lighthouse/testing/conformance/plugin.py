@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from lighthouse.schema import Rejection
-from lighthouse.testing.hosted import Nursery, PluginHost
+from lighthouse.testing.hosted import ForkServer, PluginHost
 
 Config = dict[str, Any]
 """The content of a plugin's YAML file, or of a section for it."""
@@ -19,14 +19,14 @@ class PluginConformance:
     plugin: ClassVar[str]
     """The plugin's name: that of its entry point."""
 
-    _nursery: ClassVar[Nursery | None] = None
+    _fork_server: ClassVar[ForkServer | None] = None
 
     @classmethod
     def teardown_class(cls) -> None:
         """End the process in which the plugin is loaded."""
-        if cls._nursery is not None:
-            cls._nursery.close()
-            cls._nursery = None
+        if cls._fork_server is not None:
+            cls._fork_server.close()
+            cls._fork_server = None
 
     @pytest.fixture
     def host(self) -> Iterator[PluginHost]:
@@ -34,10 +34,10 @@ class PluginConformance:
 
         The plugin is loaded once for all tests of the class, as a worker loads it.
         """
-        if self._nursery is None:
-            type(self)._nursery = Nursery(self.kind, self.plugin)
-        assert self._nursery is not None
-        host = PluginHost(self._nursery)
+        if self._fork_server is None:
+            type(self)._fork_server = ForkServer(self.kind, self.plugin)
+        assert self._fork_server is not None
+        host = PluginHost(self._fork_server)
         try:
             yield host
         finally:

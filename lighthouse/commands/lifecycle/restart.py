@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from lighthouse.commands.directories import existing, own
+from lighthouse.commands.lifecycle.start import start
+from lighthouse.commands.lifecycle.stop import stop
 from lighthouse.commands.options import root_option
-from lighthouse.commands.start import start
-from lighthouse.commands.stop import stop
 
 
 @click.command()

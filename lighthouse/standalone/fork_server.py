@@ -1,8 +1,8 @@
-"""The process that has about a plugin once, and forks a worker of it for each that is asked.
+"""Loads a plugin once, and forks a worker of it whenever one is asked for.
 
-``python -P -m lighthouse.nursery KIND NAME DESCRIPTOR``. A worker is the daemon's own:
-the plugin by its entry point, the same loop, the same messages. Only what costs time is shared:
-a fresh interpreter and the imports.
+``python -P -m lighthouse.standalone.fork_server KIND NAME DESCRIPTOR``. A worker is the
+daemon's own: the plugin by its entry point, the same loop, the same messages. Only what costs
+time is shared: a fresh interpreter and the imports.
 """
 
 import ctypes
@@ -21,11 +21,11 @@ from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.nursery.belongings import belongings
-from lighthouse.nursery.orders import CloseReport, Loaded, Order
 from lighthouse.process.locks import Lock
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.wakeup import Wakeup
+from lighthouse.standalone.belongings import belongings
+from lighthouse.standalone.orders import CloseReport, Loaded, Order
 from lighthouse.workers import process
 from lighthouse.workers.balancer import BalancerRole
 from lighthouse.workers.boundary.conduct import Conduct

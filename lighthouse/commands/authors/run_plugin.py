@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lighthouse.commands.check_plugin import kind_of
+from lighthouse.commands.authors.check_plugin import kind_of
 from lighthouse.installed import GROUPS
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -38,7 +38,7 @@ def command(name: str, kind: str | None, config: Path, nodes: Path, pdb: bool) -
     """
     words = [kind_of(name, kind), name, str(config), str(nodes), *(["--pdb"] if pdb else [])]
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "lighthouse.nursery.foreground", *words],
+        [sys.executable, "-P", "-m", "lighthouse.standalone.foreground", *words],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         check=False,
     )

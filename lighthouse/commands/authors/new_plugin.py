@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.authors.scaffold.name import PackageNames, unfit
+from lighthouse.commands.authors.scaffold.package import LICENSES, files
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.output.console import say
-from lighthouse.commands.scaffold.name import PackageNames, unfit
-from lighthouse.commands.scaffold.package import LICENSES, files
 from lighthouse.installed import GROUPS, Installed
 from lighthouse.text import plain
 

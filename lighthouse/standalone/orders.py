@@ -1,8 +1,8 @@
-"""What is said with the nursery: which workers are wanted, and what came of the plugin."""
+"""What is said with the fork server: which workers are wanted, and what came of the plugin."""
 
 import msgspec
 
-from lighthouse.nursery.belongings import Belongings
+from lighthouse.standalone.belongings import Belongings
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Runs one plugin once: ``python -P -m lighthouse.nursery.foreground KIND NAME CONFIG NODES``.
+"""Runs one plugin once: ``python -P -m lighthouse.standalone.foreground KIND NAME CONFIG NODES``.
 
 For its author, who sees what it does, and may step into it: no worker, no channel, no deadline.
 """
@@ -19,7 +19,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.discovery import Connection, Discovery, Reading
 from lighthouse.installed import Installed
 from lighthouse.node import Node, parse
-from lighthouse.nursery.changes import FileChanges
+from lighthouse.standalone.changes import FileChanges
 from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, PluginKind
 from lighthouse.workers.loading.plugin import load
 from lighthouse.workers.process import GivingUp

@@ -6,7 +6,7 @@ from string import Template
 from typing import Final
 
 from lighthouse import DISTRIBUTION, __version__
-from lighthouse.commands.scaffold.name import PackageNames
+from lighthouse.commands.authors.scaffold.name import PackageNames
 
 LICENSES: Final = ("Apache-2.0", "BSD-3-Clause", "MIT")
 """The licences that can be chosen, by their SPDX names."""
