@@ -1,20 +1,28 @@
 """Credentials by reference, so that no config file, log or status ever holds one."""
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
 
 from lighthouse.schema import Problem
+from lighthouse.text import hide
 
 _MAX: Final = 64 * 1024
+_NAME: Final = re.compile(
+    r"(?:.*[_-])?(?:pass(?:word|wd|phrase)?|pwd?|secret|token|api[_-]?key|credentials?)", re.I
+)
+"""Keys of a config whose value is most likely a secret."""
 
 
 class Secret(msgspec.Struct, frozen=True):
     """Where a secret lies: the content of a ``file``, or an environment variable (``env``).
 
     It is read anew each time, so that one which is changed is taken with the next connection.
+    What has been read is masked in all that the worker says, logs and prints from then on.
     """
 
     expected: ClassVar[str] = (
@@ -34,6 +42,7 @@ class Secret(msgspec.Struct, frozen=True):
             found = self._content()
         if not found:
             raise OSError(f"{self.env or self.file}: the secret is empty")
+        hide(found)
         return found
 
     def _content(self) -> str:
@@ -45,6 +54,18 @@ class Secret(msgspec.Struct, frozen=True):
                 return (file.read(_MAX) or b"").decode().rstrip("\r\n")
         except UnicodeDecodeError:
             raise OSError(f"{path}: expected UTF-8 text") from None
+
+
+def hide_plain(content: object) -> None:
+    """Hide what stands in a config in plain text under a key such as ``password``."""
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            if isinstance(value, str) and _NAME.fullmatch(str(key)):
+                hide(value)
+            hide_plain(value)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            hide_plain(value)
 
 
 def problems(secret: Secret | None, *path: str | int) -> list[Problem]:

@@ -1,8 +1,10 @@
 """Foreign text made fit for a log line, a status page or a terminal."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 LIMIT: Final = 200
 
@@ -19,6 +21,9 @@ _KINDS: Final[dict[type, str]] = {
 }
 
 _HIDDEN: Final = "***"
+_SHORTEST: Final = 4
+_MOST_HIDDEN: Final = 1000
+_hidden: Final[dict[str, None]] = {}
 _WHOLE: Final = re.compile(r"(://|:).*(?=@)", re.DOTALL)
 _SECRETS: Final = (
     re.compile(r"(://)\S+(?=@)"),
@@ -31,12 +36,32 @@ _SECRETS: Final = (
 )
 
 
+def hide(secret: str) -> None:
+    """Show this secret in no text of this process any more, however it is written there.
+
+    One of fewer than four characters is not hidden: it stands in half of all words.
+    """
+    written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+    for form in (*written, *secret.splitlines()):
+        if len(form.strip()) >= _SHORTEST and len(_hidden) < _MOST_HIDDEN:
+            _hidden[form.strip()] = None
+
+
+def masked(text: str) -> str:
+    """Return text without the secrets that are hidden."""
+    if _hidden:
+        for secret in sorted(_hidden, key=len, reverse=True):
+            text = text.replace(secret, _HIDDEN)
+    return text
+
+
 def redacted(text: str) -> str:
     """Return text without the credentials that stand in it.
 
     Those of URLs and connection strings, and of HAProxy's and HTTP's words for them: operators
     and plugins write such values where they do not belong, and every message may be logged.
     """
+    text = masked(text)
     for secret in _SECRETS:
         text = secret.sub(rf"\1{_HIDDEN}", text)
     return text
@@ -53,7 +78,7 @@ def one_line(text: object, limit: int = LIMIT) -> str:
     White space is collapsed, whatever else is unprintable becomes an escape, and what is too
     long ends in ``...``.
     """
-    line = plain(redacted(" ".join(str(text)[: 4 * limit].split())))
+    line = plain(redacted(" ".join(masked(str(text))[: 4 * limit].split())))
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 

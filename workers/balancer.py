@@ -17,7 +17,7 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.workers.awaited import awaited
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
-from lighthouse.workers.boundary.limits import REASON, one_line
+from lighthouse.workers.boundary.limits import REASON, one_line, shown
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 from lighthouse.workers.boundary.trial import admit_preview, examine
 from lighthouse.workers.boundary.validation import (
@@ -90,7 +90,7 @@ class BalancerRole(WorkerRole):
         snapshot = unpack(payload)
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        return examine(self.plugin_class, snapshot, software)
+        return examine(self.plugin_class, snapshot, software, self._conduct)
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:
@@ -113,7 +113,8 @@ class BalancerRole(WorkerRole):
         except PluginError as failure:
             return Rehearsal(rejections=rejections, reason=failure.located)
         except TypeError as error:
-            return Rehearsal(rejections=rejections, reason=f"preview: {error}")
+            told = hosted.located(f"preview: {error}", self._place("preview"))
+            return Rehearsal(rejections=rejections, reason=told)
 
     def wake(self) -> WorkReport | None:
         try:
@@ -148,7 +149,9 @@ class BalancerRole(WorkerRole):
         if self._judged is not None and self._judged[1].config is not None:
             verdict = rejudge(*self._judged, self._settings)
         if verdict is None:
-            verdict = judge(self.plugin_class.validate_config, self._settings)
+            verdict = judge(
+                self.plugin_class.validate_config, self._settings, conduct=self._conduct
+            )
         self._judged = (self._settings, verdict)
         return verdict
 
@@ -220,7 +223,9 @@ class BalancerRole(WorkerRole):
             verdict = ConfigVerdict(before.config, before.rejection, before.traceback)
             verdict = rejudge(before.settings, verdict, settings)
         if verdict is None:
-            verdict = judge(self.plugin_class.validate_cluster_config, settings, name)
+            verdict = judge(
+                self.plugin_class.validate_cluster_config, settings, name, self._conduct
+            )
         return verdict
 
     def _admit(self, method: str, returned: object) -> Outcome | None:
@@ -229,7 +234,7 @@ class BalancerRole(WorkerRole):
             self._conduct.keeps(method)
             return returned
         taken = "it is taken as applied" if method == "sync_file" else "it is taken as nothing"
-        told = f"{method} returned {returned!r:.60}, which is no Outcome: {taken}"
+        told = f"{method} returned {shown(returned)}, which is no Outcome: {taken}"
         remedy = "return nothing, or a lighthouse.balancer.Outcome"
         self._conduct.breaks(method, told, remedy, self._place(method), warning=True)
         return None
@@ -237,8 +242,15 @@ class BalancerRole(WorkerRole):
     def _said(self, where: str, outcome: Outcome) -> WorkReport:
         """The plugin's outcome and findings, or what is wrong with them."""
         if outcome.kind not in _KINDS:
-            told = f"{where} returned Outcome({outcome.kind!r:.60}), expected one of {_LEGAL}"
+            told = f"{where} returned Outcome({shown(outcome.kind)}), expected one of {_LEGAL}"
             return self._wrong(told, where)
+        if isinstance(outcome.reason, str):
+            self._conduct.keeps(f"reason of {where}")
+        else:
+            told = f"{where} returned an Outcome with the reason {shown(outcome.reason)}"
+            remedy = "give the reason as a text"
+            topic = f"reason of {where}"
+            self._conduct.breaks(topic, told, remedy, self._place(where), warning=True)
         if outcome.findings or self._findings:
             try:
                 findings = admit_findings(outcome.findings, self._has_section)

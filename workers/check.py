@@ -21,7 +21,7 @@ from lighthouse.workers.boundary.validation import explain, validated
 from lighthouse.workers.loading.kind import CHECK
 from lighthouse.workers.main import serve
 from lighthouse.workers.outbox import Outbox
-from lighthouse.workers.probes.probe import Probing
+from lighthouse.workers.probes.probe import GRACE, Probing
 from lighthouse.workers.probes.run import Performance, ProbeKey, ProbeResult
 from lighthouse.workers.probes.schedule import ProbeSchedule
 from lighthouse.workers.process import GivingUp
@@ -39,6 +39,10 @@ MOST_ABANDONED: Final = 64
 PULSE: Final = 2.0
 """Seconds between two statements of what was performed last."""
 
+_SHOWN: Final = 3
+"""So many hanging performances are shown with their stacks."""
+
+_BOUND: Final = "give each socket, command and lock what is left of `timeout`"
 _LEGAL: Final = "return lighthouse.check.Result(passing) with True or False, or raise"
 
 _log: Final = logging.getLogger("lighthouse.worker")
@@ -88,6 +92,7 @@ class CheckRole(WorkerRole):
             if self._probings.get(key) is not probing:
                 self._schedule.drop(probing)
                 self._abandon(probing.stop())
+                self._conduct.keeps(_topic(probing.probe))
         for key in self._rejected.keys() - wanted:
             del self._rejected[key]
         self._wanted = wanted
@@ -119,7 +124,9 @@ class CheckRole(WorkerRole):
 
     def status(self) -> Mapping[str, Any]:
         self._abandoned = [one for one in self._abandoned if one.alive()]
-        return {"probes": len(self._probings), "hanging": len(self._abandoned)}
+        told = {"probes": len(self._probings), "hanging": len(self._abandoned)}
+        stacks = {":".join(map(str, one.key)): one.stack() for one in self._abandoned[:_SHOWN]}
+        return told | ({"stacks of those that hang": stacks} if stacks else {})
 
     def summary(self) -> str:
         return f"{len(self._probings)} probes"
@@ -145,7 +152,10 @@ class CheckRole(WorkerRole):
         now = time.monotonic()
         for probing in self._schedule.take(now):
             before = probing.verdict
-            self._abandon(probing.attend(now))
+            late = probing.attend(now)
+            if late is not None:
+                self._hangs(probing.probe, late)
+            self._abandon(late)
             self._schedule.plan(probing)
             if probing.verdict is not before:
                 self._unpulsed = True
@@ -166,7 +176,7 @@ class CheckRole(WorkerRole):
 
     def _reject(self, probe: Probe) -> Rejection | None:
         validate = self.plugin_class.validate_config
-        faults, traceback = validated(validate, probe.config)
+        faults, traceback = validated(validate, probe.config, self._conduct)
         self._failed_validation = traceback or self._failed_validation
         return Rejection(faults, service=probe.service) if faults else None
 
@@ -185,7 +195,7 @@ class CheckRole(WorkerRole):
 
     def _tell(self, probing: Probing, finding: ProbeResult) -> None:
         """Log what the plugin raised, unless it only says that the service is not there."""
-        topic = f"{probing.probe.service}:{probing.probe.port}"
+        topic = _topic(probing.probe)
         if finding.breach:
             where = place.of_function(self.plugin_class.perform)
             self._conduct.breaks(topic, finding.breach, _LEGAL, where)
@@ -196,6 +206,13 @@ class CheckRole(WorkerRole):
             self._once.forget(topic)
         elif not error.is_expected:
             self._once.say(logging.ERROR, topic, error.located, error.traceback)
+
+    def _hangs(self, probe: Probe, late: Performance) -> None:
+        """A performance keeps its thread beyond the timeout that it was given."""
+        told = f"perform of {_topic(probe)} has not returned {GRACE:g} s after its timeout"
+        told += f" of {probe.timeout:g} s"
+        self._conduct.breaks(_topic(probe), told, _BOUND, late.stands_at(), warning=True)
+        self._once.say(logging.WARNING, f"{_topic(probe)} hangs", late.stands_at(), late.stack())
 
     def _is_news(self, probing: Probing) -> bool:
         """Return True if a probe's verdict is not what was said of it last."""
@@ -222,6 +239,10 @@ class CheckRole(WorkerRole):
             self._outbox.post(
                 VerdictsSaid(whole=False), verdict, (VerdictsSaid, probing.probe.key)
             )
+
+
+def _topic(probe: Probe) -> str:
+    return f"{probe.service}:{probe.port}"
 
 
 def _statement(probing: Probing) -> Statement:

@@ -117,7 +117,9 @@ class DiscoveryRole(WorkerRole):
         snapshot = unpack(payload)
         if not isinstance(snapshot, DiscoverySnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        faults = problems(self.plugin_class.validate_config, snapshot.settings.config)
+        faults = problems(
+            self.plugin_class.validate_config, snapshot.settings.config, self._conduct
+        )
         own = (Rejection(faults),) if faults else ()
         return Validated((*own, *self._refused_reporters(snapshot)))
 
@@ -201,7 +203,7 @@ class DiscoveryRole(WorkerRole):
         if self._judged is not None and self._judged[1].config is not None:
             verdict = rejudge(*self._judged, settings)
         if verdict is None:
-            verdict = judge(self.plugin_class.validate_config, settings)
+            verdict = judge(self.plugin_class.validate_config, settings, conduct=self._conduct)
         self._judged = (settings, verdict)
         return verdict
 

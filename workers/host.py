@@ -30,6 +30,7 @@ from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
 from lighthouse.process.timing.backoff import Backoff
 from lighthouse.process.wakeup import Wakeup
+from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import (
     WARNINGS,
@@ -38,6 +39,7 @@ from lighthouse.workers.boundary.limits import (
     named,
     one_line,
     plain,
+    shown,
 )
 from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.outbox import Outbox
@@ -249,12 +251,18 @@ class WorkerHost:
             self._conduct.breaks("status", failure.reason, "mend it", failure.place, warning=True)
             self._once.say(logging.ERROR, "status", failure.what, failure.traceback)
             return {}
-        values, wrong = plain(status if isinstance(status, Mapping) else {"status": status})
+        where = place.of_function(self._role.plugin_class.status)
+        if not isinstance(status, Mapping):
+            told = f"status returned {shown(status)}, of the type {type(status).__name__}"
+            remedy = "return a map of names to JSON values"
+            self._conduct.breaks("status", told, remedy, where, warning=True)
+            return {}
+        values, wrong = plain(status)
         if wrong:
             told = "; ".join(f"{key} is {why}" for key, why in wrong.items())
             remedy = "return a few short JSON values"
             self._conduct.breaks(
-                "status", f"of what status returned, {told}", remedy, warning=True
+                "status", f"of what status returned, {told}", remedy, where, warning=True
             )
         else:
             self._conduct.keeps("status")

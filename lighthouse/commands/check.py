@@ -74,6 +74,9 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
                 yield from warned(tree, name, report)
             case Failed(reason, _, report):
                 reason += f" [{report.interpreter}]" if report is not None else ""
+                if reason:
+                    yield failed(tree, name, f"cannot be loaded: {reason}")
+                continue
             case _:
                 continue
         if reason:

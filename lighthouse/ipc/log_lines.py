@@ -3,9 +3,12 @@
 ``<N>logger: text``, N being the syslog level; further lines of a record begin with a TAB.
 """
 
+import io
 import logging
 import sys
 from typing import Final
+
+from lighthouse.text import masked
 
 _LEVELS: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4))
 _READ: Final = {
@@ -22,6 +25,19 @@ class Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = "\n\t".join(super().format(record).splitlines())
         return f"<{_syslog(record.levelno)}>{record.name}: {text}"
+
+
+class MaskedStream(io.TextIOWrapper):
+    """What is written to it goes out line by line, without the secrets that are hidden."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        stream.flush()
+        super().__init__(stream.buffer, "utf-8", "backslashreplace", line_buffering=True)
+        self._under = stream  # which would close the buffer if it were forgotten
+
+    def write(self, text: str) -> int:
+        super().write(masked(text))
+        return len(text)
 
 
 class Once:
@@ -47,12 +63,12 @@ class Once:
 
 def begin() -> None:
     """Log to standard error from now on; what a plugin prints goes out line by line."""
+    for name in ("stdout", "stderr"):
+        setattr(sys, name, MaskedStream(getattr(sys, name)))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Line())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.raiseExceptions = False
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def parse(line: str, before: int) -> tuple[int, str]:

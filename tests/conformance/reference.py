@@ -47,7 +47,7 @@ MODULES = {
 HEAD = """# Reference
 
 Rendered from the docstrings of the source by `python -m tests.conformance.reference`; a test
-compares. Times are seconds; what a method may take is its worker's `sync_timeout` (30 s by
+compares. Times are seconds; what a method may take is its worker's `sync_timeout` (10 s by
 default), `perform` its own `timeout`, `close` a few seconds. What raises is told with its
 traceback and tried again; see [contract.md](contract.md).
 """

@@ -31,6 +31,10 @@ BALANCER = (
     HEAD
     + """
 class Own(Balancer):
+    @classmethod
+    def validate_config(cls, config):
+        return eval(config.get("valid", "None"))
+
     def apply_config(self, config):
         self.config = config
 
@@ -154,6 +158,32 @@ def test_a_status_value_that_cannot_be_shown_costs_itself(tmp_path: Path) -> Non
         assert "long is too long: 9007 bytes, and all of it may have 8192" in fault.message
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"status": "[1, 2]"}, "status returned [1, 2], of the type list"),
+        ({"status": "{'held': {1, 2}}"}, "held is no JSON value, but of the type set"),
+        ({"status": "{'raw': b'x'}"}, "raw is no JSON value, but of the type bytes"),
+        ({"status": "{'load': float('nan')}"}, "load is no JSON value, but nan"),
+        ({"status": "{'ports': {80: 1}}"}, "ports is a map with the key 80, which is no text"),
+        ({"status": "{80: 1}"}, "80 is no text, and so no name of a value"),
+        ({"sync": "Outcome('held', 5)"}, "sync_file returned an Outcome with the reason 5"),
+        ({"valid": "False"}, "validate_config returned False, which rejects nothing"),
+    ],
+    ids=["list", "set", "bytes", "nan", "inner-key", "key", "reason", "valid"],
+)
+def test_what_is_returned_and_is_not_of_the_contract_is_a_warning_with_its_place(
+    tmp_path: Path, config: dict[str, str], told: str
+) -> None:
+    with Rig(tmp_path, "balancer", BALANCER) as rig:
+        rig.deliver(snapshot(**config))
+        (fault,) = rig.expect(Reported, lambda m: m.report.faults).report.faults
+        assert fault.warning
+        assert told in fault.message
+        assert fault.remedy
+        assert f"{tmp_path}/plugin_own.py:" in fault.place
+
+
 CHECK = (
     HEAD
     + """
@@ -183,7 +213,8 @@ def test_a_check_that_returns_no_result(tmp_path: Path, says: str, told: str) ->
     with Rig(tmp_path, "check", CHECK) as rig:
         rig.deliver(CheckSnapshot((Probe("web", "127.0.0.1", 1, {"says": says}, 0.1),)))
         verdict = rig.verdicts(lambda v: v["web"].passing is not None)["web"]
-        assert (verdict.passing, verdict.reason) == (False, told)
+        assert not verdict.passing
+        assert verdict.reason.startswith(f"{told} (own 1.0, entry point own = plugin_own, ")
         report = rig.expect(Reported).report
         assert report.wrong().startswith(f"{told}; return lighthouse.check.Result(passing) with")
         good = Probe("web", "127.0.0.1", 1, {"says": "Result(True)"}, 0.1)
@@ -242,8 +273,8 @@ def test_a_validation_that_raises_what_is_no_rejection_has_a_traceback(tmp_path:
         rig.deliver(snapshot(path="x"))
         failed = rig.expect(Applied)
         (problem,) = failed.rejections[0].problems
-        told = 'TypeError: can only concatenate str (not "int") to str (own 1.0, entry point own ='
+        told = 'TypeError: can only concatenate str (not "int") to str; raise ValueError with what'
         assert told in problem.message
-        assert f"{tmp_path}/plugin_own.py:12)" in problem.message
+        assert f"{tmp_path}/plugin_own.py:16)" in problem.message
         assert "config['path'] + 1" in failed.traceback
         rig.printed("config['path'] + 1")

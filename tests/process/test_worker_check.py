@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from lighthouse.ipc.messages import Alive, Applied, Failed, Probed, VerdictsSaid, decode_as
+from lighthouse.ipc.messages import (
+    Alive,
+    Applied,
+    Failed,
+    Probed,
+    Reported,
+    VerdictsSaid,
+    decode_as,
+)
 from lighthouse.ipc.snapshot import CheckSnapshot
 from lighthouse.service import Performed, Probe
 from tests.rig import Rig
@@ -118,7 +126,8 @@ def test_a_hung_check_delays_no_other_and_times_out(tmp_path: Path) -> None:
         hang = probe("hung", "time.sleep(600)", 1, timeout=0.2, interval=0.1)
         rig.deliver(CheckSnapshot((hang, probe("quick", port=2))))
         verdicts = rig.verdicts(lambda v: v["hung"].passing is False)
-        assert verdicts["hung"].reason == "timed out after 0.2 s"
+        assert verdicts["hung"].reason.startswith("timed out after 0.2 s (")
+        assert "entry point own = " in verdicts["hung"].reason
         assert verdicts["quick"].passing is True
         eventually(lambda: performances(rig, 2) > 30)
         assert performances(rig, 1) <= 5
@@ -265,3 +274,68 @@ def test_that_probes_are_performed_is_said_in_one_message_now_and_then(tmp_path:
 def _performed(rig: Rig) -> dict[int, float]:
     _, payload = rig.expect_payload(Probed)
     return {one.port: one.at for one in decode_as(list[Performed], payload)}
+
+
+def test_a_performance_that_hangs_is_told_with_its_place_and_stack(tmp_path: Path) -> None:
+    with Rig(tmp_path, "check", SOURCE) as rig:
+        rig.deliver(CheckSnapshot((probe("hung", "time.sleep(1000)", timeout=0.1),)))
+        told = rig.expect(
+            Reported,
+            lambda said: any("perform of hung:80" in f.message for f in said.report.faults),
+        ).report.faults[0]
+        assert told.warning
+        assert ".py:" in told.place
+        key = "stacks of those that hang"
+        stacks = rig.expect(Alive, lambda alive: key in alive.status).status[key]
+        assert "in perform" in stacks["hung:80"]
+
+
+@pytest.mark.parametrize(
+    ("do", "error"),
+    [("{}['x']", "KeyError: 'x'"), ("throw(SystemExit(3))", "SystemExit: 3")],
+    ids=["key", "exit"],
+)
+def test_what_a_check_raises_by_its_own_fault_names_it(
+    tmp_path: Path, do: str, error: str
+) -> None:
+    with Rig(tmp_path, "check", SOURCE) as rig:
+        rig.deliver(CheckSnapshot((probe("a", do, fall=1),)))
+        reason = rig.verdicts(lambda verdicts: verdicts["a"].passing is False)["a"].reason
+        assert reason.startswith(error)
+        assert "entry point own = " in reason
+
+
+PASSWORD = "s3sam'0pen"
+LEAKS = {
+    "raised": "throw(KeyError(self.config['password']))",
+    "returned": "Result(False, 'not with ' + self.config['password'])",
+    "metadata": "Result(True, '', {'with': self.config['password']})",
+    "printed": "print('with', self.config['password'], repr(self.config))",
+    "logged": "__import__('logging').warning('with %s', self.config['password'])",
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_password_of_a_check_is_masked_in_all_that_it_says(tmp_path: Path, leak: str) -> None:
+    with Rig(tmp_path, "check", SOURCE) as rig:
+        given = probe("a", LEAKS[leak], fall=1, config={"password": PASSWORD})
+        rig.deliver(CheckSnapshot((given,)))
+        verdict = rig.verdicts(lambda verdicts: verdicts["a"].passing is not None)["a"]
+        eventually(lambda: performances(rig, 80) > 1)
+        said = f"{verdict.reason} {verdict.metadata} {rig.log}"
+        assert "0pen" not in said
+        assert "***" in said
+
+
+SECRET = """
+from lighthouse.secret import Secret
+"""
+
+
+def test_a_secret_that_was_read_is_masked(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text(PASSWORD + "\n")
+    with Rig(tmp_path, "check", SECRET + SOURCE) as rig:
+        do = f"Result(False, Secret({str(tmp_path / 'word')!r}).read())"
+        rig.deliver(CheckSnapshot((probe("a", do, fall=1),)))
+        verdicts = rig.verdicts(lambda verdicts: verdicts["a"].passing is False)
+        assert verdicts["a"].reason == "***"

@@ -57,13 +57,14 @@ def validate(config: Mapping[str, Any]) -> None:
             raise ValueError
 
 
+REMEDY = "raise ValueError with what is wrong, or use lighthouse.schema.convert"
 REJECTED = {
     "wrong": (Problem((), "is wrong indeed"),),
     "faulty": (Problem(("a", 0), "expected b"), Problem(("c",), "unknown")),
-    "buggy": (Problem((), "its validation failed: ZeroDivisionError: division"),),
+    "buggy": (Problem((), f"its validation failed: ZeroDivisionError: division; {REMEDY}"),),
     "odd": (Problem(("a", "None", "True"), "7"),),
-    "exit": (Problem((), "its validation failed: SystemExit: 2"),),
-    "mute": (Problem((), "its validation failed: ValueError"),),
+    "exit": (Problem((), f"its validation failed: SystemExit: 2; {REMEDY}"),),
+    "mute": (Problem((), f"its validation failed: ValueError; {REMEDY}"),),
 }
 
 

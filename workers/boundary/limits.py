@@ -4,6 +4,7 @@ A frame holds 64 KiB. A plugin's reason, traceback or status may be anything, an
 break the encoding nor outgrow the frame that carries it.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -72,16 +73,19 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     for key, value in [*status.items()]:
         name = _shown_key(str(key))
         try:
-            shown = _redacted(msgspec.json.decode(msgspec.json.encode(value)))
-            size = len(encode(shown)) + len(name)
+            said = redacted(msgspec.json.decode(msgspec.json.encode(value)))
+            size = len(encode(said)) + len(name)
+            odd = _unshowable(value)
         except (TypeError, ValueError, OverflowError, RecursionError):
             wrong[name] = f"no JSON value, but of the type {type(value).__name__}"
         else:
-            if size <= room:
+            if size <= room and not odd:
                 room -= size
-                values[name] = shown
+                values[name] = said
+                if not isinstance(key, str):
+                    wrong[name] = "no text, and so no name of a value"
                 continue
-            wrong[name] = f"too long: {size} bytes, and all of it may have {STATUS}"
+            wrong[name] = odd or f"too long: {size} bytes, and all of it may have {STATUS}"
         if len(values) < _VALUES:
             values[name] = f"({wrong[name]})"
     return values, dict([*wrong.items()][:_NAMED])
@@ -93,16 +97,42 @@ def _shown_key(key: str) -> str:
     return one_line(key, _KEY)
 
 
-def _redacted(value: Any) -> Any:
+def redacted(value: Any) -> Any:
     """JSON values without the credentials that stand in their texts."""
     match value:
         case str():
             return foreign.redacted(value)
         case dict():
-            return {key: _redacted(part) for key, part in value.items()}
+            return {key: redacted(part) for key, part in value.items()}
         case list():
-            return [_redacted(part) for part in value]
+            return [redacted(part) for part in value]
     return value
+
+
+def shown(value: object) -> str:
+    """A value of a plugin in words, cut; its own ``repr`` may be wrong as well."""
+    try:
+        return one_line(repr(value), 60)
+    # It is the plugin's code, and may raise anything.
+    except Exception:  # noqa: BLE001
+        return f"a {type(value).__name__}"
+
+
+def _unshowable(value: object, depth: int = 20) -> str:
+    """Why a value is no JSON although it could be made some, empty if it is."""
+    match value:
+        case bytes() | bytearray() | set() | frozenset():
+            return f"no JSON value, but of the type {type(value).__name__}"
+        case float() if not math.isfinite(value):
+            return f"no JSON value, but {value}"
+        case dict():
+            for key in value:
+                if not isinstance(key, str):
+                    return f"a map with the key {shown(key)}, which is no text"
+    if depth and isinstance(value, dict | list | tuple):
+        parts = value.values() if isinstance(value, dict) else value
+        return next(filter(None, (_unshowable(part, depth - 1) for part in parts)), "")
+    return ""
 
 
 def bounded(

@@ -1,11 +1,14 @@
 """Where something stands in a plugin's source, as FILE:LINE; empty if nobody can tell."""
 
 import inspect
-from types import CodeType, TracebackType
+import os
+from types import CodeType, FrameType, TracebackType
 from typing import Final
 
 _CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers", "__main__")
 """Packages that load a plugin and call it, and are never at fault."""
+
+_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 
 
 def of_error(error: BaseException) -> str:
@@ -26,6 +29,18 @@ def of_error(error: BaseException) -> str:
             found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
+
+
+def of_frame(frame: FrameType | None) -> str:
+    """Where in the plugin a thread stands, not counting the standard library."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if str(frame.f_globals.get("__name__", "?")).startswith("lighthouse.workers"):
+            break
+        if not file.startswith((_LIBRARY, "<")) or "/site-packages/" in file:
+            return f"{file}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def of_function(function: object) -> str:

@@ -11,19 +11,23 @@ from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.schema import Rejection
 from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import one_line, valid
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 from lighthouse.workers.boundary.validation import admit_findings, merge, problems
 
 
 def examine(
-    plugin: type[Balancer], snapshot: BalancerSnapshot, software: bool = True
+    plugin: type[Balancer],
+    snapshot: BalancerSnapshot,
+    software: bool = True,
+    conduct: Conduct | None = None,
 ) -> Validated:
     """The plugin's own validation first, then what the software says of all that passed it.
 
     The ``software`` is not asked if the plugin's own file did not pass.
     """
-    faults = problems(plugin.validate_config, snapshot.settings.config)
+    faults = problems(plugin.validate_config, snapshot.settings.config, conduct)
     rejections = [Rejection(faults)] if faults else []
     sections = set()
     clusters = []
@@ -32,7 +36,7 @@ def examine(
         config = None if body.settings is None else body.settings.config
         if config is not None:
             sections.add(part.name)
-            wrong = problems(plugin.validate_cluster_config, config)
+            wrong = problems(plugin.validate_cluster_config, config, conduct)
             if wrong:
                 rejections.append(Rejection(wrong, cluster=part.name))
                 continue
@@ -71,7 +75,10 @@ def admit_preview(
 ) -> Rehearsal:
     """A plugin's preview beside what was rejected; raises ``TypeError`` for what is none."""
     if not isinstance(said, Preview):
-        raise TypeError(f"it is a {type(said).__name__}, expected a Preview")
+        raise TypeError(
+            f"it is a {type(said).__name__}, expected a Preview: return "
+            "lighthouse.balancer.Preview(diff=...), or leave `preview` out"
+        )
     if not isinstance(said.commands, tuple | list):
         raise TypeError(f"commands are a {type(said.commands).__name__}, expected a tuple")
     findings = admit_findings(said.findings, has_section)

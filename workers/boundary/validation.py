@@ -9,7 +9,10 @@ import msgspec
 from lighthouse.balancer import Finding, Withheld
 from lighthouse.ipc.snapshot import PluginSettings
 from lighthouse.schema import Invalid, Problem, Rejection
-from lighthouse.workers.boundary.limits import REASON, one_line
+from lighthouse.secret import hide_plain
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import REASON, one_line, shown
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 
 ValidateConfig = Callable[[Mapping[str, Any]], None]
@@ -35,10 +38,13 @@ class ConfigVerdict(msgspec.Struct, frozen=True):
 
 
 def judge(
-    validate: ValidateConfig, settings: PluginSettings, cluster: str | None = None
+    validate: ValidateConfig,
+    settings: PluginSettings,
+    cluster: str | None = None,
+    conduct: Conduct | None = None,
 ) -> ConfigVerdict:
     """The newest content if the plugin lets it pass, else the one that it accepted last."""
-    faults, traceback = validated(validate, settings.config)
+    faults, traceback = validated(validate, settings.config, conduct)
     if not faults:
         return ConfigVerdict(settings.config)
     return ConfigVerdict(settings.accepted, Rejection(faults, cluster=cluster), traceback)
@@ -52,13 +58,15 @@ def rejudge(
     return verdict if same and (not verdict.rejection or before.accepted == now.accepted) else None
 
 
-def problems(validate: ValidateConfig, config: Mapping[str, Any]) -> tuple[Problem, ...]:
+def problems(
+    validate: ValidateConfig, config: Mapping[str, Any], conduct: Conduct | None = None
+) -> tuple[Problem, ...]:
     """Everything that the plugin finds wrong with a config, of which it is given a copy."""
-    return validated(validate, config)[0]
+    return validated(validate, config, conduct)[0]
 
 
 def validated(
-    validate: ValidateConfig, config: Mapping[str, Any]
+    validate: ValidateConfig, config: Mapping[str, Any], conduct: Conduct | None = None
 ) -> tuple[tuple[Problem, ...], str]:
     """The same, and the traceback of what it raised, if that is no ``ValueError`` with a reason.
 
@@ -67,16 +75,32 @@ def validated(
     """
     method = getattr(validate, "__name__", "validation")
     try:
-        call(method, validate, copy.deepcopy(config))
+        hide_plain(config)
+        returned: object = call(method, validate, copy.deepcopy(config))
     except PluginError as failure:
         error = failure.error
         if isinstance(error, Invalid) and error.problems:
             return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS]), ""
         if isinstance(error, ValueError) and str(error):
             return (Problem((), one_line(str(error))),), ""
-        what = hosted.located(f"its validation failed: {failure.what}", failure.place)
+        told = f"its validation failed: {failure.what}; {_remedy(error)}"
+        what = hosted.located(told, failure.place)
         return (Problem((), one_line(what, 2 * REASON)),), failure.traceback
+    if conduct is not None and returned is None:
+        conduct.keeps(method)
+    elif conduct is not None:
+        told = f"{method} returned {shown(returned)}, which rejects nothing: the config is taken"
+        remedy = "raise ValueError for what is wrong with a config, and return nothing"
+        conduct.breaks(method, told, remedy, place.of_function(validate), warning=True)
     return (), ""
+
+
+def _remedy(error: BaseException) -> str:
+    """What an author does about a validation that raised something else than a reason."""
+    by = "raise ValueError with what is wrong, or use lighthouse.schema.convert"
+    if isinstance(error, KeyError):
+        return f"it reads a key that it has not looked for: {by}"
+    return by
 
 
 def explain(rejection: Rejection) -> str:
@@ -104,7 +128,10 @@ def admit_findings(said: object, has_section: Callable[[str], bool]) -> tuple[Fi
     What is said of a cluster that has no section is kept, as said of the plugin's own file.
     """
     if not isinstance(said, tuple | list):
-        raise TypeError(f"findings are a {type(said).__name__}, expected a tuple")
+        raise TypeError(
+            f"findings are {shown(said)}, of the type {type(said).__name__}; expected a tuple of "
+            "lighthouse.balancer.Finding, () for none"
+        )
     return tuple([_admit_finding(finding, has_section) for finding in said])
 
 
@@ -115,7 +142,9 @@ def admit_withheld(said: object) -> tuple[Withheld, ...]:
     try:
         found = msgspec.convert(msgspec.to_builtins(said), tuple[Withheld, ...])
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"expected a list of Withheld: {error}") from error
+        raise TypeError(
+            f"it returned {shown(said)}, expected a list of lighthouse.balancer.Withheld: {error}"
+        ) from error
     return tuple([msgspec.structs.replace(w, reason=one_line(w.reason)) for w in found])
 
 

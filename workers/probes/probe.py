@@ -76,7 +76,7 @@ class Probing:
         running = self._running
         if running is not None and now >= self._deadline(running):
             abandoned = self.stop()
-            late = Result(False, f"timed out after {self.probe.timeout:g} s")
+            late = Result(False, running.timed_out())
             self._conclude(ProbeResult(late, now - running.started_at))
         if self._running is None and not self._silent and now >= self._due_at:
             self._due_at = _next_slot(self._due_at, self.probe.interval, now)

@@ -2,9 +2,12 @@
 
 import copy
 import logging
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Final
 
 import msgspec
@@ -12,8 +15,12 @@ import msgspec
 from lighthouse.check import Check, Result
 from lighthouse.node import Node, Refused, parse
 from lighthouse.service import Probe
-from lighthouse.workers.boundary.limits import one_line
-from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary.limits import one_line, redacted, shown, tail
+from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
+
+_STACK: Final = 1500
+"""Characters of the stack of one performance."""
 
 _NOTHING: Final = Node("127.0.0.1", "127.0.0.1", 1)
 
@@ -65,6 +72,20 @@ class Performance:
         """Return True while its thread runs."""
         return self._thread.is_alive()
 
+    def stands_at(self) -> str:
+        """Where in the plugin its thread is just now, as FILE:LINE."""
+        return place.of_frame(self._frame())
+
+    def stack(self) -> str:
+        """The stack of its thread, empty if that has ended."""
+        frame = self._frame()
+        return "" if frame is None else tail("".join(traceback.format_stack(frame)), _STACK)
+
+    def timed_out(self) -> str:
+        """That it has not returned in time, and whose code does not."""
+        told = f"timed out after {self._probe.timeout:g} s"
+        return one_line(hosted.located(told, self.stands_at()))
+
     def cancel(self) -> None:
         """Nobody waits for it any more: the plugin ends what it has started."""
         self._cancelled = True
@@ -74,6 +95,9 @@ class Performance:
             call("cancel", self.instance.cancel)
         except PluginError as failure:
             _log.error("%s\n%s", failure.reason, failure.traceback)
+
+    def _frame(self) -> FrameType | None:
+        return sys._current_frames().get(self._thread.ident or 0)
 
     def _run(self) -> None:
         error, breach = None, ""
@@ -87,10 +111,15 @@ class Performance:
             perform = self.instance.perform
             found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
             breach = _breach(found)
-            result = Result(False, breach) if breach else _checked(found)
+            where = place.of_function(self._plugin.perform)
+            told = one_line(hosted.located(breach, where))
+            result = Result(False, told) if breach else _checked(found)
         except PluginError as failure:
             error = failure
-            result = Result(False, failure.what)
+            told = failure.what
+            if not failure.is_expected:
+                told = one_line(hosted.located(told, failure.place))
+            result = Result(False, told)
         self.finding = ProbeResult(result, time.monotonic() - self.started_at, error, breach)
         self._finished(self)
 
@@ -102,9 +131,9 @@ class Performance:
 def _breach(found: object) -> str:
     """Why what a plugin returned is no result, empty if it is one."""
     if not isinstance(found, Result):
-        return one_line(f"perform returned {found!r:.60}, expected a Result")
+        return one_line(f"perform returned {shown(found)}, expected a Result")
     if not isinstance(found.passing, bool):
-        return one_line(f"perform returned Result({found.passing!r:.60}), expected True or False")
+        return one_line(f"perform returned Result({shown(found.passing)}), expected True or False")
     return ""
 
 
@@ -119,4 +148,4 @@ def _checked(found: Result) -> Result:
     except (Refused, TypeError, ValueError, RecursionError) as error:
         node, wrong = _NOTHING, (f"its metadata is not published: {error}",)
     reason = one_line("; ".join(map(str, filter(None, (reason, *wrong)))))
-    return Result(found.passing, reason, node.metadata)
+    return Result(found.passing, reason, redacted(node.metadata))
