@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,14 @@ def _nobody() -> str:
         pwd.getpwnam("nobody")
     except KeyError:
         return "there is no user nobody"
+    return ""
+
+
+def _python_for_all() -> str:
+    """An interpreter in a home that is closed to others loads nothing for them."""
+    for folder in Path(os.__file__).parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            return f"Python's own modules lie in {folder}, which only its owner may enter"
     return ""
 
 
@@ -113,6 +122,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "openssl": _installed("openssl", "openssl"),
     "promtool": _installed("prometheus", "promtool"),
     "postgresql": _installed("postgresql", file="/usr/lib/postgresql/*/bin/initdb"),
+    "python-for-all": _python_for_all,
     "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
     "redis": _installed("redis-server", "redis-server"),
     "root": _root,

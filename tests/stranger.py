@@ -37,8 +37,8 @@ def as_nobody(config: Path, *words: str, groups: Iterable[int] = ()) -> tuple[in
         sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)
         code = 99
         try:
-            for name in MODULES:
-                importlib.import_module(f"lighthouse.commands.{name.replace('-', '_')}")
+            for name in MODULES.values():
+                importlib.import_module(f"lighthouse.commands.{name}")
             find(config).pid()  # has loaded all that it takes
             os.setgroups(list(groups))
             os.setresgid(NOBODY.pw_gid, NOBODY.pw_gid, NOBODY.pw_gid)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Fleet, running
+from tests.requirements import require
 from tests.waiting import eventually
 
 ACCOUNT = pwd.getpwnam("nobody")
@@ -48,8 +49,7 @@ def lighthouse_balancer():
 @pytest.fixture
 def who() -> Iterator[tuple[Fleet, Path]]:
     """A fleet that the account can reach, and the file to which its plugin says who it is."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+    require("root", "python-for-all")
     root = Path(tempfile.mkdtemp(prefix="lighthouse-user-"))
     try:
         root.chmod(0o755)
