@@ -1,6 +1,8 @@
 """The ``dns`` balancer, asked by dig, Node.js, Unbound, dnsmasq, HAProxy and bare sockets."""
 
+import contextlib
 import os
+import random
 import resource
 import socket
 import struct
@@ -246,6 +248,49 @@ def test_slow_and_mute_clients_keep_nobody_else_waiting(tmp_path: Path) -> None:
         eventually(lambda: server.plugin.status()["connections"] == 0, 5)
         for one in idle:
             one.close()
+
+
+def test_garbage_of_every_length_stops_nothing(server: NamedClusters) -> None:
+    """Datagrams of 0 to 65,507 bytes and streams of 1 to 65,535: noise, and queries bent a bit."""
+    server.serve(web("10.0.0.1"))
+    place, chance = ("127.0.0.1", server.port), random.Random(53)
+    lengths = [*range(64), 511, 512, 513, 4095, 4096, 4097, 30_000, 65_507]
+    noise = [chance.randbytes(length) for length in lengths * 3]
+    noise += [_bent(chance) for _ in range(2000)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for number, data in enumerate(noise):
+            sock.sendto(data, place)
+            if number % 50 == 0:
+                assert b"\x0a\0\0\x01" in ask(server.port)
+    for number, data in enumerate([*noise[:72], *noise[-60:], chance.randbytes(65_535)]):
+        with socket.create_connection(place) as stream, contextlib.suppress(ConnectionError):
+            stream.sendall((len(data) + number % 3).to_bytes(3, "big")[-2:] + data)
+            if number % 2:
+                stream.shutdown(socket.SHUT_WR)
+    assert b"\x0a\0\0\x01" in ask(server.port)
+    assert server.plugin.status()["faults"] == 0
+
+
+def _bent(chance: random.Random) -> bytes:
+    """A query with some bytes changed, cut, or added."""
+    data = bytearray(QUERY)
+    for _ in range(chance.randint(1, 6)):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    cut = chance.randrange(len(data)) if chance.random() < 0.3 else len(data)
+    return bytes(data[:cut]) + chance.randbytes(chance.choice((0, 0, 1, 40)))
+
+
+def test_a_thousand_idle_connections_keep_nobody_waiting(server: NamedClusters) -> None:
+    server.serve(web("10.0.0.1"))
+    place = ("127.0.0.1", server.port)
+    with contextlib.ExitStack() as idle:
+        for _ in range(1000):
+            idle.enter_context(socket.create_connection(place, 5))
+        assert b"\x0a\0\0\x01" in ask(server.port)
+        with socket.create_connection(place, 5) as fresh:
+            fresh.sendall(len(QUERY).to_bytes(2, "big") + QUERY)
+            assert struct.unpack("!H", fresh.recv(2))[0] > 12
+        assert server.plugin.status()["connections"] <= 128
 
 
 def test_one_who_takes_no_answers_is_dropped(tmp_path: Path) -> None:
