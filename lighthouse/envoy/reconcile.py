@@ -15,6 +15,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.envoy.rendering.bootstrap import trial
 from lighthouse.envoy.rendering.listener import owner
 from lighthouse.envoy.runtime import process, room
+from lighthouse.envoy.runtime.claim import Claimed, DirectoryClaim
 from lighthouse.envoy.runtime.control import EnvoyControl, Foreign
 from lighthouse.envoy.runtime.process import NotStarted
 from lighthouse.envoy.runtime.watched import WatchedFiles
@@ -40,6 +41,7 @@ class EnvoyReconciler:
         self.control: Final = EnvoyControl(settings, tell)
         self.wanted: Final = WantedProxies(settings)
         self._tell: Final = tell
+        self._claim: Final = DirectoryClaim(settings.directory)
         self._files: Final = WatchedFiles()
         admin = self.control.admin
         self._endpoints: Final = EndpointFiles(settings, self._files, admin)
@@ -85,6 +87,7 @@ class EnvoyReconciler:
         """Have on disk what was written; Envoy goes on."""
         self._files.sync(now=True)
         self.control.drop()
+        self._claim.release()
 
     def status(self) -> Mapping[str, Any]:
         """A few figures for operators."""
@@ -108,10 +111,11 @@ class EnvoyReconciler:
         try:
             for path in (self.settings.directory, f"{self.settings.directory}/eds"):
                 os.makedirs(path, mode=_MODE, exist_ok=True)
+            self._claim.take()
             self._clusters.load()
             self._listeners.load()
             return self._steps()
-        except Foreign as error:
+        except (Foreign, Claimed) as error:
             return Outcome("failed", str(error))
         except NotStarted as error:
             return self._outcome(f"Envoy is not started: {error}", "failed")

@@ -9,7 +9,7 @@ from lighthouse.process import record_lock
 
 
 class Lock:
-    """An exclusive lock on a file, held until the process ends.
+    """An exclusive lock on a file, held until it is released or the process ends.
 
     It belongs to this process alone: a child that a plugin forks does not hold it.
     """
@@ -39,6 +39,20 @@ class Lock:
             return False
         self.held = True
         return True
+
+    def is_at_its_path(self) -> bool:
+        """Return True if the file that was opened is still the one that others would open."""
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return self._file >= 0 and os.path.samestat(there, os.fstat(self._file))
+
+    def release(self) -> None:
+        """Let others take it; the file stays."""
+        file, self._file, self.held = self._file, -1, False
+        if file >= 0:
+            os.close(file)
 
     def holder(self) -> int:
         """The id of another process that holds the lock; 0 if there is none."""

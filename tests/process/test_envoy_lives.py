@@ -83,6 +83,24 @@ def test_worker_and_supervisor_are_killed_and_no_request_fails(meshed: Meshed) -
         assert get(port) == (200, "two")
 
 
+def test_two_balancers_of_one_directory_do_not_fight_over_it(meshed: Meshed) -> None:
+    """The one that came second touches nothing, says whose it is, and has it once that is gone."""
+    fleet = meshed.fleet
+    with Backend("one") as one:
+        port = meshed.cluster("web")
+        fleet.node("web", "one", one.port)
+        fleet.start()
+        eventually(lambda: get(port) == (200, "one"), 20)
+        fleet.write("balancers/second.yaml", {"plugin": "envoy", **meshed.config})
+        eventually(lambda: "belongs to" in fleet.worker("second")["reason"], 20)
+        told = fleet.worker("second")["reason"]
+        assert f"{meshed.config['directory']} belongs to another balancer, lighthouse: " in told
+        assert f"lighthouse: balancer envoy (pid {meshed.worker()})" in told
+        assert get(port) == (200, "one")
+        (fleet.config / "balancers/envoy.yaml").unlink()
+        eventually(lambda: fleet.worker("second")["healthy"], 30)
+
+
 @pytest.mark.slow
 @pytest.mark.needs("wrk")
 def test_two_hundred_changes_under_load_and_kills_between(meshed: Meshed, tmp_path: Path) -> None:
