@@ -170,6 +170,9 @@ def test_what_piles_up_is_shown_and_ended(fleet: Fleet) -> None:
     for name, text in TAKES.items():
         ended = f"{text}: killed"
         eventually(lambda name=name, ended=ended: ended in fleet.worker(name)["last_error"], 30)
+        last = fleet.worker(name)["last_error"]
+        assert f"({name} 1.0, entry point {name} = " in last
+        assert (last.count("entry point"), "raise this budget under" in last) == (1, True), last
     killed = "lines a second: "
     eventually(lambda: killed in fleet.worker("talks")["last_error"], 30)
     assert "are left out: killed" in fleet.worker("talks")["last_error"]

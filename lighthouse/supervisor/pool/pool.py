@@ -14,6 +14,7 @@ from lighthouse.installed import Installed
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
+from lighthouse.supervisor.pool.fault import exceeded
 from lighthouse.supervisor.pool.plugin_code import taken
 from lighthouse.supervisor.pool.process_counts import ProcessCounts
 from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
@@ -234,7 +235,7 @@ class WorkerPool:
             taken, flood = self._counts.use(worker.process.pid), worker.process.journal.flood(now)
             reason = worker.budget.judge(taken, now, flood)
             if reason:
-                worker.oversteps(reason, now)
+                worker.oversteps(exceeded(reason, worker.code.source), now)
         self._settle(worker)
 
     def _count(self) -> None:

@@ -13,6 +13,7 @@ from lighthouse.ipc.messages import Failed, Message
 from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
+from lighthouse.supervisor.pool.fault import broken
 from lighthouse.supervisor.pool.process import Process
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
@@ -123,9 +124,9 @@ class ProcessWatch:
         except Closed as closed:
             self._loop.forget(process.channel)
             if not closed.is_end:
-                worker.oversteps(f"broke its channel: {closed}", now)
+                worker.oversteps(broken(f"broke its channel: {closed}", worker.code.source), now)
         except msgspec.MsgspecError as error:
-            worker.oversteps(f"sent what is no message: {error}", now)
+            worker.oversteps(broken(f"sent what is no message: {error}", worker.code.source), now)
         else:
             self._share(worker, process, count, now)
         self._settle(worker)

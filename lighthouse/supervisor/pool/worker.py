@@ -18,7 +18,9 @@ from lighthouse.process.timing.time_share import TimeShare
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.pool.budget import WorkerBudget
 from lighthouse.supervisor.pool.delivery import Base
+from lighthouse.supervisor.pool.fault import ended
 from lighthouse.supervisor.pool.latency import Latency
+from lighthouse.supervisor.pool.life_log import tell
 from lighthouse.supervisor.pool.lifecycle import (
     Action,
     Became,
@@ -236,7 +238,9 @@ class Worker:
         self._has_applied = False
         self._base.close()
         self._waiting, self._travelling = self._travelling + self._waiting, []
-        self.take(Exited(status, said), now)
+        alone = not said and self.life.state != "stopping"
+        told = ended(status, self.code.source) if alone else status
+        self.take(Exited(told, said), now)
         if self.life.wanted:
             self.last_error = self.life.last_exit
 
@@ -291,17 +295,5 @@ class Worker:
         return True
 
     def _tell(self, before: Lifecycle) -> None:
-        """Say in the log what an operator should know of a new state."""
-        name, life = " ".join(self.name), self.life
-        if self.on_trial:
-            return
-        match life.state:
-            case "running":
-                _log.info("%s: runs (pid %d)", name, self.process.pid if self.process else 0)
-            case "stopping" if life.wanted:
-                _log.error("%s: %s", name, life.reason)
-            case "waiting":
-                delay = max(0.0, (life.deadline or 0.0) - life.since)
-                _log.error("%s: %s; starts again in %.1f s", name, life.last_exit, delay)
-            case "stopped":
-                _log.info("%s: stopped (%s)", name, life.last_exit or before.state)
+        if not self.on_trial:
+            tell(self.name, self.life, before, self.process.pid if self.process else 0)

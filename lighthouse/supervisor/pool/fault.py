@@ -1,0 +1,33 @@
+"""What an operator is told of a fault at a worker's run time: whose code it was, what to do.
+
+``source`` is where the code comes from; it is empty for what comes with Lighthouse, whose
+faults are told as they are.
+"""
+
+from typing import Final
+
+_BUDGET: Final = "mend the plugin, or raise this budget under `worker:` in its file"
+_BROKEN: Final = "report this to the author of the plugin"
+_MEMORY: Final = (
+    "likely the kernel ended it because memory ran out: look at the kernel's log, give the host "
+    "or its container more memory, or lower `memory` under `worker:` in its file"
+)
+_ENDED: Final = "look at what it logged last, and report it to the author of the plugin"
+
+
+def exceeded(reason: str, source: str) -> str:
+    """A budget was exceeded."""
+    return f"{reason} ({source}); {_BUDGET}" if source else reason
+
+
+def broken(reason: str, source: str) -> str:
+    """A rule of the channel to the daemon was broken."""
+    return f"{reason} ({source}); {_BROKEN}" if source else reason
+
+
+def ended(status: str, source: str) -> str:
+    """Its process has ended and has said nothing of why; ``status`` tells how."""
+    if not source:
+        return status
+    remedy = _MEMORY if status == "killed by SIGKILL" else _ENDED
+    return f"{status} ({source}); {remedy}"

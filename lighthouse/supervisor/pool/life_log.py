@@ -1,0 +1,24 @@
+"""What the log says of a worker's life."""
+
+import logging
+from typing import Final
+
+from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.pool.lifecycle import Lifecycle
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
+
+
+def tell(worker: Name, life: Lifecycle, before: Lifecycle, pid: int) -> None:
+    """Say in the log what an operator should know of a new state."""
+    name = " ".join(worker)
+    match life.state:
+        case "running":
+            _log.info("%s: runs (pid %d)", name, pid)
+        case "stopping" if life.wanted:
+            _log.error("%s: %s", name, life.reason)
+        case "waiting":
+            delay = max(0.0, (life.deadline or 0.0) - life.since)
+            _log.error("%s: %s; starts again in %.1f s", name, life.last_exit, delay)
+        case "stopped":
+            _log.info("%s: stopped (%s)", name, life.last_exit or before.state)
