@@ -39,12 +39,16 @@ _SECRETS: Final = (
 def hide(secret: str) -> None:
     """Show this secret in no text of this process any more, however it is written there.
 
-    One of fewer than four characters is not hidden: it stands in half of all words.
+    One of fewer than four characters is not hidden: it stands in half of all words. Of very
+    many, as of one that changes all the time, the last ones are hidden.
     """
     written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
     for form in (*written, *secret.splitlines()):
-        if len(form.strip()) >= _SHORTEST and len(_hidden) < _MOST_HIDDEN:
+        if len(form.strip()) >= _SHORTEST:
+            _hidden.pop(form.strip(), None)
             _hidden[form.strip()] = None
+    for oldest in list(_hidden)[:-_MOST_HIDDEN]:
+        del _hidden[oldest]
 
 
 def masked(text: str) -> str:

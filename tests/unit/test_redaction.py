@@ -9,7 +9,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.etcd.settings import read
 from lighthouse.node import Refused, parse
 from lighthouse.schema import Invalid, convert, shown, unknown
-from lighthouse.text import one_line, redacted
+from lighthouse.text import hide, masked, one_line, redacted
 from lighthouse.workers.boundary.limits import plain, tail
 
 PW = "hunt3r"
@@ -56,6 +56,15 @@ def test_what_is_no_credential_stays(text: str) -> None:
 def test_white_space_in_a_value_hides_nothing() -> None:
     for url in (f"http://root:a {PW}@host", f"root:{PW} b@host", f"http://r:a\n{PW}@host"):
         assert PW not in shown(url)
+
+
+def test_a_secret_that_changes_all_the_time_is_hidden_as_it_is_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lighthouse.text._hidden", {})
+    for number in range(3000):
+        hide(f"rotated/{number}")
+    assert masked('with "rotated/2999" and rotated%2F2998') == 'with "***" and ***'
 
 
 class _Settings(msgspec.Struct, forbid_unknown_fields=True):
