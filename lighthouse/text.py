@@ -21,7 +21,7 @@ _KINDS: Final[dict[type, str]] = {
 }
 
 _HIDDEN: Final = "***"
-_SHORTEST: Final = 4
+_SHORTEST: Final = 8
 _MOST_HIDDEN: Final = 1000
 _hidden: Final[dict[str, None]] = {}
 _WHOLE: Final = re.compile(r"(://|:).*(?=@)", re.DOTALL)
@@ -39,7 +39,7 @@ _SECRETS: Final = (
 def hide(secret: str) -> None:
     """Show this secret in no text of this process any more, however it is written there.
 
-    One of fewer than four characters is not hidden: it stands in half of all words. Of very
+    One of fewer than eight characters is not hidden: it may be a word that stands everywhere. Of very
     many, as of one that changes all the time, the last ones are hidden.
     """
     written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}

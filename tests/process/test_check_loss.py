@@ -69,7 +69,7 @@ def test_a_service_whose_check_is_gone_is_deregistered_and_told_of(
     (problem,) = status["problems"]
     assert problem.startswith("check frail: ")
     assert problem.endswith("; service solo is not checked")
-    assert "check frail has given no verdict for" in fleet.log.read_text()
+    eventually(lambda: "check frail has given no verdict for" in fleet.log.read_text())
     shown = fleet.lighthouse("status")
     assert shown.returncode == 1
     assert "unknown" in shown.stdout

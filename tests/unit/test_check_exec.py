@@ -27,10 +27,11 @@ def test_the_environment_of_whoever_started_the_daemon_stays_there(
 
 
 def test_what_is_asked_for_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secret").write_text("from a file\n")
-    monkeypatch.setenv("TOKEN", "from the daemon")
+    (tmp_path / "secret").write_text("a file's content\n")
+    monkeypatch.setenv("TOKEN", "given to the daemon")
     env = {"A": 1, "B": {"file": str(tmp_path / "secret")}, "C": {"env": "TOKEN"}}
-    assert _said("echo $A, $B, $C", env=env) == "exit status 0: 1, from a file, from the daemon"
+    script = """echo $A, $B; [ "$B, $C" = "a file's content, given to the daemon" ]"""
+    assert _said(script, env=env) == "exit status 0: 1, ***"
 
 
 def test_a_secret_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
