@@ -39,8 +39,8 @@ _SECRETS: Final = (
 def hide(secret: str) -> None:
     """Show this secret in no text of this process any more, however it is written there.
 
-    One of fewer than eight characters is not hidden: it may be a word that stands everywhere. Of very
-    many, as of one that changes all the time, the last ones are hidden.
+    One of fewer than eight characters is not hidden: it may be a word that stands everywhere.
+    Of very many, as of one that changes all the time, the last ones are hidden.
     """
     written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
     for form in (*written, *secret.splitlines()):
