@@ -12,11 +12,11 @@ from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import to_nowhere
 
 MODULES: Final = {
-    "run": "lifecycle.run",
-    "start": "lifecycle.start",
-    "stop": "lifecycle.stop",
-    "restart": "lifecycle.restart",
-    "reload": "lifecycle.reload",
+    "run": "daemon.run",
+    "start": "daemon.start",
+    "stop": "daemon.stop",
+    "restart": "daemon.restart",
+    "reload": "daemon.reload",
     "status": "status",
     "down": "down",
     "up": "up",

@@ -161,7 +161,7 @@ class EnvoyReconciler:
         both = 2 * len(self._clusters.resources)
         if not room.is_ample(both) and self._room.for_clusters(self.control.pids) < both:
             text = "both together need more watchers than the kernel gives"
-            raise NotStarted(f"{reason}: {text}: raise {_sysctl()}")
+            raise NotStarted(f"{reason}: {text}: {room.remedy()}")
         return self.control.replace(reason).pid
 
     def _push(self) -> bool:
@@ -237,7 +237,7 @@ class EnvoyReconciler:
             del found[name]
             self._crowded[name] = (
                 f"Envoy can watch {most} clusters here, and ends itself with one more: this one "
-                f"is left out until the kernel allows more: raise {_sysctl()}"
+                f"is left out until the kernel allows more: {room.remedy()}"
             )
         return found
 
@@ -298,7 +298,3 @@ class EnvoyReconciler:
             return Outcome(kind, reason, findings)
         lines = [f"{one.cluster}: {one.message}" for one in findings[:3]]
         return Outcome("degraded", "; ".join(lines), findings)
-
-
-def _sysctl() -> str:
-    return f"fs.inotify.max_user_instances (sysctl), which is {room.limit()}"

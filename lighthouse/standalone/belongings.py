@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from lighthouse.process.known import sessions
+from lighthouse.process.known import sessions, words
 
 
 class Belongings(msgspec.Struct, frozen=True):
@@ -59,20 +59,11 @@ def _others() -> set[int]:
     own = os.getpid()
     below = {child.pid for child in psutil.Process().children(recursive=True)}
     lost = {pid for pid, session in sessions() if session == own != pid}
-    return below | {pid for pid in lost if _words(pid)}  # a zombie is its new parent's affair
+    return below | {pid for pid in lost if words(pid)}  # a zombie is its new parent's affair
 
 
 def _process(pid: int) -> str:
-    return _words(pid) or "a process that has ended and was not waited for"
-
-
-def _words(pid: int) -> str:
-    """A process's command line; empty for a zombie."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    return b" ".join(words).decode("utf-8", "replace").strip()
+    return " ".join(words(pid)).strip() or "a process that has ended and was not waited for"
 
 
 def _handlers() -> list[str]:

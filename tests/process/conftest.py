@@ -1,4 +1,4 @@
-"""A fleet whose only balancer is the recorder, or the critic."""
+"""Fleets whose only balancer is the recorder, the critic, or what a test installs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from tests.critic import SOURCE as CRITIC
 from tests.critic import Critic
 from tests.fleet import Fleet, running
+from tests.packages import Site
 from tests.recorder import SOURCE
 
 
@@ -20,6 +21,23 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         fleet.write("balancers/recorder.yaml", {"path": str(fleet.record)})
         fleet.write("clusters/web.yaml", {"discovery": "files", "recorder": {}})
         (fleet.nodes / "web").mkdir()
+        yield fleet
+        fleet.close()
+        assert fleet.leftovers() == []
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Where a test installs distributions with plugins."""
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def site_fleet(tmp_path: Path, site: Site) -> Iterator[Fleet]:
+    """A daemon that is not started yet, has no balancer, and finds what ``site`` has."""
+    with running(tmp_path) as fleet:
+        (fleet.config / "balancers/haproxy.yaml").unlink()
+        fleet.env["PYTHONPATH"] = str(site.path)
         yield fleet
         fleet.close()
         assert fleet.leftovers() == []

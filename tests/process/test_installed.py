@@ -1,32 +1,20 @@
 """Plugins that are installed, upgraded, removed or brought by two distributions meanwhile."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lighthouse.ipc.messages import Failed
 from lighthouse.text import one_line
-from tests.fleet import Fleet, running
+from tests.fleet import Fleet
 from tests.packages import Site
 from tests.rig import Rig
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path, site: Site) -> Iterator[Fleet]:
-    with running(tmp_path) as fleet:
-        (fleet.config / "balancers/haproxy.yaml").unlink()
-        fleet.env["PYTHONPATH"] = str(site.path)
-        yield fleet
-        fleet.close()
-        assert fleet.leftovers() == []
+def fleet(site_fleet: Fleet) -> Fleet:
+    return site_fleet
 
 
 def test_a_plugin_that_is_installed_later_is_taken_at_once(fleet: Fleet, site: Site) -> None:

@@ -1,11 +1,8 @@
 """A plugin's newer code takes the place of what runs only after it has shown that it can."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.fleet import Fleet, running
+from tests.fleet import Fleet
 from tests.packages import Site
 from tests.waiting import eventually
 
@@ -19,23 +16,13 @@ VALIDATES = """
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path, site: Site) -> Iterator[Fleet]:
+def fleet(site_fleet: Fleet, site: Site) -> Fleet:
     """A daemon that serves with marks 1.0."""
-    with running(tmp_path) as fleet:
-        (fleet.config / "balancers/haproxy.yaml").unlink()
-        fleet.env["PYTHONPATH"] = str(site.path)
-        site.install("marks", "1.0")
-        fleet.write("balancers/marks.yaml", {"colour": "red"})
-        fleet.start()
-        eventually(lambda: fleet.status()["healthy"] and site.says() == "marks 1.0")
-        yield fleet
-        fleet.close()
-        assert fleet.leftovers() == []
+    site.install("marks", "1.0")
+    site_fleet.write("balancers/marks.yaml", {"colour": "red"})
+    site_fleet.start()
+    eventually(lambda: site_fleet.status()["healthy"] and site.says() == "marks 1.0")
+    return site_fleet
 
 
 def edit(site: Site, old: str, new: str) -> None:
@@ -48,13 +35,8 @@ def serves(fleet: Fleet, site: Site, text: str) -> bool:
     """Return True if its worker still makes true what it is told, with this code."""
     site.output.unlink(missing_ok=True)
     fleet.write("clusters/web.yaml", {"discovery": "files", "marks": {}})
-    fleet.node(
-        "web",
-        f"n{len(list((fleet.nodes / 'web').glob('*')))}"
-        if (fleet.nodes / "web").is_dir()
-        else "n",
-        80,
-    )
+    number = len([*fleet.nodes.glob("web/*")])
+    fleet.node("web", f"n{number}", 80)
     return bool(eventually(lambda: site.says() == text))
 
 

@@ -51,6 +51,11 @@ def limit() -> int:
         return 128
 
 
+def remedy() -> str:
+    """What an operator does for more room."""
+    return f"raise fs.inotify.max_user_instances (sysctl), which is {limit()}"
+
+
 def _used_by_others(pids: frozenset[int]) -> int:
     """What this user's other processes hold, as far as can be seen."""
     used, user = 0, os.geteuid()

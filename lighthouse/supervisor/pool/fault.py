@@ -17,17 +17,18 @@ _ENDED: Final = "look at what it logged last, and report it to the author of the
 
 def exceeded(reason: str, source: str) -> str:
     """A budget was exceeded."""
-    return f"{reason} ({source}); {_BUDGET}" if source else reason
+    return _told(reason, source, _BUDGET)
 
 
 def broken(reason: str, source: str) -> str:
     """A rule of the channel to the daemon was broken."""
-    return f"{reason} ({source}); {_BROKEN}" if source else reason
+    return _told(reason, source, _BROKEN)
 
 
 def ended(status: str, source: str) -> str:
     """Its process has ended and has said nothing of why; ``status`` tells how."""
-    if not source:
-        return status
-    remedy = _MEMORY if status == "killed by SIGKILL" else _ENDED
-    return f"{status} ({source}); {remedy}"
+    return _told(status, source, _MEMORY if status == "killed by SIGKILL" else _ENDED)
+
+
+def _told(fault: str, source: str, remedy: str) -> str:
+    return f"{fault} ({source}); {remedy}" if source else fault

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.daemon.start import start
+from lighthouse.commands.daemon.stop import stop
 from lighthouse.commands.directories import existing, own
-from lighthouse.commands.lifecycle.start import start
-from lighthouse.commands.lifecycle.stop import stop
 from lighthouse.commands.options import root_option
 
 
