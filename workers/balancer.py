@@ -5,15 +5,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-import msgspec
-
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome, Withheld
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, unpack
-from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSettings
-from lighthouse.node import Node
+from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings, unpack
 from lighthouse.process.wakeup import Wakeup
-from lighthouse.schema import Problem, Rejection
+from lighthouse.schema import Rejection
 from lighthouse.workers.awaited import awaited
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
@@ -28,7 +25,12 @@ from lighthouse.workers.boundary.validation import (
     merge,
     rejudge,
 )
-from lighthouse.workers.decoded_clusters import DecodedCluster, DecodedClusters, fresh
+from lighthouse.workers.decoded_clusters import (
+    DecodedCluster,
+    DecodedClusters,
+    decode_cluster,
+    fresh,
+)
 from lighthouse.workers.loading.kind import BALANCER
 from lighthouse.workers.main import serve
 from lighthouse.workers.outbox import Outbox
@@ -37,8 +39,6 @@ from lighthouse.workers.role import WorkerRole, WorkReport, create
 _log: Final = logging.getLogger("lighthouse.worker")
 _KINDS: Final = get_args(Kind)
 _LEGAL: Final = ", ".join(_KINDS)
-_nodes: Final = msgspec.msgpack.Decoder(list[Node])
-_membership: Final = msgspec.msgpack.Decoder(Membership)
 
 
 class BalancerRole(WorkerRole):
@@ -183,50 +183,8 @@ class BalancerRole(WorkerRole):
         before = self._holdings.get(part.name)
         if before is not None and before.revision == part.revision:
             return before
-        return self._decode(part, before)
-
-    def _decode(self, part: Part, before: DecodedCluster | None) -> DecodedCluster:
-        try:
-            body = _membership.decode(part.body)
-            nodes = _nodes.decode(body.nodes)
-        except (msgspec.DecodeError, ValueError) as error:
-            problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
-            unread = Rejection((problem,), cluster=part.name)
-            kept = before.cluster if before else None
-            return DecodedCluster(part.name, part.revision, kept, None, unread)
-        named = part.name, part.revision
-        verdict = self._section(part.name, body.settings, before)
-        config, rejection, traceback = verdict.config, verdict.rejection, verdict.traceback
-        if rejection is not None and config is None:
-            return DecodedCluster(*named, None, body.settings, rejection, None, traceback)
-        cluster = Cluster(
-            part.name,
-            nodes,
-            copy.deepcopy(config),
-            body.known,
-            body.stale,
-            body.observed_at,
-            body.meta_cluster,
-        )
-        if before is not None and before.cluster == cluster:
-            cluster = before.cluster
-        return DecodedCluster(*named, cluster, body.settings, rejection, config, traceback)
-
-    def _section(
-        self, name: str, settings: PluginSettings | None, before: DecodedCluster | None
-    ) -> ConfigVerdict:
-        """The cluster's section that is in force, validated if its content is new."""
-        if settings is None:
-            return ConfigVerdict(None)
-        verdict = None
-        if before is not None and before.settings is not None:
-            verdict = ConfigVerdict(before.config, before.rejection, before.traceback)
-            verdict = rejudge(before.settings, verdict, settings)
-        if verdict is None:
-            verdict = judge(
-                self.plugin_class.validate_cluster_config, settings, name, self._conduct
-            )
-        return verdict
+        validate = self.plugin_class.validate_cluster_config
+        return decode_cluster(part, before, validate, self._conduct)
 
     def _admit(self, method: str, returned: object) -> Outcome | None:
         """What a method returned, if that is an outcome; else it is taken for nothing."""

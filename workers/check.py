@@ -10,8 +10,8 @@ import msgspec
 
 from lighthouse.check import Check
 from lighthouse.ipc.log_lines import Once
-from lighthouse.ipc.messages import Deliver, Probed, Validated, VerdictsSaid, encode, unpack
-from lighthouse.ipc.snapshot import CheckSnapshot
+from lighthouse.ipc.messages import Deliver, Probed, Validated, VerdictsSaid, encode
+from lighthouse.ipc.snapshot import CheckSnapshot, unpack
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe

@@ -1,15 +1,22 @@
 """What a balancer's worker holds of each cluster, so that one that changed costs only itself."""
 
+import copy
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.snapshot import PluginSettings
+from lighthouse.ipc.snapshot import Membership, Part, PluginSettings
 from lighthouse.node import Node
 from lighthouse.process.ordered import Ordered
-from lighthouse.schema import Rejection
+from lighthouse.schema import Problem, Rejection
+from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.limits import one_line
+from lighthouse.workers.boundary.validation import ConfigVerdict, ValidateConfig, judge, rejudge
+
+_nodes: Final = msgspec.msgpack.Decoder(list[Node])
+_membership: Final = msgspec.msgpack.Decoder(Membership)
 
 
 class DecodedCluster(msgspec.Struct, frozen=True):
@@ -26,6 +33,57 @@ class DecodedCluster(msgspec.Struct, frozen=True):
     rejection: Rejection | None
     config: dict[str, Any] | None = None
     traceback: str = ""
+
+
+def decode_cluster(
+    part: Part,
+    before: DecodedCluster | None,
+    validate_section: ValidateConfig,
+    conduct: Conduct,
+) -> DecodedCluster:
+    """A part decoded; its section is validated unless what is held of it holds for it too."""
+    try:
+        body = _membership.decode(part.body)
+        nodes = _nodes.decode(body.nodes)
+    except (msgspec.DecodeError, ValueError) as error:
+        problem = Problem((), one_line(f"its nodes cannot be read: {error}"))
+        unread = Rejection((problem,), cluster=part.name)
+        kept = before.cluster if before else None
+        return DecodedCluster(part.name, part.revision, kept, None, unread)
+    named = part.name, part.revision
+    verdict = _section(part.name, body.settings, before, validate_section, conduct)
+    config, rejection, traceback = verdict.config, verdict.rejection, verdict.traceback
+    if rejection is not None and config is None:
+        return DecodedCluster(*named, None, body.settings, rejection, None, traceback)
+    cluster = Cluster(
+        part.name,
+        nodes,
+        copy.deepcopy(config),
+        body.known,
+        body.stale,
+        body.observed_at,
+        body.meta_cluster,
+    )
+    if before is not None and before.cluster == cluster:
+        cluster = before.cluster
+    return DecodedCluster(*named, cluster, body.settings, rejection, config, traceback)
+
+
+def _section(
+    name: str,
+    settings: PluginSettings | None,
+    before: DecodedCluster | None,
+    validate_section: ValidateConfig,
+    conduct: Conduct,
+) -> ConfigVerdict:
+    """The cluster's section that is in force, validated if its content is new."""
+    if settings is None:
+        return ConfigVerdict(None)
+    verdict = None
+    if before is not None and before.settings is not None:
+        verdict = ConfigVerdict(before.config, before.rejection, before.traceback)
+        verdict = rejudge(before.settings, verdict, settings)
+    return verdict or judge(validate_section, settings, name, conduct)
 
 
 def fresh(cluster: Cluster) -> Cluster:

@@ -5,8 +5,6 @@ Each message is a small frozen struct and fits one frame of the channel. What ma
 the control socket and tests speak the same messages.
 """
 
-import struct
-from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,7 +13,7 @@ from lighthouse.balancer import Kind, Withheld
 from lighthouse.discovery import Connection
 from lighthouse.ipc.control import Question, Reply
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.ipc.snapshot import BalancerSnapshot, Part, Snapshot, WantedServices
+from lighthouse.ipc.snapshot import Part, WantedServices
 from lighthouse.schema import Rejection
 from lighthouse.service import Place
 
@@ -244,7 +242,6 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
 MAX_FRAME: Final = 64 * 1024
 _encoder: Final = msgspec.msgpack.Encoder()
 _frames: Final = msgspec.msgpack.Decoder(Frame)
-_length: Final = struct.Struct("!I")
 
 
 def encode(value: object) -> bytes:
@@ -260,44 +257,3 @@ def decode(packet: bytes) -> Frame:
 def decode_as(kind: type[T], data: bytes | memoryview) -> T:
     """A payload of a known kind; raises like ``decode``."""
     return msgspec.msgpack.decode(data, type=kind)
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    name: str
-    revision: int
-    length: int
-
-
-class _Head(msgspec.Struct, frozen=True):
-    snapshot: Snapshot
-    places: tuple[_Place, ...] = ()
-
-
-def pack(snapshot: Snapshot) -> Iterable[bytes]:
-    """A snapshot as the pieces of a payload; clusters' bodies are passed on untouched."""
-    if not isinstance(snapshot, BalancerSnapshot):
-        head = _encoder.encode(_Head(snapshot))
-        return [_length.pack(len(head)), head]
-    places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
-    bare = msgspec.structs.replace(snapshot, clusters=())
-    head = _encoder.encode(_Head(bare, places))
-    return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
-
-
-def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot:
-    """The snapshot in a payload; the inverse of ``pack``.
-
-    Bodies of clusters whose revision is ``known`` are left empty, for the reader has them.
-    """
-    (length,) = _length.unpack_from(payload)
-    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_Head)
-    if not isinstance(head.snapshot, BalancerSnapshot):
-        return head.snapshot
-    parts = []
-    offset = 4 + length
-    for place in head.places:
-        held = known is not None and known.get(place.name) == place.revision
-        body = b"" if held else bytes(payload[offset : offset + place.length])
-        parts.append(Part(place.name, place.revision, body))
-        offset += place.length
-    return msgspec.structs.replace(head.snapshot, clusters=tuple(parts))

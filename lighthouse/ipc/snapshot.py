@@ -3,13 +3,20 @@
 A snapshot is never a patch. Values are compared with ``==``: an equal snapshot is not sent
 again. ``PluginSettings`` pairs the newest content of a file with the last one that the plugin
 accepted, so that a worker which starts afresh can still fall back to the latter.
+
+A snapshot goes as a payload: ``pack`` and ``unpack`` are its encoding.
 """
 
-from typing import Any
+import struct
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
 from lighthouse.service import Probe, Service
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_length: Final = struct.Struct("!I")
 
 
 class PluginSettings(msgspec.Struct, frozen=True):
@@ -98,3 +105,44 @@ class CheckSnapshot(msgspec.Struct, frozen=True, tag="check"):
 
 
 Snapshot = BalancerSnapshot | DiscoverySnapshot | CheckSnapshot
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str
+    revision: int
+    length: int
+
+
+class _Head(msgspec.Struct, frozen=True):
+    snapshot: Snapshot
+    places: tuple[_Place, ...] = ()
+
+
+def pack(snapshot: Snapshot) -> Iterable[bytes]:
+    """A snapshot as the pieces of a payload; clusters' bodies are passed on untouched."""
+    if not isinstance(snapshot, BalancerSnapshot):
+        head = _encoder.encode(_Head(snapshot))
+        return [_length.pack(len(head)), head]
+    places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
+    bare = msgspec.structs.replace(snapshot, clusters=())
+    head = _encoder.encode(_Head(bare, places))
+    return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
+
+
+def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot:
+    """The snapshot in a payload; the inverse of ``pack``.
+
+    Bodies of clusters whose revision is ``known`` are left empty, for the reader has them.
+    """
+    (length,) = _length.unpack_from(payload)
+    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_Head)
+    if not isinstance(head.snapshot, BalancerSnapshot):
+        return head.snapshot
+    parts = []
+    offset = 4 + length
+    for place in head.places:
+        held = known is not None and known.get(place.name) == place.revision
+        body = b"" if held else bytes(payload[offset : offset + place.length])
+        parts.append(Part(place.name, place.revision, body))
+        offset += place.length
+    return msgspec.structs.replace(head.snapshot, clusters=tuple(parts))

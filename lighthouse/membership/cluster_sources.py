@@ -7,25 +7,21 @@ has changed. Nothing here reads a clock.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lighthouse.config.schema.policy import Failover, Percent
 from lighthouse.config.schema.types import ClusterFile
-from lighthouse.membership import combine, failover, guard, loss
-from lighthouse.membership.combine import NodeKey, Offer
+from lighthouse.membership import combine, failover, loss
+from lighthouse.membership.cluster_guard import ALL, ClusterGuard
+from lighthouse.membership.combine import Offer
 from lighthouse.membership.events import ClusterEvent
 from lighthouse.membership.failover import Choice, FailoverSource
-from lighthouse.membership.guard import GuardedNodes, HeldLoss
-from lighthouse.membership.guard_history import GuardHistory, How
 from lighthouse.membership.loss import Away, Stage
 from lighthouse.membership.selection import select
 from lighthouse.membership.source import STALE_AFTER, SourceReading
 from lighthouse.membership.view import View
 from lighthouse.node import Node
-
-ALL: Final = ""
-"""The guard's name for all sources together."""
 
 
 class ClusterSources:
@@ -47,11 +43,10 @@ class ClusterSources:
         self.choice = Choice()
         self.stands_in = False
         self.waits = False
-        self.trips: Final = GuardHistory()
+        self.guard: Final = ClusterGuard(self._tell, self._ask)
         self.due: float | None = now
         self.events: Final[list[ClusterEvent]] = []
         self.combined: tuple[Node, ...] = ()
-        self._members: Final[dict[str, GuardedNodes]] = {}
         self._asked: Final[dict[str, float]] = {}
         self._lost: Final[dict[str, float]] = {}
         self._confirming: Final[dict[str, int]] = {}
@@ -62,12 +57,12 @@ class ClusterSources:
         """Take a new version of the cluster's file."""
         if file.policy.combine != self.file.policy.combine:
             self.choice = Choice()
-            self._forget(self._members.keys(), now)
+            self.guard.forget_all(now)
         self.file = file
         for discovery in self._asked.keys() - file.discovery:
             for table in (self.readings, self.rereads, self._asked, self._lost, self._confirming):
                 table.pop(discovery, None)
-            self._forget([discovery], now)
+            self.guard.forget([discovery], now)
         for discovery in file.discovery:
             self._asked.setdefault(discovery, now)
 
@@ -92,7 +87,7 @@ class ClusterSources:
             self._confirming.pop(discovery, None)
             self._lost.pop(discovery, None)
             if self.stages.get(discovery, "keep") != "keep":
-                self._forget([ALL, discovery], now)
+                self.guard.forget([ALL, discovery], now)
 
     def lost(self, discovery: str, now: float) -> None:
         """A source cannot be asked any more."""
@@ -135,16 +130,6 @@ class ClusterSources:
             return False
         self.view = view
         return True
-
-    @property
-    def held_back(self) -> tuple[Node, ...]:
-        """The nodes that the shrink guard keeps although they were not in the last reading."""
-        found = {n.key: n for members in self._members.values() for n in members.held_back}
-        return tuple(found[key] for key in sorted(found))
-
-    def holds(self) -> dict[str, HeldLoss]:
-        """What the guard holds, by the source that it judges (``ALL``: the union)."""
-        return {s: m.held for s, m in self._members.items() if m.held is not None}
 
     def away(self, discovery: str) -> Away | None:
         """Since when a source that has said something is away."""
@@ -203,28 +188,11 @@ class ClusterSources:
         self, scope: str, names: Sequence[str], observed: tuple[Node, ...], now: float
     ) -> tuple[Node, ...]:
         """The nodes, with what the guard holds back."""
-        rule = self.file.policy.guard
-        withdrawn = frozenset[NodeKey]().union(*(self.readings[n].withdrawn for n in names))
-        before = self._members.get(scope, GuardedNodes())
-        before = guard.excuse(before, observed, withdrawn)
+        said = {name: self.readings[name] for name in names}
         paused = all(name in self._lost for name in names)
-        members = self._members[scope] = guard.judge(before, observed, now, rule, paused)
-        self._moments.append(guard.due(members, rule))
-        if members.held is before.held is None and guard.is_replaced(before, observed):
-            counts = len(before.nodes), len(observed)
-            self._tell(logging.WARNING, self.trips.replaced(scope, *counts, now))
-        if members.held is not None:
-            if before.held is None:
-                self._tell(logging.WARNING, self.trips.began(scope, members.held))
-            self.trips.grew(scope, members.held)
-            if members.held.asked and not (before.held and before.held.asked):
-                for name in names:
-                    self.trips.await_answer(scope, name, self._ask(name))
-        elif before.held is not None:
-            answers = {name: self.readings[name].answer for name in names}
-            how: How = "obeyed" if guard.is_let_go(before, now, rule) else "refuted"
-            self._tell(logging.WARNING, self.trips.ended(scope, how, answers, now))
-        return members.nodes
+        nodes, due = self.guard.judge(scope, said, observed, paused, self.file.policy.guard, now)
+        self._moments.append(due)
+        return nodes
 
     def _chosen(self, offers: list[Offer], rule: Failover, now: float) -> list[Offer]:
         """The offer of the source that failover believes."""
@@ -274,13 +242,6 @@ class ClusterSources:
             if stage != was:
                 who = f"{name} is away: its" if name else "no source has answered: the"
                 self._tell(logging.WARNING, _DEEDS[stage].format(who=who, name=name or "it"))
-
-    def _forget(self, scopes: Iterable[str], now: float) -> None:
-        """The guard does not judge these any more."""
-        for scope in list(scopes):
-            members = self._members.pop(scope, GuardedNodes())
-            if members.held is not None:
-                self._tell(logging.INFO, self.trips.ended(scope, "dropped", {}, now))
 
     def _ask(self, discovery: str) -> int:
         """Ask for a fresh read; its number."""

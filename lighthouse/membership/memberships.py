@@ -13,6 +13,7 @@ from lighthouse.config.schema.types import ClusterFile
 from lighthouse.discovery import Reading, Refusal
 from lighthouse.ipc.snapshot import WatchedCluster
 from lighthouse.membership.cluster_sources import ClusterSources
+from lighthouse.membership.connections import SourceConnections, is_there
 from lighthouse.membership.events import ClusterEvent
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.membership.view import View
@@ -33,8 +34,7 @@ class Memberships:
         self.views: Final[dict[str, View]] = {}
         self.cluster_sources: Final[dict[str, ClusterSources]] = {}
         self._remembered: Final[dict[tuple[str, str, str], RememberedSource]] = {}
-        self._links: Final[dict[str, SourceConnection]] = {}
-        self._idle: Final[dict[str, SourceConnection]] = {}
+        self.connections: Final = SourceConnections()
         self._due: Final[dict[str, float]] = {}
         self._watches: Final[dict[str, tuple[WatchedCluster, ...]]] = {}
         self._named: Final[dict[str, dict[str, tuple[str, ...]]]] = {}
@@ -60,7 +60,7 @@ class Memberships:
             if name in clusters and clusters[name].looked_up != file.looked_up
         }
         for name in gone | renamed:
-            self._past_trips += self.cluster_sources[name].trips.count
+            self._past_trips += self.cluster_sources[name].guard.history.count
             for table in (self.views, self.cluster_sources, self._due):
                 table.pop(name, None)
         changed = {n for n, c in clusters.items() if self.clusters.get(n) != c}
@@ -68,9 +68,7 @@ class Memberships:
         self.discoveries = frozenset(d for file in clusters.values() for d in file.discovery)
         self._watches.clear()
         self._named.clear()
-        for known in (self._links, self._idle):
-            for discovery in known.keys() - self.discoveries - set(discoveries):
-                del known[discovery]
+        self.connections.keep(self.discoveries.union(discoveries))
         for name in changed:
             file = clusters[name]
             if name in self.cluster_sources:
@@ -122,22 +120,14 @@ class Memberships:
 
     def link(self, discovery: str, link: SourceConnection) -> set[str]:
         """A discovery's connection came or went; returns the clusters whose view changed."""
-        before = self.link_of(discovery)
-        known = self._links.get(discovery)
-        same = known is not None and known.state == link.state
-        since = known.since if known is not None and same else link.since
-        self._links[discovery] = SourceConnection(link.state, link.reason, since)
+        before = self.connections.of(discovery)
+        self.connections.tell(discovery, link)
         return self._relink(discovery, before, link.since, anew=False)
 
     def work(self, discovery: str, reason: str, now: float) -> set[str]:
         """A discovery's worker runs, or ``reason`` says why it does not; returns as ``link``."""
-        before = self.link_of(discovery)
-        if not reason:
-            self._idle.pop(discovery, None)
-        else:
-            since = self._idle[discovery].since if discovery in self._idle else now
-            told = f"its worker does not run: {reason}"
-            self._idle[discovery] = SourceConnection("suspended", told, since)
+        before = self.connections.of(discovery)
+        self.connections.work(discovery, reason, now)
         return self._relink(discovery, before, now, anew=True)
 
     def pass_time(self, now: float) -> set[str]:
@@ -172,13 +162,13 @@ class Memberships:
     def trips(self) -> int:
         """How often the guard of any cluster has held something back."""
         return self._past_trips + sum(
-            sources.trips.count for sources in self.cluster_sources.values()
+            sources.guard.history.count for sources in self.cluster_sources.values()
         )
 
     def held_back(self, cluster: str) -> tuple[Node, ...]:
         """The nodes that the shrink guard keeps although they were not in the last reading."""
         sources = self.cluster_sources.get(cluster)
-        return sources.held_back if sources else ()
+        return sources.guard.held_back if sources else ()
 
     def refused(self, cluster: str) -> list[Refusal]:
         """Records that were not taken as nodes."""
@@ -192,28 +182,11 @@ class Memberships:
         """The newest reading of each of the cluster's sources, by discovery."""
         return {d: source.reading for d, source in self.cluster_sources[cluster].readings.items()}
 
-    def away(self, discovery: str) -> SourceConnection | None:
-        """The link of a discovery whose worker says that it does not answer."""
-        link = self._links.get(discovery)
-        return link if link is not None and link.state != "connected" else None
-
-    def present(self) -> list[str]:
-        """The discoveries that can be asked."""
-        return [
-            d
-            for d, link in self._links.items()
-            if link.state == "connected" and d not in self._idle
-        ]
-
-    def link_of(self, discovery: str) -> SourceConnection | None:
-        """What is known of a discovery's connection; one whose worker does not run has none."""
-        return self._idle.get(discovery) or self._links.get(discovery)
-
     def _relink(
         self, discovery: str, before: SourceConnection | None, now: float, anew: bool
     ) -> set[str]:
-        there = _is_there(self.link_of(discovery))
-        if there is _is_there(before):
+        there = is_there(self.connections.of(discovery))
+        if there is is_there(before):
             return set()
         touched = [n for n, c in self.clusters.items() if discovery in c.discovery]
         self._watches.pop(discovery, None)
@@ -269,14 +242,9 @@ class Memberships:
                 return
 
     def _observe(self, discovery: str, cluster: str, source: SourceReading, now: float) -> None:
-        link = self.link_of(discovery)
-        away_since = None if link is None or _is_there(link) else link.since
+        link = self.connections.of(discovery)
+        away_since = None if link is None or is_there(link) else link.since
         self.cluster_sources[cluster].observe(discovery, source, away_since, now)
 
     def _of(self, name: str) -> Iterable[SourceReading]:
         return self.cluster_sources[name].readings.values() if name in self.cluster_sources else ()
-
-
-def _is_there(link: SourceConnection | None) -> bool:
-    """Return True if a discovery can be asked; one that has not said anything yet may be."""
-    return link is None or link.state == "connected"

@@ -140,7 +140,7 @@ def _fit(value: object) -> None:
 
 
 def _connected(state: State, discovery: str, link: SourceConnection) -> None:
-    before = state.memberships.link_of(discovery)
+    before = state.memberships.connections.of(discovery)
     state.link(discovery, link)
     if before is None or (before.state, before.reason) != (link.state, link.reason):
         level = logging.INFO if link.state == "connected" else logging.WARNING

@@ -57,7 +57,7 @@ class Persistence:
 
     def see(self) -> None:
         """Write down which discoveries are there now, for the age of what is remembered."""
-        present = self._state.memberships.present()
+        present = self._state.memberships.connections.present()
         if present:
             self._seen.update(dict.fromkeys(present, time.time()))
             known = self._state.memberships.discoveries | self._state.config.discovery.keys()

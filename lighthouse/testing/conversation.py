@@ -24,9 +24,8 @@ from lighthouse.ipc.messages import (
     VerdictsSaid,
     decode_as,
     encode,
-    pack,
 )
-from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot
+from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot, pack
 from lighthouse.service import Verdict
 
 M = TypeVar("M")

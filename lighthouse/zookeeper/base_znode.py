@@ -29,7 +29,7 @@ class BaseZnode:
     ) -> None:
         self.path: Final = path
         self.missing = False
-        self.sought = False  # and there is no answer yet
+        self._sought = False  # and there is no answer yet
         self._session: Final = session
         self._timers: Final = timers
         self._on_change: Final = on_change
@@ -38,8 +38,12 @@ class BaseZnode:
     def connected(self, there: bool) -> None:
         """What was found out before anything else was asked through this connection."""
         self._round += 1
-        self.missing = self.sought = False
+        self.missing = self._sought = False
         self._found(there)
+
+    def is_sought(self) -> bool:
+        """Return True if it is being looked for, so that ``missing`` may be out of date."""
+        return self._sought
 
     def seek(self) -> None:
         """Look for it again."""
@@ -47,11 +51,11 @@ class BaseZnode:
 
         def found(stat: Any, error: Exception | None) -> None:
             if number == self._round and not isinstance(error, GONE):
-                self.sought = False
+                self._sought = False
                 self._found(error is not None or stat is not None)
 
         if self._session.connected:
-            self.sought = True
+            self._sought = True
             self._session.ask(Exists(self.path, None), found)
 
     def _found(self, there: bool) -> None:

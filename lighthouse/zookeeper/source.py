@@ -13,12 +13,13 @@ from typing import Any, Final
 from kazoo.exceptions import NoNodeError
 from kazoo.protocol.serialization import Exists
 
-from lighthouse.discovery import Connection, OnConnection, OnReading
+from lighthouse.discovery import OnConnection, OnReading
 from lighthouse.process.timing.timers import Timers
 from lighthouse.record import decode
 from lighthouse.zookeeper.audit import Audit
 from lighthouse.zookeeper.base_znode import BaseZnode
 from lighthouse.zookeeper.cluster import KnownCluster
+from lighthouse.zookeeper.connection_report import ConnectionReport
 from lighthouse.zookeeper.loop_calls import LoopCalls
 from lighthouse.zookeeper.protocol.errors import denial
 from lighthouse.zookeeper.protocol.requests import RECURSIVE, AddWatch, RemoveWatches
@@ -32,9 +33,6 @@ SPREAD: Final = 0.5
 
 RETRY: Final = 2.0
 """Seconds until a cluster that could not be read is tried again."""
-
-SETTLE: Final = 0.5
-"""Seconds that trouble behind a good connection may last before it is told."""
 
 REGISTER: Final = 2.0
 """Seconds that a fleet has to register in an ensemble that was emptied, before its clusters
@@ -58,7 +56,6 @@ class ZooKeeperSource:
         self._settings: Final = settings
         self._timers: Final = timers
         self._on_reading: Final = on_reading
-        self._on_connection: Final = on_connection
         self._decode: Final = functools.partial(
             decode, written=settings.format, options=settings.haproxy_server_options
         )
@@ -66,12 +63,14 @@ class ZooKeeperSource:
         self.events: Final = WatchEvents(settings.base, calls, session.send, self)
         self._reads: Final = Reads(session, self.events)
         self._base: Final = BaseZnode(settings.base, session, timers, self._on_base)
+        self._report: Final = ConnectionReport(
+            session, timers, self._trouble, self._base.is_sought, on_connection
+        )
         self._audit: Final = Audit(self._reads, timers, settings.audit, self._follow)
         self._errors: dict[str, str] = {}
         self._orphans: set[str] = set()
         self._leaving: list[tuple[KnownCluster, str]] = []
         self._asked = False  # and the answer has not come
-        self._said: tuple[str, str] | None = None
 
     def open(self) -> None:
         """Begin to look for what no event tells."""
@@ -99,7 +98,7 @@ class ZooKeeperSource:
         self._reads.touched.pop(cluster, None)
         if self.session.connected:
             self.session.ask(RemoveWatches(cluster.path), _nothing)
-        self._tell()
+        self._report.tell()
 
     def look_up(self) -> None:
         """Something was created; maybe the znode above all clusters was missing till then."""
@@ -118,7 +117,7 @@ class ZooKeeperSource:
     def status(self) -> dict[str, Any]:
         counts = [cluster.counts() for cluster in self._reads.clusters.values()]
         return {
-            "connection": ": ".join(filter(None, self._said or ("connecting",))),
+            "connection": self._report.told,
             **self.session.status(),
             "clusters": len(counts),
             "nodes": sum(nodes for nodes, _ in counts),
@@ -139,7 +138,7 @@ class ZooKeeperSource:
         self._reads.round += 1
         self._orphans.clear()
         self._audit.forget()
-        self._say("connected", "")
+        self._report.say("connected", "")
         self._base.connected(rooted)
         clusters = list(self._reads.clusters.values())
         spread = 0.0 if first else min(SPREAD, 0.002 * len(clusters))
@@ -152,7 +151,7 @@ class ZooKeeperSource:
     def disconnected(self, lost: bool, reason: str) -> None:
         self.events.forget()
         self._leaving.clear()
-        self._say("lost" if lost else "suspended", reason)
+        self._report.say("lost" if lost else "suspended", reason)
 
     # What the events found:
 
@@ -232,8 +231,7 @@ class ZooKeeperSource:
             self._failed(cluster, error)
             return
         self._errors.pop(cluster.name, None)
-        if self._said is not None and self._said[0] != "connected":
-            self._tell()
+        self._report.tell()
         known, full = set(cluster.names), cluster.full
         self._reads.read(cluster, cluster.listed(found), self._done)
         if known and not full:
@@ -247,7 +245,7 @@ class ZooKeeperSource:
     def _failed(self, cluster: KnownCluster, error: Exception) -> None:
         self._errors[cluster.name] = denial(error, cluster.path, self._settings.user)
         self._relist_after(RETRY, cluster)
-        self._tell()
+        self._report.tell()
 
     def _on_base(self) -> None:
         """Clusters are empty for want of their znode only where there is one above it."""
@@ -257,7 +255,7 @@ class ZooKeeperSource:
                 delay = REGISTER if cluster.names else 0.0
                 self._relist_after(delay, cluster)
             self._orphans.clear()
-        self._tell()
+        self._report.tell()
 
     # What to tell:
 
@@ -269,31 +267,6 @@ class ZooKeeperSource:
         if self._errors and len(self._errors) == len(self._reads.clusters):
             return next(iter(self._errors.values()))
         return ""
-
-    def _tell(self) -> None:
-        """Say that all is well at once, and that it is not when that lasts."""
-        if not self.session.connected:
-            return
-        if self._trouble():
-            self._complain_later()
-        else:
-            self._say("connected", "")
-
-    def _complain_later(self) -> None:
-        if not self._timers.pending("complain"):
-            self._timers.set("complain", time.monotonic() + SETTLE, self._complain)
-
-    def _complain(self) -> None:
-        trouble = self._trouble()
-        if self.session.connected and self._base.sought:
-            self._complain_later()
-        elif self.session.connected and trouble:
-            self._say("suspended", trouble)
-
-    def _say(self, state: Connection, reason: str) -> None:
-        if (state, reason) != self._said:
-            self._said = state, reason
-            self._on_connection(state, reason)
 
 
 def _nothing(_answer: Any, _error: Exception | None) -> None:

@@ -18,7 +18,7 @@ MODULES = {
     "Checks": ["lighthouse/check.py"],
     "Clusters, nodes, services": [
         "lighthouse/cluster.py",
-        "lighthouse/node.py",
+        "lighthouse/node/__init__.py",
         "lighthouse/peer.py",
         "lighthouse/service.py",
     ],
@@ -64,14 +64,27 @@ def render() -> str:
 
 
 def _module(path: str) -> Iterator[str]:
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    name = path.removesuffix(".py").replace("/", ".")
+    body, exported = _parsed(ROOT / path)
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     name = re.sub(r"^lighthouse\.(files|testing)\..*", r"lighthouse.\1", name)
-    for item, doc in _documented(tree.body):
+    for item, doc in _documented(body):
+        if exported and getattr(item, "name", "") not in exported:
+            continue
         if isinstance(item, ast.ClassDef):
             yield from _class(item, name)
         elif isinstance(item, ast.FunctionDef):
             yield f"### {item.name}\n\n`{name}.{item.name}{_signature(item)}`\n\n{doc}\n"
+
+
+def _parsed(file: Path) -> tuple[list[ast.stmt], list[str]]:
+    """The statements of a module; of a package those of all its modules, and what it exports."""
+    if file.name != "__init__.py":
+        return ast.parse(file.read_text(encoding="utf-8")).body, []
+    texts = [each.read_text(encoding="utf-8") for each in sorted(file.parent.glob("*.py"))]
+    body = [item for text in texts for item in ast.parse(text).body]
+    assigned = [item for item in body if isinstance(item, ast.Assign)]
+    listed = [item.value for item in assigned if ast.unparse(item.targets[0]) == "__all__"]
+    return body, [name for value in listed for name in ast.literal_eval(value)]
 
 
 def _class(item: ast.ClassDef, module: str) -> Iterator[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as, pack
-from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings
+from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as
+from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings, pack
 from lighthouse.node import Node
 from tests.critic import SOURCE, Critic
 from tests.fleet import Fleet

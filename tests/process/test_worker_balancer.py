@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Alive, Applied, Deliver, Working, pack
-from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings
+from lighthouse.ipc.messages import Alive, Applied, Deliver, Working
+from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings, pack
 from lighthouse.node import Node
 from tests.rig import Rig, part
 from tests.waiting import eventually

@@ -65,8 +65,6 @@ from lighthouse.ipc.messages import (
     decode,
     decode_as,
     encode,
-    pack,
-    unpack,
 )
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.snapshot import (
@@ -78,6 +76,8 @@ from lighthouse.ipc.snapshot import (
     PluginSettings,
     Snapshot,
     WatchedCluster,
+    pack,
+    unpack,
 )
 from lighthouse.node import Node
 from lighthouse.schema import Problem, Rejection

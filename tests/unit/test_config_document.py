@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.config.schema.document import MAX_DEPTH, Broken, YamlDocument, parse
+from lighthouse.config.schema.composer import MAX_DEPTH
+from lighthouse.config.schema.document import Broken, YamlDocument, parse
 
 
 def faults(text: str | bytes) -> list[str]:

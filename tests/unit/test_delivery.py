@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.ipc.channel import Channel
-from lighthouse.ipc.messages import Deliver, unpack
+from lighthouse.ipc.messages import Deliver
 from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     DiscoverySnapshot,
@@ -17,6 +17,7 @@ from lighthouse.ipc.snapshot import (
     PluginSettings,
     WantedServices,
     WatchedCluster,
+    unpack,
 )
 from lighthouse.node import Node
 from lighthouse.service import Service

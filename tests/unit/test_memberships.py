@@ -112,7 +112,7 @@ def test_a_loss_is_held_read_again_and_obeyed() -> None:
     assert set(world.served) == {1, 2, 3}
     world.passes(0.2)
     assert world.served == {}
-    trip = world.memberships.cluster_sources["web"].trips.last
+    trip = world.memberships.cluster_sources["web"].guard.history.last
     assert (trip.lost, trip.whole, trip.outcome, trip.ended_at) == (3, 3, "confirmed", 1005.0)
     assert world.memberships.trips == 1
     assert [e.split(";")[0] for e in world.events()] == [
@@ -126,7 +126,7 @@ def test_a_trip_counts_all_that_vanished_with_it() -> None:
     world.says("a", *range(1, 11))
     for n in range(2, 11):
         world.says("a", *range(n + 1, 11), 1)
-    trip = world.memberships.cluster_sources["web"].trips.last
+    trip = world.memberships.cluster_sources["web"].guard.history.last
     assert (trip.lost, trip.whole, len(world.memberships.held_back("web"))) == (9, 10, 9)
 
 
@@ -150,7 +150,7 @@ def test_a_loss_that_nobody_confirms_is_obeyed_too() -> None:
     world.says("a")
     world.passes(5.1)
     assert world.served == {}
-    assert world.memberships.cluster_sources["web"].trips.last.outcome == "unconfirmed"
+    assert world.memberships.cluster_sources["web"].guard.history.last.outcome == "unconfirmed"
 
 
 def test_nodes_that_return_within_the_bound_are_never_missed() -> None:
@@ -162,7 +162,7 @@ def test_nodes_that_return_within_the_bound_are_never_missed() -> None:
     world.says("a", *range(1, 11))
     world.passes(60)
     assert world.view == before
-    assert world.memberships.cluster_sources["web"].trips.last.outcome == "refuted"
+    assert world.memberships.cluster_sources["web"].guard.history.last.outcome == "refuted"
     assert world.memberships.held_back("web") == ()
 
 
@@ -281,7 +281,7 @@ def test_a_worker_that_does_not_run_is_a_loss_of_its_source() -> None:
     world.memberships.work("a", "crashed", world.now)
     world.passes(31)
     assert world.served == {}
-    assert world.memberships.present() == []
+    assert world.memberships.connections.present() == []
     world.memberships.work("a", "", world.now)
     assert world.served == {}
     world.says("a", 1)

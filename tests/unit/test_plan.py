@@ -16,8 +16,8 @@ from lighthouse.config.schema.types import (
     WorkerSettings,
 )
 from lighthouse.discovery import Reading
-from lighthouse.ipc.messages import Registration, decode_as, pack, unpack
-from lighthouse.ipc.snapshot import Membership, WatchedCluster
+from lighthouse.ipc.messages import Registration, decode_as
+from lighthouse.ipc.snapshot import Membership, WatchedCluster, pack, unpack
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
@@ -346,9 +346,9 @@ def test_of_a_discovery_that_was_removed_nothing_is_left(state: State) -> None:
     state.link("files", SourceConnection("connected", "", 0.0))
     state.configure(configured(discovery={}), 1.0)
     assert state.services.registrations == {}
-    assert state.memberships.link_of("files") is not None  # a cluster still names it
+    assert state.memberships.connections.of("files") is not None  # a cluster still names it
     state.configure(configured(discovery={}, clusters={}), 2.0)
-    assert state.memberships.link_of("files") is None
+    assert state.memberships.connections.of("files") is None
 
 
 def test_a_verdict_of_a_check_that_is_not_wanted_is_not_kept(state: State) -> None:

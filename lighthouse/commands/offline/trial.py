@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from lighthouse.ipc.channel import Channel, Closed
-from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated, pack
-from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated
+from lighthouse.ipc.snapshot import Snapshot, pack
 from lighthouse.process import trace
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.registration.identity import HostIdentity

@@ -42,18 +42,9 @@ def seat(
     """
     wanted = sorted(needs, key=lambda n: n.node.key)
     slots = {name: found for name in live if (found := _NAME.fullmatch(name))}
-    seated: dict[str, Need] = {}
-    standing = []
-    by_address: dict[tuple[str, int, str], list[str]] = {}
-    for name in sorted(slots, key=lambda n: (not live[n].ready, _number(n))):
-        key = (live[name].ip, live[name].port, slots[name][2] or "")
-        by_address.setdefault(key, []).append(name)
-    for one in wanted:
-        here = by_address.get((*one.node.key, one.mark))
-        if here:
-            seated[here.pop(0)] = one
-        else:
-            standing.append(one)
+    seated = _kept(wanted, slots, live)
+    sitting = {id(one) for one in seated.values()}
+    standing = [one for one in wanted if id(one) not in sitting]
     free = sorted((n for n in slots if n not in seated), key=lambda n: _vacancy(live[n], n))
     vacant: dict[str, deque[str]] = {}
     for name in free:
@@ -77,6 +68,22 @@ def seat(
         name: _server(name, seated.get(name), options, weight, _own(name, wanted))
         for name in names
     }
+
+
+def _kept(
+    wanted: Iterable[Need], slots: Mapping[str, re.Match[str]], live: Mapping[str, Seat]
+) -> dict[str, Need]:
+    """The nodes that have a seat already, by its name; a ready one before one that is not."""
+    by_address: dict[tuple[str, int, str], deque[str]] = {}
+    for name in sorted(slots, key=lambda n: (not live[n].ready, _number(n))):
+        key = (live[name].ip, live[name].port, slots[name][2] or "")
+        by_address.setdefault(key, deque()).append(name)
+    seated = {}
+    for one in wanted:
+        here = by_address.get((*one.node.key, one.mark))
+        if here:
+            seated[here.popleft()] = one
+    return seated
 
 
 def _server(

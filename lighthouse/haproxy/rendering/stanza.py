@@ -106,18 +106,32 @@ def build(
     if starts_disabled(defaults):
         draft.line("default-server enabled")
     options = (*repeatable(passed_on(defaults)), *given)
+    facts = _facts(settings, section, meta, options, draft.text, name)
+    draft.line(f"{FACTS}{msgspec.json.encode(facts).decode()}")
+    return Built(Stanza(name, draft.text, facts), draft.places)
+
+
+def _facts(
+    settings: HAProxySettings,
+    section: ClusterSection,
+    meta: str | None,
+    options: tuple[str, ...],
+    text: str,
+    name: str,
+) -> Facts:
+    """What is known of a stanza with this ``text``; raises ``ValueError`` for too many options."""
     cookie = last(section.backend, "cookie") or last(settings.defaults, "cookie")
     mode = last(section.backend, "mode") or last(settings.defaults, "mode")
     own_cookies = section.slots is not None or in_force(options, "cookie")
     allowed = tuple(dict.fromkeys((*settings.node_options, *section.node_options)))
     if allowed and words_of(options, allowed) > MOST_WORDS:
-        text = "'server_options' and 'node_options' may come to more than the 64 words of a line"
-        raise ValueError(text)
-    facts = Facts(
+        told = "'server_options' and 'node_options' may come to more than the 64 words of a line"
+        raise ValueError(told)
+    return Facts(
         options,
         growth(section.backend, settings.defaults, options, allowed, section.slots is not None),
         (*_own_servers(section), *_default_names(section)),
-        tuple(binds.spots(draft.text)),
+        tuple(binds.spots(text)),
         meta,
         tuple(routes(name, section)) if meta is not None else (),
         bool(cookie) and "dynamic" not in cookie and not own_cookies,
@@ -125,8 +139,6 @@ def build(
         allowed,
         mode[1:2] != ("http",),
     )
-    draft.line(f"{FACTS}{msgspec.json.encode(facts).decode()}")
-    return Built(Stanza(name, draft.text, facts), draft.places)
 
 
 FACTS: Final = "# lighthouse: "

@@ -122,7 +122,7 @@ def connection(
     memberships: Memberships, causes: Iterable[Cause], discovery: str, clock: float
 ) -> ConnectionStatus:
     """How a discovery is connected, and why it is not, from as far back as it is known."""
-    link = memberships.link_of(discovery)
+    link = memberships.connections.of(discovery)
     if link is not None and link.state == "connected":
         return ConnectionStatus(state=link.state, since=link.since + clock)
     known = reason(causes, WorkerStatus(kind="discovery", name=discovery))
@@ -134,9 +134,9 @@ def connection(
 
 def guard(cluster: ClusterSources, now: float, clock: float) -> GuardStatus:
     """What the shrink guard holds back, and did last."""
-    last = cluster.trips.last
+    last = cluster.guard.history.last
     return GuardStatus(
-        trips=cluster.trips.count,
+        trips=cluster.guard.history.count,
         last=None if last is None else _trip(last, clock),
         holds=tuple(
             HoldStatus(
@@ -144,7 +144,7 @@ def guard(cluster: ClusterSources, now: float, clock: float) -> GuardStatus:
                 since=held.since + clock,
                 obeyed_in=_left(held, cluster.file.policy.guard, now),
             )
-            for scope, held in sorted(cluster.holds().items())
+            for scope, held in sorted(cluster.guard.holds().items())
         ),
     )
 

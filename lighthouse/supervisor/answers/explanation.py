@@ -1,7 +1,7 @@
 """Why each node of a cluster is in or out: every step between its source and the balancers.
 
-A pure function of what is known; ``now`` is
-monotonic, ``clock`` what has to be added to it for the wall clock's time.
+A pure function of what is known; ``now`` is monotonic, ``clock`` what has to be added to it
+for the wall clock's time.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -41,31 +41,17 @@ def document(
     now: float,
     clock: float,
 ) -> ExplanationDocument:
-    """All about a cluster, or about those of its nodes that ``node`` names.
+    """All about a cluster, or about those of its nodes that ``node`` names; raises ``Unknown``.
 
     ``causes`` are what is wrong with the daemon, as its status tells. A node is named by its
     name, host, ip or ``ip:port``, a refused record by its own name.
-    Raises ``Unknown``.
     """
-    cluster = state.memberships.cluster_sources.get(name)
-    if cluster is None:
-        known = ", ".join(sorted(state.config.clusters)) or "none"
-        raise Unknown(f"there is no cluster {name!r}; there are: {known}")
+    cluster = _cluster(state, name)
     local = dict(_local(state, name))
     workers = _balancers(pool)
     nodes = _Nodes(cluster, now, _quiet(state, workers, cluster))
     found = tuple(each for each in nodes.all(local) if _is_meant(each, node))
-    refused = tuple(
-        RefusedExplanation(
-            discovery=discovery,
-            record=refusal.record,
-            reason=refusal.reason,
-            fault=refusal.is_fault,
-        )
-        for discovery, source in cluster.readings.items()
-        for refusal in source.reading.refused
-        if not node or refusal.record.startswith(node)
-    )
+    refused = tuple(_refused(cluster, node))
     if node and not found and not refused:
         raise Unknown(f"cluster {name!r} has no node {node!r}, and no source or service names it")
     return ExplanationDocument(
@@ -73,7 +59,7 @@ def document(
         looked_up=cluster.file.looked_up,
         known=cluster.view.known,
         stale=cluster.view.stale,
-        held_back=tuple(sorted(one.name for one in cluster.held_back)),
+        held_back=tuple(sorted(one.name for one in cluster.guard.held_back)),
         combine=cluster_status.combine(cluster),
         default_nodes=cluster.stands_in,
         waits=cluster.waits,
@@ -87,6 +73,14 @@ def document(
         nodes=found,
         refused=refused,
     )
+
+
+def _cluster(state: State, name: str) -> ClusterSources:
+    cluster = state.memberships.cluster_sources.get(name)
+    if cluster is None:
+        known = ", ".join(sorted(state.config.clusters)) or "none"
+        raise Unknown(f"there is no cluster {name!r}; there are: {known}")
+    return cluster
 
 
 Quiet = Mapping[str, Mapping[NodeKey, NoTraffic]]
@@ -117,7 +111,7 @@ class _Nodes:
         self._left: Final = {node.key: node for node in left}
         met = [node for node in left if self._unmet(node) is None]
         self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
-        self._held_back: Final = frozenset(node.key for node in cluster.held_back)
+        self._held_back: Final = frozenset(node.key for node in cluster.guard.held_back)
 
     def all(self, local: Mapping[NodeKey, ServiceStatus]) -> Iterator[NodeExplanation]:
         known: dict[NodeKey, Node] = {}
@@ -271,6 +265,19 @@ def _quiet(state: State, workers: Iterable[Worker], cluster: ClusterSources) -> 
         for worker in workers
         if (name := worker.name[1]) in files and section_of(cluster.file, files[name]) is not None
     }
+
+
+def _refused(cluster: ClusterSources, node: str) -> Iterator[RefusedExplanation]:
+    """The records that were not taken, or those of them that begin like a node's name."""
+    for discovery, source in cluster.readings.items():
+        for refusal in source.reading.refused:
+            if refusal.record.startswith(node):
+                yield RefusedExplanation(
+                    discovery=discovery,
+                    record=refusal.record,
+                    reason=refusal.reason,
+                    fault=refusal.is_fault,
+                )
 
 
 def _balancers(pool: Iterable[Worker]) -> list[Worker]:

@@ -114,7 +114,7 @@ def _registrations(
             found.append(RegistrationStatus(discovery=name, reason=NO_ADDRESS))
             continue
         said = state.services.registrations.get(name, {}).get(node.place)
-        link = state.memberships.link_of(name)
+        link = state.memberships.connections.of(name)
         reason = said.reason if said is not None else ""
         if not reason and link is not None and link.state != "connected":
             reason = f"{link.state}: {link.reason}" if link.reason else link.state

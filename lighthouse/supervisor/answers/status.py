@@ -77,7 +77,7 @@ class StatusReport:
     def _away(self, worker: Worker) -> str:
         """Why a discovery's worker cannot ask its source, empty if it can."""
         kind, name = worker.name
-        link = self._state.memberships.away(name) if kind == "discovery" else None
+        link = self._state.memberships.connections.away(name) if kind == "discovery" else None
         return "" if link is None else f"{link.state}: {link.reason}"
 
     def _supervisor(self, faults: Iterable[Fault]) -> SupervisorStatus:

@@ -10,13 +10,14 @@ from operator import is_not
 from typing import Final
 
 from lighthouse.ipc.channel import Memory
-from lighthouse.ipc.messages import Deliver, encode, pack
+from lighthouse.ipc.messages import Deliver, encode
 from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     DiscoverySnapshot,
     Part,
     Snapshot,
     WantedServices,
+    pack,
 )
 from lighthouse.process.reserve import is_exhaustion
 

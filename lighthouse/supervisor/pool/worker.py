@@ -11,8 +11,8 @@ from typing import Any, Final
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.channel import Closed
-from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated, pack
-from lighthouse.ipc.snapshot import Snapshot
+from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated
+from lighthouse.ipc.snapshot import Snapshot, pack
 from lighthouse.process import trace
 from lighthouse.process.timing.time_share import TimeShare
 from lighthouse.supervisor.plan import Name
