@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+import msgspec
+
 from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
@@ -16,7 +18,7 @@ from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import REASON, one_line, shown
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
-from lighthouse.workers.boundary.trial import admit_preview, examine
+from lighthouse.workers.boundary.trial import admit_preview, examine, takes
 from lighthouse.workers.boundary.validation import (
     ConfigVerdict,
     admit_findings,
@@ -90,7 +92,10 @@ class BalancerRole(WorkerRole):
         snapshot = unpack(payload)
         if not isinstance(snapshot, BalancerSnapshot):
             raise ValueError(f"a {type(snapshot).__name__}")
-        return examine(self.plugin_class, snapshot, software, self._conduct)
+        found = examine(self.plugin_class, snapshot, software, self._conduct)
+        if software or any(rejection.cluster is None for rejection in found.rejections):
+            return found
+        return msgspec.structs.replace(found, reason=takes(self._plugin, snapshot.settings.config))
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:

@@ -17,6 +17,8 @@ from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
+from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.boundary.trial import takes
 from lighthouse.workers.boundary.validation import explain, validated
 from lighthouse.workers.loading.kind import CHECK
 from lighthouse.workers.main import serve
@@ -107,7 +109,19 @@ class CheckRole(WorkerRole):
             raise ValueError(f"a {type(snapshot).__name__}")
         found = (self._reject(probe) for probe in snapshot.probes)
         distinct = _distinct(rejection for rejection in found if rejection is not None)
-        return Validated(tuple(distinct))
+        tried = not software and not distinct
+        return Validated(tuple(distinct), self._try(snapshot.probes) if tried else "")
+
+    def _try(self, probes: Iterable[Probe]) -> str:
+        """Why the plugin cannot take one of these configs, empty if it can take each."""
+        try:
+            for config in {probe.service: probe.config for probe in probes}.values():
+                reason = takes(call("cannot be created", self.plugin_class), config)
+                if reason:
+                    return reason
+        except PluginError as failure:
+            return failure.located
+        return ""
 
     def attend(self) -> bool:
         changed = [probing for probing in self._concluded() if self._is_news(probing)]

@@ -18,6 +18,7 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.plugin_call import P, PluginError, call
+from lighthouse.workers.boundary.trial import takes
 from lighthouse.workers.boundary.validation import ConfigVerdict, judge, problems, rejudge
 from lighthouse.workers.loading.kind import DISCOVERY
 from lighthouse.workers.main import serve
@@ -113,7 +114,9 @@ class DiscoveryRole(WorkerRole):
             self.plugin_class.validate_config, snapshot.settings.config, self._conduct
         )
         own = (Rejection(faults),) if faults else ()
-        return Validated((*own, *self._refused_reporters(snapshot)))
+        tried = not software and not faults
+        reason = takes(self._plugin, snapshot.settings.config) if tried else ""
+        return Validated((*own, *self._refused_reporters(snapshot)), reason)
 
     def wake(self) -> WorkReport | None:
         if not self._connected:

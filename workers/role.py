@@ -51,7 +51,8 @@ class WorkerRole(ABC):
     def validate(self, payload: memoryview, software: bool = True) -> Validated:
         """What the plugin rejects of a snapshot, unbounded; touches nothing.
 
-        Without ``software`` it is asked alone, and not what it configures.
+        Without ``software`` what it configures is not asked; but it takes its config too, and the
+        reason says why if it cannot.
         """
 
     def rehearse(self, payload: memoryview) -> Rehearsal:

@@ -75,6 +75,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: SnapshotStatus = SnapshotStatus()
     latency_ms: LatencyStatus = LatencyStatus()
     last_error: str = ""
+    last_error_at: float | None = None
     traceback: str = ""
     stacks: str = ""
     status: dict[str, Any] = {}

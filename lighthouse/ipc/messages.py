@@ -39,7 +39,7 @@ class Validate(msgspec.Struct, frozen=True, tag=True):
     """To a worker: check the configs of the snapshot in the payload, and nothing else.
 
     Answered by ``Validated``; needs no lock and touches nothing. Without ``software`` the plugin
-    answers alone, and no instance of it is made.
+    answers alone, and takes its config too, as one that is about to serve.
     """
 
     software: bool = True

@@ -103,7 +103,8 @@ def take(
             performed = decode_as(list[Performed], payload)
             return _PLAN if state.services.checks.probed(worker.name[1], performed) else NOTHING
         case Failed(reason, traceback, report):
-            worker.said = worker.last_error = reason
+            worker.said = reason
+            worker.errs(reason)
             worker.traceback = traceback
             worker.code.reported(report)
     return NOTHING
@@ -115,7 +116,7 @@ def _tried(worker: Worker, message: Message, now: float) -> Effect:
         worker.answered(message, now)
         return _PLAN
     if isinstance(message, Alive | Working):
-        worker.heard(message, now, "" if worker.takes_snapshots else "its validation")
+        worker.heard(message, now, "" if worker.takes_snapshots else "its trial")
     return NOTHING
 
 

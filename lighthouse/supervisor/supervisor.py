@@ -197,7 +197,7 @@ class Supervisor:
         if "latency" in effect.stale and isinstance(message, Observed):
             for other in self._pool:
                 if other.name[0] == "balancer":
-                    other.changed(message.trace, message.observed_at)
+                    other.latency.observed(message.observed_at)
         if "faults" in effect.stale:
             self._tell_faults()
         if "saved" in effect.stale:
@@ -237,7 +237,8 @@ class Supervisor:
         self._unsettled |= self._registrar.look_around(time.monotonic())
 
     def _configure(self) -> None:
-        """Take what is good of a config tree that has changed."""
+        """Take what is good of a config tree that has changed, with what is installed by now."""
+        self._find_plugins()
         before, config = self._state.config, self._config.tree.config
         for cluster in self._state.configure(config, time.monotonic()):
             self._persistence.note(cluster)

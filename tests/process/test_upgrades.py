@@ -83,28 +83,76 @@ def test_an_upgrade_that_rejects_what_the_old_code_accepts(fleet: Fleet, site: S
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("import os; os._exit(7)", "exited with status 7"),
-        ("import time; time.sleep(99)", "was not ready within 2 s: killed; it hung in import of"),
+        ("import os; os._exit(7)", "exited with status 7 (marks 2.0, entry point marks = of_mark"),
+        ("import time; time.sleep(99)", "was not ready within 1 s: killed; it hung in import of"),
     ],
     ids=["exits", "hangs"],
 )
 def test_an_upgrade_that_does_harm_to_its_process(
     fleet: Fleet, site: Site, line: str, told: str
 ) -> None:
-    before = fleet.worker("marks")["pid"]
-    fleet.write("balancers/marks.yaml", {"worker": {"start_timeout": "2s"}})
-    eventually(lambda: fleet.worker("marks")["pid"] not in (before, None))
-    eventually(lambda: fleet.worker("marks")["snapshot"]["outcome"])
+    """The limits of the file as it is now are those of the successor."""
     pid = fleet.worker("marks")["pid"]
     site.install("marks", "2.0")
     edit(site, "from pathlib", f"{line}\nfrom pathlib")
-    fleet.reload()
+    fleet.write("balancers/marks.yaml", {"colour": "red", "worker": {"start_timeout": "1s"}})
     refused = eventually(lambda: fleet.worker("marks")["refused"])
     assert told in refused
     assert "runs on with marks 1.0, for marks 2.0 is not taken: " in refused
+    assert refused.endswith("); mend it or install marks 1.0 again, then `lighthouse reload`")
     assert fleet.worker("marks")["pid"] == pid
     site.install("marks", "1.0")
-    eventually(lambda: fleet.status()["healthy"], 12)
+    fleet.reload()
+    eventually(lambda: fleet.status()["healthy"])
+
+
+def test_settings_that_a_worker_cannot_start_with_leave_the_old_one_at_work(
+    fleet: Fleet, site: Site
+) -> None:
+    """They are tried once, and again when they are others; what is put back is no fault."""
+    pid, log = fleet.worker("marks")["pid"], fleet.log
+    fleet.write("balancers/marks.yaml", {"colour": "red", "worker": {"start_timeout": "100ms"}})
+    refused = eventually(lambda: fleet.worker("marks")["refused"])
+    assert refused.startswith(
+        "runs on with marks 1.0 and the settings under `worker:` that it was started with, for "
+        "the new settings are not taken: was not ready within 0.1 s: killed"
+    )
+    assert refused.endswith("); mend them in its file")
+    assert fleet.status()["problems"] == [f"balancer marks: {refused}"]
+    assert f"balancer marks: {refused}" in log.read_text()
+    assert serves(fleet, site, "marks 1.0")
+    assert log.read_text().count("what its file wants now is tried") == 1
+    fleet.write("balancers/marks.yaml", {"colour": "red"})
+    eventually(lambda: fleet.status()["healthy"])
+    assert fleet.worker("marks")["pid"] == pid
+    fleet.write("balancers/marks.yaml", {"colour": "red", "worker": {"memory": "300M"}})
+    eventually(lambda: fleet.worker("marks")["pid"] not in (None, pid))
+    eventually(lambda: fleet.status()["healthy"])
+
+
+def test_another_plugin_takes_over_only_if_it_can(fleet: Fleet, site: Site) -> None:
+    """The one that runs keeps its own config until then."""
+    pid = fleet.worker("marks")["pid"]
+    site.install("others", "3.0", name="others")
+    code = site.path / "of_others.py"
+    good = code.read_text()
+    broken = "    def apply_config(self, config):\n        {}[7]\n\n    def sync_file("
+    code.write_text(good.replace("    def sync_file(", broken))
+    fleet.reload()
+    fleet.write("balancers/marks.yaml", {"plugin": "others", "shade": "blue"})
+    refused = eventually(lambda: fleet.worker("marks")["refused"])
+    assert refused.startswith(
+        "runs on with marks 1.0, for the plugin others is not taken: apply_config: KeyError: 7 "
+        f"(others 3.0, entry point others = of_others, {code}:"
+    )
+    assert refused.endswith("mend it or name marks again in its file, then `lighthouse reload`")
+    assert (fleet.worker("marks")["pid"], fleet.worker("marks")["plugin"]) == (pid, "marks")
+    assert serves(fleet, site, "marks 1.0")
+    code.write_text(good)
+    fleet.reload()
+    eventually(lambda: fleet.status()["healthy"] and site.says() == "others 3.0")
+    assert fleet.worker("marks")["plugin"] == "others"
+    assert "others 3.0 takes the place of marks 1.0" in fleet.log.read_text()
 
 
 def test_a_restart_is_refused_where_the_plugin_is_gone(fleet: Fleet, site: Site) -> None:

@@ -29,6 +29,8 @@ RUNNING = Lifecycle(state="running", since=1.0, deadline=11.0, running_since=1.0
 STOPPING = Lifecycle(state="stopping", since=9.0, deadline=10.0, starts=1, reason="hung")
 TRACED = msgspec.structs.replace(STOPPING, traced=True)
 LEAVING = Lifecycle(state="stopping", since=9.0, deadline=14.0, wanted=False, starts=1)
+LATE = msgspec.structs.replace(LEAVING, deadline=14.3, traced=True, reason="late")
+KILLED = msgspec.structs.replace(LATE, deadline=15.3, traced=False)
 
 STEPS = [
     # life, event, now, state, action, deadline
@@ -51,7 +53,10 @@ STEPS = [
     (STOPPING, Exited("killed by SIGTERM"), 9.5, "waiting", None, 9.5),
     (STOPPING, Unwanted(), 9.5, "stopping", None, 10.0),
     (LEAVING, Exited("exited with status 0"), 9.5, "stopped", None, None),
-    (LEAVING, Due(), 14.0, "stopping", "kill", 14.0 + KILL_AFTER),
+    (LEAVING, Due(), 13.9, "stopping", None, 14.0),
+    (LEAVING, Due(), 14.0, "stopping", "trace", 14.0 + TRACED_WITHIN),
+    (LATE, Due(), 14.3, "stopping", "kill", 14.3 + KILL_AFTER),
+    (KILLED, Due(), 15.3, "stopping", "kill", 15.3 + KILL_AFTER),
     (WAITING, Stalled(15.0), 15.0, "waiting", None, 0.0),
     (STARTING, Stalled(15.0), 15.0, "starting", None, 30.0),
     (RUNNING, Stalled(15.0), 17.0, "running", None, 26.0),
@@ -79,6 +84,15 @@ def test_a_hang_is_told_in_words() -> None:
     waiting, _ = step(named, Exited("killed by SIGTERM"), 11.5, LIMITS)
     told = "its sync hung: killed; it hung in sync_file (own 1.0) (killed by SIGTERM)"
     assert (waiting.last_exit, waiting.traced) == (told, False)
+
+
+def test_who_is_late_to_stop_is_told_with_where_it_hangs_and_a_remedy() -> None:
+    asked, _ = step(msgspec.structs.replace(RUNNING, reason="its loop"), Unwanted(), 9.0, LIMITS)
+    assert asked.reason == ""
+    late, _ = step(asked, Due(), 14.0, LIMITS)
+    killed, _ = step(late, Due("close (own 1.0)", "hurry"), 14.3, LIMITS)
+    told = "did not stop within 5 s: killed; it hung in close (own 1.0); hurry"
+    assert (killed.reason, killed.wanted) == (told, False)
 
 
 def test_crashes_in_a_row_are_spaced_for_ever_and_never_given_up() -> None:

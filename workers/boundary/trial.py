@@ -1,7 +1,8 @@
 """What a balancer says of a config or of clusters without doing anything about them."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -9,6 +10,7 @@ from lighthouse.balancer import Balancer, Finding, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
+from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
@@ -68,6 +70,18 @@ def _ask(
     instance = call("cannot be created", plugin)
     call("apply_config", instance.apply_config, copy.deepcopy(snapshot.settings.config))
     return call("examine", instance.examine, clusters)
+
+
+def takes(plugin: Plugin, config: Mapping[str, Any]) -> str:
+    """Why a plugin cannot take a config that has passed, empty if it can.
+
+    What only says that something outside is not there (``OSError``) may come right.
+    """
+    try:
+        call("apply_config", plugin.apply_config, copy.deepcopy(config))
+    except PluginError as failure:
+        return "" if failure.is_expected else failure.located
+    return ""
 
 
 def admit_preview(

@@ -78,7 +78,8 @@ def _note(worker: WorkerStatus, now: float) -> str:
     if worker.about.warnings:
         return "warning: " + plain(worker.about.warnings[0])
     if worker.last_error:
-        return "last error: " + plain(worker.last_error)
+        when = moment(worker.last_error_at, now)
+        return f"last error{f', {when}' if when else ''}: {plain(worker.last_error)}"
     if worker.last_exit:
         return "last exit: " + plain(worker.last_exit)
     return ", ".join([*_facts(worker.status, worker.state, now)][:_FACTS])

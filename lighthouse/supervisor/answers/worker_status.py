@@ -57,6 +57,7 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         ),
         latency_ms=LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count),
         last_error=worker.last_error,
+        last_error_at=worker.last_error_at,
         traceback=worker.traceback or (applied.traceback if applied is not None else ""),
         stacks=worker.stacks,
         status=worker.status,

@@ -6,6 +6,8 @@ faults are told as they are.
 
 from typing import Final
 
+from lighthouse.supervisor.pool.lifecycle import Lifecycle
+
 _BUDGET: Final = "mend the plugin, or raise this budget under `worker:` in its file"
 _BROKEN: Final = "report this to the author of the plugin"
 _MEMORY: Final = (
@@ -13,6 +15,7 @@ _MEMORY: Final = (
     "or its container more memory, or lower `memory` under `worker:` in its file"
 )
 _ENDED: Final = "look at what it logged last, and report it to the author of the plugin"
+_HUNG: Final = "have that call return sooner, or raise `{}` under `worker:` in its file"
 
 
 def exceeded(reason: str, source: str) -> str:
@@ -28,6 +31,20 @@ def broken(reason: str, source: str) -> str:
 def ended(status: str, source: str) -> str:
     """Its process has ended and has said nothing of why; ``status`` tells how."""
     return _told(status, source, _MEMORY if status == "killed by SIGKILL" else _ENDED)
+
+
+def on_trial(fault: str, source: str) -> str:
+    """A successor's fault: what to do stands in the refusal that it is the reason for."""
+    return f"{fault} ({source})" if source else fault
+
+
+def overdue(life: Lifecycle, source: str) -> str:
+    """What to do about a call that has not returned in time, as it was needed in this life."""
+    if not life.wanted:
+        limit = "stop_timeout"
+    else:
+        limit = "start_timeout" if life.running_since is None else "sync_timeout"
+    return _HUNG.format(limit) if source else ""
 
 
 def _told(fault: str, source: str, remedy: str) -> str:

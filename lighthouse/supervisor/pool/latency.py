@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 KEPT: Final = 1000
+"""Newest samples; and changes that may wait to be measured."""
 
 
 class LatencyFigures(msgspec.Struct, frozen=True):
@@ -17,15 +18,36 @@ class LatencyFigures(msgspec.Struct, frozen=True):
 
 
 class Latency:
-    """The newest samples, and how many there ever were."""
+    """The newest samples, how many there ever were, and the changes that are under way.
+
+    Moments are ``time.monotonic()``.
+    """
 
     def __init__(self) -> None:
         self._samples: Final[deque[float]] = deque(maxlen=KEPT)
         self._count = 0
+        self._waiting: list[float] = []
+        self._travelling: list[float] = []
 
-    def add(self, seconds: float) -> None:
-        self._samples.append(seconds)
-        self._count += 1
+    def observed(self, at: float) -> None:
+        """A change was observed, and will be part of the next snapshot."""
+        if len(self._waiting) < KEPT:
+            self._waiting.append(at)
+
+    def sent(self) -> None:
+        """A snapshot is sent with all that has been observed."""
+        self._travelling, self._waiting = self._waiting, []
+
+    def applied(self, at: float) -> None:
+        """What was sent last is true now."""
+        for observed_at in self._travelling:
+            self._samples.append(at - observed_at)
+        self._count += len(self._travelling)
+        self._travelling = []
+
+    def lost(self) -> None:
+        """What was sent last was not made true: it is part of the next snapshot again."""
+        self._waiting, self._travelling = self._travelling + self._waiting, []
 
     def figures(self) -> LatencyFigures:
         ordered = sorted(self._samples)

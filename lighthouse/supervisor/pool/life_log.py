@@ -20,5 +20,7 @@ def tell(worker: Name, life: Lifecycle, before: Lifecycle, pid: int) -> None:
         case "waiting":
             delay = max(0.0, (life.deadline or 0.0) - life.since)
             _log.error("%s: %s; starts again in %.1f s", name, life.last_exit, delay)
+        case "stopped" if life.reason:
+            _log.warning("%s: %s (%s)", name, life.reason, life.last_exit)
         case "stopped":
             _log.info("%s: stopped (%s)", name, life.last_exit or before.state)

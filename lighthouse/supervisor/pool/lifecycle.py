@@ -5,9 +5,10 @@
     waiting ──due──▶ starting ──ready──▶ running
        ▲                │  late             │  silent, too large, told to
        │                ▼                   ▼
-       └──exited──── stopping ◀─────────────┘     (asked, or traced, then TERM, then KILL)
+       └──exited──── stopping ◀─────────────┘     (traced, then TERM, then KILL)
 
-A worker that is no longer wanted ends in ``stopped``. No clock and no system call in here.
+A worker that is no longer wanted is asked to stop, is traced and killed if it is late, and ends
+in ``stopped``. No clock and no system call in here.
 """
 
 from typing import Literal
@@ -63,9 +64,13 @@ class Lifecycle(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """The deadline may have passed; ``doing`` is what the process is calling."""
+    """The deadline may have passed; ``doing`` is what the process is calling.
+
+    ``remedy`` is what to do about a process that hangs.
+    """
 
     doing: str = ""
+    remedy: str = ""
 
 
 class Became(msgspec.Struct, frozen=True):
@@ -119,8 +124,8 @@ def step(
 ) -> tuple[Lifecycle, Action | None]:
     """The life after an event, and what is to be done about it."""
     match event:
-        case Due(doing):
-            return _due(life, doing, now, limits)
+        case Due():
+            return _due(life, event, now, limits)
         case Became(deadline) if life.state == "starting":
             return _moved(life, "running", now, deadline, running_since=now), None
         case Heard(deadline, otherwise) if life.state == "running":
@@ -148,7 +153,7 @@ def unsettled(life: Lifecycle, now: float, limits: LifecycleLimits) -> str:
 
 
 def _due(
-    life: Lifecycle, doing: str, now: float, limits: LifecycleLimits
+    life: Lifecycle, due: Due, now: float, limits: LifecycleLimits
 ) -> tuple[Lifecycle, Action | None]:
     if life.deadline is None or now < life.deadline:
         return life, None
@@ -163,10 +168,14 @@ def _due(
         case "running":
             return _moved(life, "stopping", now, now + TRACED_WITHIN, traced=True), "trace"
         case "stopping" if life.traced:
-            told = f"{life.reason}; it hung in {doing}" if doing else life.reason
-            return _moved(
-                life, "stopping", now, now + KILL_AFTER, reason=told, traced=False
-            ), "term"
+            where = f"it hung in {due.doing}" if due.doing else ""
+            told = "; ".join(filter(None, (life.reason, where, due.remedy)))
+            ending = _moved(life, "stopping", now, now + KILL_AFTER, reason=told, traced=False)
+            return ending, "term" if life.wanted else "kill"
+        case "stopping" if not life.wanted and not life.reason:
+            reason = f"did not stop within {now - life.since:.0f} s: killed"
+            until = now + TRACED_WITHIN
+            return _moved(life, "stopping", now, until, reason=reason, traced=True), "trace"
         case "stopping":
             return msgspec.structs.replace(life, deadline=now + KILL_AFTER), "kill"
     return life, None
@@ -180,11 +189,11 @@ def _unwanted(
     life = msgspec.structs.replace(life, wanted=False)
     match life.state:
         case "waiting":
-            return _moved(life, "stopped", now, None), None
+            return _moved(life, "stopped", now, None, reason=""), None
         case "starting":
-            return _moved(life, "stopping", now, now + KILL_AFTER), "term"
+            return _moved(life, "stopping", now, now + KILL_AFTER, reason=""), "term"
         case "running":
-            return _moved(life, "stopping", now, now + limits.stop), "ask"
+            return _moved(life, "stopping", now, now + limits.stop, reason=""), "ask"
     return life, None
 
 

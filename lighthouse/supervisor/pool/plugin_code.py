@@ -15,9 +15,10 @@ class PluginCode:
 
     def __init__(self, name: Name, plugin: str, offered: PluginOrigin | None) -> None:
         self._kind: Final = name[0]
-        self._plugin: Final = plugin
+        self.plugin: Final = plugin
         self._runs = False
         self._refused: PluginOrigin | None = None
+        self._refused_by = plugin
         self.offered = offered
         self.report: PluginReport | None = None
         self.outdated = ""
@@ -42,7 +43,7 @@ class PluginCode:
         origin = self.tried
         if origin is None or origin.bundled:
             return ""
-        return f"{origin}, entry point {self._plugin} = {origin.module} in {GROUPS[self._kind]}"
+        return f"{origin}, entry point {self.plugin} = {origin.module} in {GROUPS[self._kind]}"
 
     def reported(self, report: PluginReport | None) -> None:
         """Its process tells what it has loaded, or could not."""
@@ -55,19 +56,24 @@ class PluginCode:
 
     def compare(self, installed: Installed) -> None:
         """Note whether the code that runs is still what is installed."""
-        now = self.offered = installed.origin(self._kind, self._plugin)
+        now = self.offered = installed.origin(self._kind, self.plugin)
         self.outdated = "" if self.running is None else succession(self.running, now)
+        if self._refused_by != self.plugin:
+            now = installed.origin(self._kind, self._refused_by)
         if now != self._refused:
             self.refused = ""
 
-    def refuse(self, other: "PluginCode", why: str) -> None:
-        """It runs on, for this other code cannot take its place."""
-        self._refused = other.tried
-        self.refused = refusal(self._plugin, self.running, other.tried, why)
+    def refuse(self, other: "PluginCode", why: str, resettled: bool) -> None:
+        """It runs on, for this other code cannot take its place.
+
+        ``resettled``: the other one had other settings under ``worker:``.
+        """
+        self._refused, self._refused_by = other.tried, other.plugin
+        self.refused = refusal(self, other, why, resettled)
 
     def renewable(self, installed: Installed) -> bool:
         """Return True if another process would run other code, that fits to its supervisor."""
-        now = installed.origin(self._kind, self._plugin)
+        now = installed.origin(self._kind, self.plugin)
         known = self.running is not None and now is not None and not now.bundled
         return known and now != self.running
 
@@ -79,14 +85,23 @@ def taken(old: PluginOrigin | None, new: PluginOrigin | None) -> str:
     return f"{new} takes the place of {old}"
 
 
-def refusal(plugin: str, old: PluginOrigin | None, new: PluginOrigin | None, reason: str) -> str:
+def refusal(old: PluginCode, new: PluginCode, reason: str, resettled: bool) -> str:
     """What an operator is told where the old code runs on, and what to do."""
-    runs = str(old) if old is not None else f"the plugin {plugin}"
-    if new is None:
-        why, again = f"runs on with {runs}, for nothing can take its place", runs
-    elif old is None or (old.package, old.version) == (new.package, new.version):
-        why = f"runs on with {runs} as it was loaded, for what is installed now is not taken"
-        again = "what it was"
+    ran, tried = old.running, new.tried
+    runs = str(ran) if ran is not None else f"the plugin {old.plugin}"
+    again = "then `lighthouse reload`"
+    mend = f"mend it or install {runs} again, {again}"
+    if new.plugin != old.plugin:
+        why = f"the plugin {new.plugin} is not taken"
+        mend = f"mend it or name {old.plugin} again in its file, {again}"
+    elif tried is None:
+        why = "nothing can take its place"
+    elif ran is not None and (ran.package, ran.version) != (tried.package, tried.version):
+        why = f"{tried} is not taken"
+    elif resettled and ran == tried:
+        runs = f"{runs} and the settings under `worker:` that it was started with"
+        why, mend = "the new settings are not taken", "mend them in its file"
     else:
-        why, again = f"runs on with {runs}, for {new} is not taken", runs
-    return f"{why}: {reason}; mend it or install {again} again, then `lighthouse reload`"
+        runs, why = f"{runs} as it was loaded", "what is installed now is not taken"
+        mend = f"mend it or install what it was again, {again}"
+    return f"runs on with {runs}, for {why}: {reason}; {mend}"

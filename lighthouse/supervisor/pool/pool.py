@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.installed import Installed
+from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
@@ -19,7 +19,7 @@ from lighthouse.supervisor.pool.plugin_code import taken
 from lighthouse.supervisor.pool.process_counts import ProcessCounts
 from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
 from lighthouse.supervisor.pool.sessions import Sessions
-from lighthouse.supervisor.pool.succession import objection
+from lighthouse.supervisor.pool.succession import Successors, due_to, is_as_wanted, objection
 from lighthouse.supervisor.pool.worker import Worker
 
 FIGURES: Final = 1.0
@@ -52,7 +52,7 @@ class WorkerPool:
         self._loop: Final = loop
         self._locks: Final = locks
         self._children: Final[dict[Name, Worker]] = {}
-        self._successors: Final[dict[Name, Worker]] = {}
+        self._successors: Final = Successors()
         self._leaving: Final[set[Worker]] = set()
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
@@ -72,17 +72,14 @@ class WorkerPool:
         return not self._all()
 
     def want(self, wanted: dict[Name, Wanted], now: float, keep: bool = False) -> None:
-        """Stop what is not wanted any more or wanted otherwise, start what is missing.
+        """Stop what is not wanted any more; ``keep``: what that has registered stays.
 
-        A discovery that is only started anew keeps its registrations; ``keep``: all do.
+        What is missing or wanted otherwise is seen to by ``dispatch``.
         """
         self._wanted = wanted
-        for name, worker in list(self._children.items()):
-            want = wanted.get(name)
-            if want is None or (want.plugin, want.settings) != (worker.plugin, worker.settings):
-                same = want is not None and want.plugin == worker.plugin
-                self._let_go(self._successors.pop(name, None), now)
-                self._let_go(self._children.pop(name), now, keep or same)
+        for name in self._children.keys() - wanted.keys():
+            self._let_go(self._successors.pop(name), now)
+            self._let_go(self._children.pop(name), now, keep)
 
     def compare(self, installed: Installed, now: float) -> None:
         """Packages were installed or removed: say whose code is old, try again what failed."""
@@ -103,15 +100,19 @@ class WorkerPool:
         One that runs does so until its successor has shown that it can take over; ``force``:
         it ends at once, whatever becomes of the next.
         """
-        worker = self._children[name]
-        self._let_go(self._successors.pop(name, None), now)
-        if force or worker.life.state != "running":
-            self._let_go(self._children.pop(name), now, keep=True)
+        worker, wanted = self._children[name], self._wanted[name]
+        self._let_go(self._successors.pop(name), now)
+        if force or worker.life.state != "running" or worker.snapshot is None:
+            keep = worker.plugin == wanted.plugin
+            self._let_go(self._children.pop(name), now, keep)
             return
         worker.code.refused = ""
-        successor = self._new(name, worker.plugin, worker.settings, on_trial=True)
-        self._successors[name] = successor
-        _log.info("%s: what is installed for it now is tried", " ".join(name))
+        successor = self._new(name, wanted, on_trial=True)
+        self._successors.add(successor, wanted)
+        what = "what is installed for it now is"
+        if not is_as_wanted(worker, wanted):
+            what = "what its file wants now is"
+        _log.info("%s: %s tried", " ".join(name), what)
         self._due(successor)
 
     def hurry(self, now: float) -> None:
@@ -121,30 +122,41 @@ class WorkerPool:
             self._settle(worker)
 
     def dispatch(self, now: float) -> None:
-        """Start workers whose predecessors are gone; send each the snapshot it lacks."""
+        """Start workers whose predecessors are gone, try what is to take the place of others.
+
+        Send each the snapshot that it lacks.
+        """
+        for name, worker in list(self._children.items()):
+            if name in self._wanted and self._successors.lacks(worker, self._wanted[name]):
+                self.restart(name, now)
         leaving = {worker.name for worker in self._leaving if not worker.on_trial}
         for name in self._wanted.keys() - self._children.keys() - leaving:
-            want = self._wanted[name]
-            self._children[name] = self._new(name, want.plugin, want.settings)
+            self._children[name] = self._new(name, self._wanted[name])
             self._due(self._children[name])
         for name, worker in self._children.items():
             wanted = self._wanted.get(name)
             if wanted is None or name in leaving or not worker.takes_snapshots:
                 continue
-            if worker.snapshot != wanted.snapshot:
-                deliver = functools.partial(self._deliver, worker, wanted, now)
+            snapshot = due_to(worker, wanted)
+            if worker.snapshot != snapshot:
+                deliver = functools.partial(self._deliver, worker, snapshot, now)
                 self._loop.attempt(f"what {' '.join(name)} is sent", deliver)
-        for name, successor in self._successors.items():
+        for successor in self._successors:
+            name = successor.name
             wanted = self._wanted.get(name)
             if wanted is not None and successor.takes_snapshots and successor.validated is None:
                 ask = functools.partial(successor.ask, wanted.snapshot, now)
                 self._loop.attempt(f"what the successor of {' '.join(name)} is asked", ask)
 
     def kill(self) -> None:
-        """End every process at once."""
-        for worker in self._all():
+        """End every process at once, and say whose that had to be."""
+        late = [worker for worker in self._all() if worker.process is not None]
+        for worker in late:
             if worker.process is not None:
                 worker.process.signal(signal.SIGKILL)
+        if late:
+            names = ", ".join(" ".join(worker.name) for worker in late)
+            _log.warning("killed at once, since the daemon ends: %s", names)
 
     def stalled(self, seconds: float) -> None:
         """This process did not run for so long: no worker was late meanwhile."""
@@ -157,8 +169,8 @@ class WorkerPool:
         """Let go of processes that have become this one's and ended."""
         self._watch.reap()
 
-    def _deliver(self, worker: Worker, wanted: Wanted, now: float) -> None:
-        worker.deliver(wanted.snapshot, next(self._versions), now)
+    def _deliver(self, worker: Worker, snapshot: Snapshot, now: float) -> None:
+        worker.deliver(snapshot, next(self._versions), now)
         self._settle(worker)
 
     def _due(self, worker: Worker) -> None:
@@ -178,7 +190,7 @@ class WorkerPool:
 
     def _settle(self, worker: Worker) -> None:
         """After every event: let go of a stopped child, else be back at its deadline."""
-        if self._successors.get(worker.name) is worker:
+        if self._successors.has(worker):
             self._judge(worker, self._children[worker.name])
         if worker.life.state == "stopped":
             self._leaving.discard(worker)
@@ -190,7 +202,7 @@ class WorkerPool:
         why = objection(successor, worker)
         if why is None:
             return
-        del self._successors[name]
+        self._successors.pop(name)
         if why:
             worker.refuse(successor, why)
             self._let_go(successor, now)
@@ -198,7 +210,7 @@ class WorkerPool:
         _log.info("%s: %s", " ".join(name), taken(worker.code.running, successor.code.tried))
         self._children[name] = successor
         successor.take_over()
-        self._let_go(worker, now, keep=True)
+        self._let_go(worker, now, keep=worker.plugin == successor.plugin)
 
     def _let_go(self, worker: Worker | None, now: float, keep: bool = False) -> None:
         """Have a worker stop, cleanly if it can; ``keep``: what it has registered stays."""
@@ -207,15 +219,14 @@ class WorkerPool:
             worker.unwanted(now, keep)
             self._settle(worker)
 
-    def _new(
-        self, name: Name, plugin: str, settings: WorkerSettings, on_trial: bool = False
-    ) -> Worker:
-        offered = self._installed.origin(name[0], plugin)
-        return Worker(name, plugin, settings, self._locks / "-".join(name), offered, on_trial)
+    def _new(self, name: Name, wanted: Wanted, on_trial: bool = False) -> Worker:
+        offered = self._installed.origin(name[0], wanted.plugin)
+        known = (wanted.plugin, wanted.settings, self._locks / "-".join(name))
+        return Worker(name, *known, offered, on_trial)
 
     def _all(self) -> list[Worker]:
         """All that may have a process."""
-        return [*self._children.values(), *self._successors.values(), *self._leaving]
+        return [*self._children.values(), *self._successors, *self._leaving]
 
     def _look(self) -> None:
         """Look at every worker, and at what was left behind."""

@@ -18,7 +18,7 @@ from lighthouse.process.timing.time_share import TimeShare
 from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.pool.budget import WorkerBudget
 from lighthouse.supervisor.pool.delivery import Base
-from lighthouse.supervisor.pool.fault import ended
+from lighthouse.supervisor.pool.fault import ended, on_trial, overdue
 from lighthouse.supervisor.pool.latency import Latency
 from lighthouse.supervisor.pool.life_log import tell
 from lighthouse.supervisor.pool.lifecycle import (
@@ -54,7 +54,8 @@ class Worker:
     """A worker that should run: its life, its snapshots and its figures.
 
     ``on_trial``: it has to show that it can take the place of another one before it is given
-    any work; ``validated`` is what it has answered.
+    any work; ``validated`` is what it has answered. ``last_error`` and when that was
+    (``time.time()``) stay when it is well again.
     """
 
     def __init__(
@@ -87,13 +88,12 @@ class Worker:
         self.validated: Validated | None = None
         self.said = ""
         self.last_error = ""
+        self.last_error_at: float | None = None
         self.share: Final = TimeShare()
         self.slowed_at: float | None = None
         self._lock: Final = lock
         self._silence: Final = max(SILENCE, settings.sync_timeout)
         self._limits: Final = LifecycleLimits(settings.start_timeout, settings.stop_timeout)
-        self._waiting: list[tuple[str, float]] = []
-        self._travelling: list[tuple[str, float]] = []
         self._acknowledged = True
         self._keep = False
         self._base: Final = Base()
@@ -127,11 +127,6 @@ class Worker:
         self.take(Became(now + self._silence), now)
         self._expect("its loop", self._silence, now)
 
-    def changed(self, trace: str, observed_at: float) -> None:
-        """An observed change will be part of the next snapshot; its latency is measured."""
-        if len(self._waiting) < 1000:
-            self._waiting.append((trace, observed_at))
-
     @property
     def takes_snapshots(self) -> bool:
         """Return True if it is ready and has answered what it was sent before."""
@@ -162,7 +157,7 @@ class Worker:
             return
         self.snapshot, self.version = snapshot, version
         self._acknowledged = False
-        self._travelling, self._waiting = self._waiting, []
+        self.latency.sent()
         self._expect("its sync", self.settings.sync_timeout, now)
 
     def ask(self, snapshot: Snapshot, now: float) -> None:
@@ -175,7 +170,7 @@ class Worker:
         with suppress(Closed):
             if self.process.channel.send(Validate(software=False), pack(snapshot)):
                 self._acknowledged = False
-                self._expect("its validation", self.settings.sync_timeout, now)
+                self._expect("its trial", self.settings.sync_timeout, now)
 
     def answered(self, message: Validated, now: float) -> None:
         """It has been asked, and this is what it says."""
@@ -190,7 +185,7 @@ class Worker:
     def refuse(self, successor: "Worker", why: str) -> None:
         """It goes on with its work, for this successor cannot take over."""
         if self.life.state == "running":
-            self.code.refuse(successor.code, why)
+            self.code.refuse(successor.code, why, self.settings != successor.settings)
             traceback = successor.traceback and f"\n{successor.traceback}"
             _log.error("%s: %s%s", " ".join(self.name), self.code.refused, traceback)
 
@@ -201,12 +196,14 @@ class Worker:
             self._has_applied |= message.kind != "held"
             self._make(message)
             if message.kind != "failed":
-                for _, observed_at in self._travelling:
-                    self.latency.add(message.applied_at - observed_at)
-                self._travelling = []
+                self.latency.applied(message.applied_at)
         self.applied, self.applied_at, self.status = message, wall, message.status
         if message.kind in ("failed", "degraded"):
-            self.last_error = message.reason
+            self.errs(message.reason)
+
+    def errs(self, reason: str) -> None:
+        """This is its last error."""
+        self.last_error, self.last_error_at = reason, time.time()
 
     def _make(self, message: Applied) -> None:
         """Note what is true by now; one that is degraded serves what it does not name."""
@@ -223,7 +220,7 @@ class Worker:
 
     def oversteps(self, reason: str, now: float) -> None:
         """End it for breaking a rule; it is started again."""
-        self.last_error = reason
+        self.errs(reason)
         self.take(Overstepped(reason), now)
 
     def exited(self, now: float) -> None:
@@ -237,12 +234,13 @@ class Worker:
         self.snapshot = self.made = None
         self._has_applied = False
         self._base.close()
-        self._waiting, self._travelling = self._travelling + self._waiting, []
+        self.latency.lost()
         alone = not said and self.life.state != "stopping"
-        told = ended(status, self.code.source) if alone else status
+        words = on_trial if self.on_trial else ended
+        told = words(status, self.code.source) if alone else status
         self.take(Exited(told, said), now)
         if self.life.wanted:
-            self.last_error = self.life.last_exit
+            self.errs(self.life.last_exit)
 
     def _keep_stacks(self, process: Process) -> None:
         """Those that it wrote since it hung stay, until the next time that it hangs."""
@@ -262,8 +260,10 @@ class Worker:
 
     def due(self, now: float) -> bool:
         """The deadline may have passed. Return True if its process has started or is gone."""
-        traced = self.process if self.life.traced else None
-        return self.take(Due("" if traced is None else traced.doing), now)
+        if self.process is None or not self.life.traced:
+            return self.take(Due(), now)
+        source = "" if self.on_trial else self.code.source
+        return self.take(Due(self.process.doing, overdue(self.life, source)), now)
 
     def unwanted(self, now: float, keep: bool = False) -> None:
         """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
@@ -290,7 +290,7 @@ class Worker:
             self.process = Process(self.name, self.plugin, self.settings, self._lock)
         except (OSError, LookupError) as error:
             self.take(Exited(f"cannot be started: {error}"), now)
-            self.last_error = self.life.last_exit
+            self.errs(self.life.last_exit)
             return False
         return True
 
