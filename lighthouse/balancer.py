@@ -38,6 +38,19 @@ class Withheld(msgspec.Struct, frozen=True):
     drained: bool = False
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """What only one balancer of a host may have, and the keys that lead to where it is said.
+
+    ``kind`` and ``name``: a ``directory`` with all that is in it, or a ``file``, by its absolute
+    path, in which ``*`` stands for any text without a slash; or an ``address`` to listen at, as
+    ``IP:PORT``, with ``*`` for every address of the host.
+    """
+
+    path: tuple[str | int, ...]
+    kind: Literal["directory", "file", "address"]
+    name: str
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How a sync ended, with a reason that status shows.
 
@@ -93,6 +106,15 @@ class Balancer(Plugin):
         A rejected section leaves that cluster's last good one in force, and no other
         cluster is affected.
         """
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        """What no other balancer of the host may have, by a config that passed.
+
+        What it writes, and where it or its software listens. Where two balancers claim the
+        same, ``lighthouse check`` and the status say so; nothing is held back for it.
+        """
+        return ()
 
     def sync_file(self, clusters: list[Cluster]) -> Outcome | None:
         """Write or update the software's configuration for exactly these clusters.

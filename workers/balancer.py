@@ -14,7 +14,7 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings, unpa
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection
 from lighthouse.workers.awaited import awaited
-from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary import claimed, place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import REASON, one_line, shown
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
@@ -80,6 +80,7 @@ class BalancerRole(WorkerRole):
                 self._config = None
                 call("apply_config", self._plugin.apply_config, copy.deepcopy(verdict.config))
                 self._config = verdict.config
+                claimed.note(self.plugin_class, verdict.config, self._conduct)
             waits = self._waits()
             if waits:
                 return self._report(Outcome("held", waits))

@@ -21,6 +21,7 @@ from lighthouse.ipc.messages import Failed, Validate, Validated
 from lighthouse.net.address import default_address
 from lighthouse.net.listeners import listeners, unreachable
 from lighthouse.registration.services import ports
+from lighthouse.supervisor.answers.claims import conflicts
 from lighthouse.supervisor.state import State
 from lighthouse.text import plain
 
@@ -67,11 +68,14 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
         if installed.origin(name[0], task.plugin) is not None
     }
     yield from too_few(len(there), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    claims = {}
     for name, (answer, _) in ask(there, Validate()).items():
         match answer:
             case Validated(rejections, reason, warnings, report):
                 yield from placed(tree, name, rejections, warnings)
                 yield from warned(tree, name, report)
+                if report is not None and name[0] == "balancer":
+                    claims[name[1]] = report.claims
             case Failed(reason, _, report):
                 reason += f" [{report.interpreter}]" if report is not None else ""
                 if reason:
@@ -81,3 +85,4 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
                 continue
         if reason:
             yield failed(tree, name, f"cannot be validated: {reason}")
+    yield from conflicts(tree, claims)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import UNCHANGED, Balancer, Claim, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
+from lighthouse.dns.nameserver import parse
 from lighthouse.dns.server.kept import KeptMembers, text
 from lighthouse.dns.server.planned import PlannedZone
 from lighthouse.dns.server.schema import DnsServerSettings, parse_section, parse_settings
@@ -46,6 +47,13 @@ class NameServer(Balancer):
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         parse_section(config)
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        settings = parse_settings(config)
+        places = enumerate(settings.listen)
+        found = [Claim(("listen", n), "address", str(parse(text))) for n, text in places]
+        return (Claim(("state_file",), "file", settings.state_file), *found)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings, former = parse_settings(config), self._settings

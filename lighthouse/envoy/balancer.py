@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.preview import examine, preview
 from lighthouse.envoy.reconcile import EnvoyReconciler
@@ -31,6 +31,10 @@ class Envoy(Balancer):
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         parse_section(config)
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        return (Claim(("directory",), "directory", parse_settings(config).directory),)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = parse_settings(config)

@@ -1,8 +1,10 @@
 """What files are on disk: who has written them, two that change places, a directory's list."""
 
+import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,17 @@ def mark_at(path: Path | str) -> Mark:
         return mark_of(os.stat(path))
     except OSError:
         return ()
+
+
+@contextlib.contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Have an ``OSError`` of a write say of which file it is: the kernel tells no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def exchange(one: Path, other: Path) -> bool:

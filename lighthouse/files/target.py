@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.files.access import Access
-from lighthouse.files.exchange import Mark, exchange, mark_at, mark_of, sync_directory
+from lighthouse.files.exchange import Mark, exchange, mark_at, mark_of, naming, sync_directory
 
 
 class Refused(ValueError):
@@ -268,7 +268,7 @@ class FileTarget:
     def _write_beside(self, beside: Path, content: bytes, target: Path) -> Mark:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(beside, flags, 0o600)
-        with open(descriptor, "wb") as file:
+        with naming(target), open(descriptor, "wb") as file:
             _take_after(descriptor, target, self._mode)
             self._access.give(descriptor)
             file.write(content)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import Balancer, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
+from lighthouse.haproxy.schema.claims import claims
 from lighthouse.haproxy.schema.cluster import parse_section
 
 
@@ -32,6 +33,10 @@ class HAProxy(Balancer):
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         parse_section(config)
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        return claims(parse_settings(config))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = parse_settings(config)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lighthouse.balancer import Claim
 from lighthouse.installed import PluginOrigin
 
 
@@ -27,7 +28,7 @@ class PluginReport(msgspec.Struct, frozen=True):
 
     ``entry_point`` is ``NAME = MODULE`` in ``group``. ``loaded`` is the class, as MODULE.NAME,
     and ``place`` where it is defined; both are empty before it is found. ``interpreter`` is the
-    program that runs the worker, with its version.
+    program that runs the worker, with its version. ``claims`` are a balancer's, by its config.
     """
 
     interpreter: str
@@ -37,6 +38,7 @@ class PluginReport(msgspec.Struct, frozen=True):
     loaded: str = ""
     place: str = ""
     faults: tuple[PluginFault, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     @property
     def source(self) -> str:

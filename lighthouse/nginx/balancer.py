@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import UNCHANGED, Balancer, Finding, Outcome, Preview
+from lighthouse.balancer import UNCHANGED, Balancer, Claim, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import (
     FileGroup,
@@ -19,7 +19,7 @@ from lighthouse.nginx.config_test import Complaint, ConfigTest
 from lighthouse.nginx.main_config import Contents
 from lighthouse.nginx.master import Master, Workers
 from lighthouse.nginx.sections import Sections
-from lighthouse.nginx.settings import NginxSettings, parse_section, parse_settings
+from lighthouse.nginx.settings import NginxSettings, files_of, parse_section, parse_settings
 from lighthouse.nginx.site import NginxSite, SiteFinder
 from lighthouse.nginx.upstream import UpstreamBlock
 from lighthouse.software.installation import install
@@ -56,6 +56,10 @@ class Nginx(Balancer):
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         parse_section(config)
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        return files_of(parse_settings(config))
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._settings = parse_settings(config)
@@ -164,9 +168,9 @@ class Nginx(Balancer):
             complaint = trial.run(contents)
             return None if complaint is not None and complaint.denied else complaint
 
-        chosen = choose(
-            own, upstreams, judge, self._sections.former(site.build, self._clusters or [])
-        )
+        clusters = self._clusters or []
+        former = self._sections.former(site.build, clusters, own.former)
+        chosen = choose(own, upstreams, judge, former)
         unread = [_unread(site, path) for path in sorted(trial.missed) if own.wanted[path]]
         return Chosen(
             chosen.contents,

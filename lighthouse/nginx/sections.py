@@ -1,19 +1,20 @@
 """The clusters' sections, and what keeps this nginx from serving one as it says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from lighthouse.balancer import Finding
 from lighthouse.cluster import Cluster
 from lighthouse.nginx.build import NginxBuild
 from lighthouse.nginx.settings import NginxSettings, UpstreamSection, parse_section
-from lighthouse.nginx.upstream import UpstreamBlock, render
+from lighthouse.nginx.upstream import UpstreamBlock, render, section_of
 
 
 class Sections:
     """Reads each section once per content, and renders upstreams by them.
 
-    Remembers the sections that nginx took last, for as long as it does not take newer ones.
+    Remembers the sections that nginx took last, for as long as it does not take newer ones;
+    after a restart they are those in its files.
     """
 
     def __init__(self, settings: NginxSettings) -> None:
@@ -44,11 +45,20 @@ class Sections:
         """nginx has taken the sections of these clusters."""
         self._taken.update({one.name: self._section(one) for one in clusters})
 
-    def former(self, build: NginxBuild, clusters: Sequence[Cluster]) -> dict[str, str]:
-        """The upstreams as they would be by sections that nginx took, where there are newer."""
+    def former(
+        self,
+        build: NginxBuild,
+        clusters: Sequence[Cluster],
+        there: Callable[[str], str | None],
+    ) -> dict[str, str]:
+        """The upstreams as they would be by sections that nginx took, where there are newer.
+
+        ``there`` gives what there is of a cluster's upstream.
+        """
         found: dict[str, str] = {}
         for cluster in clusters:
-            taken = self._taken.get(cluster.name)
+            text = there(cluster.name)
+            taken = self._taken.get(cluster.name) or (None if text is None else section_of(text))
             if taken is not None and taken != self._section(cluster):
                 block = render(self._settings, build, cluster, taken)
                 found |= {} if block is None else {cluster.name: block.text}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from lighthouse.balancer import Claim
 from lighthouse.node import is_cluster_name
 from lighthouse.schema import Path, Problem, convert, require, unknown
 from lighthouse.software.reload import Seconds
@@ -57,7 +58,7 @@ class NginxSettings(msgspec.Struct, frozen=True):
         return self.http_file if context == "http" else self.stream_file
 
 
-class ServerOptions(msgspec.Struct, frozen=True):
+class ServerOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """What every server of an upstream has."""
 
     max_fails: Count | None = None
@@ -65,7 +66,7 @@ class ServerOptions(msgspec.Struct, frozen=True):
     max_conns: Count | None = None
 
 
-class UpstreamSection(msgspec.Struct, frozen=True):
+class UpstreamSection(msgspec.Struct, frozen=True, omit_defaults=True):
     """``nginx:`` in ``clusters/*.yaml``.
 
     ``resolve`` has nginx look the nodes up in the DNS itself: true for the cluster's name in
@@ -96,6 +97,13 @@ def parse_section(config: Mapping[str, Any]) -> UpstreamSection:
     section = convert(config, UpstreamSection)
     require(_section_faults(section))
     return section
+
+
+def files_of(settings: NginxSettings) -> tuple[Claim, ...]:
+    """The files that the settings have written."""
+    given = {"http_file": settings.http_file, "stream_file": settings.stream_file}
+    found = {key: path.replace(CLUSTER, "*") for key, path in given.items() if path is not None}
+    return tuple([Claim((key,), "file", path) for key, path in found.items()])
 
 
 def _faults(settings: NginxSettings) -> Iterator[Problem]:

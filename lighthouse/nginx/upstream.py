@@ -23,6 +23,12 @@ _SMALLEST_ZONE: Final = 64
 _PER_NODE: Final = 2
 """KiB that are planned for a node; nginx needs about one."""
 
+_SECTION: Final = "    # section: "
+"""Begins the line that says by which section an upstream was rendered, for after a restart."""
+
+_LONGEST: Final = 1000
+"""Bytes of such a line; nginx takes no comment that is much longer."""
+
 _NOBODY: Final = "    server 127.0.0.1:1 down;"
 _ROOM: Final = 256
 """Nodes for which the zone of an upstream that follows the DNS has room at least."""
@@ -66,7 +72,7 @@ def render(
         return None
     name = section.upstream or cluster.name
     head = BlockLine(f"{_MARK}{cluster.name}")
-    body = tuple(_directives(settings, build, cluster, section))
+    body = (*_directives(settings, build, cluster, section), *_note(section))
     lines = (head, BlockLine(f"upstream {name} {{", ("upstream",)), *body, BlockLine("}"))
     return UpstreamBlock(cluster.name, pattern.replace(CLUSTER, cluster.name), lines)
 
@@ -87,6 +93,18 @@ def blocks(content: bytes) -> dict[str, str]:
     return found
 
 
+def section_of(text: str) -> UpstreamSection | None:
+    """The section by which an upstream that we wrote was rendered; None if that is not known."""
+    lines = text.splitlines()
+    found = [line.removeprefix(_SECTION) for line in lines if line.startswith(_SECTION)]
+    if not found:
+        return None if _NOBODY in lines else UpstreamSection()
+    try:
+        return msgspec.json.decode(found[0], type=UpstreamSection)
+    except msgspec.DecodeError:
+        return None
+
+
 def at(content: bytes, number: int) -> tuple[str, int] | None:
     """The cluster that a line of one of our files belongs to, and the line within its upstream."""
     lines = content.decode("utf-8", "replace").splitlines()[:number]
@@ -98,6 +116,14 @@ def at(content: bytes, number: int) -> tuple[str, int] | None:
 
 def _text(lines: Sequence[BlockLine]) -> str:
     return "".join(f"{line.text}\n" for line in lines)
+
+
+def _note(section: UpstreamSection) -> Iterator[BlockLine]:
+    """Nothing for a section that says nothing."""
+    told = msgspec.json.encode(section)
+    if section != UpstreamSection():
+        kept = told.decode() if len(told) <= _LONGEST else "too long to be kept"
+        yield BlockLine(f"{_SECTION}{kept}")
 
 
 def _directives(

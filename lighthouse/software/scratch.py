@@ -24,13 +24,15 @@ def scratch() -> Iterator[Path]:
 
 def _sweep(directory: Path) -> None:
     """Remove what processes of this user left that were killed."""
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
             owner = _NAME.fullmatch(entry.name)
-            if owner and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
-                _remove(entry, int(owner[1]))
+            if owner is not None:
+                with contextlib.suppress(FileNotFoundError):  # another one's, done just now
+                    _sweep_one(entry, int(owner[1]))
 
 
-def _remove(entry: os.DirEntry[str], owner: int) -> None:
-    if entry.is_dir(follow_symlinks=False) and not is_alive(owner):
+def _sweep_one(entry: os.DirEntry[str], owner: int) -> None:
+    mine = entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    if mine and entry.is_dir(follow_symlinks=False) and not is_alive(owner):
         shutil.rmtree(entry.path, ignore_errors=True)

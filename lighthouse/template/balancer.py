@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
-from lighthouse.balancer import Balancer, Finding, Outcome, Preview
+from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
 from lighthouse.files import (
     FileGroup,
@@ -55,6 +55,11 @@ class Template(Balancer):
         outputs = [OutputFile(index, file, {}) for index, file in enumerate(settings.files)]
         found = [output.examine() for output in outputs if output.file.template is not None]
         require(Problem(fault.path, fault.message) for fault in found if fault is not None)
+
+    @classmethod
+    def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
+        files = enumerate(parse_settings(config).files)
+        return [Claim(("files", index, "path"), "file", file.path) for index, file in files]
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = parse_settings(config)

@@ -1,41 +1,28 @@
 """The bundled balancers side by side: a node, a cluster, and requests while nodes change."""
 
 import random
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.churn import load
-from tests.bench.proxies import PROBED, ByDns, ByEnvoy, ByHaproxy, ByReload, Proxied
-from tests.bench.rig import Row, binary, median, percentile
+from tests.bench.rig import Row, median, percentile
 from tests.fleet import running
-from tests.ports import free_port
+from tests.software.haproxy_traffic import Answering
+from tests.software.proxies import PROBED, ByDns, ByEnvoy, ByHaproxy, ByReload, Proxied
 from tests.waiting import eventually
 
 CLUSTERS, NODES, NEW, CHANGES = 10, 10, 20, 100
 KINDS: tuple[type[Proxied], ...] = (ByHaproxy, ByEnvoy, ByReload, ByDns)
 
-_CONFIG = """defaults
- mode http
- timeout connect 1s
- timeout client 60s
- timeout server 60s
-frontend f
- bind 0.0.0.0:{port} interface lo
- http-request return status 200 content-type text/plain lf-string "%[dst]"
-"""
-
 
 def balancers(root: Path, samples: int, rows: list[Row]) -> None:
     """Each kind on the same nodes; HAProxy's figures stand beside the others'."""
     base: dict[str, float] = {}
-    with _answering(root) as port:
+    with Answering(root) as answering:
         for kind in KINDS:
             print(f"{kind.name}, {CLUSTERS} x {NODES} ...", flush=True)
             with running(root / f"balancers-{kind.name.replace(' ', '-')}") as fleet:
-                proxied = kind(fleet, port)
+                proxied = kind(fleet, answering.port)
                 try:
                     figures = _measure(proxied, samples // kind.calm)
                 finally:
@@ -105,17 +92,3 @@ def _await(proxied: Proxied, cluster: str, ip: str, began: float) -> None:
     while proxied.ask(cluster) != ip:
         if time.perf_counter() - began > 30:
             raise TimeoutError(f"{ip} is not served")
-
-
-@contextmanager
-def _answering(root: Path) -> Iterator[int]:
-    """The port of a server at every address of the loopback device."""
-    port = free_port()
-    config = root / "balancers.cfg"
-    config.write_text(_CONFIG.format(port=port))
-    server = subprocess.Popen([binary(), "-db", "-f", str(config)])
-    try:
-        yield port
-    finally:
-        server.terminate()
-        server.wait()

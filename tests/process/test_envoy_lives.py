@@ -14,7 +14,6 @@ from tests.backends import Backend
 from tests.fleet import Fleet, Traffic, get, running
 from tests.ports import free_port
 from tests.software.envoy_world import put_down
-from tests.software.haproxy_traffic import Answering, Wrk
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.needs("envoy")
@@ -96,39 +95,10 @@ def test_two_balancers_of_one_directory_do_not_fight_over_it(meshed: Meshed) -> 
         told = fleet.worker("second")["reason"]
         assert f"{meshed.config['directory']} belongs to another balancer, lighthouse: " in told
         assert f"lighthouse: balancer envoy (pid {meshed.worker()})" in told
+        (error,) = eventually(lambda: fleet.status()["supervisor"]["config_errors"])
+        assert error["file"] == "balancers/second.yaml"
+        assert "belongs to balancers/envoy.yaml, as its 'directory', already" in error["message"]
         assert get(port) == (200, "one")
         (fleet.config / "balancers/envoy.yaml").unlink()
         eventually(lambda: fleet.worker("second")["healthy"], 30)
-
-
-@pytest.mark.slow
-@pytest.mark.needs("wrk")
-def test_two_hundred_changes_under_load_and_kills_between(meshed: Meshed, tmp_path: Path) -> None:
-    fleet = meshed.fleet
-    with Answering(tmp_path) as answering:
-        port = meshed.cluster("web")
-        fleet.node("web", "stays", answering.port, "127.0.0.2")
-        fleet.start()
-        stays = ("127.0.0.2", answering.port)
-        meshed.serves("web", stays)
-        pid = meshed.admin.info().pid
-        with Wrk(port) as wrk:
-            for number in range(200):
-                ip = f"127.0.1.{number % 200 + 1}"
-                path = fleet.node("web", "comes", answering.port, ip)
-                if number % 40 == 10:
-                    os.kill(meshed.worker(), signal.SIGKILL)
-                if number % 40 == 30:
-                    meshed.cluster("web", connect_timeout=3 + number / 100)
-                if number % 80 == 50:
-                    fleet.kill()
-                    fleet.start()
-                if number % 25 == 5:
-                    meshed.cluster("bad", options={"cluster": {"no_such_field": number}})
-                meshed.serves("web", stays, (ip, answering.port))
-                if number % 3 == 0:
-                    path.unlink()
-                    meshed.serves("web", stays)
-        assert wrk.requests > 1000
-        assert wrk.failures == []
-        assert meshed.admin.info().pid == pid
+        eventually(lambda: fleet.status()["supervisor"]["config_errors"] == [])

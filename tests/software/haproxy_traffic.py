@@ -49,7 +49,10 @@ def drive(world: World, condition: Callable[[], object], within: float = 15.0) -
 
 
 class Answering:
-    """A service at every address of the loopback device, whose port is ``port``."""
+    """A service at every address of the loopback device, each of which answers with itself.
+
+    Its port is ``port``.
+    """
 
     def __init__(self, directory: Path) -> None:
         (self.port,) = free_ports(1)
@@ -59,7 +62,7 @@ class Answering:
             "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n"
             " timeout server 60s\n"
             f"frontend f\n bind 0.0.0.0:{self.port} interface lo\n"
-            " http-request return status 200\n"
+            ' http-request return status 200 content-type text/plain lf-string "%[dst]"\n'
         )
         command = [BINARIES["wheel"], "-db", "-f", str(config)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -145,6 +145,7 @@ def test_a_full_disk_keeps_what_is_served(tmp_path: Path, backend: Backend) -> N
             world.cluster("web", backend.node(), backend.node(host="x"))
             outcome = world.sync()
             assert outcome.kind == "failed"
+            assert outcome.reason.startswith(str(place / "envoy"))
             assert "No space left on device" in outcome.reason
             assert get(port) == (200, "one")
             (place / "filler").unlink()

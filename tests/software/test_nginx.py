@@ -92,7 +92,9 @@ def test_what_nginx_refuses_never_reaches_its_files(
     assert get(world.port) == (200, servers[1].name)
     assert told(balancer.sync_file([other, wrong])) == expected
     successor = world.balancer()
+    wrong = web(servers[0].node(), balance="least_con")
     assert told(successor.sync_file([other, wrong])) == expected
+    assert get(world.port) == (200, servers[0].name)
     assert "least_con" not in world.file.read_text()
     assert world.file.with_name("lighthouse-other.conf").exists()
     subprocess.run([world.binary, "-t", "-c", str(world.main)], check=True, capture_output=True)

@@ -15,7 +15,7 @@ from lighthouse.nginx.main_config import build, read
 from lighthouse.nginx.sections import Sections
 from lighthouse.nginx.settings import NginxSettings, ResolverSettings, parse_section
 from lighthouse.nginx.statements import statements
-from lighthouse.nginx.upstream import at, blocks, file_of, render
+from lighthouse.nginx.upstream import at, blocks, file_of, render, section_of
 from lighthouse.node import Node
 from lighthouse.schema import Invalid
 
@@ -31,7 +31,8 @@ NODES = (
 def lines(nginx: NginxBuild, settings: NginxSettings, *nodes: Node, **section: Any) -> list[str]:
     found = render(settings, nginx, Cluster("web", [*nodes], section), parse_section(section))
     assert found is not None
-    return [line.text.strip() for line in found.lines[2:-1]]
+    body = [line.text.strip() for line in found.lines[2:-1]]
+    return [line for line in body if not line.startswith("#")]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,29 @@ def test_our_files_are_read_back() -> None:
     number = content.decode().splitlines().index("    keepalive 1;") + 1
     assert at(content, number) == ("b", 2)
     assert at(content, 1) is None
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {},
+        {"balance": "least_conn"},
+        {"directives": ["keepalive_timeout 30s"], "server_options": {"max_fails": 3}},
+    ],
+)
+def test_the_section_is_read_back_from_the_upstream(section: dict[str, Any]) -> None:
+    given = parse_section(section)
+    block = render(NginxSettings(), OLD, Cluster("web", [NODES[0]]), given)
+    assert block is not None
+    assert section_of(block.text) == given
+    assert section_of(block.placeholder) is None
+
+
+def test_a_section_that_is_too_long_is_not_kept() -> None:
+    given = parse_section({"directives": ["keepalive_timeout 30s"] * 100})
+    block = render(NginxSettings(), OLD, Cluster("web", [NODES[0]]), given)
+    assert block is not None
+    assert section_of(block.text) is None
 
 
 def test_statements() -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.balancer import Claim
 from lighthouse.ipc.messages import Reported
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.workers.boundary.limits import one_line
@@ -26,6 +27,7 @@ class Conduct:
         self._loaded: Final = loaded
         self._outbox: Final = outbox
         self._faults: Final[dict[str, PluginFault]] = {}
+        self._claims: tuple[Claim, ...] = ()
         self._told = True
 
     @property
@@ -34,7 +36,7 @@ class Conduct:
         # The same said of several things counts once.
         found = dict.fromkeys((*self._faults.values(), *self._loaded.faults))
         faults = tuple(sorted(found, key=lambda fault: fault.warning)[:MOST])
-        return msgspec.structs.replace(self._loaded, faults=faults)
+        return msgspec.structs.replace(self._loaded, faults=faults, claims=self._claims)
 
     def breaks(
         self, topic: str, message: str, remedy: str, where: str = "", warning: bool = False
@@ -51,6 +53,12 @@ class Conduct:
     def keeps(self, topic: str) -> None:
         """Nothing is wrong there any more."""
         if self._faults.pop(topic, None) is not None:
+            self._told = False
+
+    def claims(self, claims: tuple[Claim, ...]) -> None:
+        """This is what the plugin claims from now on."""
+        if claims != self._claims:
+            self._claims = claims
             self._told = False
 
     def say(self) -> None:

@@ -12,7 +12,7 @@ from lighthouse.ipc.messages import Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
-from lighthouse.workers.boundary import place
+from lighthouse.workers.boundary import claimed, place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import one_line, valid
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
@@ -52,6 +52,8 @@ def examine(
         )
     if faults or not software:
         return Validated(tuple(rejections))
+    if conduct is not None:
+        claimed.note(plugin, snapshot.settings.config, conduct)
     clusters.sort(key=lambda cluster: cluster.name)
     try:
         findings = admit_findings(_ask(plugin, snapshot, clusters), sections.__contains__)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from lighthouse.files import sync_directory
+from lighthouse.files.exchange import naming, sync_directory
 
 DEBOUNCE: Final = 0.5
 _MODE: Final = 0o640
@@ -37,7 +37,7 @@ class WatchedFiles:
         beside = target.with_name(f".{target.name}.new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            with open(os.open(beside, flags, _MODE), "wb") as file:
+            with naming(target), open(os.open(beside, flags, _MODE), "wb") as file:
                 file.write(text.encode())
             os.replace(beside, target)
         except OSError:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from lighthouse.balancer import Claim
 from lighthouse.config.fault import Fault
 from lighthouse.config.schema.types import ServiceFile
 from lighthouse.config.tree import Tree
 from lighthouse.schema import Problem
+from lighthouse.supervisor.answers.claims import conflicts
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_name
 from lighthouse.supervisor.verdicts import ConfigKey
@@ -19,6 +21,7 @@ def faults(state: State, tree: Tree, pool: Iterable[Worker]) -> list[Fault]:
         *_judged(state, tree),
         *_left_out(state, pool),
         *_of_services(state, tree, pool),
+        *conflicts(tree, _claims(tree, pool)),
     }
     return sorted(found)
 
@@ -45,6 +48,13 @@ def in_service(service: ServiceFile, kind: str, name: str) -> tuple[str | int, .
         return ("checks", name) if name in plugins else None
     listed = kind == "discovery" and name in service.discovery
     return ("discovery", service.discovery.index(name)) if listed else None
+
+
+def _claims(tree: Tree, pool: Iterable[Worker]) -> dict[str, tuple[Claim, ...]]:
+    """What the balancers claim that have told so, by name."""
+    balancers = (worker for worker in pool if worker.name[0] == "balancer")
+    told = {worker.name[1]: worker.code.report for worker in balancers}
+    return {n: r.claims for n, r in told.items() if r is not None and n in tree.config.balancers}
 
 
 def _judged(state: State, tree: Tree) -> Iterator[Fault]:

