@@ -18,7 +18,8 @@ from typing import Final
 import pytest
 import yaml
 
-from lighthouse.envoy.runtime.process import Missing, find_binary
+from lighthouse.envoy.runtime.process import find_binary
+from lighthouse.software.binary import Missing
 
 _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 

@@ -8,9 +8,9 @@ from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, With
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.preview import examine, preview
 from lighthouse.envoy.reconcile import EnvoyReconciler
-from lighthouse.envoy.runtime.process import Missing
 from lighthouse.envoy.schema.section import parse_section
 from lighthouse.envoy.schema.settings import EnvoySettings, parse_settings
+from lighthouse.software.binary import Missing
 
 
 class Envoy(Balancer):

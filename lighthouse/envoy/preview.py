@@ -13,6 +13,7 @@ from lighthouse.envoy.runtime import process
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
 from lighthouse.envoy.sync.wanted import WantedProxies, nobody
+from lighthouse.software.binary import Missing
 
 
 def preview(settings: EnvoySettings, clusters: Sequence[Cluster]) -> Preview:
@@ -43,7 +44,7 @@ def examine(settings: EnvoySettings, clusters: Sequence[Cluster]) -> Sequence[Fi
     """What ``envoy --mode validate`` says of the bootstrap and of each cluster's section."""
     try:
         binary = process.find_binary(settings.envoy_bin)
-    except process.Missing as error:
+    except Missing as error:
         return (Finding((), str(error)),)
     wanted = WantedProxies(settings)
     wanted.take(clusters)

@@ -17,12 +17,12 @@ from lighthouse.envoy.rendering.listener import owner
 from lighthouse.envoy.runtime import process, room
 from lighthouse.envoy.runtime.claim import Claimed, DirectoryClaim
 from lighthouse.envoy.runtime.control import EnvoyControl, Foreign
-from lighthouse.envoy.runtime.process import NotStarted
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
 from lighthouse.envoy.sync.endpoint_files import EndpointFiles
 from lighthouse.envoy.sync.resource_file import NotTaken, ResourceFile
 from lighthouse.envoy.sync.wanted import ProxiedCluster, WantedProxies, nobody
+from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)
 

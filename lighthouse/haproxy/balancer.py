@@ -12,6 +12,7 @@ from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
 from lighthouse.haproxy.schema.claims import claims
 from lighthouse.haproxy.schema.cluster import parse_section
+from lighthouse.software.binary import Missing
 
 
 class HAProxy(Balancer):
@@ -65,7 +66,7 @@ class HAProxy(Balancer):
                 self._reconciler = Reconciler(
                     self._settings, self._predecessor, self.still_working
                 )
-            except process.Missing as error:
+            except Missing as error:
                 return Outcome("failed", str(error))
             self._predecessor = None
         return self._reconciler.sync(clusters)

@@ -15,7 +15,7 @@ from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import Skeleton, file_of
 from lighthouse.haproxy.runtime.directories import lacking
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.process import Missing, find_binary
+from lighthouse.haproxy.runtime.process import find_binary
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.diff import climb
@@ -23,6 +23,7 @@ from lighthouse.haproxy.sync.running import Running, recalled
 from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.trial import Trial
 from lighthouse.haproxy.sync.wanted import WantedClusters
+from lighthouse.software.binary import Missing
 
 
 def examine(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Finding, ...]:
@@ -46,7 +47,7 @@ def _said(settings: HAProxySettings, clusters: Sequence[Cluster]) -> tuple[Findi
 def preview(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview:
     """The change of the file, the commands, why a reload or a start, and what is refused.
 
-    HAProxy is only asked questions. Raises ``process.Missing`` or ``OSError``.
+    HAProxy is only asked questions. Raises ``Missing`` or ``OSError``.
     """
     found = _foreseen(settings, clusters)
     return msgspec.structs.replace(found, findings=(*lacking(settings), *found.findings))
@@ -89,7 +90,7 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
 
 
 def _asked(settings: HAProxySettings, wanted: WantedClusters) -> Target:
-    """What should run, of which HAProxy is only asked. Raises ``process.Missing``."""
+    """What should run, of which HAProxy is only asked. Raises ``Missing``."""
     return Target(
         settings, wanted, Trial(settings, find_binary(settings.haproxy_bin), offline=True)
     )

@@ -107,25 +107,25 @@ class CheckSnapshot(msgspec.Struct, frozen=True, tag="check"):
 Snapshot = BalancerSnapshot | DiscoverySnapshot | CheckSnapshot
 
 
-class _Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class _PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str
     revision: int
     length: int
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _SnapshotHead(msgspec.Struct, frozen=True):
     snapshot: Snapshot
-    places: tuple[_Place, ...] = ()
+    places: tuple[_PartPlace, ...] = ()
 
 
 def pack(snapshot: Snapshot) -> Iterable[bytes]:
     """A snapshot as the pieces of a payload; clusters' bodies are passed on untouched."""
     if not isinstance(snapshot, BalancerSnapshot):
-        head = _encoder.encode(_Head(snapshot))
+        head = _encoder.encode(_SnapshotHead(snapshot))
         return [_length.pack(len(head)), head]
-    places = tuple([_Place(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
+    places = tuple([_PartPlace(p.name, p.revision, len(p.body)) for p in snapshot.clusters])
     bare = msgspec.structs.replace(snapshot, clusters=())
-    head = _encoder.encode(_Head(bare, places))
+    head = _encoder.encode(_SnapshotHead(bare, places))
     return [_length.pack(len(head)), head, *[part.body for part in snapshot.clusters]]
 
 
@@ -135,7 +135,7 @@ def unpack(payload: memoryview, known: dict[str, int] | None = None) -> Snapshot
     Bodies of clusters whose revision is ``known`` are left empty, for the reader has them.
     """
     (length,) = _length.unpack_from(payload)
-    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_Head)
+    head = msgspec.msgpack.decode(payload[4 : 4 + length], type=_SnapshotHead)
     if not isinstance(head.snapshot, BalancerSnapshot):
         return head.snapshot
     parts = []

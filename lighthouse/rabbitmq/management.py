@@ -10,7 +10,7 @@ import msgspec
 from lighthouse.net.connection import BoundedConnection, said
 from lighthouse.net.http import HttpClient
 from lighthouse.net.tls import Tls
-from lighthouse.rabbitmq.node import HealthCheck, Member, NodeCondition, NodeReport, Overview
+from lighthouse.rabbitmq.node import HealthAnswer, Member, NodeCondition, NodeReport, Overview
 
 T = TypeVar("T")
 
@@ -56,11 +56,11 @@ class Api:
         return NodeReport(
             self._get("/api/overview?columns=node,cluster_name", Overview),
             self._get(f"/api/nodes?columns={_COLUMNS}", tuple[Member, ...]),
-            self._check("local-alarms") if "alarms" in asked else HealthCheck(),
-            self._check("node-is-quorum-critical") if "quorum" in asked else HealthCheck(),
+            self._check("local-alarms") if "alarms" in asked else HealthAnswer(),
+            self._check("node-is-quorum-critical") if "quorum" in asked else HealthAnswer(),
         )
 
-    def _check(self, name: str) -> HealthCheck:
+    def _check(self, name: str) -> HealthAnswer:
         """One of the node's own health checks; a failed one has a reason."""
         path = f"/api/health/checks/{name}"
         status, body = self._ask(path)
@@ -69,8 +69,8 @@ class Api:
         if status not in (200, 503):
             raise Unhealthy(self._refused(path, status))
         if status == 200:
-            return HealthCheck()
-        found = self._decoded(path, body, HealthCheck)
+            return HealthAnswer()
+        found = self._decoded(path, body, HealthAnswer)
         return found if found.reason else msgspec.structs.replace(found, reason="failed")
 
     def _get(self, path: str, kind: type[T]) -> T:

@@ -30,7 +30,7 @@ class Alarm(msgspec.Struct, frozen=True):
     resource: str
 
 
-class HealthCheck(msgspec.Struct, frozen=True):
+class HealthAnswer(msgspec.Struct, frozen=True):
     """``GET /api/health/checks/...``: what comes with status 503, or nothing with 200."""
 
     reason: str = ""
@@ -42,8 +42,8 @@ class NodeReport(msgspec.Struct, frozen=True):
 
     overview: Overview
     members: tuple[Member, ...]
-    local_alarms: HealthCheck = HealthCheck()
-    quorum: HealthCheck = HealthCheck()
+    local_alarms: HealthAnswer = HealthAnswer()
+    quorum: HealthAnswer = HealthAnswer()
 
     @property
     def alarms(self) -> list[str]:

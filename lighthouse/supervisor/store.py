@@ -66,7 +66,7 @@ class LastSeen(msgspec.Struct, frozen=True):
     times: dict[str, float] = {}
 
 
-class Unusable(ValueError):
+class UnreadableState(ValueError):
     """A file's content cannot be used; the text says why."""
 
 
@@ -160,7 +160,7 @@ class Store:
             return None
         except OSError as error:
             reason = error.strerror or str(error)
-        except Unusable as error:
+        except UnreadableState as error:
             reason = str(error)
         _log.warning("%s is not used: %s", path, reason)
         self.problems[path] = reason
@@ -174,11 +174,11 @@ def _parse(data: bytes, kind: type[T]) -> T:
         head, _, _ = data[:40].partition(b"\n")
         if head.startswith(_NAME + b" ") and head.isascii():
             number = head.removeprefix(_NAME).decode("ascii").strip()
-            raise Unusable(f"it has format {number!r} of another release, expected 1")
-        raise Unusable("it is damaged, or no file of lighthouse")
+            raise UnreadableState(f"it has format {number!r} of another release, expected 1")
+        raise UnreadableState("it is damaged, or no file of lighthouse")
     if data[:start] != _FORMAT + zlib.crc32(body).to_bytes(4):
-        raise Unusable("it is damaged: its checksum does not match")
+        raise UnreadableState("it is damaged: its checksum does not match")
     try:
         return decode_as(kind, body)
     except msgspec.MsgspecError as error:
-        raise Unusable(f"its content is not what was expected: {error}") from error
+        raise UnreadableState(f"its content is not what was expected: {error}") from error

@@ -7,7 +7,7 @@ import pytest
 from lighthouse.postgresql import replication as postgresql
 from lighthouse.postgresql.replication import LagLimits, ReplicationState
 from lighthouse.rabbitmq import node
-from lighthouse.rabbitmq.node import Alarm, HealthCheck, Member, NodeReport, Overview
+from lighthouse.rabbitmq.node import Alarm, HealthAnswer, Member, NodeReport, Overview
 from lighthouse.redis import replication as redis
 from lighthouse.redis.replication import Replication
 from lighthouse.zookeeper.protocol.four_letter_words import (
@@ -146,7 +146,7 @@ def report(member: Member | None, others: int = 0, lost: int = 0, **checks: Any)
 
 
 RUNS = Member("a", running=True)
-SHORT = HealthCheck("There are alarms", (Alarm("memory"), Alarm("disk"), Alarm("disk")))
+SHORT = HealthAnswer("There are alarms", (Alarm("memory"), Alarm("disk"), Alarm("disk")))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ SHORT = HealthCheck("There are alarms", (Alarm("memory"), Alarm("disk"), Alarm("
         (report(Member("a", True, being_drained=True)), [], "maintenance"),
         (report(RUNS, local_alarms=SHORT), ["alarms"], "alarm: disk, memory; publishers"),
         (report(RUNS, local_alarms=SHORT), ["partitions"], ""),
-        (report(RUNS, quorum=HealthCheck("one is")), ["quorum"], "quorum critical: one is"),
+        (report(RUNS, quorum=HealthAnswer("one is")), ["quorum"], "quorum critical: one is"),
         (report(Member("a", True, False, ["c0"]), 0, 2), ["partitions"], "in the smaller part"),
         (report(Member("a", True, False, ["c0"]), 1, 1), ["partitions"], ""),
         (report(Member("a", True, False, ["c0"]), 0, 1), ["partitions"], ""),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.cluster import Cluster
-from lighthouse.dns.server.offer import DnsMember, Offer, offer
+from lighthouse.dns.server.offer import DnsMember, DnsOffer, offer
 from lighthouse.dns.server.schema import OnEmpty
 from lighthouse.node import Node, parse
 
@@ -87,4 +87,4 @@ def test_no_members_are_answered_only_where_that_is_meant(
 )
 def test_the_priority_is_a_number_or_none(metadata: dict[str, Any], priority: int) -> None:
     found = offer(Cluster("web", [node("10.0.0.1", **metadata)], {}), (), "keep")
-    assert found == Offer("live", (DnsMember("h", "10.0.0.1", 80, 1, priority),))
+    assert found == DnsOffer("live", (DnsMember("h", "10.0.0.1", 80, 1, priority),))

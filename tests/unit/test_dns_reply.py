@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighthouse.dns.server.cache import MOST_BYTES, AnswerCache
-from lighthouse.dns.server.offer import DnsMember, Offer
+from lighthouse.dns.server.offer import DnsMember, DnsOffer
 from lighthouse.dns.server.reply import Answerer, capacity
 from lighthouse.dns.server.zone import Zone, cluster_names
 
@@ -25,9 +25,9 @@ def answerer(count: int = 3, payload: int = 1232, order: str = "random") -> Answ
     members = tuple(
         DnsMember(f"h{n}", f"10.0.{n // 250}.{n % 250 + 1}", 8000) for n in range(count)
     )
-    web = cluster_names(Offer("live", members), "web", ZONE, order)  # type: ignore[arg-type]
-    dark = cluster_names(Offer("unknown"), "dark", ZONE, "fixed")
-    none = cluster_names(Offer("empty"), "none", ZONE, "fixed")
+    web = cluster_names(DnsOffer("live", members), "web", ZONE, order)  # type: ignore[arg-type]
+    dark = cluster_names(DnsOffer("unknown"), "dark", ZONE, "fixed")
+    none = cluster_names(DnsOffer("empty"), "none", ZONE, "fixed")
     found = Zone(ZONE, {"web": web, "dark": dark, "none": none}, ("127.0.0.1",), serial=7)
     return Answerer(found, payload, "host")
 
@@ -118,7 +118,7 @@ def test_another_version_of_edns_is_told_ours() -> None:
 
 def test_the_order_follows_the_weights() -> None:
     members = (DnsMember("a", "10.0.0.1", 80, 1), DnsMember("b", "10.0.0.2", 80, 99))
-    web = cluster_names(Offer("live", members), "web", ZONE, "random")
+    web = cluster_names(DnsOffer("live", members), "web", ZONE, "random")
     to = Answerer(Zone(ZONE, {"web": web}), 1232, "host")
     first = [next(iter(ask("web.lh.internal", to=to).answer[0])).address for _ in range(100)]
     assert first.count("10.0.0.2") > 80

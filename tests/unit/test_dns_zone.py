@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.dns.server.offer import DnsMember, Offer
+from lighthouse.dns.server.offer import DnsMember, DnsOffer
 from lighthouse.dns.server.zone import (
     ClusterNames,
     NameEntry,
@@ -19,7 +19,7 @@ ZONE = "lh.internal"
 
 
 def names(*members: DnsMember, state: str = "live") -> ClusterNames:
-    return cluster_names(Offer(state, members), "web", ZONE, "fixed")  # type: ignore[arg-type]
+    return cluster_names(DnsOffer(state, members), "web", ZONE, "fixed")  # type: ignore[arg-type]
 
 
 def zone(*members: DnsMember, complete: bool = True) -> Zone:

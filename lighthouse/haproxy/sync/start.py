@@ -12,12 +12,12 @@ from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.render import file_of, generation_in, is_intact
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.process import NotStarted
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.candidate import blame
 from lighthouse.haproxy.sync.running import Running, recalled
 from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.writer import Writer
+from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)
 
