@@ -1,5 +1,6 @@
 """The only place where plugin code is entered, and where whatever it throws is caught."""
 
+import errno
 import os
 import threading
 import traceback
@@ -69,7 +70,7 @@ class PluginError(Exception):
     @property
     def is_expected(self) -> bool:
         """Return True if it says that something outside is not there: no fault of the plugin."""
-        return isinstance(self.error, OSError)
+        return isinstance(self.error, OSError) and self.error.errno != errno.EBADF
 
     @property
     def located(self) -> str:

@@ -15,6 +15,10 @@ _MEMORY: Final = (
     "or its container more memory, or lower `memory` under `worker:` in its file"
 )
 _ENDED: Final = "look at what it logged last, and report it to the author of the plugin"
+_LEFT: Final = (
+    "it ended itself (os._exit), or closed descriptors that are not its own (os.close, "
+    "os.closerange): have it close only what it opened, and raise an exception to say what failed"
+)
 _HUNG: Final = "have that call return sooner, or raise `{}` under `worker:` in its file"
 
 
@@ -30,7 +34,8 @@ def broken(reason: str, source: str) -> str:
 
 def ended(status: str, source: str) -> str:
     """Its process has ended and has said nothing of why; ``status`` tells how."""
-    return _told(status, source, _MEMORY if status == "killed by SIGKILL" else _ENDED)
+    remedies = {"killed by SIGKILL": _MEMORY, "exited with status 0": _LEFT}
+    return _told(status, source, remedies.get(status, _ENDED))
 
 
 def on_trial(fault: str, source: str) -> str:
