@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -65,7 +66,12 @@ def redacted(text: str) -> str:
     Those of URLs and connection strings, and of HAProxy's and HTTP's words for them: operators
     and plugins write such values where they do not belong, and every message may be logged.
     """
-    text = masked(text)
+    return _without_credentials(masked(text))
+
+
+@lru_cache(256)
+def _without_credentials(text: str) -> str:
+    """The same few words of a plugin come with each change."""
     for secret in _SECRETS:
         text = secret.sub(rf"\1{_HIDDEN}", text)
     return text

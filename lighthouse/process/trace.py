@@ -67,7 +67,10 @@ class TracedProcess:
 
     def at(self, work: str) -> None:
         """This is called now; nothing, if empty."""
-        self._put(work, 0, _WORK)
+        if work:
+            self._put(work, 0, _WORK)
+        else:
+            self._memory[0] = 0
 
     def of(self, source: str) -> None:
         """Whose code it is that is called from now on."""

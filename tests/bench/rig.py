@@ -135,10 +135,11 @@ class Rig:
                 process.terminate()
 
     def processes(self) -> list[psutil.Process]:
-        """The supervisor and its workers."""
+        """The supervisor and its workers, without the HAProxy that they started."""
         assert self.fleet.daemon is not None
         supervisor = psutil.Process(self.fleet.daemon.pid)
-        return [supervisor, *supervisor.children(recursive=True)]
+        found = [supervisor, *supervisor.children(recursive=True)]
+        return [process for process in found if not process.name().startswith("haproxy")]
 
     def cpu(self) -> float:
         """Seconds of CPU that Lighthouse has used so far."""

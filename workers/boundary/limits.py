@@ -39,6 +39,9 @@ _VALUES: Final = 100
 _NAMED: Final = 3
 """Characters of the name of a value; so many values that cannot be shown are told, and named."""
 
+_PLAIN: Final = frozenset((bool, int, type(None)))
+"""What is JSON and holds no text; most of a status is."""
+
 
 def one_line(text: str, limit: int = REASON) -> str:
     """The text as one printable line, at most ``limit`` characters of it."""
@@ -73,9 +76,8 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     for key, value in [*status.items()]:
         name = _shown_key(str(key))
         try:
-            said = redacted(msgspec.json.decode(msgspec.json.encode(value)))
+            said, odd = _shown_value(value)
             size = len(encode(said)) + len(name)
-            odd = _unshowable(value)
         except (TypeError, ValueError, OverflowError, RecursionError):
             wrong[name] = f"no JSON value, but of the type {type(value).__name__}"
         else:
@@ -95,6 +97,16 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 def _shown_key(key: str) -> str:
     """The same keys come with each status."""
     return one_line(key, _KEY)
+
+
+def _shown_value(value: Any) -> tuple[Any, str]:
+    """A value as JSON without credentials, and why it is none although it could be made some.
+
+    Raises what ``msgspec.json`` does if it can be made none.
+    """
+    if type(value) in _PLAIN:
+        return value, ""
+    return redacted(msgspec.json.decode(msgspec.json.encode(value))), _unshowable(value)
 
 
 def redacted(value: Any) -> Any:
