@@ -4,7 +4,7 @@ import difflib
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from importlib import metadata
 from itertools import islice
@@ -25,6 +25,7 @@ _KINDS: Final = {group: kind for kind, group in GROUPS.items()}
 _OWN: Final = "lighthouse"
 _FILE: Final = "file://"
 _ALIKE: Final = 0.8
+_MOST_NAMED: Final = 12
 _MOST_FILES: Final = 1000
 
 
@@ -125,6 +126,22 @@ class Installed(msgspec.Struct, frozen=True):
         others = [other for other in GROUPS if other != kind and self.has(other, name)]
         return f"there is a {' and a '.join(others)} plugin of that name" if others else ""
 
+    def nearest(self, kind: str, name: str) -> str:
+        """Of a name that no plugin of that kind has: which one may be meant, and which there are.
+
+        Empty if there is such a plugin.
+        """
+        names = self.names(kind)
+        if name in names:
+            return ""
+        return "; ".join(filter(None, (self.meant(kind, name), listed(names))))
+
+    def meant(self, kind: str, name: str) -> str:
+        """What may be meant by the name of a plugin that there is none of, empty if nothing."""
+        close = difflib.get_close_matches(name, sorted(self.names(kind)), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else ""
+        return self.elsewhere(kind, name) or hint
+
     def clash(self, kind: str, name: str) -> str:
         """What is wrong where several distributions offer a plugin of that name, else empty."""
         offers = self.offers.get((kind, name), ())
@@ -139,11 +156,26 @@ class Installed(msgspec.Struct, frozen=True):
                 f"which is used; uninstall the other distribution, or have its plugin renamed"
             )
         told = " and ".join(f"{offer} ({offer.module})" for offer in offers)
+        if len({offer.package for offer in offers}) == 1:
+            what = f"has several entry points of a {what}: {', '.join(o.module for o in offers)}"
+            return f"{offers[0]} {what}; none is used: give each a name of its own"
         return f"{told} both bring a {what}, so neither is used; uninstall one of them"
 
 
-def succession(origin: PluginOrigin, now: PluginOrigin | None) -> str:
-    """What has become of the distribution whose code runs, empty if it is as it was."""
+def listed(names: Collection[str]) -> str:
+    """The names of plugins that are installed in words, the first of them if they are many."""
+    first, left = sorted(names)[:_MOST_NAMED], len(names) - _MOST_NAMED
+    more = f" and {left} more (`lighthouse plugins`)" if left > 0 else ""
+    return f"installed: {', '.join(first) or 'none'}{more}"
+
+
+def succession(origin: PluginOrigin, now: PluginOrigin | None, clash: str = "") -> str:
+    """What has become of the distribution whose code runs, empty if it is as it was.
+
+    ``clash`` is what is wrong where several distributions offer its plugin by now.
+    """
+    if now is None and clash:
+        return f"{clash}; until then it runs on with {origin}"
     if now is None:
         return f"its plugin is not installed any more ({origin} was): it runs on until it ends"
     if now == origin:

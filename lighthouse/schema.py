@@ -66,10 +66,21 @@ def convert(value: object, kind: type[T]) -> T:
     """``value`` (of maps, lists and scalars) as a ``kind``, a msgspec struct.
 
     Raises ``Invalid`` with every unknown key, missing key and wrong value. What is no map, where
-    a struct stands that has a class attribute ``expected``, is told that.
+    a struct stands that has a class attribute ``expected``, is told that. Raises ``TypeError``
+    if ``kind`` is a class with no fields that could be read.
     """
+    wrong = value if isinstance(value, type) else kind
+    if wrong is value or _is_fieldless(kind):
+        raise TypeError(f"convert takes a value and a msgspec.Struct, got {wrong!r:.100}")
     require(_faults(value, kind, ()))
     return msgspec.convert(value, kind)
+
+
+def _is_fieldless(kind: object) -> bool:
+    """Return True for a class of which nobody can tell what it is made of."""
+    if not isinstance(kind, type) or issubclass(kind, msgspec.Struct):
+        return False
+    return isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.CustomType)
 
 
 def require(problems: typing.Iterable[Problem]) -> None:

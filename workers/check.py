@@ -45,6 +45,7 @@ _SHOWN: Final = 3
 """So many hanging performances are shown with their stacks."""
 
 _BOUND: Final = "give each socket, command and lock what is left of `timeout`"
+_METADATA: Final = "give names and plain values of at most 4 KiB"
 _LEGAL: Final = "return lighthouse.check.Result(passing) with True or False, or raise"
 
 _log: Final = logging.getLogger("lighthouse.worker")
@@ -95,6 +96,7 @@ class CheckRole(WorkerRole):
                 self._schedule.drop(probing)
                 self._abandon(probing.stop())
                 self._conduct.keeps(_topic(probing.probe))
+                self._conduct.keeps(f"metadata of {_topic(probing.probe)}")
         for key in self._rejected.keys() - wanted:
             del self._rejected[key]
         self._wanted = wanted
@@ -215,6 +217,11 @@ class CheckRole(WorkerRole):
             self._conduct.breaks(topic, finding.breach, _LEGAL, where)
         else:
             self._conduct.keeps(topic)
+        if finding.odd:
+            where, told = place.of_function(self.plugin_class.perform), f"{topic}: {finding.odd}"
+            self._conduct.breaks(f"metadata of {topic}", told, _METADATA, where, warning=True)
+        else:
+            self._conduct.keeps(f"metadata of {topic}")
         error = finding.error
         if error is None:
             self._once.forget(topic)

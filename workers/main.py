@@ -59,6 +59,9 @@ def serve(kind: PluginKind[P], role: Role[P]) -> NoReturn:
         failed = _failed(end, report)
         told = f" [{failed.report.interpreter}]" if failed.report is not None else ""
         _log.error("%s%s%s", failed.reason, told, end.traceback and "\n" + end.traceback)
+        if failed.report is not None:
+            for fault in failed.report.others():
+                _log.error("%s", failed.report.explained(fault))
     # The boundary of the process: a fault of the loop itself is told before the end.
     except Exception as error:  # noqa: BLE001
         _log.exception("the worker's loop broke")

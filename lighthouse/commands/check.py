@@ -10,7 +10,7 @@ import click
 from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED
 from lighthouse.commands.offline.descriptors import too_few
-from lighthouse.commands.offline.plugin_faults import failed, placed, warned
+from lighthouse.commands.offline.plugin_faults import besides, failed, placed, warned
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
@@ -80,6 +80,7 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
                 reason += f" [{report.interpreter}]" if report is not None else ""
                 if reason:
                     yield failed(tree, name, f"cannot be loaded: {reason}")
+                yield from besides(tree, name, report)
                 continue
             case _:
                 continue

@@ -14,7 +14,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.schema import members
 from lighthouse.config.schema.document import YamlDocument
 from lighthouse.config.schema.types import ClusterFile, PluginFile, ServiceFile
-from lighthouse.installed import Installed
+from lighthouse.installed import Installed, listed
 from lighthouse.schema import shown
 
 _SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
@@ -44,7 +44,8 @@ def unknown_sections(
         if key not in balancers:
             message = schema.unknown(key, {*_CLUSTER_KEYS, *balancers})
             if key in _SOFTWARE:
-                message = _not_installed("balancer plugin", key, balancers)
+                told = "; ".join(filter(None, (_close(key, balancers), listed(balancers))))
+                message = f"balancer plugin {shown(key)} is not installed; {told}"
             yield document.fault((key,), message)
 
 
@@ -116,16 +117,9 @@ def conflict(document: YamlDocument, claim: NameClaim, owner: str) -> Fault:
 def _unusable(kind: str, name: str, installed: Installed) -> str:
     """Why there is not one plugin of that name, empty if there is."""
     if not installed.has(kind, name):
-        known = installed.names(kind)
-        return _not_installed(f"{kind} plugin", name, known, installed.elsewhere(kind, name))
+        about = f"{kind} plugin {shown(name)} is not installed"
+        return f"{about}; {installed.nearest(kind, name)}"
     return installed.clash(kind, name)
-
-
-def _not_installed(what: str, name: str, installed: Collection[str], elsewhere: str = "") -> str:
-    message = f"{what} {shown(name)} is not installed"
-    close = elsewhere or _close(name, installed)
-    message += f"; {close}" if close else ""
-    return f"{message}; installed: {', '.join(sorted(installed)) or 'none'}"
 
 
 def _close(name: str, names: Collection[str]) -> str:

@@ -64,3 +64,7 @@ class PluginReport(msgspec.Struct, frozen=True):
         """What keeps the plugin from being relied on, on one line; empty if nothing does."""
         faults = [fault for fault in self.faults if not fault.warning]
         return self.explained(faults[0], len(faults) - 1) if faults else ""
+
+    def others(self) -> tuple[PluginFault, ...]:
+        """The faults that ``wrong`` only counts."""
+        return tuple([fault for fault in self.faults if not fault.warning][1:])

@@ -96,8 +96,13 @@ def _class(item: ast.ClassDef, module: str) -> Iterator[str]:
         elif isinstance(member, ast.FunctionDef) and member.name.startswith("test_"):
             rows.append(f"* **{member.name}**: {_flat(doc)}")
         elif isinstance(member, ast.FunctionDef):
-            rows.append(f"* `{member.name}{_signature(member)}`: {_flat(doc)}")
+            mark = "@classmethod " if _is_class_method(member) else ""
+            rows.append(f"* `{mark}{member.name}{_signature(member)}`: {_flat(doc)}")
     yield "\n".join(rows) + "\n"
+
+
+def _is_class_method(item: ast.FunctionDef) -> bool:
+    return any(ast.unparse(mark) == "classmethod" for mark in item.decorator_list)
 
 
 def _is_struct(item: ast.ClassDef) -> bool:

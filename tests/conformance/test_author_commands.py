@@ -59,7 +59,8 @@ def test_run_plugin_shows_what_is_wrong(files: list[str], tmp_path: Path) -> Non
     (tmp_path / "own.yaml").write_text("pth: x\n")
     code, said = lighthouse("run-plugin", "own", *files)
     assert code == 1
-    assert "lighthouse.schema.Invalid: pth: unknown key 'pth'; did you mean 'path'?" in said
+    assert "its config is rejected: pth: unknown key 'pth'; did you mean 'path'?" in said
+    assert "Traceback" not in said
     (tmp_path / "nodes.yaml").write_text("web: [10.0.0.1]\n")
     code, said = lighthouse("run-plugin", "own", *files)
     assert code == 1
@@ -77,11 +78,31 @@ def test_run_plugin_stops_where_it_raises(files: list[str], site: PluginSite) ->
 def test_run_plugin_performs_a_check_once(tmp_path: Path, site: PluginSite) -> None:
     site.add("check", "own", RIGHT_CHECK)
     (tmp_path / "own.yaml").write_text("expect: x\n")
-    (tmp_path / "nodes.yaml").write_text("web: ['127.0.0.1:1']\n")
-    files = ["--config", str(tmp_path / "own.yaml"), "--nodes", str(tmp_path / "nodes.yaml")]
-    code, said = lighthouse("run-plugin", "own", *files)
+    words = ["run-plugin", "own", "--config", str(tmp_path / "own.yaml")]
+    code, said = lighthouse(*words, "--at", "127.0.0.1:1")
     assert code == 1
     assert "ConnectionRefusedError" in said
+    assert "foreground.py" not in said
+    assert "say where to perform it with --at IP:PORT" in lighthouse(*words)[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return True", "127.0.0.1:1: perform returned True, expected a Result"),
+        ("raise SystemExit", "SystemExit"),
+        ("return Result(True, '', 'x=y')", "its metadata is not published: 'x=y', expected a map"),
+    ],
+)
+def test_run_plugin_takes_what_a_worker_takes(body: str, told: str, site: PluginSite) -> None:
+    start = RIGHT_CHECK.index("        deadline = time")
+    end = RIGHT_CHECK.index("@hookimpl")
+    site.add("check", "own", f"{RIGHT_CHECK[:start]}        {body}\n\n\n{RIGHT_CHECK[end:]}")
+    file = site.directory / "section.yaml"
+    file.write_text("expect: x\n")
+    code, said = lighthouse("run-plugin", "own", "--config", str(file), "--at", "127.0.0.1:1")
+    assert code == (0 if "Result(" in body else 1)
+    assert told in said
 
 
 def test_check_plugin_tells_what_is_installed(site: PluginSite) -> None:
@@ -119,6 +140,8 @@ def test_check_plugin_of_a_name_that_nobody_has(site: PluginSite) -> None:
     code, said = lighthouse("check-plugin", "nobody")
     assert code == 1
     assert "no plugin nobody is installed for" in said
+    code, said = lighthouse("check-plugin", "haproxi")
+    assert "; did you mean 'haproxy'?; `lighthouse plugins` lists them" in said
     code, said = lighthouse("check-plugin", "zookeeper")
     assert code == 1
     assert "zookeeper is a discovery and a check; add --kind" in said

@@ -185,9 +185,11 @@ def test_a_rejected_change_leaves_the_earlier_check_running(tmp_path: Path) -> N
 
 def test_a_config_that_cannot_be_applied_fails_the_check(tmp_path: Path) -> None:
     with Rig(tmp_path, "check", SOURCE) as rig:
-        rig.deliver(CheckSnapshot((probe("a", config={"broken": 1}), probe("b"))))
+        rig.deliver(CheckSnapshot((probe("a", config={"broken": 1}), probe("b", port=81))))
         verdicts = rig.verdicts(lambda v: v["a"].passing is False and v["b"].passing)
         assert verdicts["a"].reason == "OSError: cannot take it"
+        eventually(lambda: performances(rig, 81) > 5)  # "a" has been tried as often
+        assert performances(rig, 80) == 0
 
 
 def test_equal_probes_run_on_and_gone_ones_stop(tmp_path: Path) -> None:
@@ -220,6 +222,8 @@ def test_metadata_is_published_if_it_is_fit(tmp_path: Path) -> None:
         assert verdicts["b"].metadata == {}
         told = "ok; metadata.role: 'a\\nb' has control characters; it is left out"
         assert verdicts["b"].reason == told
+        assert "b:81: metadata.role: 'a\\nb' has control" in rig.log
+        assert "; give names and plain values of at most 4 KiB (own 1.0, entry point" in rig.log
 
 
 def test_first_performances_are_spread(tmp_path: Path) -> None:

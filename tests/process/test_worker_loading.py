@@ -77,6 +77,19 @@ UNUSABLE = {
         IDLE + "\nIdle.validate_config = lambda self, c: 0\nIdle.apply_config = 7\n",
         "(and 1 more)",
     ),
+    "unmarked hook and a fault": (
+        IDLE.replace("@hookimpl\n", "").replace("(self, clusters)", "(self)"),
+        "is not marked as a hook; write `@hookimpl` above it (and 1 more)",
+    ),
+    "the contract itself": (
+        IDLE.replace("return Idle", "return Balancer"),
+        "lighthouse_balancer returned Balancer, which is the contract itself and does nothing; "
+        "write `return Idle`",
+    ),
+    "misspelt import": (
+        "from lighthouse.balancer import Balancr",
+        "did you mean `Balancer`?",
+    ),
     "raising constructor": (
         IDLE + "\nIdle.__init__ = lambda self: [][1]\n",
         "cannot be created: IndexError",
@@ -122,7 +135,12 @@ def test_what_cannot_be_loaded_has_file_and_line(tmp_path: Path, source: str, li
         ("plugin_own:Idle", ""),
         ("plugin_own.Idle", "did you mean `own = plugin_own:Idle`?"),
         ("plugin_own:Idl", "did you mean `own = plugin_own:Idle`?"),
-        ("plugin_own:lighthouse_balancer", "names <function lighthouse_balancer"),
+        ("plugin_own:lighthouse_balancer", "the function lighthouse_balancer, no"),
+        ("plugin-own", "did you mean `own = plugin_own`?"),
+        ("plugin_own:Idle()", "did you mean `own = plugin_own:Idle`?"),
+        ("plugin_onw", "did you mean `own = plugin_own`?"),
+        ("src.plugin_own:Idle", "did you mean `own = plugin_own:Idle`?"),
+        ("plugin_own.py", "did you mean `own = plugin_own`?"),
         ("plugin_own Idle", "its entry point `own = plugin_own Idle` is none"),
         ("plugin_other", "own 1.0 is installed without it: pip install --force-reinstall own"),
     ],

@@ -41,6 +41,17 @@ BAD_BALANCERS = {
         "status is a property, expected a method",
         "write `def status(self)`",
     ),
+    "static with self": (
+        "@staticmethod\n    def sync_file(self, clusters): ...",
+        "sync_file(self, clusters) cannot be called",
+        "write `def sync_file(self, clusters)`, and no `@staticmethod` above it",
+    ),
+    "static with cls": (
+        "def sync_file(self, c): ...\n"
+        "    @staticmethod\n    def validate_config(cls, config): ...",
+        "validate_config(cls, config) cannot be called",
+        "and `@classmethod` in place of `@staticmethod` above it",
+    ),
     "no class method": (
         "def sync_file(self, c): ...\n    def validate_config(self, config): ...",
         "validate_config is no class method, and is called before there is an instance",
@@ -123,6 +134,29 @@ def test_a_misspelt_name_that_nothing_depends_on_is_only_warned_of() -> None:
     assert fault.remedy == "did you mean `preview`?"
 
 
+def test_a_method_of_the_class_is_warned_of() -> None:
+    (fault,) = judged(
+        "class Own(Balancer):\n    def sync_file(self, c): ...\n"
+        "    @classmethod\n    def apply_config(cls, config): ...\n"
+    )
+    assert fault.warning
+    assert fault.message == "apply_config is a class method, and all that it keeps is the class's"
+    assert fault.remedy == "write `def apply_config(self, config)` without `@classmethod`"
+
+
+def test_a_method_named_as_what_another_is_given_is_warned_of() -> None:
+    (fault,) = judged(
+        "class Own(Discovery):\n    read_only = True\n"
+        "    def connect(self, on_reading, on_connection): ...\n"
+        "    def start_watching(self, cluster): ...\n"
+        "    def stop_watching(self, cluster): ...\n"
+        "    def on_conection(self, state): ...\n",
+        DISCOVERY,
+    )
+    assert fault.warning
+    assert fault.message == "nobody calls on_conection: on_connection is what `connect` is given"
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     faults = judged(
         "class Own(Balancer):\n"
@@ -176,7 +210,7 @@ def test_methods_of_2016_that_are_called_otherwise_by_now() -> None:
             "class Own",
         ),
         ("class Own(Check): ...", "Own, which is a check, expected", "into lighthouse.checks"),
-        ("Own = Balancer", "Balancer is the contract itself", "your own subclass"),
+        ("Own = Balancer", "Balancer, which is the contract itself", "your own subclass"),
         ("Own = 7", "7, expected a subclass of lighthouse.balancer.Balancer", "class"),
         ("Own = Balancer()", "an instance of Balancer, expected the class", "parentheses"),
     ],
@@ -210,13 +244,24 @@ CLASS = "class Own(Balancer):\n    def sync_file(self, clusters): ...\n"
             "did you mean lighthouse_balancers to be `lighthouse_balancer`?",
         ),
         (
+            "class Own: ...\n@hookimpl\ndef lighthouse_balancer(): Own",
+            "lighthouse_balancer returns nothing",
+            "end it with `return Own`",
+        ),
+        (
+            CLASS + "def lighthouse_balancer(): return Own\n"
+            "lighthouse_balancer.lighthose_impl = True",
+            "is not marked as a hook of Lighthouse's, but of another project's",
+            "from lighthouse import hookimpl",
+        ),
+        (
             CLASS + "@hookimpl\ndef lighthouse_check(): return Own",
             "has no hook lighthouse_balancer",
             "put its entry point into lighthouse.checks",
         ),
         (
             CLASS + "@hookimpl\ndef lighthouse_balancer(config): return Own",
-            "not as specified",
+            "not as specified: lighthouse_balancer(config) is called with nothing",
             "write `def lighthouse_balancer():`",
         ),
         (

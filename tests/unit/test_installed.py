@@ -112,3 +112,25 @@ def test_a_distribution_that_is_found_twice_is_one(
         "mine",
         ("own",),
     )
+
+
+def test_many_names_are_not_all_listed() -> None:
+    installed = Installed(frozenset(f"own{number:02}" for number in range(40)))
+    told = installed.nearest("balancer", "onw01")
+    assert told.startswith("did you mean 'own01'?; installed: own00, own01, ")
+    assert told.endswith("own11 and 28 more (`lighthouse plugins`)")
+    assert installed.nearest("balancer", "own01") == ""
+    assert Installed().nearest("check", "x") == "installed: none"
+
+
+def test_two_of_a_name_are_not_told_as_none() -> None:
+    told = succession(A, None, "a 1 (mod_a) and b 2 (mod_b) both bring a balancer plugin 'x'")
+    assert told.endswith("both bring a balancer plugin 'x'; until then it runs on with a 1")
+
+
+def test_one_distribution_with_two_entry_points_of_a_name() -> None:
+    installed = Installed(frozenset({"x"}), offers={KEY: (A, PluginOrigin("a", "1", "mod_z"))})
+    assert installed.clash(*KEY) == (
+        "a 1 has several entry points of a balancer plugin 'x': mod_a, mod_z; none is used: give "
+        "each a name of its own"
+    )

@@ -191,3 +191,13 @@ def test_unknown_keys_are_guessed_or_listed() -> None:
 )
 def test_shown(value: Any, expected: str) -> None:
     assert shown(value) == expected
+
+
+class Plain:
+    path: str = ""
+
+
+@pytest.mark.parametrize("wrong", [({}, Plain), (Plain, {})])
+def test_what_is_no_struct_is_the_callers_fault(wrong: tuple[Any, Any]) -> None:
+    with pytest.raises(TypeError, match=r"a msgspec\.Struct, got <class '.*Plain"):
+        convert(*wrong)

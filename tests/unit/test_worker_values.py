@@ -64,7 +64,7 @@ REJECTED = {
     "buggy": (Problem((), f"its validation failed: ZeroDivisionError: division; {REMEDY}"),),
     "odd": (Problem(("a", "None", "True"), "7"),),
     "exit": (Problem((), f"its validation failed: SystemExit: 2; {REMEDY}"),),
-    "mute": (Problem((), f"its validation failed: ValueError; {REMEDY}"),),
+    "mute": (Problem((), f"its validation failed: ValueError without a reason; {REMEDY}"),),
 }
 
 
@@ -208,6 +208,23 @@ def test_nodes_that_find_no_room_are_counted() -> None:
 def test_what_a_plugin_withholds_must_be_nodes(said: object) -> None:
     with pytest.raises(TypeError, match="Withheld"):
         admit_withheld(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            [("web", "away", ())],
+            "its list holds ('web', 'away', ()), expected lighthouse.balancer",
+        ),
+        (Withheld("web", "away", ()), "of the type Withheld; expected a list, [] for none, of "),
+        ([Withheld("web", "away", ("10.0.0.1:80",))], "is none as expected, lighthouse.balancer"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_withheld_wrongly_is_told_in_words(said: object, told: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        admit_withheld(said)
+    assert told in str(raised.value)
 
 
 def test_what_a_plugin_withholds_is_passed_on() -> None:

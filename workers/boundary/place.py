@@ -1,14 +1,25 @@
 """Where something stands in a plugin's source, as FILE:LINE; empty if nobody can tell."""
 
+import importlib
 import inspect
 import os
 from types import CodeType, FrameType, TracebackType
 from typing import Final
 
+import pluggy
+
 _CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers", "__main__")
 """Packages that load a plugin and call it, and are never at fault."""
 
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
+
+_LOADERS: Final = (
+    "<frozen importlib",
+    os.path.dirname(importlib.__file__) + os.sep,
+    os.path.dirname(pluggy.__file__) + os.sep,
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+)
+"""Where the code lies that finds, loads and calls plugins: Python's, pluggy's and the workers'."""
 
 
 def of_error(error: BaseException) -> str:
@@ -31,6 +42,11 @@ def of_error(error: BaseException) -> str:
     return found
 
 
+def loads(file: str) -> bool:
+    """Return True if this file's code finds, loads or calls plugins, and is none of theirs."""
+    return file.startswith(_LOADERS)
+
+
 def of_frame(frame: FrameType | None) -> str:
     """Where in the plugin a thread stands, not counting the standard library."""
     while frame is not None:
@@ -45,7 +61,7 @@ def of_frame(frame: FrameType | None) -> str:
 
 def of_function(function: object) -> str:
     """Where a function, a method or what wraps one is defined."""
-    inner = getattr(function, "__func__", function)
+    inner = getattr(function, "__func__", None) or getattr(function, "fget", None) or function
     if callable(inner):
         inner = inspect.unwrap(inner)
     code = getattr(inner, "__code__", None)

@@ -59,11 +59,7 @@ class PluginError(Exception):
         self.reason: Final = one_line(f"{where}: {self.what}")
         super().__init__(self.reason)
         self.place: Final = place.of_error(error)
-        own = error.__traceback__
-        frames = own.tb_next if own is not None else None
-        self.traceback: Final = tail(
-            "".join(traceback.format_exception(type(error), error, frames))
-        )
+        self.traceback: Final = tail(_traceback(error))
         # Without its frames, which would keep all of the plugin's locals alive.
         self.error: Final = error.with_traceback(None)
 
@@ -76,6 +72,25 @@ class PluginError(Exception):
     def located(self) -> str:
         """The reason, and where it comes from unless it is expected."""
         return self.reason if self.is_expected else hosted.located(self.reason, self.place)
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback without what loads and calls plugins; empty if nothing of a plugin is left.
+
+    A ``SyntaxError`` keeps the line that is wrong.
+    """
+    found = traceback.TracebackException.from_exception(error)
+    pending = [found]
+    while pending:
+        one = pending.pop()
+        kept = [frame for frame in one.stack if not place.loads(frame.filename)]
+        one.stack = traceback.StackSummary.from_list(kept)
+        pending += filter(None, (one.__cause__, one.__context__))
+    bare = not found.stack and not found.__cause__ and not found.__context__
+    if bare and not isinstance(error, SyntaxError):
+        return ""
+    lines = found.format_exception_only() if bare else found.format()
+    return "".join(lines)
 
 
 def describe(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 
 ValidateConfig = Callable[[Mapping[str, Any]], None]
 
+_WITHHELD: Final = "lighthouse.balancer.Withheld(cluster, reason, ((ip, port), ...))"
 _MOST_PROBLEMS = 50
 _DEEPEST = 20
 
@@ -83,9 +84,10 @@ def validated(
             return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS]), ""
         if isinstance(error, ValueError) and str(error):
             return (Problem((), one_line(str(error))),), ""
-        told = f"its validation failed: {failure.what}; {_remedy(error)}"
-        what = hosted.located(told, failure.place)
-        return (Problem((), one_line(what, 2 * REASON)),), failure.traceback
+        what = failure.what if str(error) else f"{failure.what} without a reason"
+        told = f"its validation failed: {what}; {_remedy(error)}"
+        told = hosted.located(told, failure.place)
+        return (Problem((), one_line(told, 2 * REASON)),), failure.traceback
     if conduct is not None and returned is None:
         conduct.keeps(method)
     elif conduct is not None:
@@ -137,15 +139,22 @@ def admit_findings(said: object, has_section: Callable[[str], bool]) -> tuple[Fi
 
 def admit_withheld(said: object) -> tuple[Withheld, ...]:
     """The nodes that a plugin keeps traffic from; raises ``TypeError`` for what are none."""
-    if not said and isinstance(said, tuple | list):
-        return ()
-    try:
-        found = msgspec.convert(msgspec.to_builtins(said), tuple[Withheld, ...])
-    except (TypeError, ValueError, RecursionError) as error:
+    if not isinstance(said, tuple | list):
         raise TypeError(
-            f"it returned {shown(said)}, expected a list of lighthouse.balancer.Withheld: {error}"
-        ) from error
-    return tuple([msgspec.structs.replace(w, reason=one_line(w.reason)) for w in found])
+            f"it returned {shown(said)}, of the type {type(said).__name__}; expected a list, [] "
+            f"for none, of {_WITHHELD}"
+        )
+    return tuple([_admit_one(one) for one in said])
+
+
+def _admit_one(one: object) -> Withheld:
+    if not isinstance(one, Withheld):
+        raise TypeError(f"its list holds {shown(one)}, expected {_WITHHELD}")
+    try:
+        found = msgspec.convert(msgspec.to_builtins(one), Withheld)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{shown(one)} is none as expected, {_WITHHELD}: {error}") from error
+    return msgspec.structs.replace(found, reason=one_line(found.reason))
 
 
 def merge(
@@ -162,9 +171,14 @@ def merge(
 
 def _admit_finding(finding: object, has_section: Callable[[str], bool]) -> Finding:
     if not isinstance(finding, Finding):
-        raise TypeError(f"a finding is a {type(finding).__name__}, expected a Finding")
+        raise TypeError(
+            f"a finding is {shown(finding)}, expected lighthouse.balancer.Finding(path, message)"
+        )
     if not isinstance(finding.path, tuple | list):
-        raise TypeError(f"a finding's path is a {type(finding.path).__name__}, expected a tuple")
+        raise TypeError(
+            f"a finding's path is {shown(finding.path)}, expected the keys that lead to the "
+            "place, as ('port',)"
+        )
     problem, cluster = tidy(Problem(tuple(finding.path), finding.message)), finding.cluster
     if cluster is None or (isinstance(cluster, str) and has_section(cluster)):
         return Finding(problem.path, problem.message, cluster, bool(finding.warning))

@@ -22,6 +22,9 @@ _OWN: Final = frozenset({"sign_of_life", "still_working"})
 _CLOSE: Final = 0.8
 """How alike two names are of which one is taken for a misspelling of the other."""
 
+_CALLBACK: Final = "on_"
+"""How the names of functions begin that a method is given, to call them."""
+
 _FUNCTIONS: Final = (FunctionType, classmethod, staticmethod)
 _CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -31,7 +34,7 @@ def judge(plugin: object, kind: PluginKind[Any]) -> tuple[PluginFault, ...]:
     if not isinstance(plugin, type) or not issubclass(plugin, kind.contract):
         return (_stranger(plugin, kind),)
     if plugin is kind.contract:
-        told = f"{plugin.__qualname__} is the contract itself, which does nothing"
+        told = f"{plugin.__qualname__}, which is the contract itself and does nothing"
         return (PluginFault(told, f"name your own subclass of {kind.base}"),)
     own = _own(plugin, kind)
     found = [
@@ -42,9 +45,10 @@ def judge(plugin: object, kind: PluginKind[Any]) -> tuple[PluginFault, ...]:
     ]
     for name, spec in _methods(kind.contract).items():
         if name in own and name not in _OWN:
-            fault = _method(name, own[name], spec)
+            fault = _method(name, own[name], spec, place.of_class(plugin))
             if fault is not None:
                 found.append(fault)
+    found += _callbacks(kind, own)
     found += _constructor(plugin)
     return tuple(sorted(found, key=lambda fault: fault.warning))
 
@@ -135,9 +139,28 @@ def _taken(own: Mapping[str, Any]) -> Iterator[PluginFault]:
         yield PluginFault(told, "give yours another one", place.of_function(own[name]))
 
 
-def _method(name: str, value: Any, spec: Any) -> PluginFault | None:
-    """What is wrong with an override: what it is, or how it would be called."""
-    where = place.of_function(value)
+def _callbacks(kind: PluginKind[Any], own: Mapping[str, Any]) -> Iterator[PluginFault]:
+    """Methods named as what a method of the contract is given, for the plugin to call."""
+    given = {
+        word: name
+        for name, spec in _methods(kind.contract).items()
+        for word in _parameters(spec)
+        if word.startswith(_CALLBACK)
+    }
+    for name, value in own.items():
+        meant = _alike(name, [*given], _CLOSE) if isinstance(value, _FUNCTIONS) else ""
+        if meant:
+            told = f"nobody calls {name}: {meant} is what `{given[meant]}` is given"
+            remedy = f"keep it there, and call `self.{meant}(...)` under another name than {name}"
+            yield PluginFault(told, remedy, place.of_function(value), warning=True)
+
+
+def _method(name: str, value: Any, spec: Any, beside: str) -> PluginFault | None:
+    """What is wrong with an override: what it is, or how it would be called.
+
+    ``beside`` is the place of its class, for what has none of its own.
+    """
+    where = place.of_function(value) or beside
     of_class = isinstance(spec, classmethod)
     words = _parameters(spec)
     first = "cls" if of_class else "self"
@@ -157,10 +180,16 @@ def _method(name: str, value: Any, spec: Any) -> PluginFault | None:
         return PluginFault(told, "return in place of yielding", where)
     given = (*words,) if isinstance(value, staticmethod) else (first, *words)
     signature = _signature(function)
-    if signature is None or isinstance(value, functools.partialmethod) or _takes(signature, given):
-        return None
-    told = f"{name}{signature} cannot be called: the worker passes ({', '.join(words)})"
-    return PluginFault(told, f"write `{written}`", where)
+    fits = signature is None or _takes(signature, given)
+    if not fits and not isinstance(value, functools.partialmethod):
+        told = f"{name}{signature} cannot be called: the worker passes ({', '.join(words)})"
+        mark = "`@classmethod` in place of `@staticmethod`" if of_class else "no `@staticmethod`"
+        more = f", and {mark} above it" if isinstance(value, staticmethod) else ""
+        return PluginFault(told, f"write `{written}`{more}", where)
+    if isinstance(value, classmethod) and not of_class:
+        told = f"{name} is a class method, and all that it keeps is the class's"
+        return PluginFault(told, f"write `{written}` without `@classmethod`", where, warning=True)
+    return None
 
 
 def _constructor(plugin: type) -> Iterator[PluginFault]:

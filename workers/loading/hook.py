@@ -38,7 +38,10 @@ def named_class(kind: PluginKind[Any], entry: EntryPoint, loaded: object) -> obj
     if isinstance(loaded, type) or not inspect.ismodule(loaded):
         if isinstance(loaded, type | kind.contract):
             return loaded
-        told = f"its entry point names {one_line(repr(loaded), 60)}, no module and no class"
+        shown = one_line(repr(loaded), 60)
+        if inspect.isroutine(loaded):
+            shown = f"the function {loaded.__name__}"
+        told = f"its entry point names {shown}, no module and no class"
         raise Unusable(PluginFault(told, f"write `{entry.name} = {entry.module}`"))
     manager = pluggy.PluginManager("lighthouse")
     manager.add_hookspecs(hooks)
@@ -67,30 +70,32 @@ def _asked(kind: PluginKind[Any], module: object, hook: object, caller: Callable
     except PluginError as failure:
         where = failure.place or place.of_function(hook)
         told = f"{kind.hook} raised {failure.what}"
-        fault = PluginFault(told, "it has to return the plugin's class", where)
+        remedy = f"it has to return the plugin's class: `return {_shown(kind, module)}`"
+        fault = PluginFault(told, remedy, where)
         raise Unusable(fault, failure.traceback) from failure
     if found is None:
-        shown = next(iter(_classes(kind, module)), "the class")
         told = f"names no class: {kind.hook} returns nothing"
-        remedy = f"end it with `return {shown}`"
+        remedy = f"end it with `return {_shown(kind, module)}`"
         raise Unusable(PluginFault(told, remedy, place.of_function(hook)))
     return found
 
 
 def _unspecified(module: object, error: pluggy.PluginValidationError) -> PluginFault:
     """A hook of a name or with arguments that there are none of."""
-    told = f"its hooks are not as specified: {one_line(str(error))}"
+    told = "its hooks are not as specified: "
     names = [kind.hook for kind in KINDS]
     for name, value in vars(module).items():
         if not hasattr(value, _MARK):
             continue
+        where = place.of_function(value)
         if name not in names:
             close = difflib.get_close_matches(name, names, 1, _CLOSE)
             remedy = f"did you mean `{close[0]}`?" if close else f"hooks are {', '.join(names)}"
-            return PluginFault(told, remedy, place.of_function(value))
+            return PluginFault(f"{told}unknown hook '{name}'", remedy, where)
         if inspect.isroutine(value) and inspect.signature(value).parameters:
-            return PluginFault(told, f"write `def {name}():`", place.of_function(value))
-    return PluginFault(told, f"hooks are {', '.join(names)}")
+            told += f"{name}{inspect.signature(value)} is called with nothing"
+            return PluginFault(told, f"write `def {name}():`", where)
+    return PluginFault(f"{told}{one_line(str(error))}", f"hooks are {', '.join(names)}")
 
 
 def _no_hook(kind: PluginKind[Any], entry: EntryPoint, module: Any) -> PluginFault:
@@ -99,7 +104,11 @@ def _no_hook(kind: PluginKind[Any], entry: EntryPoint, module: Any) -> PluginFau
     unmarked = getattr(module, kind.hook, None)
     if inspect.isroutine(unmarked):
         told = f"names no class: {kind.hook} is not marked as a hook"
-        return PluginFault(told, "write `@hookimpl` above it", place.of_function(unmarked))
+        remedy = "write `@hookimpl` above it"
+        if any(name.endswith("_impl") for name in vars(unmarked)):
+            told += " of Lighthouse's, but of another project's"
+            remedy = "take its `hookimpl` by `from lighthouse import hookimpl`"
+        return PluginFault(told, remedy, place.of_function(unmarked))
     for other in KINDS:
         if hasattr(getattr(module, other.hook, None), _MARK):
             remedy = f"it implements {other.hook}: put its entry point into {other.group}"
@@ -109,17 +118,30 @@ def _no_hook(kind: PluginKind[Any], entry: EntryPoint, module: Any) -> PluginFau
     if close:
         where = place.of_function(getattr(module, close[0]))
         return PluginFault(told, f"did you mean {close[0]} to be `{kind.hook}`?", where)
-    classes = [*_classes(kind, module)]
-    shown = classes[0] if len(classes) == 1 else kind.contract.__name__
+    shown, file = _shown(kind, module), getattr(module, "__file__", "") or ""
+    if not any(_own(module)):
+        remedy = f"write a `class Own({kind.contract.__name__})` and "
+        return PluginFault(told, f"{remedy}`@hookimpl def {kind.hook}(): return Own`", file)
     remedy = f"add `@hookimpl def {kind.hook}(): return {shown}`"
-    if len(classes) == 1:
+    if len(own_classes(kind, module)) == 1:
         remedy += f", or have the entry point name it: `{entry.name} = {entry.module}:{shown}`"
-    return PluginFault(told, remedy, getattr(module, "__file__", "") or "")
+    return PluginFault(told, remedy, file)
 
 
-def _classes(kind: PluginKind[Any], module: object) -> Iterator[str]:
-    """The names of a module's own classes of this kind."""
-    for name, value in vars(module).items():
+def own_classes(kind: PluginKind[Any], module: object) -> list[type]:
+    """A module's own classes of this kind."""
+    return [found for found in _own(module) if issubclass(found, kind.contract)]
+
+
+def _own(module: object) -> Iterator[type]:
+    """The classes that a module defines itself."""
+    for value in vars(module).values():
         own = getattr(value, "__module__", "") == getattr(module, "__name__", "")
-        if own and isinstance(value, type) and issubclass(value, kind.contract):
-            yield name
+        if own and isinstance(value, type):
+            yield value
+
+
+def _shown(kind: PluginKind[Any], module: object) -> str:
+    """The name of the class that a module most likely means."""
+    classes = own_classes(kind, module) or [*_own(module)]
+    return classes[-1].__name__ if classes else "the class"

@@ -1,28 +1,26 @@
 """Loading the one plugin that this worker hosts."""
 
-import difflib
 import importlib
 import platform
 import sys
 from importlib.metadata import EntryPoint
-from typing import NoReturn, TypeVar
+from types import ModuleType
+from typing import NoReturn, TypeVar, cast
 
 import msgspec
 
-from lighthouse import DISTRIBUTION
 from lighthouse.installed import Installed, PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.plugin_call import PluginError, call, describe, hosted
 from lighthouse.workers.loading.contract import judge
-from lighthouse.workers.loading.hook import Unusable, named_class
+from lighthouse.workers.loading.hook import Unusable, named_class, own_classes
+from lighthouse.workers.loading.imported import AGAIN, imported
 from lighthouse.workers.loading.kind import PluginKind
 from lighthouse.workers.process import GivingUp
 
 P = TypeVar("P", bound=Plugin)
-
-AGAIN = "then `lighthouse reload`"
 
 
 def _unmet(origin: PluginOrigin) -> tuple[PluginFault, ...]:
@@ -43,8 +41,10 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
     interpreter = f"{sys.executable} (Python {platform.python_version()})"
     origin = installed.origin(kind.name, name)
     if origin is None:
-        fault = PluginFault(installed.clash(kind.name, name) or _unknown(kind, name, installed))
-        raise GivingUp(fault.message, "", PluginReport(interpreter, faults=(fault,)))
+        why = installed.clash(kind.name, name)
+        why = why or f"no {kind.name} plugin '{name}' is installed ({kind.group})"
+        fault = PluginFault(why, installed.nearest(kind.name, name))
+        raise GivingUp(str(fault), "", PluginReport(interpreter, faults=(fault,)))
     entry = EntryPoint(name, origin.module, kind.group)
     required = () if origin.bundled else _unmet(origin)
     named = f"{name} = {origin.module}"
@@ -52,26 +52,50 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
     hosted.come_from("" if origin.bundled else report.source)
     if not all(fault.warning for fault in required):
         _give_up(report, required)
-    try:
-        imported = _imported(entry, origin)
-        found = named_class(kind, entry, imported)
-    except Unusable as unusable:
-        _give_up(report, (unusable.fault, *required), unusable.traceback)
+    found = _class(kind, entry, origin, report)
     faults = judge(found, kind)
-    if not isinstance(found, type) or not issubclass(found, kind.contract):
-        whence = "its entry point names" if entry.attr else f"{kind.hook} returned"
-        where = faults[0].place or _place_of_hook(kind, imported)
-        message = f"{whence} {faults[0].message}"
-        told = msgspec.structs.replace(faults[0], message=message, place=where)
-        _give_up(report, (told, *required))
-    where, loaded = place.of_class(found), f"{found.__module__}.{found.__qualname__}"
     report = msgspec.structs.replace(
-        report, loaded=loaded, place=where, faults=(*faults, *required)
+        report,
+        loaded=f"{found.__module__}.{found.__qualname__}",
+        place=place.of_class(found),
+        faults=(*faults, *required),
     )
     if not all(fault.warning for fault in faults):
         _give_up(report, report.faults)
     _check_dependencies(found, report)
     return found, report
+
+
+def _class(
+    kind: PluginKind[P], entry: EntryPoint, origin: PluginOrigin, report: PluginReport
+) -> type[P]:
+    """The class that the entry point stands for; raises ``GivingUp`` if that is none."""
+    loaded: object = None
+    try:
+        loaded = imported(entry, origin)
+        found = named_class(kind, entry, loaded)
+    except Unusable as unusable:
+        faults = (unusable.fault, *_of_own_class(kind, loaded), *report.faults)
+        _give_up(report, faults, unusable.traceback)
+    own = isinstance(found, type) and issubclass(found, kind.contract)
+    if not own or found is kind.contract:
+        _give_up(report, (*_no_class(kind, entry, loaded, found), *report.faults))
+    return cast(type[P], found)
+
+
+def _no_class(
+    kind: PluginKind[P], entry: EntryPoint, loaded: object, found: object
+) -> tuple[PluginFault, ...]:
+    """What is wrong with what an entry point or a hook names, that is no plugin's class."""
+    (fault,) = judge(found, kind)
+    whence = "its entry point names" if entry.attr else f"{kind.hook} returned"
+    where = fault.place or _place_of_hook(kind, loaded)
+    remedy = fault.remedy
+    if found is kind.contract and (classes := own_classes(kind, loaded)):
+        remedy = f"write `return {classes[-1].__name__}`"
+    told = PluginFault(f"{whence} {fault.message}", remedy, where)
+    more = () if isinstance(found, type) else _of_own_class(kind, loaded)
+    return (told, *more)
 
 
 def _give_up(
@@ -81,64 +105,15 @@ def _give_up(
     raise GivingUp(report.wrong(), traceback, report)
 
 
+def _of_own_class(kind: PluginKind[P], module: object) -> tuple[PluginFault, ...]:
+    """What is wrong with the only class of a module that does not say which it has."""
+    classes = own_classes(kind, module) if isinstance(module, ModuleType) else []
+    return judge(classes[0], kind) if len(classes) == 1 else ()
+
+
 def _place_of_hook(kind: PluginKind[P], module: object) -> str:
     """Where a module says which class it has; else the module."""
     return place.of_function(getattr(module, kind.hook, None)) or getattr(module, "__file__", "")
-
-
-def _unknown(kind: PluginKind[P], name: str, installed: Installed) -> str:
-    names = sorted(own for other, own in installed.offers if other == kind.name)
-    told = ", ".join(names) or "none"
-    found = installed.elsewhere(kind.name, name)
-    message = f"no {kind.name} plugin '{name}' is installed ({kind.group})"
-    return f"{message}{found and '; ' + found}; installed: {told}"
-
-
-def _imported(entry: EntryPoint, origin: PluginOrigin) -> object:
-    """What the entry point names; raises ``Unusable``."""
-    if EntryPoint.pattern.match(entry.value) is None:
-        told = f"its entry point `{entry.name} = {entry.value}` is none"
-        raise Unusable(PluginFault(told, f"write `{entry.name} = MODULE` or `MODULE:CLASS`"))
-    try:
-        return call(f"import of {entry.module}", entry.load)
-    except PluginError as failure:
-        installable = _installable(entry, origin, failure.error)
-        remedy = installable or _mending(entry, failure.error)
-        fault = PluginFault(f"cannot be imported: {failure.what}", remedy, failure.place)
-        # A package to install is no code to look into.
-        raise Unusable(fault, "" if installable else failure.traceback) from failure
-
-
-def _installable(entry: EntryPoint, origin: PluginOrigin, error: BaseException) -> str:
-    """How to install what is missing: the plugin's distribution may have an extra of its name."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
-        return ""
-    if entry.module.rpartition(".")[0] in sys.modules and error.name == entry.module:
-        return ""
-    if f"{entry.module}.".startswith(f"{error.name}."):
-        again = f"pip install --force-reinstall {origin.package}"
-        if origin.bundled:
-            again = "install it again from where it came"
-        return f"{origin} is installed without it: {again}"
-    package = DISTRIBUTION if origin.bundled else origin.package
-    if entry.name in origin.extras:
-        return f"pip install '{package}[{entry.name}]'"
-    return ""
-
-
-def _mending(entry: EntryPoint, error: BaseException) -> str:
-    """What an author does about what an import raised."""
-    parent, _, last = entry.module.rpartition(".")
-    if isinstance(error, ModuleNotFoundError):
-        if error.name == entry.module and hasattr(sys.modules.get(parent), last):
-            return f"did you mean `{entry.name} = {parent}:{last}`?"
-        return f"install it for {sys.executable}, {AGAIN}"
-    if isinstance(error, AttributeError) and entry.attr:
-        names = [name for name in vars(sys.modules.get(entry.module, object)) if name[:1] != "_"]
-        close = difflib.get_close_matches(entry.attr, names, 1)
-        if close:
-            return f"did you mean `{entry.name} = {entry.module}:{close[0]}`?"
-    return f"mend that line, {AGAIN}"
 
 
 def _check_dependencies(plugin: type[Plugin], report: PluginReport) -> None:

@@ -50,7 +50,7 @@ def _judged(text: str) -> Iterator[PluginFault]:
         wanted = Requirement(text)
     except InvalidRequirement:
         told = f"its `Requires-Dist: {text:.60}` cannot be read"
-        yield PluginFault(told, f"write it as `{DISTRIBUTION} >= {__version__}`", warning=True)
+        yield PluginFault(told, "write it as `NAME>=VERSION`", warning=True)
         return
     if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
         return

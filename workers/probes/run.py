@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Final
 
@@ -34,13 +34,15 @@ _log: Final = logging.getLogger("lighthouse.worker")
 class ProbeResult(msgspec.Struct, frozen=True):
     """What came of a performance; ``error`` is set if the plugin raised.
 
-    ``breach`` says what it returned, if that is no result.
+    ``breach`` says what it returned, if that is no result, and ``odd`` what of its metadata is
+    not published as it is.
     """
 
     result: Result
     took: float
     error: PluginError | None = None
     breach: str = ""
+    odd: str = ""
 
 
 class Performance:
@@ -100,27 +102,29 @@ class Performance:
         return sys._current_frames().get(self._thread.ident or 0)
 
     def _run(self) -> None:
-        error, breach = None, ""
+        error, breach, odd = None, "", ""
         try:
-            if self.instance is None:
-                self.instance = call("cannot be created", self._plugin)
+            instance = self.instance
+            if instance is None:
+                instance = call("cannot be created", self._plugin)
                 config = copy.deepcopy(self._probe.config)
-                call("apply_config", self.instance.apply_config, config)
+                call("apply_config", instance.apply_config, config)
+                self.instance = instance  # not before: one without its config is of no use
             if self._cancelled:
                 return
-            perform = self.instance.perform
+            perform = instance.perform
             found = call("perform", perform, self._probe.host, self._probe.port, self._timeout)
-            breach = _breach(found)
+            breach = breach_of(found)
             where = place.of_function(self._plugin.perform)
             told = one_line(hosted.located(breach, where))
-            result = Result(False, told) if breach else _checked(found)
+            result, odd = (Result(False, told), "") if breach else checked(found)
         except PluginError as failure:
             error = failure
             told = failure.what
             if not failure.is_expected:
                 told = one_line(hosted.located(told, failure.place))
             result = Result(False, told)
-        self.finding = ProbeResult(result, time.monotonic() - self.started_at, error, breach)
+        self.finding = ProbeResult(result, time.monotonic() - self.started_at, error, breach, odd)
         self._finished(self)
 
     @property
@@ -128,7 +132,7 @@ class Performance:
         return self._probe.timeout
 
 
-def _breach(found: object) -> str:
+def breach_of(found: object) -> str:
     """Why what a plugin returned is no result, empty if it is one."""
     if not isinstance(found, Result):
         return one_line(f"perform returned {shown(found)}, expected a Result")
@@ -137,15 +141,22 @@ def _breach(found: object) -> str:
     return ""
 
 
-def _checked(found: Result) -> Result:
-    """A plugin's result as it may be published."""
+def checked(found: Result) -> tuple[Result, str]:
+    """A plugin's result as it may be published, and what of its metadata is not."""
     reason = one_line(str(found.reason))
     if not found.metadata:
-        return Result(found.passing, reason)
-    try:
-        node = parse({"ip": "127.0.0.1", "port": 1, "metadata": found.metadata})
-        wrong: tuple[object, ...] = node.notes
-    except (Refused, TypeError, ValueError, RecursionError) as error:
-        node, wrong = _NOTHING, (f"its metadata is not published: {error}",)
-    reason = one_line("; ".join(map(str, filter(None, (reason, *wrong)))))
-    return Result(found.passing, reason, redacted(node.metadata))
+        return Result(found.passing, reason), ""
+    node, wrong = _NOTHING, ""
+    if not isinstance(found.metadata, Mapping):
+        wrong = f"its metadata is not published: {shown(found.metadata)}, expected a map"
+    else:
+        try:
+            node = parse({"ip": "127.0.0.1", "port": 1, "metadata": found.metadata})
+            names = [name for name in found.metadata if not isinstance(name, str)]
+            odd = [f"its metadata has the name {shown(name)}, which is no text" for name in names]
+            wrong = "; ".join((*node.notes, *odd))
+        except (Refused, TypeError, ValueError, RecursionError) as error:
+            wrong = f"its metadata is not published: {error}"
+    wrong = one_line(wrong)
+    reason = one_line("; ".join(filter(None, (reason, wrong))))
+    return Result(found.passing, reason, redacted(node.metadata)), wrong

@@ -43,12 +43,14 @@ def kind_of(name: str, kind: str | None) -> str:
     installed = Installed.here()
     kinds = [each for each in GROUPS if installed.has(each, name)]
     if kind is not None and kind not in kinds:
-        others = ", ".join(sorted(installed.names(kind))) or "none"
-        raise CommandFailure(f"no {kind} plugin {plain(name)} is installed; installed: {others}")
+        found = plain(installed.nearest(kind, name))
+        raise CommandFailure(f"no {kind} plugin {plain(name)} is installed; {found}")
     if not kinds:
+        meant = dict.fromkeys(installed.meant(each, name) for each in GROUPS)
+        hints = (*meant, "`lighthouse plugins` lists them, and pip has to install it with that")
         raise CommandFailure(
-            f"no plugin {plain(name)} is installed for {sys.executable}; `lighthouse plugins` "
-            f"lists them, and pip has to install it with that interpreter"
+            f"no plugin {plain(name)} is installed for {sys.executable}; "
+            f"{plain('; '.join(filter(None, hints)))} interpreter"
         )
     if kind is None and len(kinds) > 1:
         raise CommandFailure(f"{plain(name)} is a {' and a '.join(kinds)}; add --kind")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from lighthouse.config.fault import Fault
 from lighthouse.config.schema.types import Config
 from lighthouse.config.tree import Tree
-from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.schema import Rejection
 from lighthouse.supervisor.answers.faults import in_service, located
 from lighthouse.supervisor.plan import Name
@@ -32,10 +32,23 @@ def failed(tree: Tree, name: Name, what: str) -> Fault:
 
 def warned(tree: Tree, name: Name, report: PluginReport | None) -> Iterator[Fault]:
     """What one worker's plugin does against its contract, and no harm by it."""
+    yield from _told(tree, name, report, () if report is None else report.faults)
+
+
+def besides(tree: Tree, name: Name, report: PluginReport | None) -> Iterator[Fault]:
+    """What is wrong with a plugin that cannot be loaded, beside the first fault."""
+    if report is not None:
+        warnings = (fault for fault in report.faults if fault.warning)
+        yield from _told(tree, name, report, (*report.others(), *warnings))
+
+
+def _told(
+    tree: Tree, name: Name, report: PluginReport | None, faults: Iterable[PluginFault]
+) -> Iterator[Fault]:
     file, prefix = _origin(tree.config, name)
     if report is None:
         return
-    for fault in report.faults:
+    for fault in faults:
         message = f"{name[0]} {name[1]}: {report.explained(fault)}"
         yield Fault(file, *tree.locate(file, prefix), message, fault.warning)
 

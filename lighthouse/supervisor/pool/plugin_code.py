@@ -57,7 +57,8 @@ class PluginCode:
     def compare(self, installed: Installed) -> None:
         """Note whether the code that runs is still what is installed."""
         now = self.offered = installed.origin(self._kind, self.plugin)
-        self.outdated = "" if self.running is None else succession(self.running, now)
+        clash = installed.clash(self._kind, self.plugin)
+        self.outdated = "" if self.running is None else succession(self.running, now, clash)
         if self._refused_by != self.plugin:
             now = installed.origin(self._kind, self._refused_by)
         if now != self._refused:
