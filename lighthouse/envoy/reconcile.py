@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from lighthouse.balancer import Finding, Outcome
 from lighthouse.cluster import Cluster
-from lighthouse.envoy.rendering.bootstrap import trial
 from lighthouse.envoy.rendering.listener import owner
-from lighthouse.envoy.runtime import process, room
+from lighthouse.envoy.runtime import room
 from lighthouse.envoy.runtime.claim import Claimed, DirectoryClaim
 from lighthouse.envoy.runtime.control import EnvoyControl, Foreign
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
+from lighthouse.envoy.sync.admission import Admission
 from lighthouse.envoy.sync.endpoint_files import EndpointFiles
+from lighthouse.envoy.sync.judge import ResourceJudge
 from lighthouse.envoy.sync.resource_file import NotTaken, ResourceFile
 from lighthouse.envoy.sync.wanted import ProxiedCluster, WantedProxies, nobody
 from lighthouse.software.binary import NotStarted
@@ -40,20 +41,18 @@ class EnvoyReconciler:
         self.settings: Final = settings
         self.control: Final = EnvoyControl(settings, tell)
         self.wanted: Final = WantedProxies(settings)
-        self._tell: Final = tell
         self._claim: Final = DirectoryClaim(settings.directory)
         self._files: Final = WatchedFiles()
+        self._judge: Final = ResourceJudge(self.control, tell)
+        self._admission: Final = Admission(self.control.pids)
         admin = self.control.admin
         self._endpoints: Final = EndpointFiles(settings, self._files, admin)
         self._clusters: Final = ResourceFile(
-            "cds", settings.clusters_file, self._files, admin, self._blame_clusters
+            "cds", settings.clusters_file, self._files, admin, self._judge.of_clusters
         )
         self._listeners: Final = ResourceFile(
-            "lds", settings.listeners_file, self._files, admin, self._blame_listeners
+            "lds", settings.listeners_file, self._files, admin, self._judge.of_listeners
         )
-        self._crowded: dict[str, str] = {}
-        self._tried: set[str] = set()
-        self._room: Final = room.WatcherRoom()
         self._served_by = 0
         self._look_at = 0.0
         self.repairs = 0
@@ -158,8 +157,7 @@ class EnvoyReconciler:
 
     def _replaced(self, reason: str) -> int:
         """The pid of another Envoy that has taken over."""
-        both = 2 * len(self._clusters.resources)
-        if not room.is_ample(both) and self._room.for_clusters(self.control.pids) < both:
+        if not self._admission.fits_twice(len(self._clusters.resources)):
             text = "both together need more watchers than the kernel gives"
             raise NotStarted(f"{reason}: {text}: {room.remedy()}")
         return self.control.replace(reason).pid
@@ -167,7 +165,7 @@ class EnvoyReconciler:
     def _push(self) -> bool:
         """Bring a running Envoy to where it should be; True if anything had to be written."""
         proxies = self._admitted()
-        self._try_options(proxies)
+        self._judge.options(proxies, self._clusters, self._listeners)
         written = self._write_endpoints(proxies)
         there = [name for name in proxies if name in self._clusters.resources]
         late = self._endpoints.untaken(there)
@@ -199,7 +197,7 @@ class EnvoyReconciler:
     def _write_all(self) -> None:
         """The files for an Envoy that is about to be started."""
         proxies = self._admitted(fresh=True)
-        self._try_options(proxies)
+        self._judge.options(proxies, self._clusters, self._listeners)
         self._write_endpoints(proxies)
         self._clusters.write(
             self._clusters.acceptable({name: one.upstream for name, one in proxies.items()})
@@ -218,64 +216,13 @@ class EnvoyReconciler:
         return written
 
     def _admitted(self, fresh: bool = False) -> dict[str, ProxiedCluster]:
-        """The clusters to serve: those whose nodes somebody knows, or that were served before.
-
-        No more than Envoy can watch, though: it would end itself. ``fresh``: it watches none yet.
-        """
+        """The clusters to serve: those whose nodes somebody knows, or that were served before."""
         found = {
             name: one
             for name, one in self.wanted.proxies.items()
             if one.cluster.known or one.cluster.nodes or self._endpoints.has(name)
         }
-        self._crowded = {}
-        grown = found.keys() - self._clusters.resources.keys()
-        if not (grown or fresh) or room.is_ample(len(found)):
-            return found
-        most = self._room.for_clusters(self.control.pids)
-        first = sorted(found, key=lambda name: (name not in self._clusters.resources, name))
-        for name in first[most:]:
-            del found[name]
-            self._crowded[name] = (
-                f"Envoy can watch {most} clusters here, and ends itself with one more: this one "
-                f"is left out until the kernel allows more: {room.remedy()}"
-            )
-        return found
-
-    def _try_options(self, proxies: Mapping[str, ProxiedCluster]) -> None:
-        """Have Envoy itself judge what operators wrote in its own words, before it is used."""
-        for name, one in proxies.items():
-            text = one.upstream + one.listener
-            if not one.section.options or text in self._tried:
-                continue
-            at = one.listener_name
-            known = (self._clusters.refused.get(name), self._listeners.refused.get(at))
-            if any(k and k.text in (one.upstream, one.listener) for k in known):
-                continue
-            self._tell(f"the trial of the options of {name}")
-            fault = process.trial(self.control.binary, trial([one.upstream], [one.listener]))
-            if fault:
-                self._clusters.refuse(name, one.upstream, fault)
-                self._listeners.refuse(at, one.listener, fault)
-            else:
-                self._tried.add(text)
-
-    def _blame_clusters(self, changed: Mapping[str, str]) -> dict[str, str]:
-        return self._tried_alone({name: trial([text], []) for name, text in changed.items()})
-
-    def _blame_listeners(self, changed: Mapping[str, str]) -> dict[str, str]:
-        faults = self.control.admin.listener_faults()
-        found = {name: fault for name, fault in faults.items() if name in changed}
-        if found:
-            return found
-        return self._tried_alone({name: trial([], [text]) for name, text in changed.items()})
-
-    def _tried_alone(self, bootstraps: Mapping[str, str]) -> dict[str, str]:
-        found = {}
-        for name, text in bootstraps.items():
-            self._tell(f"the trial of {name}")
-            if fault := process.trial(self.control.binary, text):
-                found[name] = fault
-        return found
+        return self._admission.admitted(found, self._clusters.resources, fresh)
 
     def _repair(self) -> int:
         try:
@@ -289,7 +236,7 @@ class EnvoyReconciler:
         """What an operator should know: faults before what is as it should be."""
         told = {name: one.reason for name, one in self._clusters.refused.items()}
         told |= {owner(one.text): one.reason for one in self._listeners.refused.values()}
-        told |= self._crowded
+        told |= self._admission.left_out
         findings = (
             *self.wanted.findings,
             *(Finding((), t, n) for n, t in sorted(told.items()) if n in self.wanted.proxies),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,3 +103,28 @@ def test_two_balancers_of_one_directory_do_not_fight_over_it(meshed: Meshed) -> 
         (fleet.config / "balancers/envoy.yaml").unlink()
         eventually(lambda: fleet.worker("second")["healthy"], 30)
         eventually(lambda: fleet.status()["supervisor"]["config_errors"] == [])
+
+
+@pytest.mark.slow
+def test_a_hundred_clusters_come_one_by_one_in_one_envoy(meshed: Meshed) -> None:
+    """``-s`` shows the seconds from a reload of the configuration to each one's first answer."""
+    fleet, took = meshed.fleet, []
+    with Backend("one") as one:
+        first = meshed.cluster("c0")
+        fleet.node("c0", "one", one.port)
+        fleet.start()
+        eventually(lambda: get(first) == (200, "one"), 20)
+        pid = meshed.admin.info().pid
+        for number in range(1, 101):
+            fleet.node(f"c{number}", "one", one.port)
+            port = meshed.cluster(f"c{number}")
+            fleet.reload()
+            began = time.perf_counter()
+            eventually(lambda port=port: get(port) == (200, "one"), 20)
+            took.append(time.perf_counter() - began)
+        assert {get(port) for port in fleet.ports.values()} == {(200, "one")}
+        assert meshed.admin.info().pid == pid
+        status = fleet.worker("envoy")["status"]
+        assert (status["starts"], status["replacements"], status["clusters"]) == (1, 0, 101)
+    took.sort()
+    print(f"median {took[50]:.3f}, 90 %: {took[90]:.3f}, longest {took[-1]:.3f} s")

@@ -26,27 +26,15 @@ def cluster(
 
     ``stamp`` is that of the certificates, which Envoy reads with the resource.
     """
-    source = {
-        "path_config_source": {"path": settings.endpoints_file(name)},
-        "resource_api_version": "V3",
-        "initial_fetch_timeout": "2s",
-    }
-    most = section.max_connections
-    limits = {
-        "max_connections": most,
-        "max_pending_requests": most,
-        "max_requests": most,
-        "max_retries": most,
-    }
     found: dict[str, Any] = {
         "@type": _CLUSTER,
         "name": name,
         "type": "EDS",
-        "eds_cluster_config": {"eds_config": source},
+        "eds_cluster_config": {"eds_config": _nodes(settings.endpoints_file(name))},
         "connect_timeout": seconds(section.connect_timeout),
         "lb_policy": _POLICIES[section.balance],
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {"thresholds": [limits]},
+        "circuit_breakers": {"thresholds": [_limits(section.max_connections)]},
         "ignore_health_on_host_removal": True,
     }
     if stamp:
@@ -63,6 +51,20 @@ def cluster(
     if section.tls is not None:
         found["transport_socket"] = _tls(section.tls, section.http2)
     return merged(found, section.options.cluster)
+
+
+def _nodes(path: str) -> dict[str, Any]:
+    """The file of the nodes, as a source of its own."""
+    return {
+        "path_config_source": {"path": path},
+        "resource_api_version": "V3",
+        "initial_fetch_timeout": "2s",
+    }
+
+
+def _limits(most: int) -> dict[str, int]:
+    kinds = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    return dict.fromkeys(kinds, most)
 
 
 def _protocol(section: EnvoySection) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class EndpointFiles:
         self._settings: Final = settings
         self._files: Final = files
         self._admin: Final = admin
+        self._resources: Final[dict[str, str]] = {}
         self._texts: Final[dict[str, str]] = {}
         self._proven: Final[set[str]] = set()
 
@@ -32,14 +33,18 @@ class EndpointFiles:
 
     def write(self, cluster: str, resource: str) -> bool:
         """Return True if the file had to be written; raises ``OSError``."""
-        text = discovery_file([resource])
-        if self._text(cluster) == text:
+        if self._resources.get(cluster) == resource:
             return False
-        self._put(cluster, text)
-        return True
+        text = discovery_file([resource])
+        differs = self._text(cluster) != text
+        if differs:
+            self._put(cluster, text)
+        self._resources[cluster] = resource
+        return differs
 
     def forget(self) -> None:
         """What is on disk is read anew."""
+        self._resources.clear()
         self._texts.clear()
         self._proven.clear()
 
@@ -75,6 +80,7 @@ class EndpointFiles:
             name = entry.removesuffix(".json")
             if name != entry and name not in clusters and not entry.startswith("."):
                 self._files.remove(f"{directory}/{entry}")
+                self._resources.pop(name, None)
                 self._texts.pop(name, None)
                 self._proven.discard(name)
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.envoy.rendering.text import discovery_file, resources_in, version_in
+from lighthouse.envoy.rendering.text import version as version_of
 from lighthouse.envoy.runtime.admin import AdminSocket
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.sync.endpoint_files import TAKE
@@ -48,6 +49,7 @@ class ResourceFile:
         self._admin: Final = admin
         self._blame: Final = blame
         self._text: str | None = None
+        self._version = ""
         self._proven = ""
         self._rejections: int | None = None
         self.resources: dict[str, str] = {}
@@ -57,6 +59,7 @@ class ResourceFile:
         """Take what is on disk for what runs, once or ``anew``; raises ``OSError``."""
         if self._text is None or anew:
             self._text = self._files.read(self._path)
+            self._version = version_in(self._text)
             self.resources = resources_in(self._text)
             self._proven = ""
 
@@ -82,10 +85,12 @@ class ResourceFile:
 
     def write(self, resources: Mapping[str, str]) -> bool:
         """Return True if the file had to be written; raises ``OSError``."""
-        text = discovery_file(resources[name] for name in sorted(resources))
+        found = [resources[name] for name in sorted(resources)]
+        text = discovery_file(found)
         if text == self._text:
             return False
         self._put(text, resources)
+        self._version = version_of(found)
         return True
 
     def install(self, wanted: Mapping[str, str]) -> bool:
@@ -120,7 +125,7 @@ class ResourceFile:
 
     def _is_taken(self) -> bool:
         """Wait until Envoy has the file or rejects it; the version that it has is asked once."""
-        version = version_in(self._text or "")
+        version = self._version
         if version == self._proven:
             return True
         for again in (False, True):
