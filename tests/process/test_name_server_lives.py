@@ -33,11 +33,11 @@ class Asked:
         fleet.write("clusters/web.yaml", {"discovery": "files", "dns": {}, "shrink_guard": False})
         fleet.node("web", "one", 8000, "10.0.0.1")
 
-    def answer(self) -> tuple[str, list[str]]:
+    def answer(self, ip: str = "127.0.0.1", within: float = 0.5) -> tuple[str, list[str]]:
         """The code and the addresses; raises ``OSError`` if there is no answer."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(0.5)
-            sock.connect(("127.0.0.1", self.port))
+            sock.settimeout(within)
+            sock.connect((ip, self.port))
             sock.send(QUERY)
             found = dns.message.from_wire(sock.recv(4096))
         addresses = [record.address for rrset in found.answer for record in rrset]
@@ -83,8 +83,30 @@ def test_the_answers_outlive_discovery_and_are_back_at_once_after_their_own_deat
     assert asked.fleet.leftovers() == []
 
 
-def _answers(asked: Asked) -> bool:
+def test_a_second_name_server_answers_while_the_first_is_away(asked: Asked) -> None:
+    """As the manual has it: a worker, an address and a file of its own, the same clusters."""
+    fleet, here = asked.fleet, ("NOERROR", ["10.0.0.1"])
+    second = {
+        "plugin": "dns",
+        "zone": "lh.internal",
+        "state_file": str(fleet.root / "second.json"),
+        "listen": [f"127.0.0.2:{asked.port}"],
+    }
+    fleet.write("balancers/second.yaml", second)
+    eventually(lambda: asked.answer("127.0.0.2") == here, 20)
+    os.kill(asked.pid("balancer"), signal.SIGKILL)
+    began, away = time.monotonic(), 0.0
+    while not (away and _answers(asked, 0.05)):
+        assert asked.answer("127.0.0.2") == here
+        if not _answers(asked, 0.05):
+            away = time.monotonic() - began
+        assert time.monotonic() < began + 20
+    print(f"away for {away:.2f} s")
+    assert fleet.status()["supervisor"]["config_errors"] == []
+
+
+def _answers(asked: Asked, within: float = 0.5) -> bool:
     try:
-        return bool(asked.answer())
+        return bool(asked.answer(within=within))
     except OSError:
         return False
