@@ -90,24 +90,36 @@ def take(
         case Connected(link, reason):
             _connected(state, worker.name[1], SourceConnection(link, reason, now))
             return _PLAN
-        case Registered():
-            state.services.registered(worker.name[1], decode_as(list[Registration], payload))
-            return _PLAN
-        case VerdictsSaid():
-            verdicts = decode_as(list[Verdict], payload)
-            _fit([verdict.metadata for verdict in verdicts if verdict.metadata])
-            for verdict in verdicts:
-                _verdict(state, worker.name[1], verdict)
-            return _PLAN
-        case Probed():
-            performed = decode_as(list[Performed], payload)
-            return _PLAN if state.services.checks.probed(worker.name[1], performed) else NOTHING
+        case Registered() | VerdictsSaid() | Probed():
+            return _of_services(state, worker.name[1], message, payload)
         case Failed(reason, traceback, report):
             worker.said = reason
             worker.errs(reason)
             worker.traceback = traceback
             worker.code.reported(report)
     return NOTHING
+
+
+def _of_services(
+    state: State,
+    plugin: str,
+    message: Registered | VerdictsSaid | Probed,
+    payload: memoryview,
+) -> Effect:
+    """What a discovery has registered, or a check found out, of this host's services."""
+    match message:
+        case Registered():
+            state.services.registered(plugin, decode_as(list[Registration], payload))
+        case VerdictsSaid():
+            verdicts = decode_as(list[Verdict], payload)
+            _fit([verdict.metadata for verdict in verdicts if verdict.metadata])
+            for verdict in verdicts:
+                _verdict(state, plugin, verdict)
+        case Probed():
+            performed = decode_as(list[Performed], payload)
+            if not state.services.checks.probed(plugin, performed):
+                return NOTHING
+    return _PLAN
 
 
 def _tried(worker: Worker, message: Message, now: float) -> Effect:

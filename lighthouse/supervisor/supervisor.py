@@ -146,12 +146,20 @@ class Supervisor:
         own = (self._faults, self._problems, self._loop.errors)
         status = StatusReport(self._root, self._state, self._pool, *own)
         known_to_router = (self._state, self._pool, status, self._registrar, self._shutdown)
-        router = Router(*known_to_router, self._think, self._pool.restart)
+        router = Router(*known_to_router, self._think)
         socket = self._claim.run_dir / "control.sock"
         answers = (router.answer, lambda: self._state.config.daemon.control)
         self._control = ControlListener(socket, *known, *answers)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
+        self._repeat()
+        self._entitle()
+        self._tell_faults()
+        self._save_later()
+        _log.info("lighthouse %s serves %s", __version__, self._root)
+
+    def _repeat(self) -> None:
+        """Have done now and again what nothing calls for."""
         for name, seconds, act in (
             ("packages", PACKAGES, self._find_plugins),
             ("host", LOOK_AROUND, self._look_around),
@@ -162,10 +170,6 @@ class Supervisor:
             ("seen", SEEN, self._persistence.see),
         ):
             self._loop.every(name, seconds, act)
-        self._entitle()
-        self._tell_faults()
-        self._save_later()
-        _log.info("lighthouse %s serves %s", __version__, self._root)
 
     def _close(self) -> None:
         """End everything, whatever of it fails."""

@@ -15,6 +15,7 @@ from lighthouse.balancer import Balancer
 
 class Hang(Balancer):
     def sync_file(self, clusters):
+        print("hangs")
         time.sleep(1e9)
 
 @hookimpl
@@ -76,10 +77,15 @@ def test_sigterm_during_a_hung_sync_is_bounded(fleet: Fleet) -> None:
     fleet.plugin("hang", HANG)
     fleet.write("balancers/hang.yaml", {"worker": {"stop_timeout": 1}})
     fleet.start()
-    eventually(lambda: fleet.worker("hang")["snapshot"]["sent"], 20)
+    eventually(lambda: "balancer hang: hangs" in fleet.log.read_text(), 20)
     begun = time.monotonic()
     assert fleet.kill(signal.SIGTERM) == 0
     assert time.monotonic() - begun < 8
+    late = (
+        "WARNING balancer hang: did not stop within 1 s: killed; it hung in sync_file (hang 1.0, "
+    )
+    (told,) = [line for line in fleet.log.read_text().splitlines() if late in line]
+    assert "; have that call return sooner, or raise `stop_timeout` under `worker:` in its" in told
 
 
 def test_the_daemons_own_stop_timeout_bounds_every_worker(fleet: Fleet) -> None:

@@ -1,5 +1,8 @@
 """A plugin's newer code takes the place of what runs only after it has shown that it can."""
 
+import signal
+import time
+
 import pytest
 
 from tests.fleet import Fleet
@@ -128,6 +131,19 @@ def test_settings_that_a_worker_cannot_start_with_leave_the_old_one_at_work(
     fleet.write("balancers/marks.yaml", {"colour": "red", "worker": {"memory": "300M"}})
     eventually(lambda: fleet.worker("marks")["pid"] not in (None, pid))
     eventually(lambda: fleet.status()["healthy"])
+
+
+def test_a_successor_that_hangs_delays_no_stop(fleet: Fleet, site: Site) -> None:
+    site.install("marks", "2.0")
+    asked = str(fleet.root / "asked")
+    sleeps = VALIDATES.format(wrong=f"open({asked!r}, 'w').close() or sleep(99)")
+    edit(site, "    def sync_file(", sleeps)
+    edit(site, "from pathlib", "from time import sleep\nfrom pathlib")
+    fleet.reload()
+    eventually((fleet.root / "asked").exists)
+    begun = time.monotonic()
+    assert fleet.kill(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < 4
 
 
 def test_another_plugin_takes_over_only_if_it_can(fleet: Fleet, site: Site) -> None:

@@ -229,6 +229,11 @@ def test_times_are_told_as_times() -> None:
     assert str(int(NOW)) not in view
 
 
+def test_the_last_error_of_a_worker_that_is_well_again_is_told_with_its_time() -> None:
+    well = worker(last_error="disk full", last_error_at=NOW - 90.0)
+    assert "last error, 1 min 30 s ago: disk full" in shown(workers=[well])
+
+
 def test_foreign_text_cannot_style_or_move() -> None:
     hostile = "[red]x[/red] \x1b[2J \r\n \u202e"
     view = shown(workers=[worker(name=hostile, reason=hostile)], problems=[hostile])

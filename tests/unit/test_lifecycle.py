@@ -45,6 +45,7 @@ STEPS = [
     (RUNNING, Due(), 11.0, "stopping", "trace", 11.0 + TRACED_WITHIN),
     (RUNNING, Overstepped("leaks"), 5.0, "stopping", "term", 5.0 + KILL_AFTER),
     (RUNNING, Unwanted(), 5.0, "stopping", "ask", 10.0),
+    (RUNNING, Unwanted(at_once=True), 5.0, "stopping", "term", 5.0 + KILL_AFTER),
     (RUNNING, Exited("killed by SIGKILL"), 5.0, "waiting", None, 5.0),
     (TRACED, Due(), 10.0, "stopping", "term", 10.0 + KILL_AFTER),
     (TRACED, Exited("killed by SIGTERM"), 9.5, "waiting", None, 9.5),

@@ -15,7 +15,7 @@ from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, ConfigPath, at_port, origin, text_of
 from lighthouse.haproxy.rendering.render import Skeleton
-from lighthouse.haproxy.rendering.stanza import Stanzas
+from lighthouse.haproxy.rendering.stanza import Stanza, Stanzas
 from lighthouse.haproxy.runtime.process import FileVerdict
 
 ROUNDS: Final = 20
@@ -118,24 +118,32 @@ def confine(
         kept = {stanza.cluster: stanza for stanza in drawn.stanzas}
         owned = _by_cluster(faulty)
         if "" in owned:
+            certain = verdict.valid or any(finding.path for finding in owned[""])
             changed = [n for n in kept if n not in refused and kept[n] != good.get(n)]
-            placed = any(finding.path for finding in owned[""])
-            if not good or not changed or verdict.valid or placed:
+            if not good or not changed or certain:
                 # it stands without those that were suspected of it
                 sure = {n: f for n, f in refused.items() if n not in suspected}
                 raise CandidateRefused((*_every(sure), *owned[""]))
             suspected.update(changed)
             owned = {name: _all_of(owned[""], name) for name in changed}
         for name, findings in owned.items():
-            before = good.get(name)
-            if name not in refused and before is not None and before != use.get(name):
-                use[name] = before
-            elif name in serving:
+            before = None if name in refused else good.get(name)
+            if not _withdraw(use, name, before) and name in serving:
                 raise CandidateRefused(findings)
-            else:
-                use.pop(name, None)
             refused.setdefault(name, findings)
     raise CandidateRefused(_every(refused))
+
+
+def _withdraw(use: dict[str, Stanza], cluster: str, before: Stanza | None) -> bool:
+    """Use the stanza of before for a cluster, if there is another one, else none of it.
+
+    Returns True if there is one.
+    """
+    if before is not None and before != use.get(cluster):
+        use[cluster] = before
+        return True
+    use.pop(cluster, None)
+    return False
 
 
 def _every(refused: Mapping[str, tuple[Finding, ...]]) -> tuple[Finding, ...]:

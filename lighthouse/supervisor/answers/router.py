@@ -1,7 +1,7 @@
 """Answers all that operators ask of the daemon."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -26,27 +26,23 @@ from lighthouse.supervisor.answers import explanation
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
-from lighthouse.supervisor.plan import Name
-from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.state import State
 
 
 class Router:
-    """``changed`` is called when an order may change what is wanted, ``restart`` to have a
-    worker started anew.
-    """
+    """``changed`` is called when an order may change what is wanted."""
 
     def __init__(
         self,
         state: State,
-        pool: Iterable[Worker],
+        pool: WorkerPool,
         status: StatusReport,
         registrar: Registrar,
         shutdown: Shutdown,
         changed: Callable[[], None],
-        restart: Callable[[Name, float, bool], None],
     ) -> None:
         self._state: Final = state
         self._pool: Final = pool
@@ -54,7 +50,6 @@ class Router:
         self._registrar: Final = registrar
         self._shutdown: Final = shutdown
         self._changed: Final = changed
-        self._restart: Final = restart
 
     def answer(self, question: Message, uid: int) -> Answer | None:
         """The answer to a user of that number; None to what is no question."""
@@ -83,7 +78,7 @@ class Router:
         found = [w for w in self._pool if w.name[1] == name and kind in ("", w.name[0])]
         if len(found) == 1:
             pid = found[0].process.pid if found[0].process is not None else None
-            self._restart(found[0].name, time.monotonic(), force)
+            self._pool.restart(found[0].name, time.monotonic(), force)
             return RestartingWorker(*found[0].name, pid)
         if found:
             those = " and ".join(sorted("/".join(worker.name) for worker in found))

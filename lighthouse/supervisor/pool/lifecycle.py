@@ -100,7 +100,9 @@ class Hurried(msgspec.Struct, frozen=True):
 
 
 class Unwanted(msgspec.Struct, frozen=True):
-    """The worker is to stop for good."""
+    """The worker is to stop for good; ``at_once``: it has nothing to put in order."""
+
+    at_once: bool = False
 
 
 class Exited(msgspec.Struct, frozen=True):
@@ -134,8 +136,8 @@ def step(
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
         case Hurried() if life.state == "waiting":
             return msgspec.structs.replace(life, deadline=now, failures=0), None
-        case Unwanted():
-            return _unwanted(life, now, limits)
+        case Unwanted(at_once):
+            return _unwanted(life, at_once, now, limits)
         case Exited():
             return _exited(life, event, now, limits, chance)
         case Stalled(seconds) if life.deadline is not None and life.state != "waiting":
@@ -182,7 +184,7 @@ def _due(
 
 
 def _unwanted(
-    life: Lifecycle, now: float, limits: LifecycleLimits
+    life: Lifecycle, at_once: bool, now: float, limits: LifecycleLimits
 ) -> tuple[Lifecycle, Action | None]:
     if not life.wanted or life.state == "stopped":
         return life, None
@@ -190,7 +192,7 @@ def _unwanted(
     match life.state:
         case "waiting":
             return _moved(life, "stopped", now, None, reason=""), None
-        case "starting":
+        case "starting" | "running" if at_once or life.state == "starting":
             return _moved(life, "stopping", now, now + KILL_AFTER, reason=""), "term"
         case "running":
             return _moved(life, "stopping", now, now + limits.stop, reason=""), "ask"

@@ -268,7 +268,7 @@ class Worker:
     def unwanted(self, now: float, keep: bool = False) -> None:
         """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
         self._keep = keep
-        self.take(Unwanted(), now)
+        self.take(Unwanted(at_once=self.on_trial), now)
 
     def _act(self, action: Action | None, now: float) -> bool:
         match action:
