@@ -10,7 +10,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -93,9 +93,35 @@ def require(problems: typing.Iterable[Problem]) -> None:
 def unknown(key: object, allowed: typing.Iterable[str]) -> str:
     """The message for a key that means nothing here, with a suggestion."""
     names = sorted(allowed)
-    close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(names)}"
+    meant = resembled(key, names)
+    hint = f"did you mean '{meant}'?" if meant else f"expected one of: {', '.join(names)}"
     return f"unknown key '{redacted(str(key))}'; {hint}"
+
+
+def resembled(key: object, allowed: typing.Iterable[str]) -> str:
+    """The key that a misspelt one was meant to be, empty if it is like none of them."""
+    return "".join(difflib.get_close_matches(str(key), sorted(allowed), n=1))
+
+
+def with_value(problem: Problem, config: object) -> Problem:
+    """The problem with the value that it is about, where it says only what was expected.
+
+    What is a secret by its key is not told, nor maps and lists.
+    """
+    value = config
+    for step in problem.path:
+        inside = isinstance(value, Mapping) and step in value
+        inside = inside or (isinstance(value, list) and step in range(len(value)))
+        if not inside or _SECRET.search(str(step)):
+            return problem
+        value = value[step]  # type: ignore[index]
+    text = problem.message
+    if not text.startswith("expected ") or not isinstance(value, str | int | float):
+        return problem
+    if re.search(r"\bgot\b", text):
+        return problem
+    told = f"{text}{';' if ';' in text else ','} got {shown(value)}"
+    return Problem(problem.path, told)
 
 
 def shown(value: object) -> str:
@@ -111,17 +137,19 @@ def shown(value: object) -> str:
 def _faults(value: object, kind: Any, path: Path) -> Iterator[Problem]:
     """What is wrong inside of the value, or else with the value as a whole."""
     struct = _struct(kind)
+    lacks = False
     if struct is not None and isinstance(value, Mapping):
         fields = _fields(struct)
-        yield from (
-            Problem((*path, key), unknown(key, fields)) for key in value if key not in fields
-        )
+        strange = [key for key in value if key not in fields]
+        yield from (Problem((*path, key), unknown(key, fields)) for key in strange)
         value = {key: entry for key, entry in value.items() if key in fields}
-        inside = [*_field_faults(value, fields, path)]
+        misspelt = {resembled(key, fields) for key in strange}
+        lacks = any(fields[name][1] and name not in value for name in misspelt if name)
+        inside = [*_field_faults(value, fields, path, misspelt)]
     else:
         inside = [*_item_faults(value, kind, path)]
     yield from inside
-    if not inside:
+    if not inside and not lacks:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
@@ -129,12 +157,16 @@ def _faults(value: object, kind: Any, path: Path) -> Iterator[Problem]:
 
 
 def _field_faults(
-    value: Mapping[Any, Any], fields: Mapping[str, tuple[Any, bool]], path: Path
+    value: Mapping[Any, Any],
+    fields: Mapping[str, tuple[Any, bool]],
+    path: Path,
+    misspelt: Collection[str],
 ) -> Iterator[Problem]:
+    """What is wrong with each field; that one is missing is not told of a misspelt one."""
     for name, (kind, required) in fields.items():
         if name in value:
             yield from _faults(value[name], kind, (*path, name))
-        elif required:
+        elif required and name not in misspelt:
             yield Problem(path, f"'{name}' is missing")
 
 
@@ -208,6 +240,8 @@ def _told(text: str, value: object, kind: Any) -> str:
     struct = _struct(kind)
     if struct is not None and not isinstance(value, Mapping) and hasattr(struct, "expected"):
         return f"expected {struct.expected}"
+    if text.startswith("expected a list, got ") and isinstance(value, str | int | float):
+        return f"{text}; write [{shown(value)}]"
     if not text.startswith("expected") or ", got " in text:
         return text
     found = len(value) if isinstance(value, Mapping | list) else shown(value)

@@ -14,8 +14,10 @@ from lighthouse.commands.offline.plugin_faults import besides, failed, placed, w
 from lighthouse.commands.offline.trial import NOBODY, ask, tasks
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
+from lighthouse.config.directories import obstacle, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
+from lighthouse.daemon.last_settings import NAMES
 from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Validate, Validated
 from lighthouse.net.address import default_address
@@ -38,13 +40,33 @@ def command(root: Path) -> None:
     installed = Installed.here()
     tree = Tree(existing(root), installed)
     tree.load()
-    faults = sorted({*tree.faults, *_plugins_faults(tree, installed), *_unreachable(tree)})
+    faults = sorted(
+        {
+            *tree.faults,
+            *_plugins_faults(tree, installed),
+            *_unreachable(tree),
+            *_directories(tree, root),
+        }
+    )
     for fault in faults:
         say(plain(fault))
     if not all(fault.warning for fault in faults):
         sys.exit(FAILED)
     count = len(tree.texts)
     say(f"{count} {'file' if count == 1 else 'files'} good")
+
+
+def _directories(tree: Tree, root: Path) -> Iterator[Fault]:
+    """The faults of directories that the daemon could not make, since a file has their place."""
+    file = next((name for name in tree.texts if name in NAMES), NAMES[0])
+    places = {"run_dir": run_dir, "state_dir": state_dir}
+    for key, place in places.items():
+        directory = place(root, tree.config.daemon)
+        if (other := obstacle(directory)) is not None:
+            told = f"{key}: {other} is no directory: move it away, or name another"
+            if other != directory:
+                told = f"{key}: {directory} cannot be made, for {other} is no directory"
+            yield Fault(file, *tree.locate(file, (key,)), told)
 
 
 def _unreachable(tree: Tree) -> Iterator[Fault]:

@@ -14,6 +14,9 @@ _PATIENCE: Final = 2.0
 """Seconds that a daemon gets to say whose it is, until it is taken for ours."""
 
 
+_OTHER: Final = "lighthouse.yaml can name another directory with run_dir and state_dir"
+
+
 def existing(root: Path) -> Path:
     """The configuration's directory; a ``CommandFailure`` if there is none to start from."""
     if not root.is_dir():
@@ -50,6 +53,13 @@ def occupy(daemon: DaemonClient) -> None:
             raise AlreadyRunning(pid)
         claim.take()
     except PermissionError as error:
-        raise MissingRight(f"{claim.run_dir}: {error.strerror or error}") from error
+        raise MissingRight(f"{_told(error, claim.run_dir)}; {_OTHER}") from error
     except OSError as error:
-        raise CommandFailure(f"{claim.run_dir}: {error.strerror or error}") from error
+        raise CommandFailure(f"{_told(error, claim.run_dir)}; {_OTHER}") from error
+
+
+def _told(error: OSError, directory: Path) -> str:
+    """What could not be done, where; an error of our own says so by itself."""
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename or directory}: {error.strerror}"

@@ -44,6 +44,8 @@ def create(path: Path, mode: int = 0o755) -> Path:
     else owns it or may write to it, or made its parent in a place open to everyone: its files
     could be replaced under our feet.
     """
+    if (other := obstacle(path)) is not None:
+        raise NotADirectoryError(f"{other} is no directory: move it away, or name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     parent = path.parent.stat()
     if path.parent.parent.stat().st_mode & stat.S_IWOTH and parent.st_uid not in (0, os.geteuid()):
@@ -55,6 +57,14 @@ def create(path: Path, mode: int = 0o755) -> Path:
         pass
     refuse_shared(path)
     return path
+
+
+def obstacle(path: Path) -> Path | None:
+    """What stands where a directory or one of its parents should, and is none."""
+    for place in (path, *path.parents):
+        if os.path.exists(place):
+            return None if os.path.isdir(place) else place
+    return None
 
 
 def refuse_shared(path: Path) -> None:

@@ -87,11 +87,14 @@ def address(value: object, field: str) -> str:
 def hostname(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise Refused(f"{field}: expected a host name, got {kind_of(value)}")
-    if ":" in value:
+    if ":" not in value:
+        if not _HOST.fullmatch(value):
+            raise Refused(f"{field}: {quoted(value)} is not a host name")
+        return value
+    try:
         return label(address(value, field))
-    if not _HOST.fullmatch(value):
-        raise Refused(f"{field}: {quoted(value)} is not a host name")
-    return value
+    except Refused:
+        raise Refused(f"{field}: {quoted(value)} is not a host name or an address") from None
 
 
 def label(ip: str) -> str:
@@ -108,10 +111,11 @@ def number(value: object) -> object:
     return value
 
 
-def integer(found: object, field: str, low: int = 0, high: int = MAX_WEIGHT) -> int:
-    value = number(found)
+def integer(given: object, field: str, low: int = 0, high: int = MAX_WEIGHT) -> int:
+    value = number(given)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused(f"{field}: expected {low}..{high}, got {kind_of(value)}")
+        found = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise Refused(f"{field}: expected {low}..{high}, got {found}")
     if not low <= value <= high:
         shown = value if abs(value) < HUGE else "a huge number"
         raise Refused(f"{field}: expected {low}..{high}, got {shown}")

@@ -47,3 +47,18 @@ def test_what_is_no_directory_or_closed_to_the_worker(bare: Fleet) -> None:
     assert reasons["config_file"].endswith("/etc/haproxy is no directory")
     if os.geteuid() != 0:
         assert "cannot be written by the user" in reasons["pid_file"]
+
+
+def test_a_file_in_the_place_of_the_daemons_own_directories(bare: Fleet) -> None:
+    (bare.root / "taken").write_text("")
+    taken = f"{bare.root}/taken"
+    bare.write("lighthouse.yaml", {"run_dir": taken, "state_dir": f"{taken}/state"})
+    lines = bare.lighthouse("check").stdout.splitlines()
+    told = f"run_dir: {taken} is no directory: move it away, or name another"
+    assert f"lighthouse.yaml:1:1: {told}" in lines
+    (state,) = [line for line in lines if "state_dir" in line]
+    assert state.endswith(f"state_dir: {taken}/state cannot be made, for {taken} is no directory")
+    started = bare.lighthouse("run")
+    assert started.returncode != 0
+    assert f"{taken} is no directory: move it away, or name another" in started.stderr
+    assert "lighthouse.yaml can name another directory with run_dir" in started.stderr

@@ -109,3 +109,10 @@ def test_a_directory_in_one_that_someone_else_made_for_us_is_refused(tmp_path: P
     os.chown(tmp_path / "lighthouse-0", 54321, 54321)
     with pytest.raises(PermissionError, match="belongs to user 54321"):
         create(tmp_path / "lighthouse-0" / "bad")
+
+
+def test_a_file_in_a_directorys_place_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "state"):
+        with pytest.raises(NotADirectoryError, match=r"/file is no directory: move it away, or"):
+            create(path)

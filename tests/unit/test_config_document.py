@@ -49,7 +49,7 @@ def test_values(text: str, data: Any) -> None:
     [
         ("a: [1\n", ["2:1: did not find expected ',' or ']', while parsing a flow sequence"]),
         ("a: b: c\n", ["1:5: mapping values are not allowed in this context"]),
-        ("a:\n\tb: 1\n", ["2:1: found character that cannot start any token"]),
+        ("a:\n\tb: 1\n", ["2:1: a tab cannot indent in YAML; use spaces"]),
         ("a: 'x\n", ["2:1: found unexpected end of stream"]),
         ("a: 1\n...\nb: 2\n", ["3:1: did not find expected <document start>"]),
         ('a: "\\ud800"\n', ["1:7: found invalid Unicode character escape code"]),

@@ -274,13 +274,19 @@ CLUSTERS = [
     ("discovery:\n", ["1:1: expected text, got nothing"]),
     ("discovery: [file, 5, file]\n", ["1:19: expected text, got a number", "1:22: 'file' is"]),
     ("discovery: {file: 1}\n", ["1:1: expected text, got a map"]),
-    ("discovry: file\n", ["1:1: 'discovery' is missing", "1:1: unknown key 'discovry'; did you"]),
+    ("discovry: file\n", ["1:1: unknown key 'discovry'; did you mean 'discovery'?"]),
+    ("- discovery\n", ["1:1: expected a map, got a list"]),
     ("discovery: file\nhaprxy: {}\n", ["2:1: unknown key 'haprxy'; did you mean 'haproxy'?"]),
-    ("discovery: file\nhaproxy: 80\n", ["2:1: unknown key 'haproxy'"]),
+    ("discovery: file\nhaproxy: 80\n", ["2:1: expected a map for the balancer 'haproxy', or"]),
     ("discovery: file\nmeta_cluster: a b\n", ["2:1: expected a name"]),
     ("discovery: file\nguard: {share: 1}\n", ["2:1: unknown key 'guard'"]),
 ]
 SERVICES = [
+    ("- port\n", ["1:1: expected a map, got a list"]),
+    (
+        "port: 1\ndiscovery: file\nchecks: {tcp: x}\n",
+        ["3:10: expected a map for the check 'tcp', or one of"],
+    ),
     ("", ["1:1: 'discovery' is missing", "1:1: 'port' (or 'ports') is missing"]),
     ("discovery: file\n", ["1:1: 'port' (or 'ports') is missing"]),
     ("port: 1\nports: [2]\ndiscovery: file\n", ["2:1: expected either 'port' or 'ports', got"]),

@@ -62,7 +62,7 @@ def test_what_of_a_record_was_left_out_is_said() -> None:
     assert found.is_in
     assert found.steps == (
         "a names it, with weight 1",
-        "its record there: weight: expected 0..256, got text; it is left out",
+        "its record there: weight: expected 0..256, got 'heavy'; it is left out",
     )
 
 

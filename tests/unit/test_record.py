@@ -120,7 +120,7 @@ def test_what_nerve_should_not_write_is_refused(data: bytes) -> None:
     [
         ({"name": "no host\n"}, "host: 'no host\\n' is not a host name"),
         ({"name": ["a"]}, "host: expected a host name, got a list"),
-        ({"weight": "heavy"}, "weight: expected 0..256, got text"),
+        ({"weight": "heavy"}, "weight: expected 0..256, got 'heavy'"),
         ({"weight": {"w": 1}}, "weight: expected 0..256, got an object"),
         ({"labels": "x"}, "metadata: not JSON"),
         ({"labels": ["az"]}, "metadata: expected an object, got a list"),

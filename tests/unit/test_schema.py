@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from lighthouse.schema import Invalid, Problem, convert, shown, unknown
+from lighthouse.schema import Invalid, Problem, convert, shown, unknown, with_value
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -201,3 +201,29 @@ class Plain:
 def test_what_is_no_struct_is_the_callers_fault(wrong: tuple[Any, Any]) -> None:
     with pytest.raises(TypeError, match=r"a msgspec\.Struct, got <class '.*Plain"):
         convert(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (Problem(("hosts", 0), "expected host:port"), "expected host:port, got 'zk1'"),
+        (
+            Problem(("ttl",), "expected more; see the manual"),
+            "expected more; see the manual; got 1",
+        ),
+        (Problem(("ttl",), "expected more, got less"), "expected more, got less"),
+        (Problem(("password",), "expected a map"), "expected a map"),
+        (Problem(("hosts",), "expected one"), "expected one"),
+        (Problem(("hosts", 7), "expected one"), "expected one"),
+        (Problem(("ttl",), "is too short"), "is too short"),
+    ],
+)
+def test_what_was_expected_is_told_with_what_was_found(problem: Problem, told: str) -> None:
+    config = {"hosts": ["zk1"], "ttl": 1, "password": "hunter2"}
+    assert with_value(problem, config) == Problem(problem.path, told)
+
+
+def test_a_misspelt_key_is_one_fault() -> None:
+    with pytest.raises(Invalid) as raised:
+        convert({"nme": "a"}, Outer)
+    assert raised.value.problems == (Problem(("nme",), "unknown key 'nme'; did you mean 'name'?"),)

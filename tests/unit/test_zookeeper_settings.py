@@ -49,7 +49,7 @@ def test_what_is_accepted(config: dict[str, Any]) -> None:
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"hosts": []}, "hosts: "),
-    ({"hosts": "zk01:2181"}, "hosts: expected a list, got text"),
+    ({"hosts": "zk01:2181"}, "hosts: expected a list, got text; write ['zk01:2181']"),
     ({"hosts": ["zk01:2181/chroot"]}, "hosts.0: expected host:port; a chroot belongs into 'path'"),
     ({"hosts": ["zk01:99999"]}, "hosts.0: 99999 is no port"),
     ({"hosts": ["zk01,zk02"]}, "hosts.0: expected host:port"),

@@ -8,7 +8,7 @@ import msgspec
 
 from lighthouse.balancer import Finding, Withheld
 from lighthouse.ipc.snapshot import PluginSettings
-from lighthouse.schema import Invalid, Problem, Rejection
+from lighthouse.schema import Invalid, Problem, Rejection, with_value
 from lighthouse.secret import hide_plain
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
@@ -81,7 +81,8 @@ def validated(
     except PluginError as failure:
         error = failure.error
         if isinstance(error, Invalid) and error.problems:
-            return tuple(tidy(problem) for problem in error.problems[:_MOST_PROBLEMS]), ""
+            found = error.problems[:_MOST_PROBLEMS]
+            return tuple(with_value(tidy(problem), config) for problem in found), ""
         if isinstance(error, ValueError) and str(error):
             return (Problem((), one_line(str(error))),), ""
         what = failure.what if str(error) else f"{failure.what} without a reason"

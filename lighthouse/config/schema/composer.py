@@ -28,6 +28,12 @@ _MERGE: Final = _PREFIX + "merge"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
+_NO_TOKEN: Final = "found character that cannot start any token"
+"""YAML's own words, which name neither the character nor the remedy."""
+
+_BEGINNINGS: Final = {"\t": "a tab cannot indent in YAML; use spaces"}
+
+
 class YamlPosition(msgspec.Struct):
     """Where something stands, counted from 1, and the places of what is in it."""
 
@@ -53,6 +59,7 @@ class Composer:
 
     def __init__(self, file: str, text: str) -> None:
         self._file: Final = file
+        self._text: Final = text
         self._loader: Final = _Loader(text)
         self.faults: Final[list[Fault]] = []
         self._anchors: Final[dict[str, YamlPart | None]] = {}
@@ -227,6 +234,9 @@ class Composer:
             words += f", {error.context}"
             words += f" that begins at {context.line + 1}:{context.column + 1}" if context else ""
         at = mark or context
+        first = self._text[at.index : at.index + 1] if at else ""
+        if error.problem == _NO_TOKEN and first:
+            words = _BEGINNINGS.get(first, f"{first!a} cannot begin a value; put it in quotes")
         self._note(YamlPosition(at.line + 1, at.column + 1) if at else YamlPosition(1, 1), words)
 
     def _note(self, place: YamlPosition, message: str) -> None:

@@ -102,8 +102,7 @@ def cluster(section: SectionReader, name: str, file: str) -> ClusterFile:
             sections[key] = value or {}
         else:
             known = ("discovery", "name", "meta_cluster", *members.KEYS)
-            hint = schema.unknown(key, known)
-            section.note(f"{hint}, or a map for a balancer; got {shown(value)}", key)
+            section.note(_no_section(key, value, known, "balancer"), key)
     return ClusterFile(name, discovery, meta_cluster, policy, sections, file, registered_as)
 
 
@@ -203,9 +202,18 @@ def _checks(section: SectionReader) -> tuple[CheckFile, ...]:
         if value is None or isinstance(value, dict):
             checks.append(_check(section.section(key), key, interval, timeout))
         else:
-            hint = schema.unknown(key, ("interval", "timeout"))
-            section.note(f"{hint}, or a check's name with a map; got {shown(value)}", key)
+            section.note(_no_section(key, value, ("interval", "timeout"), "check"), key)
     return tuple(checks)
+
+
+def _no_section(key: str, value: object, known: tuple[str, ...], plugin: str) -> str:
+    """What is wrong with a key that is neither a known one nor a plugin's name with a map."""
+    if schema.resembled(key, known):
+        return schema.unknown(key, known)
+    keys = ", ".join(sorted(known))
+    return (
+        f"expected a map for the {plugin} '{key}', or one of the keys {keys}; got {shown(value)}"
+    )
 
 
 def _check(section: SectionReader, name: str, interval: float, timeout: float) -> CheckFile:

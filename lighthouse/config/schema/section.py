@@ -34,14 +34,18 @@ class SectionReader:
         self.path: Final = path
         self._known: Final[set[str]] = set()
         self.data: Final[dict[str, Any]] = data if isinstance(data, dict) else {}
+        self._is_no_map = False
         if data is not None and not isinstance(data, dict):
             self.note(f"expected a map, got {shown(data)}")
+            self._is_no_map = True
 
     def __contains__(self, key: str) -> bool:
         return key in self.data
 
     def note(self, message: str, *steps: str | int) -> None:
-        """A fault here, or at what the steps lead to."""
+        """A fault here, or at what the steps lead to; of what is no map that alone is told."""
+        if self._is_no_map:
+            return
         self.problems.append(Problem((*self.path, *steps), message))
 
     def take(self, key: str, read: Callable[[object], T], default: D) -> T | D:
@@ -134,8 +138,13 @@ class SectionReader:
         return None
 
     def need(self, key: str) -> None:
-        """Notes that a key is missing, if it is."""
-        if key not in self.data:
+        """Notes that a key is missing, if it is; a misspelt one is told as such by ``close``."""
+        misspelt = any(
+            not isinstance(value, dict | None) and schema.resembled(name, (key,))
+            for name, value in self.data.items()
+            if name not in self._known
+        )
+        if key not in self.data and not misspelt:
             self.note(f"'{key}' is missing")
 
     def rest(self) -> dict[str, Any]:
