@@ -133,12 +133,13 @@ class Nginx(Balancer):
             group = self._group(site)
             if not group.pending(self._wanted(own.contents({}))):
                 return self._ended(UNCHANGED, site, Chosen(own.contents({}), lacking))
-            if waits := self._waits(self._master):
-                self._interval.waiting = True
-                return Outcome("held", waits)
             chosen = self._chosen(site, own, upstreams, lacking)
             if chosen.refused:
                 return Outcome("failed", f"no file is touched: {chosen.refused}", chosen.findings)
+            pending = group.pending(self._wanted(chosen.contents))
+            if pending and (waits := self._waits(self._master)):
+                self._interval.waiting = True
+                return Outcome("held", waits, chosen.findings)
             return self._ended(self._install(group, chosen.contents), site, chosen)
         except (Absent, OSError) as error:
             return Outcome("failed", f"no file is touched: {error}")
@@ -228,8 +229,9 @@ class Nginx(Balancer):
         if not group.pending(wanted):
             return UNCHANGED
         outcome = install(group, wanted)
-        self._interval.done()
         self._interval.waiting = self._untold = outcome.kind == "degraded"
+        if not self._untold:
+            self._interval.done()
         return outcome
 
     def _ended(self, outcome: Outcome, site: NginxSite, chosen: Chosen) -> Outcome:

@@ -143,6 +143,25 @@ def test_a_reload_that_the_master_refuses_is_undone(
     assert balancer.sync_file([web(servers[1].node())]).kind == "applied"
 
 
+def test_what_is_not_right_is_said_whether_or_not_a_reload_has_to_wait(
+    debian: NginxWorld, servers: list[Backend]
+) -> None:
+    balancer = debian.balancer(min_interval=60)
+    clusters = [web(servers[0].node())]
+    for _ in range(2):  # nobody was told, so nothing has to wait for a next time
+        outcome = balancer.sync_file(clusters)
+        assert outcome.kind == "degraded"
+        assert "nobody was told" in outcome.reason
+    debian.start()
+    assert balancer.sync_file(clusters).kind == "applied"
+    wrong = [web(servers[0].node(), balance="least_con")]
+    for _ in range(2):  # the same files as before, so nothing waits for a reload
+        assert told(balancer.sync_file(wrong)) == ("degraded", [("web", ("balance",))])
+    changed = [web(servers[1].node(), balance="least_con")]
+    assert told(balancer.sync_file(changed)) == ("held", [("web", ("balance",))])
+    assert get(debian.port) == (200, servers[0].name)
+
+
 def test_old_workers_hold_reloads(debian: NginxWorld, servers: list[Backend]) -> None:
     started(debian, servers[0])
     balancer = debian.balancer(max_old_workers=1)
