@@ -18,7 +18,7 @@ from lighthouse.workers.boundary import claimed, place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import REASON, one_line, shown
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
-from lighthouse.workers.boundary.trial import admit_preview, examine, takes
+from lighthouse.workers.boundary.trial import admit_preview, examine, untaken
 from lighthouse.workers.boundary.validation import (
     ConfigVerdict,
     admit_findings,
@@ -96,7 +96,9 @@ class BalancerRole(WorkerRole):
         found = examine(self.plugin_class, snapshot, software, self._conduct)
         if software or any(rejection.cluster is None for rejection in found.rejections):
             return found
-        return msgspec.structs.replace(found, reason=takes(self._plugin, snapshot.settings.config))
+        return msgspec.structs.replace(
+            found, reason=untaken(self.plugin_class, snapshot.settings.config)
+        )
 
     def rehearse(self, payload: memoryview) -> Rehearsal:
         if self._config is not None:

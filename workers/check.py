@@ -17,8 +17,7 @@ from lighthouse.schema import Rejection
 from lighthouse.service import Performed, Probe
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
-from lighthouse.workers.boundary.plugin_call import PluginError, call
-from lighthouse.workers.boundary.trial import takes
+from lighthouse.workers.boundary.trial import untaken
 from lighthouse.workers.boundary.validation import explain, validated
 from lighthouse.workers.loading.kind import CHECK
 from lighthouse.workers.main import serve
@@ -116,14 +115,9 @@ class CheckRole(WorkerRole):
 
     def _try(self, probes: Iterable[Probe]) -> str:
         """Why the plugin cannot take one of these configs, empty if it can take each."""
-        try:
-            for config in {probe.service: probe.config for probe in probes}.values():
-                reason = takes(call("cannot be created", self.plugin_class), config)
-                if reason:
-                    return reason
-        except PluginError as failure:
-            return failure.located
-        return ""
+        configs = {probe.service: probe.config for probe in probes}
+        reasons = (untaken(self.plugin_class, config) for config in configs.values())
+        return next(filter(None, reasons), "")
 
     def attend(self) -> bool:
         changed = [probing for probing in self._concluded() if self._is_news(probing)]

@@ -18,7 +18,7 @@ from lighthouse.schema import Problem, Rejection
 from lighthouse.service import Service
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.plugin_call import P, PluginError, call
-from lighthouse.workers.boundary.trial import takes
+from lighthouse.workers.boundary.trial import untaken
 from lighthouse.workers.boundary.validation import ConfigVerdict, judge, problems, rejudge
 from lighthouse.workers.loading.kind import DISCOVERY
 from lighthouse.workers.main import serve
@@ -115,7 +115,7 @@ class DiscoveryRole(WorkerRole):
         )
         own = (Rejection(faults),) if faults else ()
         tried = not software and not faults
-        reason = takes(self._plugin, snapshot.settings.config) if tried else ""
+        reason = untaken(self.plugin_class, snapshot.settings.config) if tried else ""
         return Validated((*own, *self._refused_reporters(snapshot)), reason)
 
     def wake(self) -> WorkReport | None:

@@ -111,6 +111,9 @@ def test_a_hang_is_told_with_the_method_and_the_stacks(fleet: Fleet) -> None:
         told = f"killed; it hung in {method} ({name} 1.0, entry point {name} = lh_{name}, {place}"
         eventually(lambda n=name, t=told: t in fleet.worker(n)["last_exit"], 20, told)
         assert "most recent call first" in fleet.worker(name)["stacks"]
+        limit = "start_timeout" if name == "imports" else "sync_timeout"
+        remedy = f"; have that call return sooner, or raise `{limit}` under `worker:` in its file"
+        assert remedy in fleet.worker(name)["last_exit"]
     shown = fleet.lighthouse("status", "--worker", "applies").stdout
     assert "Its threads when it hung" in shown
     assert "in apply_config" in shown
@@ -119,6 +122,7 @@ def test_a_hang_is_told_with_the_method_and_the_stacks(fleet: Fleet) -> None:
         (fleet.config / f"balancers/{name}.yaml").unlink()
     checked = fleet.lighthouse("check").stdout
     assert "no answer within 4 s: killed; it hung in validate_config (validates 1.0" in checked
+    assert "); have that call return sooner, or raise `sync_timeout` under `worker:`" in checked
 
 
 def test_a_long_call_that_says_what_it_does_is_let_go_on(fleet: Fleet) -> None:

@@ -74,13 +74,15 @@ def _ask(
     return call("examine", instance.examine, clusters)
 
 
-def takes(plugin: Plugin, config: Mapping[str, Any]) -> str:
+def untaken(plugin: type[Plugin], config: Mapping[str, Any]) -> str:
     """Why a plugin cannot take a config that has passed, empty if it can.
 
-    What only says that something outside is not there (``OSError``) may come right.
+    Asked of an instance of its own, which is then forgotten. What only says that something
+    outside is not there (``OSError``) may come right.
     """
     try:
-        call("apply_config", plugin.apply_config, copy.deepcopy(config))
+        instance = call("cannot be created", plugin)
+        call("apply_config", instance.apply_config, copy.deepcopy(config))
     except PluginError as failure:
         return "" if failure.is_expected else failure.located
     return ""

@@ -30,6 +30,8 @@ TRACED_WITHIN: Final = 1.0
 NOBODY: Final = HostIdentity("localhost", "127.0.0.1")
 """Stands in for this host where nothing is registered."""
 
+_BOUND: Final = "have that call return sooner, or raise `sync_timeout` under `worker:` in its file"
+
 
 class Task(msgspec.Struct, frozen=True):
     """What one worker is asked: ``within`` seconds, started and loaded included.
@@ -119,7 +121,7 @@ class _Worker:
         while not self._process.stacks and time.monotonic() < until:
             time.sleep(0.01)
         doing, stacks = self._process.doing, self._process.stacks
-        told = f"; it hung in {doing}" if doing else ""
+        told = f"; it hung in {doing}; {_BOUND}" if doing else ""
         reason = f"no answer within {self._task.within:g} s: killed{told}"
         return Failed(reason, stacks), b""
 
