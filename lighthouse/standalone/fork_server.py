@@ -5,6 +5,7 @@ daemon's own: the plugin by its entry point, the same loop, the same messages. O
 time is shared: a fresh interpreter and the imports.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -23,9 +24,10 @@ from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.locks import Lock
 from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.spawn import in_words
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.standalone.belongings import belongings
-from lighthouse.standalone.orders import CloseReport, Loaded, Order
+from lighthouse.standalone.orders import CloseReport, Loaded, Order, end_of
 from lighthouse.workers import process
 from lighthouse.workers.balancer import BalancerRole
 from lighthouse.workers.boundary.conduct import Conduct
@@ -63,17 +65,33 @@ def main() -> NoReturn:
         process.leave(1)
     imported, faults = belongings().beyond(before), tuple(map(str, about.faults))
     orders.send(msgspec.json.encode(Loaded(imported=imported, faults=faults)))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    reports: dict[int, str] = {}
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(reports))
     while True:
         order, descriptors, _, _ = socket.recv_fds(orders, 4096, 1)
         if not order:
             process.leave(0)
+        wanted = msgspec.json.decode(order, type=Order)
+        # One that ends at once is reaped only when it is known whose end that is.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if not pid:
-            wanted = msgspec.json.decode(order, type=Order)
             _be_worker(kind, name, partial(role, plugin), about, wanted, descriptors[0])
+        reports[pid] = wanted.report
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         os.close(descriptors[0])
         orders.send(str(pid).encode())
+
+
+def _reap(reports: dict[int, str]) -> None:
+    """Write down how workers ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            report = reports.pop(ended[0], "")
+            if report:
+                words = in_words(os.waitstatus_to_exitcode(ended[1]))
+                with contextlib.suppress(OSError):  # the test is over
+                    end_of(report).write_text(words)
 
 
 def _be_worker(

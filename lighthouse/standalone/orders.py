@@ -1,5 +1,7 @@
 """What is said with the fork server: which workers are wanted, and what came of the plugin."""
 
+from pathlib import Path
+
 import msgspec
 
 from lighthouse.standalone.belongings import Belongings
@@ -9,12 +11,17 @@ class Order(msgspec.Struct, frozen=True):
     """What kind of worker is wanted: ``lock`` is its lock file.
 
     ``powerless``: file modes hold for it though it be root. ``report`` is where it writes down
-    what it has left when it was stopped, empty for nowhere.
+    what it has left when it was stopped. How it ended stands in ``end_of(report)``, in words.
     """
 
     lock: str
     powerless: bool = False
     report: str = ""
+
+
+def end_of(report: str) -> Path:
+    """The file that says how the worker ended whose report is this one."""
+    return Path(f"{report}.end")
 
 
 class CloseReport(msgspec.Struct, frozen=True):

@@ -63,9 +63,18 @@ class Conversation:
         """What the worker printed, for the message of a failure."""
         return ""
 
+    @property
+    def end(self) -> str:
+        """How the worker ended, in words, for the message of a failure."""
+        return "the worker has ended"
+
     def send(self, message: Message, payload: Sequence[bytes] | None = None) -> None:
-        """Send a message; fails if the worker does not read."""
-        assert self.channel.send(message, payload), "the worker does not read"
+        """Send a message; fails if the worker does not read, or has ended."""
+        try:
+            sent = self.channel.send(message, payload)
+        except Closed as closed:
+            raise AssertionError(f"{self.end}\n{self.log}") from closed
+        assert sent, "the worker does not read"
 
     def deliver(self, snapshot: Snapshot) -> int:
         """Send the snapshot under the next version, which is returned."""
@@ -102,7 +111,8 @@ class Conversation:
             rest = deadline - time.monotonic()
             if rest <= 0 or not self._receive(rest):
                 seen = ", ".join(repr(message) for message, _ in self._received)
-                raise AssertionError(f"no {kind.__name__}; got: {seen}\n{self.log}")
+                why = f"{self.end}: " if self._closed else ""
+                raise AssertionError(f"{why}no {kind.__name__}; got: {seen}\n{self.log}")
 
     def reading(
         self, cluster: str, where: Callable[[Reading], Any] = lambda _: True, within: float = 15.0

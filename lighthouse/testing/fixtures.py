@@ -27,7 +27,7 @@ def fake_service() -> Iterator[NewService]:
     """Services that behave as they are told, until the test is over."""
     with contextlib.ExitStack() as stack:
 
-        def new(behaviour: str, answer: bytes = ANSWER) -> FakeService:
-            return stack.enter_context(FakeService(behaviour, answer))
+        def new(behaviour: str, answer: bytes = ANSWER, password: bytes = b"") -> FakeService:
+            return stack.enter_context(FakeService(behaviour, answer, password))
 
         yield new

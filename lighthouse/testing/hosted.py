@@ -19,8 +19,11 @@ import msgspec
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.messages import Failed, Message, Ready, Reported, Stop
 from lighthouse.process.orphans import end_session
-from lighthouse.standalone.orders import CloseReport, Loaded, Order
+from lighthouse.standalone.orders import CloseReport, Loaded, Order, end_of
 from lighthouse.testing.conversation import Conversation
+
+_LINES: Final = 30
+"""Lines of the end of a log that are told of a failure."""
 
 
 class ForkServer:
@@ -84,7 +87,15 @@ class PluginWorker(Conversation):
 
     @property
     def log(self) -> str:
-        return self._log()
+        return "\n".join(self._log().splitlines()[-_LINES:])
+
+    @property
+    def end(self) -> str:
+        file, deadline = end_of(str(self._report)), time.monotonic() + 2.0
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        how = file.read_text() if file.exists() else "it closed its channel"
+        return f"the worker has ended: {how}"
 
     def ready(self) -> "PluginWorker":
         """Wait until it can be sent something."""

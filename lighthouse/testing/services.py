@@ -13,6 +13,12 @@ ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"ok " * 50
 """What a fake service says where a test names no answer."""
 
 
+DENIED: Final = b"denied\r\n"
+"""What one with a password says to those who do not know it."""
+
+_MOST_HEARD: Final = 65536
+
+
 class FakeService:
     """Listens on loopback and treats every connection as ``behaviour`` says.
 
@@ -20,11 +26,15 @@ class FakeService:
     nothing. ``slow`` sends the answer byte by byte. ``half`` stops amid the answer and closes;
     ``stuck`` stops there and keeps the connection. ``binary`` sends bytes that are no text.
     ``empty`` closes at once. ``endless`` sends without an end.
+
+    With a ``password`` it does so only once a client has sent that, among whatever else, and
+    turns others away with ``denied``.
     """
 
-    def __init__(self, behaviour: str, answer: bytes = ANSWER) -> None:
+    def __init__(self, behaviour: str, answer: bytes = ANSWER, password: bytes = b"") -> None:
         self._act: Final = _ACTS[behaviour]
         self._answer: Final = answer
+        self._password: Final = password
         self._over: Final = threading.Event()
         self._server: Final = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.host: Final = "127.0.0.1"
@@ -60,9 +70,26 @@ class FakeService:
         with connection:
             connection.settimeout(0.5)
             try:
-                self._act(connection, self._answer, self._over)
+                if _sends(connection, self._password):
+                    self._act(connection, self._answer, self._over)
+                else:
+                    connection.sendall(DENIED)
             except OSError:
                 return  # the check has closed it
+
+
+def _sends(connection: socket.socket, password: bytes) -> bool:
+    """Return True if the client says the password before it falls silent or has said enough."""
+    heard = b""
+    while password not in heard and len(heard) < _MOST_HEARD:
+        try:
+            said = connection.recv(_MOST_HEARD)
+        except TimeoutError:
+            said = b""
+        if not said:
+            return False
+        heard += said
+    return password in heard
 
 
 Act = Callable[[socket.socket, bytes, threading.Event], None]

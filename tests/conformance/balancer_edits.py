@@ -8,6 +8,7 @@ CONTENT: Final = "        content = self.render(clusters)\n"
 INSTALL: Final = "written = self.target.install(content)"
 NODES: Final = "for n in cluster.nodes]"
 PREVIEW: Final = "        old = (self.target.read()"
+FAILED: Final = 'return Outcome("failed", str(error))'
 CHECK: Final = "            raise Refused(str(error)) from error"
 
 

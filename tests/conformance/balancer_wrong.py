@@ -46,7 +46,7 @@ WRONG: Final = [
     Wrong(
         "lets its validation break",
         "bad_configs_are_refused_with_the_place",
-        "path: the validation raised TypeError.*expected ValueError",
+        "path: expected ValueError, the validation raised TypeError",
         VALIDATE,
         validation("Path(config['path'])"),
     ),

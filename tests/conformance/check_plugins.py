@@ -162,4 +162,12 @@ WRONG: Final = [
         _PASSWORD,
         "'right'",
     ),
+    Wrong(
+        "exits where nobody listens",
+        "nobody_there_does_not_pass",
+        "not every probe has a result in time: the worker has ended: exited with status 5",
+        _PERFORM,
+        f"{_PERFORM}        if socket.socket().connect_ex((host, port)):\n"
+        "            __import__('os')._exit(5)\n",
+    ),
 ]

@@ -8,12 +8,12 @@ import pytest
 
 from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.plugin import Config
-from tests.conformance import balancer_wrong, balancer_wrong_effects
+from tests.conformance import balancer_wrong, balancer_wrong_effects, balancer_wrong_subtly
 from tests.conformance.balancer_plugins import RIGHT
 from tests.conformance.conftest import PluginSite
 from tests.conformance.wrong import Wrong, caught
 
-WRONG = [*balancer_wrong.WRONG, *balancer_wrong_effects.WRONG]
+WRONG = [*balancer_wrong.WRONG, *balancer_wrong_effects.WRONG, *balancer_wrong_subtly.WRONG]
 
 
 class OwnBalancer(BalancerConformance):

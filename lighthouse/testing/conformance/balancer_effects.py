@@ -1,7 +1,7 @@
 """Rules about what is done and what is only told: previews, examinations, what is left over."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from lighthouse.testing.hosted import PluginHost
 
 WARM, MORE = 3, 12
 """Syncs after which a plugin holds all that it needs, and more of them."""
+
+_RAISED = "lighthouse.worker: close: "
 
 Stamps = Mapping[str, tuple[int, int, int, int]]
 
@@ -91,6 +93,8 @@ class BalancerEffectRules(BalancerSubject):
         assert report is not None, f"close does not come back\n{host.printed}"
         left = ", ".join(report.after.beyond(report.before))
         assert not left, f"after close there is left: {left}"
+        raised = [line for line in host.printed.splitlines() if _RAISED in line]
+        assert not raised, f"close did not end well: {raised[-1].partition(_RAISED)[2]}"
 
 
 class BalancerPreview:
@@ -134,8 +138,13 @@ def touched(before: Stamps, after: Stamps) -> str:
 
 def stamps_below(directory: Path) -> Stamps:
     """Every path below a directory, itself included, with what changes when it is written."""
+    return stamps_of(directory, (directory, *directory.rglob("*")))
+
+
+def stamps_of(directory: Path, paths: Iterable[Path | str]) -> Stamps:
+    """The same of these paths, which may be relative to the directory."""
     found = {}
-    for path in (directory, *directory.rglob("*")):
+    for path in (directory / each for each in paths):
         with contextlib.suppress(FileNotFoundError):
             about = path.lstat()
             stamp = (about.st_ino, about.st_mode, about.st_size, about.st_mtime_ns)

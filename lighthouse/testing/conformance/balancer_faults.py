@@ -69,9 +69,10 @@ class BalancerFaultRules(BalancerSubject):
         """What the tool refuses is not put to use, and the outcome says so."""
         said = self._with_tool(host, "fails")
         assert said is not None, "with a tool that fails sync_file does not return"
-        assert said.kind not in ("applied", "unchanged"), (
+        assert said.kind in ("failed", "degraded"), (
             f"the tool failed and sync_file ended {said.kind}, expected failed or degraded"
         )
+        assert said.reason, f"the tool failed and sync_file ended {said.kind} without a reason"
 
     def test_a_hanging_tool_leaves_what_served(self, host: PluginHost) -> None:
         """A tool that does not come back is given up, or the worker is; both without harm."""

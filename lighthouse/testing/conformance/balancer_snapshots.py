@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from lighthouse.cluster import Cluster
+from lighthouse.testing.conformance.balancer_effects import stamps_of, touched
 from lighthouse.testing.conformance.balancer_subject import (
     BalancerSubject,
     BalancerWorker,
@@ -20,14 +23,17 @@ class BalancerSnapshotRules(BalancerSubject):
     """What a balancer promises of ``sync_file``."""
 
     def test_the_same_snapshot_twice_changes_nothing(self, host: PluginHost) -> None:
-        """The second sync changes no byte and says unchanged, also after a restart."""
+        """The second sync writes nothing and says unchanged, also after a restart."""
         worker, good = self.serving(host), self.good(host)
         worker.succeed(good, self.two())
         before = self.settled(host)
+        stamps = stamps_of(host.directory, before)
         for how in ("", " by a new worker"):
             said = worker.said(good, self.two())
             changed = difference(before, self.settled(host))
             assert not changed, f"the same snapshot again{how} changed what is kept: {changed}"
+            written = touched(stamps, stamps_of(host.directory, before))
+            assert not written, f"the same snapshot again{how} wrote the same anew: {written}"
             assert said.kind == "unchanged", (
                 f"the same snapshot again{how} ended {said.kind}, expected unchanged: return "
                 f"lighthouse.balancer.UNCHANGED where there is nothing to do; {told(said)}"
@@ -73,10 +79,11 @@ class BalancerSnapshotRules(BalancerSubject):
     def test_members_that_come_and_go_are_followed(self, host: PluginHost) -> None:
         """Every node of the newest snapshot is named in what is kept."""
         worker, good = self.serving(host), self.good(host)
-        worker.succeed(good, self.two())
-        self._all_named(host, self.two())
-        said = worker.succeed(good, self.three())
-        self._all_named(host, self.three())
+        two, three = (self._with_hosts(wanted) for wanted in (self.two(), self.three()))
+        worker.succeed(good, two)
+        self._all_named(host, two)
+        said = worker.succeed(good, three)
+        self._all_named(host, three)
         assert said.kind == "applied", f"other nodes ended {said.kind}, expected applied"
 
     def test_a_cluster_that_nobody_knows_keeps_what_serves(self, host: PluginHost) -> None:
@@ -145,6 +152,11 @@ class BalancerSnapshotRules(BalancerSubject):
         assert not trap.exists(), "a command in a node's metadata was run"
         text = b"\n".join(self.settled(host).values())
         assert b"22962963" not in text, "an expression in a node's metadata was computed"
+
+    def _with_hosts(self, wanted: Cluster) -> Cluster:
+        """The cluster with nodes whose hosts have names, so that these stand for no address."""
+        nodes = [replace(one, host=f"host-{index}") for index, one in enumerate(wanted.nodes)]
+        return replace(wanted, nodes=nodes)
 
     def _followed(self, worker: BalancerWorker, config: Config, *clusters: Cluster) -> None:
         """A sync went well; that of no clusters at all may be held, by software that needs one."""

@@ -185,10 +185,10 @@ class BalancerWorker:
         """What came of a sync; fails if it does not come back in time."""
         found = self.sync(config, *clusters, accepted=accepted)
         if found is None:
-            how = "its process ended in it" if self.worker.ended else "it hangs"
-            raise AssertionError(
-                f"sync_file did not return within {self._patience:g} s: {how}\n{self.worker.log}"
-            )
+            how = f"did not return within {self._patience:g} s: it hangs"
+            if self.worker.ended:
+                how = f"did not return: {self.worker.end}"
+            raise AssertionError(f"sync_file {how}\n{self.worker.log}")
         return found
 
     def succeed(self, config: Config, *clusters: Cluster) -> Applied:
@@ -225,7 +225,7 @@ class BalancerWorker:
 
 def told(said: Applied) -> str:
     """An outcome's reason, and its traceback if there is one."""
-    reason = said.reason or "it gave no reason"
+    reason = said.reason or "the plugin says no reason"
     return f"{reason}\n{said.traceback}".rstrip()
 
 

@@ -70,7 +70,7 @@ def refused_at(place: str, rejections: tuple[Rejection, ...]) -> str:
     for text in told:
         if text.startswith("its validation failed: "):
             raised = text.removeprefix("its validation failed: ")
-            return f"{place}: the validation raised {raised}, expected ValueError"
+            return f"{place}: expected ValueError, the validation raised {raised}"
     if not any(place in text for text in told):
         return f"{place}: the refusal does not name the place: {'; '.join(told)}"
     return ""
