@@ -102,9 +102,10 @@ class Nginx(Balancer):
         try:
             site = self._finder.find()
             chosen = self._choose(site, clusters)
+            told = [*site.warnings, *site.advice()]
         except (Absent, OSError) as error:
             return [Finding((), str(error), warning=True)]
-        warnings = [Finding((), told, warning=True) for told in site.warnings]
+        warnings = [Finding((), one, warning=True) for one in told]
         return (*chosen.findings, *_refusals(chosen), *warnings)
 
     def status(self) -> Mapping[str, Any]:
@@ -120,7 +121,6 @@ class Nginx(Balancer):
             found["workers"] = len(workers.serving)
             found["old_workers"] = len(workers.leaving)
             found["last_reload_ms"] = round(self._master.took * 1000)
-            found |= {"advice": self._site.advice} if self._site.advice else {}
         return found
 
     def _sync(self) -> Outcome:

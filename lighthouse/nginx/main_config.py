@@ -6,10 +6,11 @@ while nothing that its next start would read has been touched. The copy has a pi
 error log of its own, since ``nginx -t`` opens both.
 """
 
+import contextlib
 import fnmatch
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,27 @@ def read(config_file: str) -> MainConfig:
     """What the main file says at its top; raises ``OSError`` if it cannot be read."""
     told = {s.words[0]: s.words[1] for s in statements(_text(config_file)) if _is_top(s)}
     return MainConfig(told.get("pid"), told.get("error_log"), told.get("worker_shutdown_timeout"))
+
+
+def spares_idle(config_file: str) -> bool:
+    """Return True if anything in the files says how idle clients outlive a reload.
+
+    Raises ``OSError`` if the main file cannot be read.
+    """
+    return any(
+        one.words[0] == "keepalive_min_timeout" or one.words[:2] == ("keepalive_timeout", "0")
+        for one in _everything(config_file, os.path.dirname(config_file), 0)
+    )
+
+
+def _everything(path: str, beside: str, deep: int) -> Iterator[Statement]:
+    """The statements of a file and of what it includes."""
+    for statement in statements(_text(path)):
+        yield statement
+        if statement.words[0] == "include" and len(statement.words) == 2 and deep < _DEEP:
+            for included in glob.glob(os.path.join(beside, statement.words[1])):
+                with contextlib.suppress(OSError):
+                    yield from _everything(included, beside, deep + 1)
 
 
 def build(config_file: str, contents: Contents, place: Path) -> ConfigCopy:

@@ -17,7 +17,10 @@ _SHUTDOWN: Final = (
     "{file} has no worker_shutdown_timeout: each reload leaves workers behind for as long as one "
     "of their connections lasts; add `worker_shutdown_timeout 1m;` at its top"
 )
-_IDLE: Final = "keepalive_min_timeout in http spares idle clients the end of their worker"
+_IDLE: Final = (
+    "{file} has no keepalive_min_timeout: each reload ends idle connections of clients, and a "
+    "request that is just on its way there is lost; add `keepalive_min_timeout 10s;` in http"
+)
 
 
 class NginxSite(msgspec.Struct, frozen=True):
@@ -37,9 +40,11 @@ class NginxSite(msgspec.Struct, frozen=True):
             return [_SHUTDOWN.format(file=self.config_file)]
         return []
 
-    @property
-    def advice(self) -> str:
-        return _IDLE if self.build.spares_idle_clients else ""
+    def advice(self) -> list[str]:
+        """What else they had better: found by reading every file. Raises ``OSError``."""
+        if self.build.spares_idle_clients and not main_config.spares_idle(self.config_file):
+            return [_IDLE.format(file=self.config_file)]
+        return []
 
 
 class SiteFinder:

@@ -181,6 +181,8 @@ def test_old_workers_hold_reloads(debian: NginxWorld, servers: list[Backend]) ->
 
 def test_examine_and_preview_touch_nothing(world: NginxWorld, servers: list[Backend]) -> None:
     balancer = world.balancer()
+    spared = world.main.read_text().replace("access_log off;", "keepalive_timeout 0;")
+    world.main.write_text(spared)
     assert balancer.examine([web()]) == ()
     found = balancer.examine([web(balance="x"), web(name="tcp", context="stream")])
     assert [(f.cluster, f.path) for f in found] == [("web", ("balance",))], found
@@ -194,6 +196,9 @@ def test_examine_and_preview_touch_nothing(world: NginxWorld, servers: list[Back
     assert "lighthouse-web.conf: add `include" in unread.message
     world.main.write_text(world.main.read_text().replace("worker_shutdown_timeout 10s;", ""))
     assert [f.warning for f in balancer.examine([]) if "shutdown" in f.message] == [True]
+    world.main.write_text(world.main.read_text().replace("keepalive_timeout 0;", ""))
+    advised = [f.warning for f in balancer.examine([]) if "keepalive_min" in f.message]
+    assert advised == ([True] if world.binary == WHEEL else [])
 
 
 def test_a_full_disk_leaves_what_is_served(tmp_path: Path, servers: list[Backend]) -> None:

@@ -11,7 +11,7 @@ from lighthouse.nginx.balancer import Nginx
 from lighthouse.nginx.build import NginxBuild
 from lighthouse.nginx.choice import OwnFiles, choose
 from lighthouse.nginx.config_test import Complaint
-from lighthouse.nginx.main_config import build, read
+from lighthouse.nginx.main_config import build, read, spares_idle
 from lighthouse.nginx.sections import Sections
 from lighthouse.nginx.settings import NginxSettings, ResolverSettings, parse_section
 from lighthouse.nginx.statements import statements
@@ -99,6 +99,27 @@ def test_our_files_are_read_back() -> None:
     number = content.decode().splitlines().index("    keepalive 1;") + 1
     assert at(content, number) == ("b", 2)
     assert at(content, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "spared"),
+    [
+        ("", False),
+        ("keepalive_timeout 65;", False),
+        ("keepalive_timeout 0;", True),
+        ("keepalive_min_timeout 10s;", True),
+        ("include conf.d/*.conf;", True),
+        ("include /nowhere/*; include main;", False),
+    ],
+)
+def test_what_spares_idle_clients_is_found_in_every_file(
+    text: str, spared: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/a.conf").write_text("keepalive_min_timeout 5s;")
+    main = tmp_path / "main"
+    main.write_text(f"http {{ {text} }}")
+    assert spares_idle(str(main)) is spared
 
 
 @pytest.mark.parametrize(
