@@ -147,6 +147,7 @@ def test_a_method_of_the_class_is_warned_of() -> None:
 def test_a_method_named_as_what_another_is_given_is_warned_of() -> None:
     (fault,) = judged(
         "class Own(Discovery):\n    read_only = True\n"
+        "    def reading(self): ...\n    def connection(self): ...\n"
         "    def connect(self, on_reading, on_connection): ...\n"
         "    def start_watching(self, cluster): ...\n"
         "    def stop_watching(self, cluster): ...\n"

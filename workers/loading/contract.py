@@ -148,7 +148,8 @@ def _callbacks(kind: PluginKind[Any], own: Mapping[str, Any]) -> Iterator[Plugin
         if word.startswith(_CALLBACK)
     }
     for name, value in own.items():
-        meant = _alike(name, [*given], _CLOSE) if isinstance(value, _FUNCTIONS) else ""
+        is_one = isinstance(value, _FUNCTIONS) and _plain(name).startswith(_CALLBACK)
+        meant = _alike(name, [*given], _CLOSE) if is_one else ""
         if meant:
             told = f"nobody calls {name}: {meant} is what `{given[meant]}` is given"
             remedy = f"keep it there, and call `self.{meant}(...)` under another name than {name}"
