@@ -24,8 +24,13 @@ HANDSHAKE: Final = 1.0
 """Seconds that a server may take for a session and the answer to a first question.
 
 One that accepts connections and does not serve yet, or not any more, may stay silent for
-ever. Each time that this was too short in a row it is doubled, up to what a session allows.
+ever. Each time that this was too short in a row it is doubled, up to what a session allows:
+so that all servers can be tried before it expires.
 """
+
+PATIENT: Final = 4.0
+"""The most that it is doubled to while there is no session that could expire. A new one takes
+a server longer than an old one: most of the ensemble has to write it down."""
 
 HANDSHAKE_TLS: Final = 2.0
 """The same with TLS, which costs a server that has just started more than its serving does."""
@@ -145,6 +150,7 @@ class ZooKeeperClient(KazooClient):  # type: ignore[misc]
         if state == KazooState.SUSPENDED:
             self.listener.on_suspended()
         elif state == KazooState.LOST:
+            self._connection.lost()
             self.listener.on_lost()
 
 
@@ -154,6 +160,7 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
     _refused_since: float | None = None
     _late = 0
     _undecided = False
+    _has_session = False
 
     def zk_loop(self) -> None:
         try:
@@ -204,13 +211,18 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
         """The server has answered a question."""
         self.handler.proved()
         self._late = 0
+        self._has_session = True
+
+    def lost(self) -> None:
+        """The session is gone."""
+        self._has_session = False
 
     def _grant(self) -> None:
         """Let the connection to come take its time, the longer the more often it was short."""
         self._late = self._late + 1 if self.handler.late else 0
-        longest = self.client._session_timeout / 1000.0 / len(self.client.hosts)
+        allowed = self.client._session_timeout / 1000.0 / len(self.client.hosts)
         first = HANDSHAKE_TLS if self.handler.secure else HANDSHAKE
-        self.handler.begin(min(first * 2**self._late, max(longest, HANDSHAKE / 2)))
+        self.handler.begin(patience(first, self._late, allowed, self._has_session))
 
     def _look_back(self) -> None:
         """After long enough, be content with servers that know less than we have seen.
@@ -229,6 +241,16 @@ class Wire(ConnectionHandler):  # type: ignore[misc]
         event, _ = Watch.deserialize(buffer, offset)
         if not self.client._stopped.is_set():
             self.client.listener.on_event(event.type, event.path)
+
+
+def patience(first: float, late: int, allowed: float, has_session: bool) -> float:
+    """Seconds for a handshake: ``first``, doubled for each that was ``late`` in a row.
+
+    ``allowed`` are those in which every server can be tried before the session expires; without
+    one there are ``PATIENT`` at the least.
+    """
+    longest = max(allowed, HANDSHAKE / 2) if has_session else max(allowed, PATIENT)
+    return min(first * 2.0**late, longest)
 
 
 def missing() -> list[str]:
