@@ -46,7 +46,8 @@ def kind_of(name: str, kind: str | None) -> str:
         found = plain(installed.nearest(kind, name))
         raise CommandFailure(f"no {kind} plugin {plain(name)} is installed; {found}")
     if not kinds:
-        meant = dict.fromkeys(installed.meant(each, name) for each in GROUPS)
+        misplaced = [*filter(None, (installed.elsewhere(each, name) for each in GROUPS))]
+        meant = misplaced or dict.fromkeys(installed.meant(each, name) for each in GROUPS)
         hints = (*meant, "`lighthouse plugins` lists them, and pip has to install it with that")
         raise CommandFailure(
             f"no plugin {plain(name)} is installed for {sys.executable}; "
