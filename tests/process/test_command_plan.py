@@ -61,7 +61,7 @@ def test_a_rehearsal_is_the_preview_of_what_is_in_force(rig: Rig, critic: Critic
         ("1 / 0", "preview: ZeroDivisionError"),
         ("None", "preview: it is a NoneType, expected a Preview"),
         ("Preview(commands='one')", "preview: commands are a str"),
-        ("Preview(findings=(7,))", "preview: a finding is a int"),
+        ("Preview(findings=(7,))", "preview: a finding is 7, expected"),
     ],
 )
 def test_a_preview_that_is_none_says_why(

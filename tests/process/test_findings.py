@@ -120,7 +120,7 @@ def test_an_examination_that_fails_says_so(rig: Rig, critic: Critic) -> None:
     assert answer.reason.startswith(told)
     assert [r.cluster for r in answer.rejections] == ["api"]
     critic.says("7")
-    assert rig.validate(snapshot(critic)).reason.startswith("examine: a finding is a int")
+    assert rig.validate(snapshot(critic)).reason.startswith("examine: a finding is 7, expected")
 
 
 def faults(fleet: Fleet, kind: str = "config_errors") -> list[str]:
