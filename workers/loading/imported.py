@@ -93,7 +93,8 @@ def _meant(entry: EntryPoint, origin: PluginOrigin, missing: str) -> str:
         names = _modules(origin)
         if below.removeprefix(".").partition(".")[0] in names:
             return below.removeprefix(".") + attribute
-    close = difflib.get_close_matches(last, sorted(names), 1, _ALIKE)
+    # What is said to be there and is not is none that could be meant.
+    close = difflib.get_close_matches(last, sorted(names - {last}), 1, _ALIKE)
     return f"{parent}{close[0]}{below}{attribute}" if close else ""
 
 
