@@ -110,7 +110,8 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``age_seconds`` is how old what is known may be (0 while its sources are there, None: nobody
     knows anything), ``changed_at`` when a source last said something else than before.
-    ``looked_up`` is the name under which its sources know it.
+    ``looked_up`` is the name under which its sources know it. ``primary_conflict`` tells why a
+    node that says that it is the primary is not followed.
     """
 
     name: str = ""
@@ -124,6 +125,7 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     combine: str = "union"
     default_nodes: bool = False
     waits: bool = False
+    primary_conflict: str = ""
     sources: tuple[SourceStatus, ...] = ()
     guard: GuardStatus = GuardStatus()
     nodes: msgspec.Raw = NO_NODES

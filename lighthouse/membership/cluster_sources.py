@@ -18,10 +18,11 @@ from lighthouse.membership.combine import Offer
 from lighthouse.membership.events import ClusterEvent
 from lighthouse.membership.failover import Choice, FailoverSource
 from lighthouse.membership.loss import Away, Stage
-from lighthouse.membership.selection import select
+from lighthouse.membership.selection import asks_primary, select
 from lighthouse.membership.source import STALE_AFTER, SourceReading
 from lighthouse.membership.view import View
 from lighthouse.node import Node
+from lighthouse.primary import NO_TIMELINES, Contest, newest
 
 
 class ClusterSources:
@@ -30,7 +31,8 @@ class ClusterSources:
     ``readings`` are those of the sources, ``rereads`` the numbers of the fresh reads asked for,
     which come from ``numbers``; ``due`` is when ``update`` has something to do by itself;
     ``events`` are for the log. ``waits``: no source has ever answered, though they had the
-    time. ``stands_in``: the default nodes are served.
+    time. ``stands_in``: the default nodes are served. ``contest``: who of the nodes that have
+    to be the primary is it.
     """
 
     def __init__(self, file: ClusterFile, now: float, numbers: Iterator[int]) -> None:
@@ -42,6 +44,7 @@ class ClusterSources:
         self.stages: dict[str, Stage] = {}
         self.choice = Choice()
         self.stands_in = False
+        self.contest = Contest()
         self.waits = False
         self.guard: Final = ClusterGuard(self._tell, self._ask)
         self.due: float | None = now
@@ -51,6 +54,7 @@ class ClusterSources:
         self._lost: Final[dict[str, float]] = {}
         self._confirming: Final[dict[str, int]] = {}
         self._moments: list[float | None] = []
+        self._timelines = NO_TIMELINES
         self.configure(file, now)
 
     def configure(self, file: ClusterFile, now: float) -> None:
@@ -116,7 +120,7 @@ class ClusterSources:
         offers = self._offers(now)
         self._tell_stages(offers)
         nodes = combine.lessen(self.combined, offers)
-        nodes = select(nodes, self.file.policy.selection)
+        nodes = self._selected(nodes)
         if isinstance(self.file.policy.combine, Percent):
             owner = {key: offer.discovery for key, offer in combine.owners(offers).items()}
             nodes = combine.share_out(nodes, owner, self.file.policy.combine.shares)
@@ -208,6 +212,18 @@ class ClusterSources:
         if chosen != before and before is not None:
             self._tell(logging.WARNING, f"{chosen} takes over from {before}")
         return [offer for offer in offers if offer.discovery == chosen] or offers[:1]
+
+    def _selected(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        """The nodes that are wanted by their metadata; sets ``contest``."""
+        selection = self.file.policy.selection
+        if asks_primary(selection):
+            self._timelines = newest(self.combined, self._timelines)
+        nodes, found = select(nodes, selection, self._timelines)
+        if found.reason != self.contest.reason:
+            again = "those that say that they are the primary agree again"
+            self._tell(logging.WARNING, found.reason or again)
+        self.contest = found
+        return nodes
 
     def _or_default(
         self, nodes: tuple[Node, ...], stages: Sequence[Stage], now: float

@@ -5,13 +5,31 @@ from typing import Any
 
 from lighthouse.config.schema.policy import MetadataCondition, Preference, Scalar, Selection
 from lighthouse.node import Node
+from lighthouse.primary import NO_TIMELINES, PRIMARY, Contest, Timelines, contest
 
 
-def select(nodes: tuple[Node, ...], selection: Selection) -> tuple[Node, ...]:
-    """The nodes to serve, in their order."""
+def select(
+    nodes: tuple[Node, ...], selection: Selection, known: Timelines = NO_TIMELINES
+) -> tuple[tuple[Node, ...], Contest]:
+    """The nodes to serve, in their order, and who of those that have to be the primary is it."""
     if not selection.conditions and selection.prefer is None:
-        return nodes
+        return nodes, Contest()
     met = tuple(node for node in nodes if unmet(node, selection.conditions) is None)
+    found = contest(met, known) if asks_primary(selection) else Contest()
+    if out := found.passed_over:
+        met = tuple(node for node in met if node.key not in out)
+    return _first_choice(met, selection), found
+
+
+def asks_primary(selection: Selection) -> bool:
+    """Return True if a condition wants a node to be a primary."""
+    return any(
+        one.key == "role" and not one.negated and PRIMARY in one.values
+        for one in selection.conditions
+    )
+
+
+def _first_choice(met: tuple[Node, ...], selection: Selection) -> tuple[Node, ...]:
     value = preferred(met, selection.prefer)
     if value is None or selection.prefer is None:
         return met

@@ -19,6 +19,7 @@ from lighthouse.postgresql.parameters import conninfo
 from lighthouse.postgresql.replication import (
     OLDEST,
     QUERY,
+    SYSTEM,
     LagLimits,
     ReplicationState,
     ServerRole,
@@ -54,6 +55,7 @@ class PostgresqlCheck(Check):
         self._settings = PostgresqlSettings()
         self._limits = LagLimits()
         self._session: PostgresqlSession | None = None
+        self._system: str | None = None
         self._lag_bytes, self._lag_seconds = Peak(), Peak()
 
     @classmethod
@@ -107,6 +109,7 @@ class PostgresqlCheck(Check):
             session.close()
             raise OSError(f"PostgreSQL {version} is too old, expected 10 or newer")
         self._session = session
+        self._system = _system(session, deadline)
         return session.row(_query(deadline), deadline)
 
     def _password(self) -> str | None:
@@ -128,6 +131,7 @@ class PostgresqlCheck(Check):
             found,
             None if size is None else self._lag_bytes.take(size, now),
             None if age is None or not found.visible else self._lag_seconds.take(age, now),
+            self._system,
         )
 
     def _end_session(self) -> None:
@@ -140,6 +144,14 @@ def _query(deadline: Deadline) -> str:
     """The query in a transaction that the server ends by itself, if this side cannot."""
     limit = max(int(deadline.left() * 1000), 1)
     return f"begin read only; set local statement_timeout = {limit};{QUERY}; commit"
+
+
+def _system(session: PostgresqlSession, deadline: Deadline) -> str | None:
+    """The identifier of its database system, None if the user may not see it."""
+    try:
+        return session.row(SYSTEM, deadline)[0]
+    except Error:
+        return None
 
 
 def _advised(text: str) -> str:

@@ -24,6 +24,10 @@ from (select 1) as one left join pg_stat_wal_receiver as receiver on true
 """
 
 
+SYSTEM: Final = "select system_identifier from pg_control_system()"
+"""What all copies of one database have in common. It may be forbidden, and is asked apart."""
+
+
 class ReplicationState(msgspec.Struct, frozen=True):
     """What ``QUERY`` found; all but ``role`` and ``timeline`` mean something for replicas only.
 
@@ -100,10 +104,13 @@ def described(found: ReplicationState, user: str) -> str:
 
 
 def facts(
-    found: ReplicationState, lag_bytes: int | None = None, lag_seconds: int | None = None
+    found: ReplicationState,
+    lag_bytes: int | None = None,
+    lag_seconds: int | None = None,
+    system: str | None = None,
 ) -> dict[str, Any]:
-    """What is published of a server, with its lags as they may be published."""
-    values: dict[str, Any] = {"role": found.role, "timeline": found.timeline}
+    """What is published of a server of this system, with its lags as they may be published."""
+    values: dict[str, Any] = {"role": found.role, "timeline": found.timeline, "system": system}
     if found.role == "replica" and found.visible:
         values["streaming"] = found.streaming
     values |= {"lag_bytes": lag_bytes, "lag_seconds": lag_seconds}

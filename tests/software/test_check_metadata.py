@@ -89,7 +89,9 @@ def test_a_promotion_changes_the_registered_role_without_a_flap(fleet: Fleet) ->
         assert took < 15.0
         assert all(len(nodes) == 1 for nodes in watch.seen), "never gone"
         metadata = [next(iter(nodes.values()))["metadata"] for nodes in watch.seen]
-        assert metadata[-1] == {"zone": "a", "role": "primary", "timeline": 2}
+        system = str(replica.ask("select system_identifier from pg_control_system()"))
+        facts = {"role": "primary", "timeline": 2, "system": system}
+        assert metadata[-1] == {"zone": "a", **facts}
         assert len(metadata) <= 4, "one write for what changed, not one for each probe"
         assert replica.sessions() == 1
         fleet.kill(signal.SIGTERM)

@@ -65,13 +65,29 @@ def passing(probed: Probe) -> Result:
     return result
 
 
+def system_of(server: PostgreSQL) -> str:
+    return str(server.ask("select system_identifier from pg_control_system()"))
+
+
 def test_a_primary(servers: Pair, login: dict[str, Any]) -> None:
     port = servers.primary.port
-    wanted = Result(True, "primary on timeline 1", {"role": "primary", "timeline": 1})
+    facts = {"role": "primary", "timeline": 1, "system": system_of(servers.primary)}
+    wanted = Result(True, "primary on timeline 1", facts)
     assert probe(PostgresqlCheck, login, port) == wanted
     assert probe(PostgresqlCheck, {**login, "role": "primary"}, port) == wanted
     other = probe(PostgresqlCheck, {**login, "role": "replica"}, port)
     assert (other.passing, other.reason) == (False, "is a primary, expected a replica")
+
+
+def test_who_may_not_see_the_system_is_told_the_rest(servers: Pair, login: dict[str, Any]) -> None:
+    grant = "execute on function pg_control_system()"
+    servers.primary.ask(f"revoke {grant} from public")
+    try:
+        found = probe(PostgresqlCheck, login, servers.primary.port)
+    finally:
+        servers.primary.ask(f"grant {grant} to public")
+    facts = {"role": "primary", "timeline": 1}
+    assert found == Result(True, "primary on timeline 1", facts)
 
 
 def test_a_replica(servers: Pair, login: dict[str, Any]) -> None:
@@ -79,6 +95,7 @@ def test_a_replica(servers: Pair, login: dict[str, Any]) -> None:
     found = passing(Probe(PostgresqlCheck, config, servers.replica.port))
     assert found.reason == "replica on timeline 1, streaming"
     assert found.metadata["role"] == "replica"
+    assert found.metadata["system"] == system_of(servers.primary)
     assert found.metadata["streaming"] is True
     assert found.metadata["lag_bytes"] >= 0
     other = probe(PostgresqlCheck, {**login, "role": "primary"}, servers.replica.port)
@@ -128,9 +145,8 @@ def test_a_replica_that_does_not_stream(servers: Pair, login: dict[str, Any]) ->
 def test_a_user_who_may_not_see_the_lag(servers: Pair, login: dict[str, Any]) -> None:
     plain = {**login, "user": "plain"}
     seen = probe(PostgresqlCheck, plain, servers.replica.port)
-    assert seen == Result(
-        True, "replica; grant pg_monitor to plain to see its lag", {"role": "replica"}
-    )
+    facts = {"role": "replica", "system": system_of(servers.replica)}
+    assert seen == Result(True, "replica; grant pg_monitor to plain to see its lag", facts)
     strict = probe(PostgresqlCheck, {**plain, "max_lag": 5}, servers.replica.port)
     assert (strict.passing, strict.reason) == (
         False,

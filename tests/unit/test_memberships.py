@@ -564,3 +564,33 @@ def test_each_of_two_guards_asks_for_a_fresh_read_of_its_own() -> None:
     assert second.reread > first.reread > 0
     memberships.pass_time(6.0)
     assert _served(memberships) == {"web": 1, "batch": 1}
+
+
+PRIMARY = Selection((MetadataCondition("role", ("primary",)),))
+
+
+def db(n: int, role: str, timeline: int) -> Node:
+    return node(n, role=role, timeline=timeline)
+
+
+def test_an_old_primary_is_ignored_from_its_first_reading_on() -> None:
+    world = World(sources=("a",), selection=PRIMARY, guard=None)
+    old, new = db(1, "primary", 11), db(2, "primary", 12)
+    world.says("a", old, db(2, "replica", 11))
+    assert world.view.nodes == (old,)
+    world.says("a", new)
+    assert world.view.nodes == (new,)
+    world.says("a", old, new)
+    assert world.view.nodes == (new,)
+    world.says("a", old)  # the discovery blinks
+    assert world.served == {}
+    assert world.view.known
+    told = [event.text for event in world.memberships.take_events()]
+    assert any("timeline 12 has begun elsewhere" in text for text in told)
+
+
+def test_what_an_earlier_run_knew_of_timelines_counts() -> None:
+    remembered = {"a": (db(2, "primary", 12),)}
+    world = World(remembered, sources=("a",), selection=PRIMARY, guard=None)
+    world.says("a", db(1, "primary", 11))
+    assert world.view.nodes == ()

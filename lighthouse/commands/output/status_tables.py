@@ -138,6 +138,8 @@ def _wrong(cluster: ClusterStatus) -> Iterator[Cell]:
             yield Cell(f"{told} for {span(source.away_seconds)}", "bad")
     if cluster.held_back:
         yield Cell(f"held back: {counted(len(cluster.held_back), 'node')}", soso)
+    if cluster.primary_conflict:
+        yield Cell("which node is the primary is in conflict", "bad")
     for source in cluster.sources:
         if source.answered and source.nodes == 0 and not cluster.refused:
             yield Cell(empty(source.discovery, cluster.looked_up), "dim")

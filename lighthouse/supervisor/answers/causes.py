@@ -201,6 +201,9 @@ def _of_clusters(clusters: Collection[ClusterStatus]) -> Iterable[Cause]:
     counts = {one.name: sum(r.fault for r in one.refused) for one in clusters}
     refused = {name: count for name, count in counts.items() if count}
     yield from _alike("refused", refused, "record", "refused")
+    for one in clusters:
+        if one.primary_conflict:
+            yield Cause(kind="cluster", name=one.name, message=one.primary_conflict)
     spare = [one.name for one in clusters if one.default_nodes and not one.waits]
     told = "default nodes are served, since there is no other"
     if len(spare) == 1:

@@ -71,6 +71,7 @@ def cluster_status(
         combine=combine(cluster),
         default_nodes=cluster.stands_in,
         waits=cluster.waits,
+        primary_conflict=cluster.contest.reason,
         sources=found,
         guard=guard(cluster, now, clock),
         nodes=nodes,

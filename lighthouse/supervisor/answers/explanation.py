@@ -109,7 +109,8 @@ class _Nodes:
         self._owner: Final = combine.owners(used)
         left = combine.lessen(cluster.combined, used) if used else cluster.combined
         self._left: Final = {node.key: node for node in left}
-        met = [node for node in left if self._unmet(node) is None]
+        out = cluster.contest.passed_over
+        met = [node for node in left if node.key not in out and self._unmet(node) is None]
         self._preferred: Final = selection.preferred(met, self._policy.selection.prefer)
         self._held_back: Final = frozenset(node.key for node in cluster.guard.held_back)
 
@@ -199,6 +200,8 @@ class _Nodes:
         prefer = self._policy.selection.prefer
         if unmet is not None:
             yield _told(unmet)
+        elif conflict := self._cluster.contest.why_not(key):
+            yield f"not selected: {conflict}"
         elif self._preferred is not None and prefer is not None:
             has = selection.has(node, prefer.key, self._preferred)
             value = selection.shown(self._preferred)
