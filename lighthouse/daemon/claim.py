@@ -18,7 +18,7 @@ STATE_LOCK: Final = "daemon.lock"
 LOCKS: Final = "locks"
 
 
-class Claim:
+class DaemonClaim:
     """A daemon's directories, and this process's claim to them once it is taken."""
 
     def __init__(self, run_dir: Path, state_dir: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from lighthouse.cluster import Cluster
 from lighthouse.config.directories import run_dir, state_dir
 from lighthouse.config.schema import types
-from lighthouse.daemon.claim import Claim
+from lighthouse.daemon.claim import DaemonClaim
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.control import (
     Explanation,
@@ -73,7 +73,7 @@ class DaemonClient:
         directory = directory or run_dir(root, settings)
         default_log = SYSTEM_LOG if root == SYSTEM_ROOT else directory / "lighthouse.log"
         self.root: Final = root
-        self.claim: Final = Claim(directory, state_dir(root, settings))
+        self.claim: Final = DaemonClaim(directory, state_dir(root, settings))
         self.socket: Final = directory / "control.sock"
         self.log_file: Final = settings.log_file or default_log
         self.stop_timeout: Final = settings.stop_timeout

@@ -45,6 +45,14 @@ def unmet(node: Node, conditions: Iterable[MetadataCondition]) -> MetadataCondit
     return None
 
 
+def words_of(condition: MetadataCondition) -> str:
+    """Why a node that does not meet a condition is left out."""
+    values = ", ".join(map(shown, condition.values))
+    if condition.negated:
+        return f"not selected: its metadata {condition.key} must not be {values}"
+    return f"not selected: its metadata {condition.key} is none of: {values}"
+
+
 def preferred(nodes: Iterable[Node], prefer: Preference | None) -> Scalar | None:
     """The value that only nodes with it are served for, None if all are.
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from lighthouse.daemon.claim import Claim
+from lighthouse.daemon.claim import DaemonClaim
 from lighthouse.daemon.pidfile import AlreadyRunning
 from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.pool.sessions import Sessions
@@ -17,7 +17,7 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 class Presence:
     """Puts back pid file, control socket and notes of a run directory that lacks them."""
 
-    def __init__(self, claim: Claim, control: ControlListener, sessions: Sessions) -> None:
+    def __init__(self, claim: DaemonClaim, control: ControlListener, sessions: Sessions) -> None:
         self._claim: Final = claim
         self._control: Final = control
         self._sessions: Final = sessions

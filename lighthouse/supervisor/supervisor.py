@@ -17,7 +17,7 @@ from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.daemon import last_settings
-from lighthouse.daemon.claim import Claim
+from lighthouse.daemon.claim import DaemonClaim
 from lighthouse.ipc.messages import Message, Observed
 from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
@@ -29,6 +29,7 @@ from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.config_reload import ConfigReload
 from lighthouse.supervisor.listener import ControlListener
+from lighthouse.supervisor.logs.fault_log import FaultLog
 from lighthouse.supervisor.logs.logs import Logs
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.loop.signals import Signals
@@ -56,7 +57,7 @@ class Supervisor:
     Without a ``log_file`` and a ``logging.yaml`` it logs to standard error.
     """
 
-    def __init__(self, root: Path, claim: Claim, log_file: Path | None = None) -> None:
+    def __init__(self, root: Path, claim: DaemonClaim, log_file: Path | None = None) -> None:
         self._root: Final = root
         self._claim: Final = claim
         self._log_file: Final = log_file
@@ -65,7 +66,7 @@ class Supervisor:
         self._unsettled = True
         self._replan = True
         self._wanted: dict[Name, Wanted] = {}
-        self._told: frozenset[Fault] = frozenset()
+        self._fault_log: Final = FaultLog()
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop."""
@@ -260,14 +261,7 @@ class Supervisor:
         self._replan = True
 
     def _tell_faults(self) -> None:
-        """Log each fault of the configuration when it appears, and when all are mended."""
-        found = self._faults()
-        for fault in found:
-            if fault not in self._told:
-                _log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
-        if self._told and not found:
-            _log.info("the configuration has no faults any more")
-        self._told = frozenset(found)
+        self._fault_log.tell(self._faults())
 
     def _configure_logs(self) -> None:
         config = self._config.tree.config

@@ -199,7 +199,7 @@ class _Nodes:
         unmet = self._unmet(node)
         prefer = self._policy.selection.prefer
         if unmet is not None:
-            yield _told(unmet)
+            yield selection.words_of(unmet)
         elif conflict := self._cluster.contest.why_not(key):
             yield f"not selected: {conflict}"
         elif self._preferred is not None and prefer is not None:
@@ -233,13 +233,6 @@ class _Nodes:
 
     def _unmet(self, node: Node) -> MetadataCondition | None:
         return selection.unmet(node, self._policy.selection.conditions)
-
-
-def _told(condition: MetadataCondition) -> str:
-    values = ", ".join(map(selection.shown, condition.values))
-    if condition.negated:
-        return f"not selected: its metadata {condition.key} must not be {values}"
-    return f"not selected: its metadata {condition.key} is none of: {values}"
 
 
 def _is_meant(found: NodeExplanation, node: str) -> bool:
