@@ -149,7 +149,7 @@ def dig(port: int, name: str, kind: str = "A", *options: str) -> list[str]:
 
     Empty also if there is no answer at all.
     """
-    words = ["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=3", *options]
+    words = ["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=15", *options]
     done = subprocess.run(
         [*words, "+noall", "+comments", "+answer", name, kind],
         capture_output=True,
