@@ -77,6 +77,7 @@ setup(
             "dns = lighthouse.dns.balancer",
             "envoy = lighthouse.envoy.balancer",
             "nginx = lighthouse.nginx.balancer",
+            "rabbitmq = lighthouse.rabbitmq.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

@@ -30,7 +30,7 @@ from lighthouse.software.survivors import Guard, say
 from lighthouse.text import LIMIT, one_line
 
 TAIL: Final = 4096
-"""Bytes of output that are kept, the last ones."""
+"""Bytes of output that are kept unless it is said otherwise."""
 
 _COMMON: Final = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
 _SHOWN: Final = 150
@@ -86,16 +86,21 @@ class Command:
     """Runs once; ``cancel`` ends it from any other thread, or keeps it from beginning.
 
     Without a guard, what it has started may outlive it only where worker and supervisor are
-    killed at once.
+    killed at once. ``keep`` is how many bytes of what it prints are kept, the last ones.
     """
 
     _guards: ClassVar = Guard()
 
     def __init__(
-        self, arguments: Sequence[str], env: Mapping[str, str], guarded: bool = False
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        guarded: bool = False,
+        keep: int = TAIL,
     ) -> None:
         self._arguments: Final = arguments
         self._env: Final = env
+        self._keep: Final = keep
         self._guard: Final = self._guards if guarded else None
         self._lock: Final = threading.Lock()
         self._group = 0  # while it runs and is not reaped
@@ -125,7 +130,7 @@ class Command:
         with process.stdout as stdout:
             os.set_blocking(stdout.fileno(), False)
             try:
-                output = _Output(stdout.fileno())
+                output = _Output(stdout.fileno(), self._keep)
                 exited = _attend(process.pid, output, deadline)
             finally:
                 self._end(process)
@@ -151,9 +156,10 @@ class Command:
 
 
 class _Output:
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, keep: int) -> None:
         self.descriptor: Final = descriptor
         self.tail = bytearray()
+        self._keep: Final = keep
 
     def read(self, times: int) -> bool:
         """Take what is there; False at the end of it all."""
@@ -164,7 +170,7 @@ class _Output:
                 return True
             if not piece:
                 return False
-            self.tail = (self.tail + piece)[-TAIL:]
+            self.tail = (self.tail + piece)[-self._keep :]
         return True
 
 

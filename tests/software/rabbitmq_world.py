@@ -61,7 +61,7 @@ class RabbitMQ:
         user, env = self.directory.user, self._environment()
         mapper = [EPMD, "-port", str(self._epmd_port), "-address", "127.0.0.1"]
         self._epmd = Daemon(mapper, root / "epmd.log", user, env)
-        self._epmd.up(lambda: _listening(self._epmd_port))
+        self._epmd.up(lambda: listening(self._epmd_port))
         self._node = Daemon([str(BIN / "rabbitmq-server")], root / "log", user, env)
         self._node.up(lambda: "Server startup complete" in self.log())
         return self
@@ -83,7 +83,7 @@ class RabbitMQ:
 
     def manage(self) -> None:
         """Enable the management plugin, once."""
-        if not _listening(self.management_port):
+        if not listening(self.management_port):
             self.control("enable", "rabbitmq_management", program="rabbitmq-plugins")
 
     def close(self) -> None:
@@ -148,7 +148,8 @@ def _hashed(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def _listening(port: int) -> bool:
+def listening(port: int) -> bool:
+    """Return True if somebody listens at a port of loopback."""
     with socket.socket() as trial:
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
