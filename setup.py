@@ -78,6 +78,7 @@ setup(
             "envoy = lighthouse.envoy.balancer",
             "nginx = lighthouse.nginx.balancer",
             "rabbitmq = lighthouse.rabbitmq.balancer",
+            "postgresql = lighthouse.postgresql.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

@@ -47,6 +47,13 @@ class PostgresqlSession:
 
         Raises ``psycopg.Error`` for what the server refuses, ``OSError`` for all else.
         """
+        found = self.rows(query, deadline)
+        if not found:
+            raise OSError("the server answered without a row")
+        return found[0]
+
+    def rows(self, query: str, deadline: Deadline) -> list[Row]:
+        """All rows of the first statement that returns any; raises as ``row`` does."""
         try:
             self._send(query, deadline)
             results = self._results(deadline)
@@ -57,8 +64,11 @@ class PostgresqlSession:
                 raise error_from_result(result)
         for result in results:
             if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples:
-                return [_text(result.get_value(0, index)) for index in range(result.nfields)]
-        raise OSError("the server answered without a row")
+                return [
+                    [_text(result.get_value(row, index)) for index in range(result.nfields)]
+                    for row in range(result.ntuples)
+                ]
+        return []
 
     def close(self) -> None:
         """Say goodbye, without waiting for an answer."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+from lighthouse.node import Node
+from lighthouse.testing import node
 from tests.ports import free_port
 from tests.software.daemon import Daemon, Directory, account, as_user
 
@@ -40,6 +42,12 @@ max_wal_senders = 4
 autovacuum = off
 """
 
+_AS_MADE = """
+max_connections = 100
+max_wal_senders = 10
+"""
+"""What initdb has said: no standby may have less than its primary ever had."""
+
 
 class PostgreSQL:
     """One server. Superuser ``postgres`` without a password; the hba file says who else."""
@@ -64,6 +72,46 @@ class PostgreSQL:
         where = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
         self._run("pg_basebackup", *where, "-D", str(self.data), "-c", "fast", "--no-sync", "-R")
         self._configure()
+
+    def clone(self, other: "PostgreSQL") -> None:
+        """A standby of a server that does not run; nobody has told it whom to follow."""
+        subprocess.run(["cp", "-a", str(other.data), str(self.data)], check=True)
+        self._configure()
+        signal_file = self.data / "standby.signal"
+        signal_file.touch()
+        self._directory.own(signal_file)
+
+    @property
+    def include_file(self) -> Path:
+        """A file that it includes if it is there."""
+        return self.data / "90-lighthouse.conf"
+
+    def include(self) -> None:
+        """Have it include that file from its next reload or start on."""
+        self.set(f"include_if_exists = '{self.include_file.name}'")
+
+    def kill(self) -> None:
+        """End the whole server at once, as a loss of power does."""
+        assert self.daemon is not None
+        self.daemon.close(signal.SIGKILL)
+        self.daemon = None
+
+    def promote(self) -> None:
+        self.ask("select pg_promote(true, 30)")
+
+    def node(self, **metadata: Any) -> Node:
+        """It as it stands in the discovery."""
+        return node(f"127.0.0.1:{self.port}", host=self.data.name, **metadata)
+
+    @property
+    def system(self) -> str:
+        """The identifier of its database system."""
+        return str(self.ask("select system_identifier from pg_control_system()"))
+
+    def follows(self, primary: "PostgreSQL") -> bool:
+        """Return True while it streams from that one."""
+        query = "select sender_port from pg_stat_wal_receiver where status = 'streaming'"
+        return bool(self.ask(query) == primary.port)
 
     def allow(self, *lines: str) -> None:
         """Who may connect, besides the superuser: lines of pg_hba.conf."""
@@ -156,6 +204,56 @@ class Pair:
         for server in (self.replica, self.primary):
             server.stop()
         self._directory.close()
+
+
+class Trio:
+    """A primary and two standbys, each with a file to include; the plugin says whom to follow."""
+
+    def __init__(self) -> None:
+        self._directory = Directory(account("postgres"))
+        self.all = [PostgreSQL(self._directory, name) for name in ("n1", "n2", "n3")]
+
+    def start(self) -> "Trio":
+        first, *others = self.all
+        first.create()
+        first.include()
+        for server in others:
+            server.clone(first)
+        for server in self.all:
+            server.set(_AS_MADE)
+            server.start()
+        return self
+
+    def close(self) -> None:
+        for server in reversed(self.all):
+            server.stop()
+        self._directory.close()
+
+
+@contextlib.contextmanager
+def trio() -> Iterator[Trio]:
+    """Three servers; nobody streams yet."""
+    servers = Trio()
+    try:
+        yield servers.start()
+    finally:
+        servers.close()
+
+
+@contextlib.contextmanager
+def lonely_standby() -> Iterator[PostgreSQL]:
+    """A standby whose primary is nowhere; it waits long between two tries to reach one."""
+    directory = Directory(account("postgres"))
+    server = PostgreSQL(directory, "n1")
+    try:
+        server.create()
+        server.set("wal_retrieve_retry_interval = 60s")
+        server.set(_AS_MADE)
+        (server.data / "standby.signal").touch()
+        yield server.start()
+    finally:
+        server.stop()
+        directory.close()
 
 
 @contextlib.contextmanager
