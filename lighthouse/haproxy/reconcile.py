@@ -252,6 +252,8 @@ class Reconciler:
                 climbs.append(way)
         self.reload.compared(names, reasons)
         failures = instance.climb(climbs) if climbs else []
+        left = [step for way in climbs for step in way.lose if owned[step.backend].facts.cuts]
+        self.control.end_sessions([f"{step.backend}/{step.server}" for step in left])
         self.reload.compared((), {f.backend: f"{f.backend}: {f.reason}" for f in failures})
         self.counts.add(climbs)
         return sum(len(way.gain) + len(way.lose) for way in climbs)

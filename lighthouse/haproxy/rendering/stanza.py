@@ -30,7 +30,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``own`` are the names (with a ``*``: the beginnings of names) of servers that stand in the
     text, which are none of our business. ``cookie``: each server is given one. ``tcp``: HAProxy
-    does not look into what servers answer.
+    does not look into what servers answer. ``cuts``: the sessions of a node that leaves are ended.
     """
 
     options: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     slots: int | None = None
     node_options: tuple[str, ...] = ()
     tcp: bool = False
+    cuts: bool = False
 
 
 class Stanza(msgspec.Struct, frozen=True):
@@ -138,6 +139,7 @@ def _facts(
         section.slots,
         allowed,
         mode[1:2] != ("http",),
+        section.on_leave == "shutdown-sessions",
     )
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from lighthouse.files import NotActivated
@@ -12,7 +12,7 @@ from lighthouse.haproxy.rendering import binds
 from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk, text_of
 from lighthouse.haproxy.rendering.render import carries_states, file_of, generation_in
-from lighthouse.haproxy.runtime import adoption, pid, process
+from lighthouse.haproxy.runtime import adoption, old_workers, pid, process
 from lighthouse.haproxy.runtime.attempt import Attempts
 from lighthouse.haproxy.runtime.config_file import InstalledConfig
 from lighthouse.haproxy.runtime.instance import Instance
@@ -189,18 +189,17 @@ class Controller:
 
     def bound_old(self) -> None:
         """End the worker that has been replaced longest, if there are too many of them."""
-        found = self.processes()
-        if found is not None and len(found.old) > self.settings.max_old_workers:
-            oldest = max(found.old, key=lambda old: old.age)
-            log.warning(
-                "%d replaced workers still serve connections (max_old_workers is %d): the oldest,"
-                " pid %d, is ended after %d s",
-                len(found.old),
-                self.settings.max_old_workers,
-                oldest.pid,
-                oldest.age,
-            )
-            known.end(oldest.pid, signal.SIGTERM)
+        if (found := self.processes()) is not None:
+            old_workers.bound(found, self.settings.max_old_workers)
+
+    def end_sessions(self, servers: Sequence[str]) -> None:
+        """End what replaced workers still have with servers, as ``backend/name``, that left."""
+        found = self.processes() if servers else None
+        if found is not None and found.old:
+            try:
+                old_workers.end_sessions(self.settings.master, found, servers)
+            except OSError as error:
+                log.warning("sessions of replaced workers cannot be ended: %s", error)
 
     def _activate(self) -> None:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""

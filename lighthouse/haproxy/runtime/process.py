@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -188,6 +188,11 @@ def processes(master: str, within: float = 2.0) -> Processes:
     pids = tuple(int(pid) for pid, _ in _WORKER.findall(current))
     retired = tuple(Old(int(pid), _seconds(age)) for pid, age in _WORKER.findall(old))
     return Processes(int(found[1]), int(found[2]), int(found[3]), pids, retired)
+
+
+def tell(master: str, commands: Iterable[str], within: float = 2.0) -> str:
+    """What the master's socket answers to commands; raises ``OSError`` if it does not."""
+    return _ask(master, ";".join((*commands, "quit")).encode() + b"\n", within)
 
 
 def _seconds(age: str) -> int:

@@ -35,6 +35,7 @@ class ClusterSection(msgspec.Struct, frozen=True):
     slots: Annotated[int, msgspec.Meta(ge=1, le=10000)] | None = None
     drain: tuple[str, ...] = ()
     maintenance: tuple[str, ...] = ()
+    on_leave: Literal["keep", "shutdown-sessions"] = "keep"
     acl: Lines = ()
     hosts: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()

@@ -33,14 +33,14 @@ def climb(stanza: Stanza, wanted: Servers, live: Mapping[str, Live]) -> Climb:
                 reload = f"{stanza.cluster}: {name} is new, and {stanza.facts.growth.why}"
         elif server.spare:
             if there.state != "maint":
-                lose.append(_retire(stanza.cluster, name, there))
+                lose.append(_retire(stanza, name, there))
         elif weight := _out_of_reach(stanza, server, there):
             reload = f"{stanza.cluster}: {weight}"
         elif there != (after := _after(server, there)):
             rung, commands = _mend(stanza, server, there)
             gain.append(ServerChange(stanza.cluster, name, rung, commands, after))
     gone = (n for n in live if n not in wanted and live[n].state != "maint")
-    lose += [_retire(stanza.cluster, name, live[name]) for name in gone if not stanza.owns(name)]
+    lose += [_retire(stanza, name, live[name]) for name in gone if not stanza.owns(name)]
     return Climb(tuple(gain), tuple(lose), reload)
 
 
@@ -111,7 +111,10 @@ def _mend(stanza: Stanza, server: ServerLine, there: Live) -> tuple[Rung, tuple[
     return rung, tuple(commands)
 
 
-def _retire(backend: str, name: str, there: Live) -> ServerChange:
-    command = ("set", "server", f"{backend}/{name}", "state", "maint")
+def _retire(stanza: Stanza, name: str, there: Live) -> ServerChange:
+    path = f"{stanza.cluster}/{name}"
+    commands: list[Command] = [("set", "server", path, "state", "maint")]
+    if stanza.facts.cuts:
+        commands.append(("shutdown", "sessions", "server", path))
     after = msgspec.structs.replace(there, state="maint")
-    return ServerChange(backend, name, "maintenance", (command,), after)
+    return ServerChange(stanza.cluster, name, "maintenance", tuple(commands), after)
