@@ -20,7 +20,7 @@ from lighthouse.supervisor.pool.worker import Worker
 _Subject = tuple[str | None, str | None]
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Succession(msgspec.Struct, frozen=True):
     """What a successor is tried with; ``config`` is what its own file says to the plugin."""
 
     plugin: str
@@ -28,7 +28,7 @@ class Attempt(msgspec.Struct, frozen=True):
     config: dict[str, Any] | None
 
     @classmethod
-    def at(cls, wanted: Wanted) -> "Attempt":
+    def at(cls, wanted: Wanted) -> "Succession":
         """The one to be made for what is wanted now."""
         snapshot = wanted.snapshot
         config = None if isinstance(snapshot, CheckSnapshot) else snapshot.settings.config
@@ -40,14 +40,14 @@ class Successors:
 
     def __init__(self) -> None:
         self._trials: Final[dict[Name, Worker]] = {}
-        self._attempts: Final[dict[Name, Attempt]] = {}
+        self._attempts: Final[dict[Name, Succession]] = {}
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(list(self._trials.values()))
 
     def add(self, successor: Worker, wanted: Wanted) -> None:
         self._trials[successor.name] = successor
-        self._attempts[successor.name] = Attempt.at(wanted)
+        self._attempts[successor.name] = Succession.at(wanted)
 
     def pop(self, name: Name) -> Worker | None:
         """The one of that name, which is on trial no more."""
@@ -65,15 +65,15 @@ class Successors:
         """
         newest = self._attempts.get(worker.name)
         if worker.name in self._trials:
-            return newest != Attempt.at(wanted)
+            return newest != Succession.at(wanted)
         if is_as_wanted(worker, wanted):
             if newest is not None and not is_as_wanted(worker, newest):
                 worker.code.refused = ""
             return False
-        return not worker.code.refused or newest != Attempt.at(wanted)
+        return not worker.code.refused or newest != Succession.at(wanted)
 
 
-def is_as_wanted(worker: Worker, wanted: Wanted | Attempt) -> bool:
+def is_as_wanted(worker: Worker, wanted: Wanted | Succession) -> bool:
     """Return True if a worker was started with that plugin and those settings."""
     return (worker.plugin, worker.settings) == (wanted.plugin, wanted.settings)
 
