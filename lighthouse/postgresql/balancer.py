@@ -22,6 +22,8 @@ from lighthouse.postgresql.settings import (
     parse_section,
     parse_settings,
 )
+from lighthouse.postgresql.standbys import StandbyCare
+from lighthouse.postgresql.synchronous import SETTING
 from lighthouse.primary import NO_TIMELINES, Timelines
 from lighthouse.software.interval import MinInterval
 
@@ -42,6 +44,7 @@ class PostgresqlBalancer(Balancer):
         self._settings = FollowSettings("/")
         self._server = DatabaseServer(self._settings.timeout)
         self._file = IncludeFile("/", self._server, 0, self.still_working)
+        self._care = StandbyCare(self._settings, self._server)
         self._interval = MinInterval(0)
         self._clusters: list[Cluster] | None = None
         self._timelines: Timelines = NO_TIMELINES
@@ -71,6 +74,7 @@ class PostgresqlBalancer(Balancer):
         self._file = IncludeFile(
             settings.include_file, self._server, settings.timeout, self.still_working
         )
+        self._care = StandbyCare(settings, self._server)
         self._interval = MinInterval(settings.min_interval)
         self._clusters, self._timelines, self._primary = None, NO_TIMELINES, None
         self._looks.begin()
@@ -94,21 +98,35 @@ class PostgresqlBalancer(Balancer):
         return outcome
 
     def preview(self, clusters: list[Cluster]) -> Preview:
-        found = self._look()
-        if isinstance(found, str):
-            return Preview(findings=(Finding((), found),))
-        if not found.standby or not self._settings.replication.manage:
-            return Preview()
-        target = self._target(found, clusters)
-        if target.primary is None:
-            return Preview(findings=(Finding((), target.reason, warning=True),))
+        state = self._look()
+        if isinstance(state, str):
+            return Preview(findings=(Finding((), state),))
+        cluster, told = following.one_cluster(clusters)
+        if cluster is None:
+            return Preview(findings=(Finding((), told, warning=True),))
+        known = following.known_timelines(cluster, state.own, self._timelines)
+        if not state.standby:
+            told = following.outdated(state.own, known)
+            return self._previewed_list(state, cluster) if not told else _warned(told)
+        target = following.follow(cluster, state.own, known)
+        if target.primary is None or not self._settings.replication.manage:
+            return _warned(target.reason)
         try:
-            content = render(self._wanted(found, target.primary))
+            wanted = self._wanted(state, cluster, target.primary)
         except TooLong as error:
             return Preview(findings=(Finding(("replication",), str(error)),))
-        diff = self._file.difference(content)
-        told = f"the standby is to follow {target.primary.name}"
-        return Preview(diff, (), told if self._file.pending(content) else "")
+        return self._previewed(wanted, f"the standby is to follow {target.primary.name}")
+
+    def _previewed(self, wanted: Mapping[str, str], why: str) -> Preview:
+        content = render(wanted)
+        reload = why if self._file.pending(content) else ""
+        return Preview(self._file.difference(content), (), reload)
+
+    def _previewed_list(self, state: ServerState, cluster: Cluster) -> Preview:
+        step = self._care.list_wanted(state, cluster)
+        if step.value is None:
+            return _warned(step.warning)
+        return self._previewed({SETTING: step.value}, "other standbys are to be waited for")
 
     def examine(self, clusters: list[Cluster]) -> Sequence[Finding]:
         found = [Finding(("include_file",), told) for told in self._misplaced()]
@@ -126,6 +144,10 @@ class PostgresqlBalancer(Balancer):
             found["follows"] = self._primary.place if self._primary is not None else ""
             found["receiver"] = state.look.status or "none"
             found["replication"] = self._judged
+        if self._settings.slots.manage:
+            found["slots"] = len(self._care.kept)
+        if not state.standby and self._settings.synchronous.manage:
+            found["waits_for"] = state.values.get(SETTING, "")
         major = state.version // 10_000
         return {**found, "version": major, "reloads": self._file.reloads}
 
@@ -137,17 +159,44 @@ class PostgresqlBalancer(Balancer):
         state = self._look()
         if isinstance(state, str):
             return Outcome("failed", f"no file is touched: {state}")
-        if not state.standby or not self._settings.replication.manage:
+        cluster, told = following.one_cluster(clusters)
+        if cluster is not None:
+            self._timelines = following.known_timelines(cluster, state.own, self._timelines)
+        try:
+            if state.standby:
+                return self._serve_standby(state, cluster, told)
             self._primary = None
-            return UNCHANGED
+            return UNCHANGED if cluster is None else self._serve_primary(state, cluster)
+        except ServerAway as error:
+            return Outcome("failed", str(error))
+
+    def _serve_standby(self, state: ServerState, cluster: Cluster | None, told: str) -> Outcome:
+        self._care.forget()
+        tended = "" if cluster is None else self._care.tend(state, cluster)
+        if not self._settings.replication.manage:
+            return _outcome(UNCHANGED, tended)
         self._judged = self._looks.take(state.look, time.monotonic())
-        target = self._target(state, clusters)
-        outcome = UNCHANGED if target.primary is None else self._follow(state, target.primary)
-        if outcome.kind not in ("applied", "unchanged"):
-            return outcome
+        if cluster is None:
+            return Outcome("degraded", told)
+        target = following.follow(cluster, state.own, self._timelines)
+        outcome = UNCHANGED
+        if target.primary is not None:
+            outcome = self._follow(state, cluster, target.primary)
         stalled = receiver.told(self._judged, self._primary.name) if self._primary else ""
-        told = "; ".join(filter(None, (stalled, target.reason)))
-        return Outcome("degraded", told) if told else outcome
+        return _outcome(outcome, stalled, target.reason, tended)
+
+    def _serve_primary(self, state: ServerState, cluster: Cluster) -> Outcome:
+        """Nothing at all, unless slots or the list of synchronous standbys are asked for."""
+        if told := following.outdated(state.own, self._timelines):
+            return Outcome("degraded", told)
+        tended = self._care.tend(state, cluster)
+        step = self._care.list_wanted(state, cluster)
+        if step.value is None:
+            return _outcome(UNCHANGED, step.warning, tended)
+        outcome = self._put({SETTING: step.value})
+        if outcome.kind == "applied":
+            self._server.nudge()
+        return _outcome(outcome, step.warning, tended)
 
     def _look(self) -> ServerState | str:
         """The state of the server, or why nothing may be done to it."""
@@ -162,46 +211,38 @@ class PostgresqlBalancer(Balancer):
             return f"no password for the server of this host: {said(error)}"
         return ha_manager.refusal(manager, trace) if manager else state
 
-    def _target(self, state: ServerState, clusters: Sequence[Cluster]) -> following.Following:
-        cluster, told = following.one_cluster(clusters)
-        if cluster is None:
-            return following.Following(None, told)
-        self._timelines = following.known_timelines(cluster, state.own, self._timelines)
-        return following.follow(cluster, state.own, self._timelines)
-
-    def _wanted(self, state: ServerState, primary: Node) -> dict[str, str]:
+    def _wanted(self, state: ServerState, cluster: Cluster, primary: Node) -> dict[str, str]:
         name = self._settings.node_name or state.values.get("cluster_name")
         replication = self._settings.replication
         told = primary_conninfo(primary, name or socket.gethostname(), replication)
-        return {"primary_conninfo": told}
+        slot = self._care.own_slot(state, cluster, primary)
+        return {"primary_conninfo": told, **({"primary_slot_name": slot} if slot else {})}
 
-    def _follow(self, state: ServerState, primary: Node) -> Outcome:
+    def _follow(self, state: ServerState, cluster: Cluster, primary: Node) -> Outcome:
         """Have the standby follow; what is in force already is only looked at."""
         try:
-            wanted = self._wanted(state, primary)
+            wanted = self._wanted(state, cluster, primary)
         except TooLong as error:
             return Outcome("failed", f"no file is touched: {error}")
+        outcome = self._put(wanted)
+        if outcome.kind == "applied" or (outcome.kind == "unchanged" and self._primary is None):
+            self._primary, self._judged = primary, "unsettled"
+            self._looks.begin()
+        return outcome
+
+    def _put(self, wanted: Mapping[str, str]) -> Outcome:
+        """Have the file say this, and the server go by it."""
         content = render(wanted)
         if self._file.pending(content) and (left := self._interval.left()):
             self._interval.waiting = True
-            return Outcome("held", f"min_interval: {primary.name} is followed in {left:.1f} s")
-        try:
-            outcome = self._install(content)
-            if outcome.kind == "failed":
-                return outcome
-            if outcome.kind == "applied" or self._primary is None:
-                self._begin(primary, outcome)
-            told = self._file.overruled(wanted, self._server.values()[0])
-        except ServerAway as error:
-            return Outcome("failed", str(error))
-        return Outcome("failed", f"written, but not in force: {told}") if told else outcome
-
-    def _begin(self, primary: Node, outcome: Outcome) -> None:
-        """From now on what is seen of the receiver is about this primary."""
+            return Outcome("held", f"min_interval: the file is written in {left:.1f} s")
+        outcome = self._install(content)
+        if outcome.kind == "failed":
+            return outcome
         if outcome.kind == "applied":
             self._interval.done()
-        self._primary, self._judged = primary, "unsettled"
-        self._looks.begin()
+        told = self._file.overruled(wanted, self._server.values()[0])
+        return Outcome("failed", f"written, but not in force: {told}") if told else outcome
 
     def _install(self, content: bytes) -> Outcome:
         """Write and load; what was refused a moment ago is not tried again yet."""
@@ -224,6 +265,17 @@ class PostgresqlBalancer(Balancer):
     def _misplaced(self) -> list[str]:
         directory = Path(self._settings.include_file).parent
         return [] if directory.is_dir() else [f"there is no directory {directory}"]
+
+
+def _warned(told: str) -> Preview:
+    return Preview(findings=(Finding((), told, warning=True),) if told else ())
+
+
+def _outcome(outcome: Outcome, *told: str) -> Outcome:
+    """The outcome, degraded by what an operator has to know besides."""
+    if outcome.kind not in ("applied", "unchanged") or not any(told):
+        return outcome
+    return Outcome("degraded", "; ".join(filter(None, told)))
 
 
 @hookimpl

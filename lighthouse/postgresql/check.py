@@ -18,6 +18,7 @@ from lighthouse.postgresql import replication
 from lighthouse.postgresql.parameters import conninfo
 from lighthouse.postgresql.replication import (
     OLDEST,
+    PREFIX,
     QUERY,
     SYSTEM,
     LagLimits,
@@ -37,7 +38,10 @@ _UNITS: Final = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class PostgresqlSettings(msgspec.Struct, frozen=True):
-    """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB."""
+    """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB.
+
+    ``slots`` is the prefix of the replication slots whose names a primary publishes.
+    """
 
     user: str = "lighthouse"
     dbname: str = "postgres"
@@ -46,6 +50,7 @@ class PostgresqlSettings(msgspec.Struct, frozen=True):
     role: ServerRole = "any"
     max_lag: Annotated[float, msgspec.Meta(ge=0)] | None = None
     max_lag_bytes: Annotated[int, msgspec.Meta(ge=0)] | str | None = None
+    slots: Annotated[str, msgspec.Meta(pattern=PREFIX)] | None = None
 
 
 class PostgresqlCheck(Check):
@@ -73,7 +78,7 @@ class PostgresqlCheck(Check):
         # Half of the time: a session that died unnoticed leaves enough for a new one.
         row = self._kept(Deadline(timeout / 2))
         try:
-            return self._judge(row or self._fresh(host, port, deadline))
+            return self._judge(row or self._fresh(host, port, deadline), deadline)
         except Error as error:
             self._end_session()
             text = error.diag.message_primary or str(error)
@@ -118,11 +123,19 @@ class PostgresqlCheck(Check):
         except OSError as error:
             raise OSError(f"no password: {said(error)}") from error
 
-    def _judge(self, row: Row) -> Result:
+    def _judge(self, row: Row, deadline: Deadline) -> Result:
         found = replication.parse(row)
         wrong = replication.fault(found, self._limits, self._settings.user)
         reason = wrong or replication.described(found, self._settings.user)
-        return Result(not wrong, one_line(reason), self._facts(found))
+        facts = {**self._facts(found), **self._slots(found, deadline)}
+        return Result(not wrong, one_line(reason), facts)
+
+    def _slots(self, found: ReplicationState, deadline: Deadline) -> dict[str, Any]:
+        """The slots that a primary has for its standbys, if they are to be published."""
+        prefix, session = self._settings.slots, self._session
+        if prefix is None or session is None or found.role != "primary":
+            return {}
+        return {"slots": session.row(replication.slots_query(prefix), deadline)[0] or ""}
 
     def _facts(self, found: ReplicationState) -> dict[str, Any]:
         now = time.monotonic()

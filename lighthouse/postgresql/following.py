@@ -103,6 +103,17 @@ def follow(cluster: Cluster, own: OwnServer, known: Timelines) -> Following:
     return Following(None, _joined(f"{told}: {_STAYS}", apart))
 
 
+def outdated(own: OwnServer, known: Timelines) -> str:
+    """Why a server that is a primary should be none any more; empty if it may well be one."""
+    latest = max(known.get(own.system, 0), known.get("", 0))
+    if not own.timeline or latest <= own.timeline:
+        return ""
+    return (
+        f"this server is a primary on timeline {own.timeline}, but timeline {latest} has begun "
+        "elsewhere: nobody follows it; stop it, or make a standby of it (pg_rewind)"
+    )
+
+
 def _is_address(text: str) -> bool:
     """Return True for one address; what stands for all, or has to be looked up, is none."""
     try:

@@ -9,6 +9,9 @@ import msgspec
 OLDEST: Final = 100_000
 """The first version whose functions have the names that are asked for: 10."""
 
+PREFIX: Final = "^[a-z0-9_]{1,20}$"
+"""What the names of replication slots may begin with."""
+
 ServerRole = Literal["any", "primary", "replica"]
 
 # The timeline of a primary is that of the WAL file that it writes: pg_control lags behind a
@@ -26,6 +29,15 @@ from (select 1) as one left join pg_stat_wal_receiver as receiver on true
 
 SYSTEM: Final = "select system_identifier from pg_control_system()"
 """What all copies of one database have in common. It may be forbidden, and is asked apart."""
+
+
+def slots_query(prefix: str) -> str:
+    """What names the usable slots that begin so, with commas between them."""
+    return (
+        "select coalesce(string_agg(slot_name::text, ',' order by slot_name), '') "
+        "from pg_replication_slots where slot_type = 'physical' "
+        f"and wal_status is distinct from 'lost' and starts_with(slot_name::text, '{prefix}')"
+    )
 
 
 class ReplicationState(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from lighthouse.postgresql import ha_manager
 from lighthouse.postgresql.following import OwnServer
 from lighthouse.postgresql.receiver import ReceiverLook
 from lighthouse.postgresql.session import PostgresqlSession, Row
+from lighthouse.postgresql.slots import Slot
 from lighthouse.text import one_line
 
 OLDEST: Final = 130_000
@@ -21,7 +22,9 @@ OLDEST: Final = 130_000
 
 _STATE: Final = """
 select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
-  greatest((select timeline_id from pg_control_checkpoint()),
+  greatest(case when not pg_is_in_recovery() then
+      ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+    (select timeline_id from pg_control_checkpoint()),
     (select min_recovery_end_timeline from pg_control_recovery()), receiver.received_tli),
   receiver.pid, receiver.status, coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()),
   has_function_privilege('pg_reload_conf()', 'execute'),
@@ -32,7 +35,8 @@ from (select 1) as one left join pg_stat_wal_receiver as receiver on true
 
 _NAMES: Final = (
     *("primary_conninfo", "primary_slot_name", "port", "listen_addresses", "cluster_name"),
-    *("data_directory", "shared_preload_libraries"),
+    *("data_directory", "shared_preload_libraries", "max_slot_wal_keep_size"),
+    *("synchronous_standby_names", "synchronized_standby_slots"),
 )
 _SETTINGS: Final = (
     "select name, setting, sourcefile from pg_settings where name in "
@@ -41,6 +45,17 @@ _SETTINGS: Final = (
 _FILES: Final = (
     "select sourcefile, sourceline, name, setting, applied, error from pg_file_settings "
     "order by seqno"
+)
+
+_SLOTS: Final = """
+select slot_name, active, wal_status = 'lost' {newer} from pg_replication_slots
+where slot_type = 'physical' and not temporary
+"""
+_SLOTS_SINCE_17: Final = (
+    "or invalidation_reason is not null, extract(epoch from clock_timestamp() - inactive_since)"
+)
+_SENDERS: Final = (
+    "select distinct application_name from pg_stat_replication where state = 'streaming'"
 )
 
 
@@ -149,6 +164,35 @@ class DatabaseServer:
         """Have it read its files; raises ``ServerAway`` if that cannot be said."""
         self._rows("select pg_reload_conf()")
 
+    def slots(self) -> list[Slot]:
+        """Its physical replication slots; raises ``ServerAway``."""
+        since_17 = self._session is not None and self._session.version >= 170_000
+        rows = self._rows(_SLOTS.format(newer=_SLOTS_SINCE_17 if since_17 else ", null"))
+        return [
+            Slot(name or "", used == "t", lost == "t", None if idle is None else float(idle))
+            for name, used, lost, idle in rows
+        ]
+
+    def create_slot(self, name: str) -> str:
+        """Make one that keeps WAL from now on; what the server has against it, if anything."""
+        return self._tried(f"select pg_create_physical_replication_slot('{name}', true)")
+
+    def drop_slot(self, name: str) -> str:
+        """Drop one that is not in use; what the server has against it, if anything."""
+        return self._tried(f"select pg_drop_replication_slot('{name}')")
+
+    def senders(self) -> list[str]:
+        """What the standbys that stream from it call themselves; raises ``ServerAway``."""
+        return [name or "" for (name,) in self._rows(_SENDERS)]
+
+    def nudge(self) -> None:
+        """Have standbys answer now, so that commits which wait go by a new list at once."""
+        self._rows(
+            "set synchronous_commit = local; "
+            "select pg_logical_emit_message(true, 'lighthouse', 'nudge'); "
+            "reset synchronous_commit"
+        )
+
     def close(self) -> None:
         """Let go of the session."""
         if self._session is not None:
@@ -183,15 +227,29 @@ class DatabaseServer:
             sources,
         )
 
+    def _tried(self, query: str) -> str:
+        """What the server has against a statement, empty if it was done."""
+        try:
+            self._ask(query)
+        except Error as error:
+            return one_line(error.diag.message_primary or str(error))
+        return ""
+
     def _rows(self, query: str) -> list[Row]:
+        try:
+            return self._ask(query)
+        except Error as error:
+            told = one_line(error.diag.message_primary or str(error))
+            raise ServerAway(f"the server of this host refuses a query: {told}") from error
+
+    def _ask(self, query: str) -> list[Row]:
         if self._session is None:
             raise ServerAway("there is no session of the server of this host")
         try:
             return self._session.rows(query, Deadline(self._timeout))
-        except (Error, OSError) as error:
+        except OSError as error:
             self.close()
-            text = error.diag.message_primary if isinstance(error, Error) else said(error)
-            told = one_line(text or str(error))
+            told = one_line(said(error))
             raise ServerAway(f"the server of this host does not answer: {told}") from error
 
 

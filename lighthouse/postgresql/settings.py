@@ -3,13 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from psycopg import Error
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lighthouse import secret
+from lighthouse.postgresql.replication import PREFIX
 from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
 from lighthouse.software.reload import Seconds
@@ -39,6 +40,28 @@ class ReplicationSettings(msgspec.Struct, frozen=True):
     extra: dict[str, str | int] = {}
 
 
+class SlotSettings(msgspec.Struct, frozen=True):
+    """Slots that a primary has for its standbys; ``ttl`` is seconds."""
+
+    manage: bool = False
+    prefix: Annotated[str, msgspec.Meta(pattern=PREFIX)] = "lh_"
+    ttl: Annotated[float, msgspec.Meta(ge=60)] = 86_400.0
+
+
+class SynchronousSettings(msgspec.Struct, frozen=True):
+    """Standbys that a commit waits for: ``count`` of them; times are seconds.
+
+    ``on_too_few``: where none streams, ``keep`` has commits wait, ``degrade`` has them wait for
+    nobody.
+    """
+
+    manage: bool = False
+    method: Literal["any", "first"] = "any"
+    count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    on_too_few: Literal["keep", "degrade"] = "keep"
+    shrink_grace: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 30.0
+
+
 class FollowSettings(msgspec.Struct, frozen=True):
     """The server of this host, and what of it is kept; times are seconds."""
 
@@ -47,6 +70,8 @@ class FollowSettings(msgspec.Struct, frozen=True):
     password: Secret | None = None
     node_name: str | None = None
     replication: ReplicationSettings = ReplicationSettings()
+    slots: SlotSettings = SlotSettings()
+    synchronous: SynchronousSettings = SynchronousSettings()
     timeout: Seconds = 5.0
     min_interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
 

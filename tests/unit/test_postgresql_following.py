@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
@@ -119,18 +119,19 @@ SETTINGS = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(SETTINGS, st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
 def test_a_conninfo_says_what_was_meant_or_is_refused(
-    settings: ReplicationSettings, name: str
+    wanted_settings: ReplicationSettings, name: str
 ) -> None:
     try:
-        text = primary_conninfo(A, name, settings)
+        text = primary_conninfo(A, name, wanted_settings)
     except TooLong:
         return
     assert len(text.encode()) <= MOST
-    wanted = {"host": "10.0.0.1", "port": "5432", "user": settings.user}
-    wanted |= {"dbname": settings.dbname, "application_name": name}
-    wanted |= {key: str(value) for key, value in settings.extra.items()}
+    wanted = {"host": "10.0.0.1", "port": "5432", "user": wanted_settings.user}
+    wanted |= {"dbname": wanted_settings.dbname, "application_name": name}
+    wanted |= {key: str(value) for key, value in wanted_settings.extra.items()}
     assert conninfo_to_dict(text) == wanted
     assert unquoted(render({"primary_conninfo": text})) == text
 

@@ -1,0 +1,141 @@
+"""Slots and synchronous standbys of a real PostgreSQL, where they are asked for."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lighthouse.balancer import UNCHANGED
+from lighthouse.testing import cluster
+from tests.software.postgresql_hosts import Host, World, world
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.needs("postgresql")
+
+
+@pytest.fixture(scope="module")
+def steady() -> Iterator[World]:
+    with world() as found:
+        yield found
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has so many seconds pass at once."""
+    clock = time.monotonic
+
+    def pass_(seconds: float) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + seconds)
+
+    return pass_
+
+
+def test_slots_are_made_used_and_dropped(steady: World, later: Any) -> None:
+    n1, n2, n3 = steady.servers
+    primary, standby = (Host(server, slots={"manage": True}) for server in (n1, n3))
+    n1.ask("select pg_create_physical_replication_slot('backup', true)")
+    mine, other = f"lh_n3_{n3.port}", f"lh_n2_{n2.port}"
+
+    def names() -> set[str]:
+        return set(n1.ask("select array_agg(slot_name::text) from pg_replication_slots") or [])
+
+    try:
+        outcome = primary.sync(steady.said(n1))
+        assert (outcome.kind, names()) == ("degraded", {"backup"})
+        assert "max_slot_wal_keep_size is -1" in outcome.reason
+        n1.ask("alter system set max_slot_wal_keep_size = '64MB'")
+        n1.reload()
+        eventually(lambda: primary.sync(steady.said(n1)) == UNCHANGED)
+        assert names() == {"backup", mine, other}
+        assert primary.balancer.status()["slots"] == 2
+
+        standby.sync(steady.said(n1))
+        assert "primary_slot_name" not in standby.text, "nobody says that there is one"
+        said = steady.probed(slots="lh_")
+        assert (
+            said.nodes[0].metadata["slots"] == f"{other},{mine}" or said.nodes[0].port != n1.port
+        )
+        assert standby.sync(said).kind == "applied"
+        assert f"primary_slot_name = '{mine}'" in standby.text
+        active = "select active from pg_replication_slots where slot_name = %s"
+        eventually(lambda: n1.ask(active, mine) and n3.follows(n1))
+
+        alone = cluster("db", *[node for node in said.nodes if node.port == n1.port], config={})
+        two = cluster("db", *[node for node in said.nodes if node.port != n2.port], config={})
+        no_replica = cluster("db", alone.nodes[0], n2.node(role="unknown"), config={})
+        for passed in (3600, 100_000):
+            later(passed)
+            primary.sync(alone)
+            primary.sync(cluster("db", *two.nodes, config={}, stale=True))
+            assert names() == {"backup", mine, other}, "a discovery that blinks drops nothing"
+        primary.sync(two)
+        assert other in names(), "it has been away for no time yet"
+        later(300_000)
+        primary.sync(two)
+        assert names() == {"backup", mine}
+        primary.sync(no_replica)
+        later(500_000)
+        primary.sync(no_replica)
+        assert names() == {"backup", mine}, "it is in use"
+    finally:
+        steady.hosts[2].sync(steady.said(n1))
+        for host in (primary, standby):
+            host.close()
+    assert "primary_slot_name" not in steady.hosts[2].text
+    eventually(lambda: n3.follows(n1))
+
+
+def test_standbys_that_commits_wait_for(steady: World) -> None:
+    n1, _, n3 = steady.servers
+    host = Host(n1, synchronous={"manage": True, "count": 2, "on_too_few": "degrade"})
+    shown = "show synchronous_standby_names"
+    try:
+        assert eventually(lambda: host.sync(steady.said(n1)).kind) == "applied"
+        eventually(lambda: host.sync(steady.said(n1)) == UNCHANGED)
+        assert n1.ask(shown) == 'ANY 2 ("n2", "n3")'
+        n1.ask("create table waited_for (x int)")
+        for said in (
+            cluster("db", n1.node(role="primary"), config={}),
+            steady.said(n1, stale=True),
+            cluster("db", config={}),
+        ):
+            host.sync(said)
+            assert n1.ask(shown) == 'ANY 2 ("n2", "n3")', "a discovery that blinks weakens nothing"
+
+        n3.stop()
+        commit = threading.Thread(target=n1.ask, args=("insert into waited_for values (1)",))
+        commit.start()
+        waits = "select true from pg_stat_activity where wait_event = 'SyncRep'"
+        eventually(lambda: n1.ask(waits))
+        begin = time.monotonic()
+        outcome = host.sync(steady.said(n1))
+        assert (outcome.kind, "1 of the 2 standbys" in outcome.reason) == ("degraded", True)
+        commit.join(10)
+        assert not commit.is_alive()
+        assert time.monotonic() - begin < 5.0, "it was nudged"
+        assert n1.ask(shown) == 'ANY 1 ("n2", "n3")'
+        n3.start()
+        eventually(lambda: host.sync(steady.said(n1)) == UNCHANGED)
+        assert n1.ask(shown) == 'ANY 2 ("n2", "n3")'
+    finally:
+        host.close()
+        n1.include_file.unlink(missing_ok=True)
+        n1.reload()
+
+
+def test_commits_never_hang_by_default(steady: World) -> None:
+    """Without being asked for nothing waits for standbys, whatever is said of them."""
+    n1, *standbys = steady.servers
+    host = steady.hosts[0]
+    for said in (steady.said(n1), steady.said(None), cluster("db", config={})):
+        assert host.sync(said) == UNCHANGED
+    for standby in standbys:
+        standby.stop()
+    try:
+        n1.ask("create table waits_for_nobody (x int)")
+        assert n1.ask("show synchronous_standby_names") == ""
+    finally:
+        for standby in standbys:
+            standby.start()
