@@ -77,7 +77,7 @@ $(VENV)/.python:
 TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd-server \
 	/usr/share/java/zookeeper.jar:zookeeper dnsmasq:dnsmasq-base dig:bind9-dnsutils \
 	unbound:unbound redis-server:redis-server \
-	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server \
+	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server pgbouncer:pgbouncer \
 	nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
 	promtool:prometheus varnishd:varnish
 

@@ -46,6 +46,7 @@ setup(
         "dns": ["dnspython>=2.6"],
         "redis": ["redis>=8"],
         "postgresql": ["psycopg[binary]>=3.2"],
+        "pgbouncer": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "template": ["Jinja2>=3.1"],
         "templates": ["Jinja2>=3.1"],
@@ -79,6 +80,7 @@ setup(
             "nginx = lighthouse.nginx.balancer",
             "rabbitmq = lighthouse.rabbitmq.balancer",
             "postgresql = lighthouse.postgresql.balancer",
+            "pgbouncer = lighthouse.pgbouncer.balancer",
         ],
         "lighthouse.discovery": [
             "file = lighthouse.file.discovery",

@@ -121,6 +121,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "nobody": _nobody,
     "node": _installed("nodejs", "node"),
     "openssl": _installed("openssl", "openssl"),
+    "pgbouncer": _installed("pgbouncer", "pgbouncer"),
     "promtool": _installed("prometheus", "promtool"),
     "postgresql": _installed("postgresql", file="/usr/lib/postgresql/*/bin/initdb"),
     "python-for-all": _python_for_all,

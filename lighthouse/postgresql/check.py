@@ -1,7 +1,6 @@
 """The ``postgresql`` check: a server answers, as a primary or a replica not far behind."""
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -26,15 +25,13 @@ from lighthouse.postgresql.replication import (
     ServerRole,
 )
 from lighthouse.postgresql.session import PostgresqlSession, Row
+from lighthouse.postgresql.size import in_bytes
 from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
 from lighthouse.text import one_line
 
 RENEWAL: Final = 30.0
 """Seconds after which a session is replaced, for only a new one shows that logins work."""
-
-_SIZE: Final = re.compile(r"(\d{1,15})\s*([kKMGT]?)(?:i?B)?", re.ASCII)
-_UNITS: Final = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class PostgresqlSettings(msgspec.Struct, frozen=True):
@@ -69,7 +66,7 @@ class PostgresqlCheck(Check):
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         settings = self._settings = convert(config, PostgresqlSettings)
-        size = _size(settings.max_lag_bytes)
+        size = in_bytes(settings.max_lag_bytes)
         self._limits = LagLimits(settings.role, settings.max_lag, size)
         self._end_session()
 
@@ -175,16 +172,6 @@ def _advised(text: str) -> str:
     return text
 
 
-def _size(value: int | str | None) -> int | None:
-    """A number of bytes; raises ``ValueError`` for a text that is none."""
-    if not isinstance(value, str):
-        return value
-    found = _SIZE.fullmatch(value.strip())
-    if found is None:
-        raise ValueError("expected bytes or a text like 16MB")
-    return int(found[1]) << _UNITS[found[2]]
-
-
 def _faults(settings: PostgresqlSettings) -> list[Problem]:
     found = [*problems(settings.tls), *secret.problems(settings.password, "password")]
     for key in ("user", "dbname"):
@@ -192,7 +179,7 @@ def _faults(settings: PostgresqlSettings) -> list[Problem]:
         if not value or "\0" in value:
             found.append(Problem((key,), "expected a name"))
     try:
-        _size(settings.max_lag_bytes)
+        in_bytes(settings.max_lag_bytes)
     except ValueError as error:
         found.append(Problem(("max_lag_bytes",), str(error)))
     if settings.role == "primary":

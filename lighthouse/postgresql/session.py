@@ -54,6 +54,26 @@ class PostgresqlSession:
 
     def rows(self, query: str, deadline: Deadline) -> list[Row]:
         """All rows of the first statement that returns any; raises as ``row`` does."""
+        for result in self._answers(query, deadline):
+            if result.ntuples:
+                return [_row(result, number) for number in range(result.ntuples)]
+        return []
+
+    def table(self, query: str, deadline: Deadline) -> list[dict[str, str | None]]:
+        """Every row of the last statement that has columns, by their names."""
+        rows: list[dict[str, str | None]] = []
+        for result in self._answers(query, deadline):
+            names = [(result.fname(index) or b"").decode() for index in range(result.nfields)]
+            every = (_row(result, number) for number in range(result.ntuples))
+            rows = [dict(zip(names, row, strict=True)) for row in every]
+        return rows
+
+    def close(self) -> None:
+        """Say goodbye, without waiting for an answer."""
+        self._connection.finish()
+
+    def _answers(self, query: str, deadline: Deadline) -> list[pq.abc.PGresult]:
+        """What has columns; raises as ``row`` does."""
         try:
             self._send(query, deadline)
             results = self._results(deadline)
@@ -62,17 +82,7 @@ class PostgresqlSession:
         for result in results:
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 raise error_from_result(result)
-        for result in results:
-            if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples:
-                return [
-                    [_text(result.get_value(row, index)) for index in range(result.nfields)]
-                    for row in range(result.ntuples)
-                ]
-        return []
-
-    def close(self) -> None:
-        """Say goodbye, without waiting for an answer."""
-        self._connection.finish()
+        return [one for one in results if one.status == pq.ExecStatus.TUPLES_OK]
 
     def _connect(self, deadline: Deadline) -> None:
         connection = self._connection
@@ -117,6 +127,10 @@ class PostgresqlSession:
             ready = poller.poll(deadline.left() * 1000 + 1)
             if ready:
                 return ready[0][1]
+
+
+def _row(result: pq.abc.PGresult, number: int) -> Row:
+    return [_text(result.get_value(number, index)) for index in range(result.nfields)]
 
 
 def _text(value: bytes | None) -> str | None:

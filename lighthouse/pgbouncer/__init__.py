@@ -1,0 +1,1 @@
+"""The ``pgbouncer`` balancer: databases of a PgBouncer, and its pools through a failover."""
