@@ -82,8 +82,8 @@ def plan(
     warning = ""
     if lost:
         warning = (
-            f"the slot {', '.join(sorted(lost))} was invalidated and is made anew: if its standby "
-            "does not come back by itself, WAL that it needs is gone"
+            f"slots that were invalidated are made anew: {', '.join(sorted(lost))}; a standby "
+            "that does not come back by itself needs WAL that is gone"
         )
     return SlotPlan(tuple(sorted([*lost, *old])), tuple(missing), warning)
 

@@ -20,6 +20,8 @@ from tests.software.daemon import Daemon, Directory, account, as_user
 
 
 def _binaries() -> Path | None:
+    if given := os.environ.get("LIGHTHOUSE_POSTGRESQL_BIN"):
+        return Path(given)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=_version)
     return found[-1].parent if found else None
 

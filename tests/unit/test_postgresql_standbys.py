@@ -166,7 +166,7 @@ def test_what_is_done_about_slots(there: list[Slot], plan: SlotPlan) -> None:
 def test_a_slot_that_was_invalidated_is_made_anew_and_told() -> None:
     found = slots.plan([Slot("lh_a", lost=True)], {"lh_a"}, {}, (), 60.0, 0.0)
     assert (found.drop, found.create) == (("lh_a",), ("lh_a",))
-    assert "the slot lh_a was invalidated and is made anew" in found.warning
+    assert "slots that were invalidated are made anew: lh_a;" in found.warning
 
 
 @pytest.mark.parametrize(
