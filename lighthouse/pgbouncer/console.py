@@ -9,8 +9,8 @@ from psycopg import Error
 from psycopg.conninfo import make_conninfo
 
 from lighthouse.net.connection import Deadline, said
+from lighthouse.net.postgresql_session import PostgresqlSession
 from lighthouse.pgbouncer.settings import PgBouncerSettings
-from lighthouse.postgresql.session import PostgresqlSession
 from lighthouse.text import one_line
 
 Row = Mapping[str, str | None]

@@ -11,8 +11,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from lighthouse import secret
+from lighthouse.net.size import in_bytes
 from lighthouse.pgbouncer.include import GENERATION
-from lighthouse.postgresql.size import in_bytes
 from lighthouse.schema import Path, Problem, convert, require, unknown
 from lighthouse.secret import Secret
 from lighthouse.software.reload import Seconds

@@ -12,6 +12,8 @@ from lighthouse import hookimpl, secret
 from lighthouse.check import Check, Result
 from lighthouse.lag import Peak
 from lighthouse.net.connection import Deadline, resolve, said
+from lighthouse.net.postgresql_session import PostgresqlSession, Row
+from lighthouse.net.size import in_bytes
 from lighthouse.net.tls import Tls, problems
 from lighthouse.postgresql import replication
 from lighthouse.postgresql.parameters import conninfo
@@ -24,8 +26,6 @@ from lighthouse.postgresql.replication import (
     ReplicationState,
     ServerRole,
 )
-from lighthouse.postgresql.session import PostgresqlSession, Row
-from lighthouse.postgresql.size import in_bytes
 from lighthouse.schema import Problem, convert, require
 from lighthouse.secret import Secret
 from lighthouse.text import one_line

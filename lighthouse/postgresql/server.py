@@ -10,10 +10,10 @@ import psutil
 from psycopg import Error
 
 from lighthouse.net.connection import Deadline, said
+from lighthouse.net.postgresql_session import PostgresqlSession, Row
 from lighthouse.postgresql import ha_manager
 from lighthouse.postgresql.following import OwnServer
 from lighthouse.postgresql.receiver import ReceiverLook
-from lighthouse.postgresql.session import PostgresqlSession, Row
 from lighthouse.postgresql.slots import Slot
 from lighthouse.text import one_line
 
