@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from lighthouse import hookimpl
 from lighthouse.balancer import UNCHANGED, Balancer, Claim, Finding, Outcome, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.files import FileGroup, FileTarget, Mark, difference
+from lighthouse.files import FileGroup, Mark, difference
 from lighthouse.rabbitmq.broker import LocalBroker, Sight
+from lighthouse.rabbitmq.changes.keeper import MemberKeeper
 from lighthouse.rabbitmq.control import Rabbitmqctl, program_fault
 from lighthouse.rabbitmq.cookie import cookie_fault
-from lighthouse.rabbitmq.peers import NotOurs, listed, names_of, render, wanted
+from lighthouse.rabbitmq.peers import NotOurs, PeersTarget, listed, names_of, render, wanted
 from lighthouse.rabbitmq.settings import BrokerSettings, parse_section, parse_settings
 from lighthouse.software.installation import install
 
@@ -42,7 +43,8 @@ class RabbitmqPeers(Balancer):
     @classmethod
     def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:
         settings = parse_settings(config)
-        return [Claim(("peers_file",), "file", settings.peers_file)]
+        state = Claim(("state_file",), "file", settings.state_file)
+        return [Claim(("peers_file",), "file", settings.peers_file), state]
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         self._take(parse_settings(config))
@@ -53,7 +55,9 @@ class RabbitmqPeers(Balancer):
             settings.rabbitmqctl, settings.local_node, settings.timeout, self.still_working
         )
         self._broker = LocalBroker(settings, self._control)
-        self._target = FileTarget(settings.peers_file)
+        self._keeper = MemberKeeper(settings, self._control, self._broker)
+        self._listed: frozenset[str] = frozenset()
+        self._target = PeersTarget(settings.peers_file)
         self._group = FileGroup(_nothing)
 
     def sync_file(self, clusters: list[Cluster]) -> Outcome:
@@ -67,8 +71,9 @@ class RabbitmqPeers(Balancer):
         """Asks the broker when it is time, and puts right what somebody else wrote."""
         if self._clusters is None:
             return None
+        self._keeper.count(self._listed)
         edited = self._mark != self._target.mark()
-        if not edited and not self._broker.due:
+        if not edited and not self._broker.due and not self._keeper.due:
             return None
         former = self._last
         outcome = self._sync()
@@ -111,6 +116,8 @@ class RabbitmqPeers(Balancer):
             found["partitions"] = list(topology.partitioned)
             versions = {one.rabbitmq_version for one in topology.versions.values()}
             found["versions"] = sorted(versions)
+        if absent := self._keeper.status():
+            found["absent"] = absent
         return found
 
     def _sync(self) -> Outcome:
@@ -119,16 +126,34 @@ class RabbitmqPeers(Balancer):
 
     def _synced(self) -> Outcome:
         clusters = self._clusters or []
-        if not clusters:
-            return Outcome("unchanged", "no cluster has a section for rabbitmq")
-        if len(clusters) > 1:
-            findings = tuple(_surplus(clusters))
-            return Outcome("failed", f"no file is touched: {findings[0].message}", findings)
-        outcome = self._write(clusters[0])
+        try:
+            self._keeper.count(self._listed)
+            if self._keeper.interrupted:
+                self._broker.look()
+                self._keeper.act(looked=False)
+            if not clusters:
+                return Outcome("unchanged", "no cluster has a section for rabbitmq")
+            if len(clusters) > 1:
+                findings = tuple(_surplus(clusters))
+                return Outcome("failed", f"no file is touched: {findings[0].message}", findings)
+            return self._kept(clusters[0])
+        except OSError as error:
+            return Outcome("failed", f"nothing is done to any member: {error}")
+
+    def _kept(self, cluster: Cluster) -> Outcome:
+        """Have the file right first, since asking the broker may take its time."""
+        self._keeper.see(self._fresh(cluster))
+        outcome = self._write(cluster)
         self._mark = self._target.mark()
-        if outcome.kind == "failed":
-            return outcome
-        return _combined(outcome, self._broker.look())
+        looked = self._broker.due
+        sight = self._broker.look()
+        acted = self._keeper.act(looked)
+        return _combined(outcome, self._broker.sight if acted else sight, acted)
+
+    def _fresh(self, cluster: Cluster) -> frozenset[str] | None:
+        """The names of a snapshot that counts, None if it does not."""
+        seen, _ = names_of(cluster, self._settings.node_name)
+        return seen if seen and cluster.known and not cluster.stale else None
 
     def _write(self, cluster: Cluster) -> Outcome:
         """Have the file name everybody who was ever seen."""
@@ -148,11 +173,11 @@ class RabbitmqPeers(Balancer):
 
         Raises ``NotOurs`` or ``OSError``.
         """
-        kept = listed(self._target.read())
+        kept = self._listed = listed(self._target.read())
         seen, odd = names_of(cluster, self._settings.node_name)
         findings = tuple(Finding((), told, cluster.name, warning=True) for told in odd)
         waits = _waits(cluster, seen, kept, self._settings.min_peers)
-        return wanted(seen, kept, ()), waits, findings
+        return wanted(seen, kept, self._keeper.gone()), waits, findings
 
     def _trouble(self, error: Exception) -> str:
         return f"{self._target.path} {error}" if isinstance(error, NotOurs) else str(error)
@@ -191,15 +216,18 @@ def _waits(
     return None
 
 
-def _combined(outcome: Outcome, sight: Sight) -> Outcome:
-    """How a sync ended: of the file, and of what was seen of the broker."""
+def _combined(outcome: Outcome, sight: Sight, acted: Outcome | None) -> Outcome:
+    """How a sync ended: of the file, of what was seen of the broker, of what was done to it."""
+    if outcome.kind == "failed":
+        return outcome
     if sight.fault:
         return Outcome("degraded", sight.told, outcome.findings)
     if sight.topology is not None and (lost := sight.topology.partitioned):
         told = f"the cluster is partitioned ({', '.join(lost)}): see the run-book; a person acts"
         return Outcome("degraded", told, outcome.findings)
-    told = "; ".join(filter(None, (outcome.reason, sight.told)))
-    return Outcome(outcome.kind, told, outcome.findings)
+    told = "; ".join(filter(None, (outcome.reason, acted.reason if acted else sight.told)))
+    kind = outcome.kind if acted is None or acted.kind == "unchanged" else acted.kind
+    return Outcome(kind, told, outcome.findings)
 
 
 @hookimpl

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Final
 
 from lighthouse.cluster import Cluster
+from lighthouse.files import FileTarget
 from lighthouse.node import Node
 from lighthouse.rabbitmq.settings import ERLANG_NODE, HOST
 from lighthouse.text import quoted
@@ -17,6 +19,30 @@ _ABOUT: Final = (
 )
 _NODES: Final = "cluster_formation.classic_config.nodes"
 _LINE: Final = re.compile(rf"^{re.escape(_NODES)}\.[0-9]+ = (\S+)$", re.M)
+
+
+class PeersTarget(FileTarget):
+    """The file, with nothing beside it while it is written, nor afterwards.
+
+    Where ``RABBITMQ_CONFIG_FILES`` is a directory RabbitMQ reads every file in it, hidden ones
+    and half written ones too, and does not start if it cannot. So candidates, and what was
+    replaced, are kept one directory above.
+    """
+
+    @property
+    def beside(self) -> Path:
+        return self._above("new")
+
+    @property
+    def unproven(self) -> Path:
+        return self._above("unproven")
+
+    def version(self, number: int) -> Path:
+        return self._above(str(number))
+
+    def _above(self, ending: str) -> Path:
+        target = self.path.resolve()
+        return target.parent.parent / f".{target.name}.{ending}"
 
 
 class NotOurs(RuntimeError):

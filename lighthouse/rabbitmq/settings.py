@@ -49,7 +49,7 @@ class BrokerSettings(msgspec.Struct, frozen=True):
     min_peers: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 60.0
     timeout: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 60.0
-    state_file: str | None = None
+    state_file: str = "/var/lib/lighthouse/rabbitmq.json"
     join: JoinSettings = JoinSettings()
     forget: ForgetSettings = ForgetSettings()
 
@@ -57,14 +57,6 @@ class BrokerSettings(msgspec.Struct, frozen=True):
     def acts(self) -> bool:
         """Return True if more may be done than writing the file and looking."""
         return self.join.enabled or self.forget.enabled
-
-    @property
-    def ledger(self) -> str:
-        """Where it is kept how long members are absent, and what was done."""
-        if self.state_file is not None:
-            return self.state_file
-        directory, _, name = self.peers_file.rpartition("/")
-        return f"{directory}/.{name}.state"
 
 
 class BrokerSection(msgspec.Struct, frozen=True):
@@ -96,7 +88,7 @@ def seconds(given: Duration) -> float:
 def _faults(settings: BrokerSettings) -> Iterator[Problem]:
     for key in ("peers_file", "rabbitmqctl", "cookie_file", "state_file"):
         path = getattr(settings, key)
-        if path is not None and not _is_path(path):
+        if not _is_path(path):
             yield Problem((key,), f"expected an absolute path of a file, got {shown(path)}")
     if _is_path(settings.peers_file) and not settings.peers_file.endswith(".conf"):
         told = "RabbitMQ reads only files that end in .conf there"

@@ -10,11 +10,20 @@ import pytest
 
 from lighthouse.cluster import Cluster
 from lighthouse.testing import BalancerConformance
-from lighthouse.testing.conformance.balancer_subject import difference
+from lighthouse.testing.conformance.balancer_subject import BalancerWorker, difference
 from lighthouse.testing.conformance.plugin import Config
 from lighthouse.testing.hosted import PluginHost
 from lighthouse.testing.strace import places, require_strace, traced
-from tests.software.fake_rabbitmqctl import FakeControl
+from lighthouse.testing.values import node
+from tests.software.fake_rabbitmqctl import FakeControl, transcript
+from tests.waiting import eventually
+
+R4 = "r4@localhost"
+STOPPED = "cp {root}/booting {root}/" + R4 + "/cluster_status"
+JOINED = "touch {root}/joined"
+STARTED = "[ -e {root}/joined ] && now=joined-status || now=alone; cp {root}/$now {root}/" + (
+    f"{R4}/cluster_status"
+)
 
 
 class TestRabbitmq(BalancerConformance):
@@ -30,9 +39,11 @@ class TestRabbitmq(BalancerConformance):
         type(self).real_tool = str(self.fake.program)
 
     def configs(self, directory: Path) -> Sequence[Config]:
+        (directory / "conf.d").mkdir(exist_ok=True)
         settings = {
-            "peers_file": f"{directory}/peers.conf",
+            "peers_file": f"{directory}/conf.d/peers.conf",
             "rabbitmqctl": str(self.fake.program),
+            "state_file": f"{directory}/.state.json",
             "cookie_file": str(self.fake.cookie),
             "user": pwd.getpwuid(os.geteuid()).pw_name,
             "min_peers": 1,
@@ -50,6 +61,11 @@ class TestRabbitmq(BalancerConformance):
             "after": {**good, "forget": {"after": "soon"}},
             "jitter": {**good, "join": {"jitter": -1}},
         }
+
+    def clear(self, host: PluginHost) -> None:
+        """The directory of RabbitMQ's package is always there."""
+        super().clear(host)
+        (host.directory / "conf.d").mkdir()
 
     def with_tool(self, directory: Path, tool: Path) -> Config:
         return {**self.configs(directory)[0], "rabbitmqctl": str(tool)}
@@ -84,7 +100,7 @@ class TestRabbitmq(BalancerConformance):
             worker.succeed(good, self.three())
             calls = report.read_text()
         new = self.settled(host)
-        names = {path.name for path in host.directory.iterdir()}
+        names = {path.name for path in host.directory.rglob("*")}
         killed = 0
         for place in places(calls, self.kills):
             self.result(host, good, self.two())
@@ -94,8 +110,76 @@ class TestRabbitmq(BalancerConformance):
                 worker.outcome()
             killed += worker.worker.ended
             assert self.settled(host) in (old, new), place
+            assert [path.name for path in host.directory.glob("conf.d/*")] == ["peers.conf"], place
             self.serving(host).succeed(good, self.three())
             assert self.settled(host) == new, place
-            left = {path.name for path in host.directory.iterdir()} - names
+            left = {path.name for path in host.directory.rglob("*")} - names
             assert not left, f"after {place} there is left: {left}"
         assert killed, "strace killed nothing"
+
+    @pytest.mark.slow
+    def test_a_join_that_is_killed_at_any_system_call_ends_with_a_started_node(
+        self, host: PluginHost
+    ) -> None:
+        """The next worker starts it, and joins it if it did not; the file is whole throughout."""
+        require_strace()
+        good = {**self.good(host), "local_node": R4, "join": {"enabled": True, "jitter": 0}}
+        places_of = [node(f"10.0.0.{n}:5672", erlang_node=f"r{n}@localhost") for n in (1, 2, 3, 4)]
+        wanted = self.web(*places_of)
+        self._blank()
+        self.good(host)
+        worker = self.serving(host)
+        with traced(worker.worker.pid) as report:
+            assert worker.succeed(good, wanted).reason == "joined the cluster of r1@localhost"
+            calls = report.read_text()
+        new = self.settled(host)
+        killed = midway = 0
+        commands = [place for place in places(calls, 1000) if "clone" in place]
+        for place in dict.fromkeys((*commands, *places(calls, self.kills))):
+            self.clear(host)
+            self.good(host)
+            self._blank()
+            worker = self.serving(host)
+            with traced(worker.worker.pid, "-e", place):
+                worker.begin(good, wanted)
+                worker.outcome()
+            killed += worker.worker.ended
+            midway += "booting" in self._state()
+            assert self.settled(host) in ({}, new), place
+            self._healed_join(self.serving(host), good, wanted)
+        assert killed, "strace killed nothing"
+        assert midway, "no kill left the application stopped"
+
+    def _healed_join(self, worker: BalancerWorker, good: Config, wanted: Cluster) -> None:
+        def joined() -> bool:
+            said = worker.said(good, wanted)
+            return said.kind in ("applied", "unchanged") and "joined" in self._state()
+
+        eventually(joined, 10, "the node has joined and runs")
+
+    def _state(self) -> str:
+        """How the node is: booting (its application is stopped), alone or joined."""
+        now = (self.fake.root / R4 / "cluster_status").read_text()
+        names = ("booting", "alone", "joined-status")
+        return next(name for name in names if (self.fake.root / name).read_text() == now)
+
+    def _blank(self) -> None:
+        """The fourth node is blank and alone beside a cluster of three."""
+        fake = self.fake
+        (fake.root / "joined").unlink(missing_ok=True)
+        for name, said in (
+            ("booting", "booting"),
+            ("alone", "alone"),
+            ("joined-status", "one_dead"),
+        ):
+            (fake.root / name).write_text(transcript(f"3.10/{said}"))
+        fake.answers("cluster_status", "3.10/alone", R4)
+        fake.answers("list_queues", "3.10/queues_none")
+        fake.answers("export_definitions", "3.10/export_blank")
+        for command, then in (
+            ("stop_app", STOPPED),
+            ("join_cluster", JOINED),
+            ("start_app", STARTED),
+        ):
+            name = "join" if command == "join_cluster" else command
+            fake.answers(command, f"3.10/{name}", then=then.format(root=fake.root))

@@ -42,6 +42,7 @@ class FakeControl:
         self.program = root / "rabbitmqctl"
         self.program.write_text(PROGRAM.format(root=root))
         self.program.chmod(0o755)
+        (root / "conf.d").mkdir(exist_ok=True)
         (root / "down").write_text(transcript("3.10/down"))
         self.cookie = root / "cookie"
         self.cookie.write_text("LIGHTHOUSETESTCOOKIE")
@@ -73,9 +74,10 @@ class FakeControl:
     def settings(self, **others: Any) -> dict[str, Any]:
         """What the balancer's file says on such a host."""
         return {
-            "peers_file": str(self.root / "90-lighthouse.conf"),
+            "peers_file": str(self.root / "conf.d" / "90-lighthouse.conf"),
             "rabbitmqctl": str(self.program),
             "cookie_file": str(self.cookie),
+            "state_file": str(self.root / "state.json"),
             "user": pwd.getpwuid(os.geteuid()).pw_name,
             "local_node": "r1@localhost",
             "interval": 0,

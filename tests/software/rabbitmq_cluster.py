@@ -64,6 +64,7 @@ class BrokerNode:
             "peers_file": str(self.confd / "90-lighthouse.conf"),
             "rabbitmqctl": str(self.rabbitmqctl),
             "local_node": self.name,
+            "state_file": str(self.path / "state.json"),
             "cookie_file": str(cookie),
             "user": pwd.getpwuid(cookie.stat().st_uid).pw_name,
             "interval": 0,

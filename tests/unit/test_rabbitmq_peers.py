@@ -40,7 +40,7 @@ def balancer(fake: FakeControl, **settings: Any) -> RabbitmqPeers:
 
 
 def file_of(fake: FakeControl) -> set[str] | None:
-    path = fake.root / "90-lighthouse.conf"
+    path = fake.root / "conf.d" / "90-lighthouse.conf"
     return set(listed(path.read_bytes())) if path.exists() else None
 
 
@@ -186,11 +186,11 @@ def test_there_is_no_file_before_enough_names_were_seen(fake: FakeControl) -> No
 def test_nothing_new_leaves_the_file_as_it_is(fake: FakeControl, options: Any) -> None:
     made = balancer(fake)
     made.sync_file([mq("a", "b", "c")])
-    before = os.stat(fake.root / "90-lighthouse.conf")
+    before = os.stat(fake.root / "conf.d" / "90-lighthouse.conf")
     said = made.sync_file([mq(*(["d"] if options.get("stale") else []), **options)])
     assert said.kind in ("unchanged", "held")
     assert "stays as it is" in said.reason
-    assert os.stat(fake.root / "90-lighthouse.conf") == before
+    assert os.stat(fake.root / "conf.d" / "90-lighthouse.conf") == before
 
 
 def test_no_section_touches_nothing_and_two_are_a_mistake(fake: FakeControl) -> None:
@@ -203,7 +203,7 @@ def test_no_section_touches_nothing_and_two_are_a_mistake(fake: FakeControl) -> 
 
 
 def test_a_file_of_somebody_else_is_never_replaced(fake: FakeControl) -> None:
-    path = fake.root / "90-lighthouse.conf"
+    path = fake.root / "conf.d" / "90-lighthouse.conf"
     path.write_text("log.console = true\n")
     said = balancer(fake).sync_file([mq("a", "b", "c")])
     assert said.kind == "failed"
@@ -292,8 +292,17 @@ def test_the_broker_is_asked_no_more_often_than_its_interval(fake: FakeControl) 
 def test_what_somebody_else_wrote_is_put_right(fake: FakeControl) -> None:
     made = balancer(fake, interval=3600)
     made.sync_file([mq("a", "b", "c")])
-    (fake.root / "90-lighthouse.conf").write_bytes(render({"rabbit@a"}))
+    (fake.root / "conf.d" / "90-lighthouse.conf").write_bytes(render({"rabbit@a"}))
     said = made.wake()
     assert said is not None
     assert said.kind == "applied"
     assert file_of(fake) == {f"rabbit@{host}" for host in "abc"}
+
+
+def test_nothing_but_the_file_is_ever_in_its_directory(fake: FakeControl) -> None:
+    """RabbitMQ may read all that is there."""
+    made = balancer(fake)
+    for hosts in ("abc", "abcd", "abcde"):
+        made.sync_file([mq(*hosts)])
+        assert os.listdir(fake.root / "conf.d") == ["90-lighthouse.conf"]
+    assert (fake.root / ".90-lighthouse.conf.1").exists()
