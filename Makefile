@@ -10,12 +10,15 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: help demo test test-slow lint fast cov bench hooks clean tools
+.PHONY: help demo demo-postgresql test test-slow lint fast cov bench hooks clean tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo-postgresql: $(VENV)/.demo-postgresql ## databases led through failovers; needs PostgreSQL and PgBouncer
+	$(BIN)/lighthouse demo-postgresql
 
 demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
@@ -52,6 +55,10 @@ hooks: $(VENV)/.dev ## have git run `make lint` before each commit
 $(VENV)/.demo: $(VENV)/.python setup.py pyproject.toml
 	@echo "installing Lighthouse and an HAProxy into $(VENV)"
 	@$(PIP) install -e '.[haproxy]'
+	@touch $@
+
+$(VENV)/.demo-postgresql: $(VENV)/.demo
+	@$(PIP) install -e '.[haproxy,postgresql,pgbouncer]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

@@ -49,7 +49,6 @@ setup(
         "pgbouncer": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "template": ["Jinja2>=3.1"],
-        "templates": ["Jinja2>=3.1"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [

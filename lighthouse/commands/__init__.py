@@ -30,6 +30,7 @@ MODULES: Final = {
     "new-plugin": "authors.new_plugin",
     "restart-worker": "restart_worker",
     "demo": "demo",
+    "demo-postgresql": "demo_postgresql",
 }
 """Where each command stands below this package, in the order of the help."""
 

@@ -1,16 +1,9 @@
 """Runs the demonstration once: starts it, goes through its steps, ends it, sums it up."""
 
 import contextlib
-import shutil
 import signal
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
-
-from rich.console import Console
 
 from lighthouse.config.schema.types import DaemonSettings as Settings
 from lighthouse.daemon.client import DaemonClient
@@ -20,20 +13,12 @@ from lighthouse.demo.output import Output
 from lighthouse.demo.proxy import ObservedProxy
 from lighthouse.demo.scenario import Scenario
 from lighthouse.demo.services import Services
+from lighthouse.demo.stage import console, show_log, workplace
 from lighthouse.demo.traffic import RequestStream
 from lighthouse.demo.tree import DemoTree, choose
 
 RATE: Final = 200.0
 """Requests per second."""
-
-_SHORT: Final = 30
-"""Characters that a directory for temporary files may have; a socket's path has few."""
-
-_PIPE_WIDTH: Final = 160
-"""Columns where nothing says how many there are."""
-
-_LOG: Final = 30
-"""Lines of the daemon's log that are shown if something went wrong."""
 
 
 def run(seconds: float | None) -> bool:
@@ -41,8 +26,8 @@ def run(seconds: float | None) -> bool:
 
     Whatever happens, everything that was started is ended and the directory is removed.
     """
-    output = Output(_console())
-    with _directory() as directory, contextlib.ExitStack() as stack:
+    output = Output(console())
+    with workplace() as directory, contextlib.ExitStack() as stack:
         plan, tree = choose(), DemoTree(directory)
         tree.write(plan)
         log = directory / "daemon.log"
@@ -60,7 +45,7 @@ def run(seconds: float | None) -> bool:
         stream.stop()
         right = _tell(scenario, stream, output, services.stop_daemon())
         if not right:
-            _show_log(log, output)
+            show_log(log, output)
     return right
 
 
@@ -114,27 +99,3 @@ def _losses(excused: int, lost: int) -> str:
 
 def _ending(status: int | None) -> str:
     return "killed" if status is None else f"exit status {status} on SIGTERM"
-
-
-def _show_log(log: Path, output: Output) -> None:
-    output.note("the end of the daemon's log:")
-    with contextlib.suppress(OSError):
-        for line in log.read_text(errors="replace").splitlines()[-_LOG:]:
-            output.note(line)
-
-
-def _console() -> Console:
-    """No markup and no guessing of colours in what others wrote; as wide as the terminal."""
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width)
-
-
-@contextlib.contextmanager
-def _directory() -> Iterator[Path]:
-    parent = tempfile.gettempdir()
-    short = parent if len(parent) <= _SHORT else "/tmp"
-    directory = Path(tempfile.mkdtemp(prefix="lighthouse-", dir=short))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -91,7 +91,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def choose() -> Plan:
     """Free ports of the loopback interface; raises ``OSError`` if there are not enough."""
-    ports = iter(_free(8))
+    ports = iter(free_ports(8))
     fronts = {"web": next(ports), "api": next(ports)}
     web = (next(ports), next(ports), next(ports))
     return Plan(fronts, {"web": web, "api": (next(ports), next(ports))}, next(ports))
@@ -151,7 +151,7 @@ def _place(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def _free(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on, below those that the kernel hands out to clients."""
     found: list[int] = []
     for port in random.sample(_CANDIDATES, len(_CANDIDATES)):

@@ -1,0 +1,1 @@
+"""A demonstration of databases: PostgreSQL and PgBouncer led through failovers."""
