@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from lighthouse.process import trace
+
 STRAY: Final = (
     signal.SIGUSR1,
     signal.SIGUSR2,
@@ -40,6 +42,8 @@ class Signals:
         self._known: Final = frozenset(numbers)
         for number in (*self._known, *STRAY):
             signal.signal(number, self._note)
+        # Inherited: a worker that is asked where it hangs must not end by that while it begins.
+        signal.signal(trace.SIGNAL, signal.SIG_IGN)
 
     def fileno(self) -> int:
         return self._reading.fileno()
