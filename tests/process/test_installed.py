@@ -39,16 +39,17 @@ def test_sighup_cuts_the_wait_for_the_next_try(fleet: Fleet, site: Site) -> None
     fleet.start()
 
     def waits() -> bool:
-        """Return True if it waits about four seconds now."""
+        """Return True if it waits for about four seconds now, or longer."""
         worker = fleet.worker("marks")
-        return (worker["state"], worker["restarts"]) == ("waiting", 3)
+        return worker["state"] == "waiting" and worker["restarts"] >= 3
 
     eventually(waits, 40)
+    restarts = fleet.worker("marks")["restarts"]
     code.write_text(good)
     fleet.reload()
     eventually(lambda: fleet.worker("marks")["state"] != "waiting", 2)
     eventually(lambda: site.says() == "marks 1.0")
-    assert fleet.worker("marks")["restarts"] == 4
+    assert fleet.worker("marks")["restarts"] == restarts + 1
 
 
 def test_an_upgrade_is_told_and_taken_with_the_next_reload(fleet: Fleet, site: Site) -> None:

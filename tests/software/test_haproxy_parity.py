@@ -100,7 +100,7 @@ def test_a_server_is_the_same_wherever_it_comes_from(world: World, observer: Obs
         return not wrong
 
     with contextlib.suppress(AssertionError):
-        eventually(settled, 20)
+        eventually(settled, 60)
     assert wrong == {}
 
 

@@ -65,7 +65,7 @@ def test_an_outage_is_shown_and_not_felt_and_what_was_registered_is_again(
             eventually(lambda: zk.exists(f"{PATH}/web/{name}"))
             assert zk.exists(f"{PATH}/web/{name}").ephemeralOwner == before
         eventually(lambda: host.serving("web") == served)
-    assert traffic.requests > 50
+        eventually(lambda: traffic.requests > 50)
     assert traffic.failures == []
     assert host.haproxy_pids() == pids
     eventually(lambda: host.worker("zookeeper", "discovery")["status"]["restored"] == 1)

@@ -247,7 +247,12 @@ def test_a_killed_worker_is_followed_by_one_that_takes_its_registration_over(
         reader.watch("webapp")
         with Rig(tmp_path, "discovery", plugin="zookeeper") as rig:
             rig.ready().deliver(snapshot(server, path, service("webapp")))
-            eventually(lambda: zk.exists(f"{path}/webapp/me:80").ephemeralOwner != before)
+
+            def is_taken_over() -> bool:
+                found = zk.exists(f"{path}/webapp/me:80")
+                return found is not None and found.ephemeralOwner != before
+
+            eventually(is_taken_over)
             eventually(lambda: f"0x{before:x}" not in server.servers[0].ask("dump"), 20)
             reader.turns(0.1)
             assert zk.exists(f"{path}/webapp/me:80"), "the old session's end takes nothing along"
