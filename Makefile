@@ -24,7 +24,7 @@ demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 	$(BIN)/lighthouse demo $(if $(FOR),--for $(FOR))
 
 test: lint tools ## lint, then every test that is not slow
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 5 --dist worksteal -m 'not slow'
 
 test-slow: $(VENV)/.dev tools ## before a release: long runs, outages, the other HAProxy
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'slow and not alone'

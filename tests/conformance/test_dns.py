@@ -8,7 +8,8 @@ from lighthouse.testing import BalancerConformance
 from lighthouse.testing.conformance.plugin import Config
 from tests.ports import free_port
 
-PORT = free_port()
+_PORTS: dict[Path, int] = {}
+"""One for each test, whose directory tells it from others."""
 
 
 class TestDns(BalancerConformance):
@@ -18,10 +19,12 @@ class TestDns(BalancerConformance):
     bad_sections: ClassVar[Mapping[str, Config]] = {"name": {"name": "a.b"}, "nam": {"nam": "x"}}
 
     def configs(self, directory: Path) -> Sequence[Config]:
+        if directory not in _PORTS:
+            _PORTS[directory] = free_port()
         config: Config = {
             "zone": "lh.internal",
             "state_file": str(directory / "dns.json"),
-            "listen": [f"127.0.0.1:{PORT}"],
+            "listen": [f"127.0.0.1:{_PORTS[directory]}"],
         }
         return [config, {**config, "zone": "other.internal", "ttl": 0, "order": "fixed"}]
 

@@ -41,7 +41,7 @@ def test_sighup_cuts_the_wait_for_the_next_try(fleet: Fleet, site: Site) -> None
     def waits() -> bool:
         """Return True if it waits for about four seconds now, or longer."""
         worker = fleet.worker("marks")
-        return worker["state"] == "waiting" and worker["restarts"] >= 3
+        return bool(worker["state"] == "waiting" and worker["restarts"] >= 3)
 
     eventually(waits, 40)
     restarts = fleet.worker("marks")["restarts"]

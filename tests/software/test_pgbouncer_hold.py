@@ -140,6 +140,7 @@ def test_an_operators_pause_is_left_alone(world: HoldWorld) -> None:
     assert world.bouncer.paused() == ["orders"]
 
 
+@pytest.mark.slow
 def test_a_pause_that_does_not_come_through_is_given_up(world: HoldWorld) -> None:
     """A transaction that is open on a server that answers nobody else: others go on."""
     with driving(world.balancer()) as driver:

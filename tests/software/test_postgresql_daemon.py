@@ -13,6 +13,7 @@ pytestmark = pytest.mark.needs("postgresql")
 INTERVAL = 0.5
 
 
+@pytest.mark.slow
 def test_a_standby_follows_by_the_daemon_and_through_the_death_of_its_worker(
     lighthouse_tree: HostTree,
 ) -> None:

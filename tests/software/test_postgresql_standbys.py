@@ -88,6 +88,7 @@ def test_slots_are_made_used_and_dropped(steady: World, later: Any) -> None:
     eventually(lambda: n3.follows(n1))
 
 
+@pytest.mark.slow
 def test_a_slot_that_was_invalidated_is_made_anew(steady: World) -> None:
     n1, n2, _ = steady.servers
     primary, name = Host(n1, slots={"manage": True}), f"lh_n2_{n2.port}"
