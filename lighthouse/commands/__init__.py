@@ -28,7 +28,7 @@ MODULES: Final = {
     "check-plugin": "authors.check_plugin",
     "run-plugin": "authors.run_plugin",
     "new-plugin": "authors.new_plugin",
-    "restart-worker": "restart_worker",
+    "restart-worker": "daemon.restart_worker",
     "demo": "demo",
     "demo-postgresql": "demo_postgresql",
 }

@@ -13,10 +13,10 @@ from lighthouse.haproxy.rendering.binds import Spot
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.rendering.live import Lives
 from lighthouse.haproxy.rendering.render import Skeleton, file_of
-from lighthouse.haproxy.runtime.directories import lacking
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.process import find_binary
 from lighthouse.haproxy.schema.balancer import HAProxySettings
+from lighthouse.haproxy.schema.directories import lacking
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.diff import climb
 from lighthouse.haproxy.sync.running import Running, recalled

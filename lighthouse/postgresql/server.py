@@ -1,6 +1,7 @@
 """The server of this host: what it says of itself, and the one thing it is told, to reload."""
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -262,9 +263,6 @@ def manager_of(
         for one in files
         if one.name == "primary_conninfo" and not one.is_of(include_file)
     ]
-    dynamic = Path(state.values.get("data_directory", "/")) / ha_manager.DYNAMIC
-    with contextlib.suppress(OSError):
-        return ha_manager.evidence(
-            {one.file for one in files}, state.values, " ".join(foreign), dynamic.exists()
-        )
-    return ha_manager.evidence({one.file for one in files}, state.values, " ".join(foreign), False)
+    dynamic = os.path.join(state.values.get("data_directory", "/"), ha_manager.DYNAMIC)
+    there = os.path.exists(dynamic)  # False also where this user may not look
+    return ha_manager.evidence({one.file for one in files}, state.values, " ".join(foreign), there)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lighthouse.haproxy.runtime.directories import lacking
 from lighthouse.haproxy.schema.balancer import parse_settings
+from lighthouse.haproxy.schema.directories import lacking
 from tests.fleet import Fleet, running
 from tests.stranger import open_directory
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import one_line, valid
 from lighthouse.workers.boundary.plugin_call import PluginError, call, hosted
 from lighthouse.workers.boundary.validation import admit_findings, merge, problems
+
+T = TypeVar("T", bound=Plugin)
 
 
 def examine(
@@ -69,9 +71,7 @@ def _ask(
     plugin: type[Balancer], snapshot: BalancerSnapshot, clusters: list[Cluster]
 ) -> Sequence[Finding]:
     """Of an instance of its own, which is never closed: that might end what others use."""
-    instance = call("cannot be created", plugin)
-    call("apply_config", instance.apply_config, copy.deepcopy(snapshot.settings.config))
-    return call("examine", instance.examine, clusters)
+    return call("examine", _configured(plugin, snapshot.settings.config).examine, clusters)
 
 
 def untaken(plugin: type[Plugin], config: Mapping[str, Any]) -> str:
@@ -81,11 +81,17 @@ def untaken(plugin: type[Plugin], config: Mapping[str, Any]) -> str:
     outside is not there (``OSError``) may come right.
     """
     try:
-        instance = call("cannot be created", plugin)
-        call("apply_config", instance.apply_config, copy.deepcopy(config))
+        _configured(plugin, config)
     except PluginError as failure:
         return "" if failure.is_expected else failure.located
     return ""
+
+
+def _configured(plugin: type[T], config: Mapping[str, Any]) -> T:
+    """An instance that has taken a config; raises ``PluginError``."""
+    instance = call("cannot be created", plugin)
+    call("apply_config", instance.apply_config, copy.deepcopy(config))
+    return instance
 
 
 def admit_preview(

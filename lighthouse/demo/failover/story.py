@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import psycopg
+
 from lighthouse.demo.expectations import ExpectationFailed
 from lighthouse.demo.failover.application import Application
 from lighthouse.demo.failover.servers import DatabaseServer, Pooler, until
 from lighthouse.demo.output import Output, StepResult
 
 StoryStep = Callable[[], str]
-"""Returns what was observed; raises ``ExpectationFailed`` or ``TimeoutError``."""
+"""Returns what was observed; raises ``ExpectationFailed``, ``OSError`` or ``psycopg.Error``."""
 
 _WATCHED: Final = 2.0
 """Seconds for which something that must not happen is looked for."""
@@ -48,7 +50,7 @@ class Story:
         began = time.monotonic()
         try:
             observed, right = step(), True
-        except (ExpectationFailed, TimeoutError) as failed:
+        except (ExpectationFailed, OSError, psycopg.Error) as failed:
             observed, right = str(failed), False
             self._output.failed(observed)
         self.results.append(StepResult(title, observed, time.monotonic() - began, right))
