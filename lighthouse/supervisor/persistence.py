@@ -9,7 +9,7 @@ from lighthouse.config.tree import Tree
 from lighthouse.membership.memberships import Memberships
 from lighthouse.supervisor.handed import Handover
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.store import SavedCluster, Store
+from lighthouse.supervisor.store import GOOD, SavedCluster, Store
 
 _HANDED: Final = "handed"
 
@@ -86,7 +86,7 @@ class Persistence:
 
     def _save_handed(self) -> bool:
         handed = self._state.handed.all()
-        if handed != self._handed:
+        if handed != self._handed or self._cache.lacks(_HANDED):
             if not self._cache.save(_HANDED, handed):
                 return False
             self._handed = handed
@@ -94,7 +94,7 @@ class Persistence:
 
     def _save_good(self, tree: Tree) -> bool:
         good = (dict(tree.texts), dict[tuple[str, ...], object](self._state.verdicts.accepted()))
-        if good != self._good:
+        if good != self._good or self._cache.lacks(GOOD):
             if not self._cache.save_good(*good):
                 return False
             self._good = good

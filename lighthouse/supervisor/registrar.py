@@ -188,7 +188,7 @@ class Registrar:
 
     def _save(self, name: str, value: object) -> bool:
         """Return True if it is on disk; tried again with the next change if it is not."""
-        if self._saved.get(name) == value:
+        if self._saved.get(name) == value and not self._cache.lacks(name):
             return True
         if not self._cache.save(name, value):
             return False

@@ -66,6 +66,10 @@ class LastSeen(msgspec.Struct, frozen=True):
     times: dict[str, float] = {}
 
 
+GOOD: Final = "config"
+"""The record of the last good configuration."""
+
+
 class UnreadableState(ValueError):
     """A file's content cannot be used; the text says why."""
 
@@ -79,15 +83,24 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self._directory: Final = directory
         self._clusters: Final = directory / "clusters"
-        self.error = ""
         self.problems: Final[dict[Path, str]] = {}
+        self._unwritten: Final[dict[Path, str]] = {}
+
+    @property
+    def error(self) -> str:
+        """Why a file is not on disk as it should be, the newest failure; empty if all are."""
+        return next(reversed(self._unwritten.values()), "")
+
+    def lacks(self, name: str) -> bool:
+        """Return True if a record of that name could not be written when it was to be."""
+        return self._directory / name in self._unwritten
 
     def good(self) -> Good:
-        return self._read(self._directory / "config", Good) or Good()
+        return self._read(self._directory / GOOD, Good) or Good()
 
     def save_good(self, texts: Mapping[str, bytes], accepted: Mapping[ConfigKey, Any]) -> bool:
         contents = [(list(key), content) for key, content in accepted.items()]
-        return self._write(self._directory / "config", Good(dict(texts), contents))
+        return self._write(self._directory / GOOD, Good(dict(texts), contents))
 
     def clusters(self) -> dict[str, SavedCluster]:
         """All remembered clusters by name."""
@@ -120,6 +133,7 @@ class Store:
 
     def forget_cluster(self, name: str) -> None:
         self.problems.pop(self._clusters / name, None)
+        self._unwritten.pop(self._clusters / name, None)
         with suppress(OSError):
             (self._clusters / name).unlink(missing_ok=True)
 
@@ -141,11 +155,12 @@ class Store:
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-            if not self.error:
+            if not self._unwritten:
                 _log.warning("the state directory cannot be written: %s", error)
-            self.error = f"the state directory cannot be written: {error}"
+            self._unwritten.pop(path, None)
+            self._unwritten[path] = f"the state directory cannot be written: {error}"
             return False
-        self.error = ""
+        self._unwritten.pop(path, None)
         self.problems.pop(path, None)
         return True
 

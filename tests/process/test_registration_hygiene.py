@@ -133,6 +133,9 @@ def test_mistakes_and_a_daemon_that_does_not_run(fleet: Fleet) -> None:
     assert "cannot be written" in unsaved.stderr
     assert "a restart forgets it" in unsaved.stderr
     assert any("cannot be written" in problem for problem in fleet.status()["problems"])
+    record.rmdir()
+    assert fleet.lighthouse("up", "solo").returncode == 0
+    eventually(lambda: fleet.status()["problems"] == [])
 
 
 def test_maintenance_ends_by_itself_and_survives_a_damaged_record(fleet: Fleet) -> None:

@@ -167,3 +167,16 @@ def test_what_changes_all_the_time_is_not_synced(tmp_path: Path, calls: list[str
     store.save_cluster("web", REMEMBERED)
     store.save_seen({"files": 1.0})
     assert calls == ["rename .web.new", "rename .seen.new"]
+
+
+def test_a_file_that_is_not_on_disk_is_told_though_others_are(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "maintenance").mkdir()
+    assert not store.save("maintenance", ())
+    told = store.error
+    assert "Is a directory" in told
+    assert store.save("published", ())
+    assert store.error == told
+    (tmp_path / "maintenance").rmdir()
+    assert store.save("maintenance", ())
+    assert store.error == ""
