@@ -14,12 +14,40 @@ class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
 
 
+class HistogramStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How many took at most so many seconds (``bounds``) and longer than the bound before.
+
+    ``counts`` has one more, of those beyond the last bound; ``sum`` is that of all, in seconds.
+    """
+
+    bounds: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    sum: float = 0.0
+
+
 class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from a change as observed to the same change applied."""
+    """Milliseconds from a change as observed to the same change applied.
+
+    ``stages`` tells where that time went since the worker's first start: until the supervisor
+    heard of it (``observed``), until it was in a snapshot that was sent (``supervisor``), until
+    that was true (``applied``); and the ``total``.
+    """
 
     p50: float | None = None
     p99: float | None = None
     count: int = 0
+    stages: dict[str, HistogramStatus] = {}
+
+
+class BudgetLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker may take: bytes, counts, and lines that it may write in a second."""
+
+    memory: int = 0
+    processes: int = 0
+    zombies: int = 0
+    threads: int = 0
+    descriptors: int = 0
+    log_lines: int = 0
 
 
 class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +76,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``about`` tells of that code. ``stacks`` are those of its threads when it last hung.
     ``processes`` are those of its session, ended ones that nobody has reaped included, and
     ``zombies`` the ended children that it has not waited for itself;
-    ``lines_left_out`` counts what it has written beyond its budget.
+    ``lines_left_out`` counts what it has written beyond its budget, ``limits``. ``ends`` counts
+    the ends of its processes, and of those before them, by what ended them.
     """
 
     kind: str = ""
@@ -72,6 +101,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 0
     descriptors: int = 0
     lines_left_out: int = 0
+    limits: BudgetLimits = BudgetLimits()
+    ends: dict[str, int] = {}
     snapshot: SnapshotStatus = SnapshotStatus()
     latency_ms: LatencyStatus = LatencyStatus()
     last_error: str = ""

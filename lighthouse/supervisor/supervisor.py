@@ -202,7 +202,7 @@ class Supervisor:
         if "latency" in effect.stale and isinstance(message, Observed):
             for other in self._pool:
                 if other.name[0] == "balancer":
-                    other.latency.observed(message.observed_at)
+                    other.latency.observed(message.observed_at, now)
         if "faults" in effect.stale:
             self._tell_faults()
         if "saved" in effect.stale:

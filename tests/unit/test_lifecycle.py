@@ -139,3 +139,24 @@ def test_who_fell_is_in_doubt_until_it_has_run_for_a_while() -> None:
 
 def test_who_could_not_start_is_in_no_doubt_once_it_runs() -> None:
     assert unsettled(again(STARTING), 12.0, LIMITS) == ""
+
+
+@pytest.mark.parametrize(
+    ("life", "events", "ending"),
+    [
+        (RUNNING, [Overstepped("too much", "memory"), Exited("exited with status 0")], "memory"),
+        (RUNNING, [Due(), Due(), Exited("killed by SIGTERM")], "hung"),
+        (STARTING, [Due(), Exited("killed by SIGKILL")], "hung"),
+        (RUNNING, [Exited("killed by SIGKILL; more memory helps")], "killed"),
+        (RUNNING, [Exited("exited with status 3")], "exited"),
+        (STARTING, [Exited("exited with status 1", "no such plugin")], "failed"),
+    ],
+)
+def test_it_is_known_why_a_process_ended_until_the_next_begins(
+    life: Lifecycle, events: list[Any], ending: str
+) -> None:
+    for event in events:
+        life, _ = step(life, event, 99.0, LIMITS)
+    assert (life.state, life.ending) == ("waiting", ending)
+    started, _ = step(life, Due(), 999.0, LIMITS)
+    assert (started.state, started.ending) == ("starting", None)

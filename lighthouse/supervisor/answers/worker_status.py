@@ -5,7 +5,10 @@ from typing import Final
 
 import psutil
 
+from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.daemon.worker_document import (
+    BudgetLimits,
+    HistogramStatus,
     LatencyStatus,
     PluginStatus,
     SnapshotStatus,
@@ -13,6 +16,8 @@ from lighthouse.daemon.worker_document import (
 )
 from lighthouse.ipc.messages import Applied
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.process.timing.histogram import BOUNDS
+from lighthouse.supervisor.pool.latency import Latency
 from lighthouse.supervisor.pool.worker import Worker
 
 FLOODED: Final = 10.0
@@ -24,7 +29,6 @@ UNKNOWN: Final = (None, None)
 def worker_status(worker: Worker, away: str) -> WorkerStatus:
     """How a worker is; ``away`` is why a discovery's cannot ask its source, empty if it can."""
     life, applied = worker.life, worker.applied
-    figures = worker.latency.figures()
     pid = worker.process.pid if worker.process is not None else None
     rss, cpu = usage(pid)
     return WorkerStatus(
@@ -48,6 +52,8 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         zombies=worker.budget.taken.zombies,
         threads=worker.budget.taken.threads,
         descriptors=worker.budget.taken.descriptors,
+        limits=_limits(worker.settings),
+        ends={str(ending): count for ending, count in worker.ends.items()},
         lines_left_out=0 if worker.process is None else worker.process.journal.left_out,
         snapshot=SnapshotStatus(
             sent=worker.version,
@@ -55,12 +61,33 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
             applied_at=worker.applied_at,
             outcome=applied.kind if applied is not None else None,
         ),
-        latency_ms=LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count),
+        latency_ms=_latency(worker.latency),
         last_error=worker.last_error,
         last_error_at=worker.last_error_at,
         traceback=worker.traceback or (applied.traceback if applied is not None else ""),
         stacks=worker.stacks,
         status=worker.status,
+    )
+
+
+def _latency(latency: Latency) -> LatencyStatus:
+    figures = latency.figures()
+    stages = {
+        str(stage): HistogramStatus(bounds=BOUNDS, counts=tuple(one.counts), sum=round(one.sum, 6))
+        for stage, one in latency.stages.items()
+        if figures.count
+    }
+    return LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count, stages=stages)
+
+
+def _limits(settings: WorkerSettings) -> BudgetLimits:
+    return BudgetLimits(
+        memory=settings.memory,
+        processes=settings.processes,
+        zombies=settings.zombies,
+        threads=settings.threads,
+        descriptors=settings.descriptors,
+        log_lines=settings.log_lines,
     )
 
 

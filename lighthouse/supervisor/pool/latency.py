@@ -1,12 +1,19 @@
 """How long changes took, from observed to applied."""
 
 from collections import deque
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 
+from lighthouse.process.timing.histogram import Histogram
+
 KEPT: Final = 1000
 """Newest samples; and changes that may wait to be measured."""
+
+
+Stage = Literal["observed", "supervisor", "applied", "total"]
+"""From a source's change as its worker saw it to the supervisor; from there to the snapshot that
+has it; from there to its being true. ``total`` is all of it."""
 
 
 class LatencyFigures(msgspec.Struct, frozen=True):
@@ -24,24 +31,33 @@ class Latency:
     """
 
     def __init__(self) -> None:
+        self.stages: Final[dict[Stage, Histogram]] = {
+            stage: Histogram() for stage in get_args(Stage)
+        }
         self._samples: Final[deque[float]] = deque(maxlen=KEPT)
         self._count = 0
-        self._waiting: list[float] = []
-        self._travelling: list[float] = []
+        self._waiting: list[tuple[float, float]] = []  # observed by its worker, heard of here
+        self._travelling: list[tuple[float, float]] = []
+        self._sent_at = 0.0
 
-    def observed(self, at: float) -> None:
+    def observed(self, at: float, heard_at: float) -> None:
         """A change was observed, and will be part of the next snapshot."""
         if len(self._waiting) < KEPT:
-            self._waiting.append(at)
+            self._waiting.append((at, heard_at))
 
-    def sent(self) -> None:
+    def sent(self, at: float) -> None:
         """A snapshot is sent with all that has been observed."""
         self._travelling, self._waiting = self._waiting, []
+        self._sent_at = at
 
     def applied(self, at: float) -> None:
         """What was sent last is true now."""
-        for observed_at in self._travelling:
+        for observed_at, heard_at in self._travelling:
             self._samples.append(at - observed_at)
+            self.stages["observed"].add(heard_at - observed_at)
+            self.stages["supervisor"].add(self._sent_at - heard_at)
+            self.stages["applied"].add(at - self._sent_at)
+            self.stages["total"].add(at - observed_at)
         self._count += len(self._travelling)
         self._travelling = []
 

@@ -19,6 +19,9 @@ from lighthouse.process.timing.backoff import Backoff
 
 LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
 Action = Literal["spawn", "ask", "trace", "term", "kill"]
+Ending = Literal["memory", "budget", "protocol", "hung", "failed", "killed", "exited", "replaced"]
+"""Why a process ended: it took too much memory, or of something else; broke a rule of the channel;
+hung; gave up and said why; was killed by somebody else; ended by itself; or another took over."""
 
 KILL_AFTER = 1.0
 """Seconds between TERM and KILL, and between one KILL and the next."""
@@ -47,7 +50,8 @@ class Lifecycle(msgspec.Struct, frozen=True):
 
     ``deadline`` is when the next step is due by itself. ``wanted`` turns false once. ``fell``:
     the last process ended unwanted though it had become ready, so that the next may do so too.
-    ``traced``: it was asked where it hangs, and has not been told to end yet.
+    ``traced``: it was asked where it hangs, and has not been told to end yet. ``ending`` is why
+    its last process ended, or is ended now.
     """
 
     state: LifecycleState = "waiting"
@@ -61,6 +65,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     reason: str = ""
     last_exit: str = ""
     traced: bool = False
+    ending: Ending | None = None
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -93,6 +98,7 @@ class Overstepped(msgspec.Struct, frozen=True):
     """The worker broke a rule, which ``reason`` names, and must go."""
 
     reason: str
+    ending: Ending = "protocol"
 
 
 class Hurried(msgspec.Struct, frozen=True):
@@ -132,8 +138,9 @@ def step(
             return _moved(life, "running", now, deadline, running_since=now), None
         case Heard(deadline, otherwise) if life.state == "running":
             return msgspec.structs.replace(life, deadline=deadline, reason=otherwise), None
-        case Overstepped(reason) if life.state in ("starting", "running"):
-            return _moved(life, "stopping", now, now + KILL_AFTER, reason=reason), "term"
+        case Overstepped(reason, ending) if life.state in ("starting", "running"):
+            until = now + KILL_AFTER
+            return _moved(life, "stopping", now, until, reason=reason, ending=ending), "term"
         case Hurried() if life.state == "waiting":
             return msgspec.structs.replace(life, deadline=now, failures=0), None
         case Unwanted(at_once):
@@ -161,14 +168,16 @@ def _due(
         return life, None
     match life.state:
         case "waiting":
-            started = _moved(life, "starting", now, now + limits.start, starts=life.starts + 1)
-            return started, "spawn"
+            until, starts = now + limits.start, life.starts + 1
+            return _moved(life, "starting", now, until, starts=starts, ending=None), "spawn"
         case "starting":
             reason = f"was not ready within {limits.start:g} s: killed"
             until = now + TRACED_WITHIN
-            return _moved(life, "stopping", now, until, reason=reason, traced=True), "trace"
+            hung = _moved(life, "stopping", now, until, reason=reason, traced=True, ending="hung")
+            return hung, "trace"
         case "running":
-            return _moved(life, "stopping", now, now + TRACED_WITHIN, traced=True), "trace"
+            until = now + TRACED_WITHIN
+            return _moved(life, "stopping", now, until, traced=True, ending="hung"), "trace"
         case "stopping" if life.traced:
             where = f"it hung in {due.doing}" if due.doing else ""
             told = "; ".join(filter(None, (life.reason, where, due.remedy)))
@@ -222,9 +231,17 @@ def _exited(
             last_exit=f"{reason} ({event.status})" if reason != event.status else reason,
             running_since=None,
             traced=False,
+            ending=life.ending or _ending(event),
         ),
         None,
     )
+
+
+def _ending(event: Exited) -> Ending:
+    """Why a process ended that nobody here has ended."""
+    if event.said:
+        return "failed"
+    return "killed" if event.status.startswith("killed") else "exited"
 
 
 def _moved(

@@ -5,6 +5,7 @@ import itertools
 import logging
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.plan import Name, Wanted
 from lighthouse.supervisor.pool.fault import exceeded
+from lighthouse.supervisor.pool.lifecycle import Ending
 from lighthouse.supervisor.pool.plugin_code import taken
 from lighthouse.supervisor.pool.process_counts import ProcessCounts
 from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
@@ -54,6 +56,7 @@ class WorkerPool:
         self._children: Final[dict[Name, Worker]] = {}
         self._successors: Final = Successors()
         self._leaving: Final[set[Worker]] = set()
+        self._ends: Final[dict[Name, Counter[Ending]]] = {}
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
         self._watch: Final = ProcessWatch(loop, reserve, sessions, take, self._settle)
@@ -105,6 +108,7 @@ class WorkerPool:
         if force or worker.life.state != "running" or worker.snapshot is None:
             keep = worker.plugin == wanted.plugin
             self._let_go(self._children.pop(name), now, keep)
+            worker.ends["replaced"] += 1
             return
         worker.code.refused = ""
         successor = self._new(name, wanted, on_trial=True)
@@ -209,6 +213,8 @@ class WorkerPool:
             return
         _log.info("%s: %s", " ".join(name), taken(worker.code.running, successor.code.tried))
         self._children[name] = successor
+        worker.ends["replaced"] += 1
+        successor.ends = worker.ends
         successor.take_over()
         self._let_go(worker, now, keep=worker.plugin == successor.plugin)
 
@@ -222,7 +228,10 @@ class WorkerPool:
     def _new(self, name: Name, wanted: Wanted, on_trial: bool = False) -> Worker:
         offered = self._installed.origin(name[0], wanted.plugin)
         known = (wanted.plugin, wanted.settings, self._locks / "-".join(name))
-        return Worker(name, *known, offered, on_trial)
+        worker = Worker(name, *known, offered, on_trial)
+        if not on_trial:
+            worker.ends = self._ends.setdefault(name, worker.ends)
+        return worker
 
     def _all(self) -> list[Worker]:
         """All that may have a process."""
@@ -246,7 +255,8 @@ class WorkerPool:
             taken, flood = self._counts.use(worker.process.pid), worker.process.journal.flood(now)
             reason = worker.budget.judge(taken, now, flood)
             if reason:
-                worker.oversteps(exceeded(reason, worker.code.source), now)
+                why: Ending = "memory" if taken.memory > worker.settings.memory else "budget"
+                worker.oversteps(exceeded(reason, worker.code.source), now, why)
         self._settle(worker)
 
     def _count(self) -> None:

@@ -4,6 +4,7 @@ import logging
 import random
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from lighthouse.supervisor.pool.lifecycle import (
     Action,
     Became,
     Due,
+    Ending,
     Event,
     Exited,
     Heard,
@@ -41,11 +43,10 @@ from lighthouse.supervisor.pool.plugin_code import PluginCode
 from lighthouse.supervisor.pool.process import Process
 
 SILENCE: Final = 10.0
-"""Seconds without a sign of life after which an idle worker is ended, if its sync may not
-take longer."""
+"""Seconds without a sign of life that end an idle worker, if its sync may not take longer."""
 
 SLOWED: Final = 10.0
-"""Seconds for which it is shown that a worker had to wait for its share of the time."""
+"""Seconds for which it is shown that a worker had to wait."""
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
@@ -55,7 +56,7 @@ class Worker:
 
     ``on_trial``: it has to show that it can take the place of another one before it is given
     any work; ``validated`` is what it has answered. ``last_error`` and when that was
-    (``time.time()``) stay when it is well again.
+    (``time.time()``) stay when it is well again. ``ends`` are of all processes of its name.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Worker:
         self.settings: Final = settings
         self.life = Lifecycle()
         self.process: Process | None = None
+        self.ends = Counter[Ending]()
         self.latency: Final = Latency()
         self.budget: Final = WorkerBudget(settings)
         self.snapshot: Snapshot | None = None
@@ -79,7 +81,7 @@ class Worker:
         self.applied: Applied | None = None
         self.applied_at: float | None = None
         self.made: Snapshot | None = None  # the newest that it made true
-        self.unmade: frozenset[str] = frozenset()  # but for these clusters
+        self.unmade = frozenset[str]()  # but for these clusters
         self.status: dict[str, Any] = {}
         self.code: Final = PluginCode(name, plugin, offered)
         self.traceback = ""  # of what ended its last process
@@ -157,7 +159,7 @@ class Worker:
             return
         self.snapshot, self.version = snapshot, version
         self._acknowledged = False
-        self.latency.sent()
+        self.latency.sent(time.monotonic())
         self._expect("its sync", self.settings.sync_timeout, now)
 
     def ask(self, snapshot: Snapshot, now: float) -> None:
@@ -218,10 +220,10 @@ class Worker:
         """Start it at once if it waits for its next try."""
         self.take(Hurried(), now)
 
-    def oversteps(self, reason: str, now: float) -> None:
+    def oversteps(self, reason: str, now: float, why: Ending = "protocol") -> None:
         """End it for breaking a rule; it is started again."""
         self.errs(reason)
-        self.take(Overstepped(reason), now)
+        self.take(Overstepped(reason, why), now)
 
     def exited(self, now: float) -> None:
         """Its process has ended: reap it, and end what it left behind."""
@@ -241,6 +243,7 @@ class Worker:
         self.take(Exited(told, said), now)
         if self.life.wanted:
             self.errs(self.life.last_exit)
+            self.ends[self.life.ending or "exited"] += 1
 
     def _keep_stacks(self, process: Process) -> None:
         """Those that it wrote since it hung stay, until the next time that it hangs."""
