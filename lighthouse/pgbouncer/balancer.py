@@ -1,6 +1,7 @@
 """The pgbouncer balancer: databases follow the primary, and clients wait instead of failing."""
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ _COMPARE: Final = 5.0
 _ASK: Final = 60.0
 """Seconds for which PgBouncer's own settings are believed."""
 
+log = logging.getLogger(__name__)
+
 
 class PgBouncer(Balancer):
     """Owns one file that PgBouncer includes. PgBouncer's own configuration is never written."""
@@ -56,7 +59,13 @@ class PgBouncer(Balancer):
         return (Claim(("include_file",), "file", parse_settings(config).include_file),)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
-        self._take(parse_settings(config))
+        """Whoever is held goes on: another PgBouncer or file may be meant from now on."""
+        settings = parse_settings(config)
+        try:
+            self._holder.release()
+        except (OSError, Declined) as error:
+            log.warning("clients that are held could not be let go: %s", error)
+        self._take(settings)
 
     def sync_file(self, clusters: list[Cluster]) -> Outcome:
         self._clusters = _served(clusters)
@@ -145,7 +154,9 @@ class PgBouncer(Balancer):
         self._interval.waiting = False
         if not clusters and self._file.mark():
             self._mark = self._file.mark()
-            return Outcome("held", "no cluster has a section for this balancer: the file stays")
+            told = self._settled((), plan((), {}, {}))
+            stays = "no cluster has a section for this balancer: the file stays"
+            return Outcome("held", "; ".join((stays, *told)))
         try:
             present = self._file.present()
             wanted = plan(clusters, present, self._timelines.take(clusters))

@@ -95,6 +95,7 @@ class Holder:
         """From now on these; whoever is held and has somewhere to go goes on at once."""
         before = self._primaries
         self._primaries = {one.cluster: one for one in primaries}
+        self._let_go()
         for cluster in self._states.keys() - self._primaries.keys() - self._held.keys():
             del self._states[cluster]
         for cluster in [*self._held]:
@@ -119,6 +120,7 @@ class Holder:
         if not self._settings.enabled:
             return
         self._urgent = False
+        self._let_go()
         starved = self._starved()
         for one in self._primaries.values():
             state = self._states.get(one.cluster, HoldState())
@@ -131,12 +133,13 @@ class Holder:
 
     def after(self) -> float:
         """Seconds until the next look, infinite if there is nothing to look at."""
-        if not self._settings.enabled or not self._primaries:
+        if not self._settings.enabled or not (self._primaries or self._held):
             return math.inf
         if self._urgent:
             return 0.0
         states = self._states.values()
-        return PACE if any(one.failed or one.since is not None for one in states) else CALM
+        busy = self._held or any(one.failed or one.since is not None for one in states)
+        return PACE if busy else CALM
 
     def release(self) -> None:
         """Let everybody go on; raises ``OSError`` if the console cannot be told."""
@@ -166,10 +169,19 @@ class Holder:
         try:
             self._console.pause(names, Deadline(_PAUSE))
         except (OSError, Declined) as error:
-            self._end(one.cluster, hold.given_up(), f"the pause did not come through: {error}")
+            log.warning("the pause of %s did not come through: %s", ", ".join(names), error)
+            self._states[one.cluster] = hold.given_up()
+            self._let_go()
             return hold.given_up()
         log.warning("%s does not answer: clients of %s are held", one.host, ", ".join(names))
         return after
+
+    def _let_go(self) -> None:
+        """Resume what is held no more, and what PgBouncer could not be told at once."""
+        for cluster in [*self._held]:
+            state = self._states.get(cluster, HoldState())
+            if state.since is None:
+                self._end(cluster, state, "they are not to wait")
 
     def _end(self, cluster: str, after: HoldState, why: str) -> None:
         """Resume; what cannot be told to the console now stays held, and is tried again."""

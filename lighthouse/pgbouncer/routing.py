@@ -10,6 +10,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.node import Node
 from lighthouse.pgbouncer.include import DatabaseLine
 from lighthouse.pgbouncer.settings import DatabaseSettings
+from lighthouse.pgbouncer.timelines import own
 from lighthouse.primary import Contest, Timelines, contest, system, timeline
 from lighthouse.text import counted, several
 
@@ -28,7 +29,10 @@ class Routing(msgspec.Struct, frozen=True):
 
 
 class ClusterRoles(msgspec.Struct, frozen=True):
-    """Who of a cluster's nodes is what; ``primary`` is the one to follow, if there is one."""
+    """Who of a cluster's nodes is what; ``primary`` is the one to follow, if there is one.
+
+    ``nodes`` are without those of another database, of which ``reason`` tells.
+    """
 
     nodes: Sequence[Node]
     found: Contest
@@ -41,19 +45,21 @@ def roles(cluster: Cluster, known: Timelines, present: Iterable[DatabaseLine]) -
 
     A node that tells no timeline is no successor of one that did.
     """
-    found = contest(cluster.nodes, known)
+    nodes = own(cluster.nodes, known)
+    apart = _of_another([node for node in cluster.nodes if node not in nodes])
+    found = contest(nodes, known)
     led_to = {(host, line.port) for line in present for host in line.hosts}
     if len(found.primaries) == 1:
         only = found.primaries[0]
         if not known or timeline(only) is not None or only.key in led_to:
-            return ClusterRoles(cluster.nodes, found, only, found.reason)
+            return ClusterRoles(nodes, found, only, _joined(found.reason, apart))
         told = f"{only.name} says that it is the primary, but not on which timeline"
-        return ClusterRoles(cluster.nodes, found, None, told)
+        return ClusterRoles(nodes, found, None, _joined(told, apart))
     if found.primaries:
         names = several([node.name for node in found.primaries])
         told = f"{names} say that they are the primary, and none of them tells its timeline"
-        return ClusterRoles(cluster.nodes, found, None, told)
-    return ClusterRoles(cluster.nodes, found, None, found.reason or _nobody(cluster))
+        return ClusterRoles(nodes, found, None, _joined(told, apart))
+    return ClusterRoles(nodes, found, None, _joined(found.reason or _nobody(cluster), apart))
 
 
 def route(
@@ -121,6 +127,19 @@ def _nobody(cluster: Cluster) -> str:
     if not cluster.nodes:
         return "the cluster has no nodes"
     return f"none of {counted(len(cluster.nodes), 'node')} says that it is the primary"
+
+
+def _of_another(foreign: Sequence[Node]) -> str:
+    if not foreign:
+        return ""
+    return (
+        f"{several([node.name for node in foreign])} belong to another database (system): never "
+        "led to; after a pg_upgrade or a restore run `lighthouse restart`"
+    )
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
 
 
 class _Wanted:

@@ -1,12 +1,13 @@
 """The newest timelines that were seen, so that a worker that starts anew goes back to none."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lighthouse.cluster import Cluster
+from lighthouse.node import Node
 from lighthouse.pgbouncer.note import Note
-from lighthouse.primary import NO_TIMELINES, Timelines, newest
+from lighthouse.primary import NO_TIMELINES, Timelines, newest, system
 
 
 class TimelineMemory:
@@ -21,7 +22,8 @@ class TimelineMemory:
         known = self._kept()
         found = {}
         for cluster in clusters:
-            timelines = newest(cluster.nodes, known.get(cluster.name, NO_TIMELINES))
+            before = known.get(cluster.name, NO_TIMELINES)
+            timelines = newest(own(cluster.nodes, before), before)
             if timelines:
                 found[cluster.name] = timelines
         return found
@@ -56,3 +58,13 @@ class TimelineMemory:
 def of(known: dict[str, dict[str, int]], cluster: str) -> Timelines:
     """The timelines of one cluster."""
     return known.get(cluster, NO_TIMELINES)
+
+
+def own(nodes: Sequence[Node], known: Timelines) -> Sequence[Node]:
+    """Those that may belong to the database that is known, whose identifier comes first.
+
+    While no identifier is known, that is all of them; one that tells none is never left out.
+    """
+    if not any(known):
+        return nodes
+    return [node for node in nodes if not system(node) or system(node) in known]

@@ -122,12 +122,21 @@ def test_standbys_that_commits_wait_for(steady: World) -> None:
         eventually(lambda: host.sync(steady.said(n1)) == UNCHANGED)
         assert n1.ask(shown) == 'ANY 2 ("n2", "n3")'
         n1.ask("create table waited_for (x int)")
+        n2 = steady.servers[1]
+        stranger = n2.node(role="replica", system="1", timeline=7)
         for said in (
             cluster("db", n1.node(role="primary"), config={}),
             steady.said(n1, stale=True),
             cluster("db", config={}),
+            cluster("db", config={}, known=False),
+            steady.said(None),
+            steady.said(n2),
+            cluster("db", *[one.node(role="primary") for one in steady.servers], config={}),
+            cluster("db", n1.node(role="replica"), stranger, config={}),
+            steady.said(n1),
         ):
             host.sync(said)
+            n1.ask("insert into waited_for values (0)")
             assert n1.ask(shown) == 'ANY 2 ("n2", "n3")', "a discovery that blinks weakens nothing"
 
         n3.stop()
