@@ -8,11 +8,16 @@ from lighthouse.plugin import Plugin
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One probe's result; ``metadata`` is published with the node (a role, a lag)."""
+    """One probe's result; ``metadata`` is published with the node (a role, a lag).
+
+    ``look_again`` asks for another performance in so many seconds, if that is sooner than the
+    next is due: something is about to change. It counts for the metadata, not for rise and fall.
+    """
 
     passing: bool
     reason: str = ""
     metadata: dict[str, Any] = {}
+    look_again: float | None = None
 
 
 class Check(Plugin):

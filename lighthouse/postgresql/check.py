@@ -33,6 +33,12 @@ from lighthouse.text import one_line
 RENEWAL: Final = 30.0
 """Seconds after which a session is replaced, for only a new one shows that logins work."""
 
+AGAIN: Final = 0.1
+"""Seconds between two looks at a replica that has no primary."""
+
+EXPECTANT: Final = 60.0
+"""Seconds for which a promotion is expected of it."""
+
 
 class PostgresqlSettings(msgspec.Struct, frozen=True):
     """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB.
@@ -59,6 +65,7 @@ class PostgresqlCheck(Check):
         self._session: PostgresqlSession | None = None
         self._system: str | None = None
         self._lag_bytes, self._lag_seconds = Peak(), Peak()
+        self._alone_since: float | None = None
 
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
@@ -125,7 +132,16 @@ class PostgresqlCheck(Check):
         wrong = replication.fault(found, self._limits, self._settings.user)
         reason = wrong or replication.described(found, self._settings.user)
         facts = {**self._facts(found), **self._slots(found, deadline)}
-        return Result(not wrong, one_line(reason), facts)
+        return Result(not wrong, one_line(reason), facts, self._again(found))
+
+    def _again(self, found: ReplicationState) -> float | None:
+        """A replica that has lost its primary may be promoted at any moment, for a while."""
+        if found.role == "primary" or found.streaming or not found.visible:
+            self._alone_since = None
+            return None
+        now = time.monotonic()
+        self._alone_since = self._alone_since or now
+        return AGAIN if now - self._alone_since < EXPECTANT else None
 
     def _slots(self, found: ReplicationState, deadline: Deadline) -> dict[str, Any]:
         """The slots that a primary has for its standbys, if they are to be published."""

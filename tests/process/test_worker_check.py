@@ -121,6 +121,16 @@ def test_rise_and_fall_go_on_from_the_earlier_verdict(tmp_path: Path) -> None:
         assert seen["new"][-1] is True
 
 
+def test_a_check_may_ask_to_look_again_soon_without_counting_for_rise(tmp_path: Path) -> None:
+    """What it finds in between is published; the next slot of the schedule is long away."""
+    look = "Result(self.count > 1, 'x', {'n': self.count}, 0.05 if self.count < 6 else None)"
+    with Rig(tmp_path, "check", SOURCE) as rig:
+        rig.deliver(CheckSnapshot((probe("a", look, interval=60, rise=2, passing=False),)))
+        found = rig.verdicts(lambda said: said["a"].metadata.get("n") == 6, 20)
+        assert found["a"].passing is False
+        assert performances(rig, 80) == 6
+
+
 def test_a_hung_check_delays_no_other_and_times_out(tmp_path: Path) -> None:
     with Rig(tmp_path, "check", SOURCE) as rig:
         hang = probe("hung", "time.sleep(600)", 1, timeout=0.2, interval=0.1)

@@ -10,7 +10,7 @@ import pytest
 
 from lighthouse.check import Result
 from lighthouse.ipc.snapshot import CheckSnapshot
-from lighthouse.postgresql.check import PostgresqlCheck
+from lighthouse.postgresql.check import AGAIN, PostgresqlCheck
 from lighthouse.service import Probe as Wanted
 from tests.rig import Rig
 from tests.software.postgresql_world import Pair, PostgreSQL, pair
@@ -132,6 +132,7 @@ def test_a_replica_that_does_not_stream(servers: Pair, login: dict[str, Any]) ->
         assert lost.reason == "the replica does not stream from its primary"
         assert lax().passing
         assert lax().metadata["streaming"] is False
+        assert lax().look_again == AGAIN, "it may be promoted at any moment"
     finally:
         replica.ask("alter system reset primary_conninfo")
         replica.reload()
@@ -140,6 +141,7 @@ def test_a_replica_that_does_not_stream(servers: Pair, login: dict[str, Any]) ->
         )
         replica.reload()
     assert passing(strict).metadata["streaming"] is True
+    assert (strict().look_again, lax().look_again) == (None, None)
 
 
 def test_a_user_who_may_not_see_the_lag(servers: Pair, login: dict[str, Any]) -> None:

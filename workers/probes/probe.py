@@ -1,5 +1,6 @@
 """One probe, repeated: its schedule, its performances, and the verdict so far."""
 
+import math
 import time
 import zlib
 from collections.abc import Callable
@@ -39,6 +40,9 @@ GRACE: Final = 0.5
 SPREAD: Final = 1.0
 """Seconds over which first performances are spread, if the interval is not shorter."""
 
+SOONEST: Final = 0.05
+"""Seconds between two performances of which one asked for the other, at least."""
+
 
 class Probing:
     """Performs one probe again and again, never twice at once.
@@ -61,6 +65,8 @@ class Probing:
         self._instance: Check | None = None
         self._standing = Streak(passing)
         self._due_at = time.monotonic() + offset(probe, plugin)
+        self._again_at = math.inf
+        self._between = False
         self._running: Performance | None = None
         self.verdict = Verdict(probe.service, probe.port, passing, silent or "not checked yet")
 
@@ -68,7 +74,9 @@ class Probing:
         """When there is something to do: start a performance, or give the running one up."""
         if self._silent:
             return float("inf")
-        return self._due_at if self._running is None else self._deadline(self._running)
+        if self._running is not None:
+            return self._deadline(self._running)
+        return min(self._due_at, self._again_at)
 
     def attend(self, now: float) -> Performance | None:
         """Start or give up what is due; the performance given up, if one was."""
@@ -78,8 +86,10 @@ class Probing:
             abandoned = self.stop()
             late = Result(False, running.timed_out())
             self._conclude(ProbeResult(late, now - running.started_at))
-        if self._running is None and not self._silent and now >= self._due_at:
-            self._due_at = _next_slot(self._due_at, self.probe.interval, now)
+        if self._running is None and not self._silent and now >= self.next_at():
+            self._between, self._again_at = now < self._due_at, math.inf
+            if not self._between:
+                self._due_at = _next_slot(self._due_at, self.probe.interval, now)
             self._running = Performance(self._plugin, self._instance, self.probe, self._finished)
             self._running.start()
         return abandoned
@@ -91,6 +101,8 @@ class Probing:
         self._running = None
         self._instance = performance.instance
         self._conclude(performance.finding)
+        if (again := performance.finding.result.look_again) is not None:
+            self._again_at = time.monotonic() + max(again, SOONEST)
         return performance.finding
 
     def stop(self) -> Performance | None:
@@ -107,7 +119,8 @@ class Probing:
     def _conclude(self, finding: ProbeResult) -> None:
         result = finding.result
         probe = self.probe
-        self._standing = step(self._standing, result.passing, probe.rise, probe.fall)
+        if not self._between:
+            self._standing = step(self._standing, result.passing, probe.rise, probe.fall)
         passing = self._standing.passing
         # While a failure is not believed yet, what the last pass found out still holds.
         keep = not result.passing and passing and not result.metadata

@@ -144,8 +144,9 @@ def breach_of(found: object) -> str:
 def checked(found: Result) -> tuple[Result, str]:
     """A plugin's result as it may be published, and what of its metadata is not."""
     reason = one_line(str(found.reason))
+    again = found.look_again if isinstance(found.look_again, int | float) else None
     if not found.metadata:
-        return Result(found.passing, reason), ""
+        return Result(found.passing, reason, look_again=again), ""
     node, wrong = _NOTHING, ""
     if not isinstance(found.metadata, Mapping):
         wrong = f"its metadata is not published: {shown(found.metadata)}, expected a map"
@@ -159,4 +160,4 @@ def checked(found: Result) -> tuple[Result, str]:
             wrong = f"its metadata is not published: {error}"
     wrong = one_line(wrong)
     reason = one_line("; ".join(filter(None, (reason, wrong))))
-    return Result(found.passing, reason, redacted(node.metadata)), wrong
+    return Result(found.passing, reason, redacted(node.metadata), again), wrong
