@@ -29,6 +29,8 @@ MODULES: Final = {
     "run-plugin": "authors.run_plugin",
     "new-plugin": "authors.new_plugin",
     "restart-worker": "daemon.restart_worker",
+    "pause-worker": "daemon.pause_worker",
+    "resume-worker": "daemon.resume_worker",
     "demo": "demo",
     "demo-postgresql": "demo_postgresql",
 }

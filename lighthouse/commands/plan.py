@@ -23,8 +23,8 @@ from lighthouse.daemon.client import DaemonSilent
 from lighthouse.daemon.locate import find, settings
 from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.persistence import handovers
-from lighthouse.supervisor.plan import Name
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
 from lighthouse.text import plain

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.daemon.worker_document import WorkerStatus
+from lighthouse.daemon.worker_document import OrderStatus, WorkerStatus
 
 VERSION: Final = 1
 
@@ -222,7 +222,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the daemon says of itself; ``problems`` are the causes in words."""
+    """All that the daemon says of itself; ``problems`` are the causes in words.
+
+    ``pauses`` are of all workers that an operator has paused, configured or not.
+    """
 
     version: int = VERSION
     healthy: bool = False
@@ -233,6 +236,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[ClusterStatus, ...] = ()
     services: tuple[ServiceStatus, ...] = ()
     maintenance: tuple[StatedMaintenance, ...] = ()
+    pauses: tuple[OrderStatus, ...] = ()
 
 
 def parse(text: bytes) -> StatusDocument:

@@ -6,11 +6,18 @@ import msgspec
 
 
 class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest snapshot sent to a worker and the newest that it applied, by version."""
+    """The newest snapshot sent to a worker and the newest that it applied, by version.
+
+    ``age_seconds`` is how long ago it applied that; ``behind_seconds`` how long what it was sent
+    last has been waiting to be, None if it is not.
+    """
 
     sent: int | None = None
+    sent_at: float | None = None
     applied: int | None = None
     applied_at: float | None = None
+    age_seconds: float | None = None
+    behind_seconds: float | None = None
     outcome: str | None = None
 
 
@@ -39,6 +46,18 @@ class LatencyStatus(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, HistogramStatus] = {}
 
 
+class ExitStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a process ended: for what ``reason``, by which ``signal`` or with what ``status``.
+
+    ``reason`` is as in ``ends``, or ``stopped`` if nothing was wrong.
+    """
+
+    reason: str = ""
+    status: int | None = None
+    signal: str = ""
+    at: float = 0.0
+
+
 class BudgetLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker may take: bytes, counts, and lines that it may write in a second."""
 
@@ -48,6 +67,17 @@ class BudgetLimits(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 0
     descriptors: int = 0
     log_lines: int = 0
+
+
+class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's order about a worker: why, since when, until when and by whom."""
+
+    kind: str = ""
+    name: str = ""
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    by: str = ""
 
 
 class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +106,10 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``about`` tells of that code. ``stacks`` are those of its threads when it last hung.
     ``processes`` are those of its session, ended ones that nobody has reaped included, and
     ``zombies`` the ended children that it has not waited for itself;
-    ``lines_left_out`` counts what it has written beyond its budget, ``limits``. ``ends`` counts
-    the ends of its processes, and of those before them, by what ended them.
+    ``lines_left_out`` counts what it has written beyond its budget, ``limits``; ``warnings`` are
+    of one that is nearly spent. ``ends`` counts the ends of its processes, and of those before
+    them, by what ended them. ``cpu_share`` is of one processor, over the last seconds.
+    ``paused`` says by whose order it does nothing.
     """
 
     kind: str = ""
@@ -94,19 +126,24 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     restarts: int = 0
     last_exit: str = ""
+    ends: dict[str, int] = {}
+    last_end: ExitStatus | None = None
+    paused: OrderStatus | None = None
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
+    cpu_share: float | None = None
+    limits: BudgetLimits = BudgetLimits()
+    warnings: tuple[str, ...] = ()
     processes: int = 0
     zombies: int = 0
     threads: int = 0
     descriptors: int = 0
     lines_left_out: int = 0
-    limits: BudgetLimits = BudgetLimits()
-    ends: dict[str, int] = {}
     snapshot: SnapshotStatus = SnapshotStatus()
     latency_ms: LatencyStatus = LatencyStatus()
     last_error: str = ""
     last_error_at: float | None = None
+    last_error_traceback: str = ""
     traceback: str = ""
     stacks: str = ""
     status: dict[str, Any] = {}

@@ -147,6 +147,40 @@ class RestartingWorker(msgspec.Struct, frozen=True, tag=True):
     error: str = ""
 
 
+class PauseWorker(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: have a worker do nothing, without a ``kind`` the one of that name.
+
+    ``until`` is wall-clock seconds, None: until it is resumed. Answered by ``WorkerOrdered``.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    until: float | None = None
+    by: str = ""
+
+
+class ResumeWorker(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: end that. Answered by ``WorkerOrdered``."""
+
+    kind: str
+    name: str
+    by: str = ""
+
+
+class WorkerOrdered(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: about which worker; ``error`` says why nothing was changed.
+
+    ``changed`` is false if all was so already, ``warning`` is what is wrong nevertheless.
+    """
+
+    kind: str = ""
+    name: str = ""
+    error: str = ""
+    changed: bool = False
+    warning: str = ""
+
+
 class NoRight(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: the caller may not ask that; ``reason`` says what is lacking."""
 
@@ -156,7 +190,10 @@ class NoRight(msgspec.Struct, frozen=True, tag=True):
 Inquiry = GetStatus | GetMembers | GetExplanation | GetRemoved | GetServed
 """What changes nothing."""
 
-Question = Inquiry | BeginMaintenance | EndMaintenance | RestartWorker | Leave
+Order = BeginMaintenance | EndMaintenance | RestartWorker | PauseWorker | ResumeWorker | Leave
+"""What changes something."""
+
+Question = Inquiry | Order
 Reply = (
     StatusAnswer
     | MembersAnswer
@@ -165,6 +202,7 @@ Reply = (
     | Removed
     | Served
     | RestartingWorker
+    | WorkerOrdered
     | Leaving
     | NoRight
 )

@@ -93,9 +93,8 @@ def take(
         case Registered() | VerdictsSaid() | Probed():
             return _of_services(state, worker.name[1], message, payload)
         case Failed(reason, traceback, report):
-            worker.said = reason
-            worker.errs(reason)
-            worker.traceback = traceback
+            worker.said, worker.traceback = reason, traceback
+            worker.errs(reason, traceback)
             worker.code.reported(report)
     return NOTHING
 

@@ -6,18 +6,20 @@ import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, DiscoverySnapshot, Snapshot
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.state import State
-
-Name = tuple[str, str]
-"""A worker's kind (balancer, discovery, check) and its name among them."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A worker that should run, and the snapshot that it should make true."""
+    """A worker that should run, and the snapshot that it should make true.
+
+    ``paused`` says why it must not run for now, empty if it may.
+    """
 
     plugin: str
     settings: WorkerSettings
     snapshot: Snapshot
+    paused: str = ""
 
 
 def plan(state: State) -> dict[Name, Wanted]:
@@ -41,6 +43,9 @@ def plan(state: State) -> dict[Name, Wanted]:
     for plugin in sorted(plugins):
         snapshot = CheckSnapshot(state.services.probes(plugin, config))
         wanted["check", plugin] = Wanted(plugin, config.daemon.worker, snapshot)
+    for paused in state.pauses.names() & wanted.keys():
+        words = state.pauses.words(paused)
+        wanted[paused] = msgspec.structs.replace(wanted[paused], paused=words)
     return wanted
 
 

@@ -16,7 +16,9 @@ from lighthouse.registration import identity, maintenance
 from lighthouse.registration.maintenance import Logbook, Maintenance
 from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.registration.services import ports
-from lighthouse.supervisor.plan import Name, Wanted
+from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.plan import Wanted
+from lighthouse.supervisor.pool.doubt import idle_for
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
@@ -122,7 +124,7 @@ class Registrar:
             error = f"{question.until} is no time"
         if error:
             return Maintained(error)
-        by = _person(question.by, uid)
+        by = person(question.by, uid)
         statement = Maintenance(
             question.service,
             question.port,
@@ -146,7 +148,7 @@ class Registrar:
         changed = logbook.end(service, port, provided.get(service, ()))
         if changed:
             where = service if port is None else f"{service}:{port}"
-            by = _person(question.by, uid)
+            by = person(question.by, uid)
             _log.warning("service %s: maintenance was ended by %s", where, by)
             return self._maintained(True)
         return Maintained(maintenance.unknown(service, port, provided))
@@ -154,7 +156,7 @@ class Registrar:
     def _remains(self, worker: Worker | None, stem: str, file: ServiceFile, port: int) -> str:
         """Why a node may still stand, empty if it does not."""
         if worker is None or worker.life.state != "running":
-            return "its worker does not run" + (f": {worker.life.reason}" if worker else "")
+            return "its worker does not run" + (f": {idle_for(worker)}" if worker else "")
         service = self._state.services.service(stem, file, port)
         if service is None:
             return self._older(worker.name[1], file, port)
@@ -222,5 +224,6 @@ def _named(statement: Maintenance) -> str:
     return f"service {statement.service}: port {statement.port}"
 
 
-def _person(by: str, uid: int) -> str:
+def person(by: str, uid: int) -> str:
+    """Who orders something: what that one says, and what the kernel vouches for."""
     return f"{one_line(by)} (uid {uid})" if by else f"uid {uid}"

@@ -21,6 +21,7 @@ from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.services import ProvidedServices
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.handed import HandedClusters
+from lighthouse.supervisor.override import Overrides
 from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 
 Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
@@ -38,6 +39,7 @@ class State:
         self.memberships: Final = Memberships()
         self.services: Final = ProvidedServices(host)
         self.handed: Final = HandedClusters()
+        self.pauses: Final = Overrides("paused")
         self._unknown: frozenset[str] = frozenset()  # nobody knows their nodes
         self._handed: Final[dict[str, tuple[Config, frozenset[str]]]] = {}  # as last noted
         self._parts: Final[dict[str, Ordered[Part]]] = {}

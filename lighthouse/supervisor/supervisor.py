@@ -23,7 +23,7 @@ from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.registration import identity
-from lighthouse.supervisor import dispatch
+from lighthouse.supervisor import absence, dispatch
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
@@ -33,9 +33,11 @@ from lighthouse.supervisor.logs.fault_log import FaultLog
 from lighthouse.supervisor.logs.logs import Logs
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.loop.signals import Signals
+from lighthouse.supervisor.orders import Orders
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.packages import InstalledPackages
 from lighthouse.supervisor.persistence import DELAY, SEEN, SLICE, Persistence
-from lighthouse.supervisor.plan import Name, Wanted, plan, renew
+from lighthouse.supervisor.plan import Wanted, plan, renew
 from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
@@ -90,7 +92,9 @@ class Supervisor:
     def _plan(self, now: float) -> None:
         """Work out what should run, and have it so."""
         if self._unsettled:
-            due = self._registrar.settle(now, time.time())
+            wall = time.time()
+            ends = (self._registrar.settle(now, wall), self._orders.settle(now, wall))
+            due = min((when for when in ends if when is not None), default=None)
             self._loop.timers.set("upkeep", due, self._think)
             self._wanted = {} if self._shutdown.stopping else plan(self._state)
             self._registrar.publish(self._wanted)
@@ -106,18 +110,8 @@ class Supervisor:
 
     def _miss(self, now: float) -> None:
         """A source is away too while no worker runs for its discovery."""
-        if self._shutdown.stopping:
-            return
-        lives = {worker.name: worker.life for worker in self._pool}
-        for discovery in self._state.memberships.discoveries:
-            life = lives.get(("discovery", discovery))
-            if discovery not in self._state.config.discovery:
-                reason = "there is no such discovery"
-            elif life is None:
-                reason = "starting"
-            else:
-                reason = "" if life.state == "running" else life.reason or life.state
-            self._replan |= self._state.work(discovery, reason, now)
+        if not self._shutdown.stopping:
+            self._replan |= absence.note(self._state, self._pool, now)
 
     def _open(self) -> None:
         self._logs = Logs(self._log_file)
@@ -139,6 +133,8 @@ class Supervisor:
         self._persistence.restore()
         self._registrar = Registrar(self._state, cache)
         self._registrar.restore()
+        self._orders = Orders(self._state, cache)
+        self._orders.restore()
         self._state.configure(tree.config, time.monotonic())
         sessions = Sessions(self._claim.run_dir / "sessions")
         locks, installed = self._claim.locks(), self._packages.installed
@@ -146,8 +142,8 @@ class Supervisor:
         self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
         own = (self._faults, self._problems, self._loop.errors)
         status = StatusReport(self._root, self._state, self._pool, *own)
-        known_to_router = (self._state, self._pool, status, self._registrar, self._shutdown)
-        router = Router(*known_to_router, self._think)
+        known_to_router = (self._state, self._pool, status, self._registrar, self._orders)
+        router = Router(*known_to_router, self._shutdown, self._think)
         socket = self._claim.run_dir / "control.sock"
         answers = (router.answer, lambda: self._state.config.daemon.control)
         self._control = ControlListener(socket, *known, *answers)
@@ -201,8 +197,8 @@ class Supervisor:
         self._persistence.note(*effect.clusters)
         if "latency" in effect.stale and isinstance(message, Observed):
             for other in self._pool:
-                if other.name[0] == "balancer":
-                    other.latency.observed(message.observed_at, now)
+                if other.name[0] == "balancer" and not other.paused:
+                    other.record.latency.observed(message.observed_at, now)
         if "faults" in effect.stale:
             self._tell_faults()
         if "saved" in effect.stale:

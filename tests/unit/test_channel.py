@@ -34,11 +34,14 @@ from lighthouse.ipc.control import (
     Maintained,
     MembersAnswer,
     NoRight,
+    PauseWorker,
     Removed,
     RestartingWorker,
     RestartWorker,
+    ResumeWorker,
     Served,
     StatusAnswer,
+    WorkerOrdered,
 )
 from lighthouse.ipc.messages import (
     MAX_FRAME,
@@ -121,6 +124,9 @@ MESSAGES: list[Message] = [
     Leave(True),
     RestartWorker("balancer", "haproxy"),
     RestartingWorker("balancer", "haproxy", 7),
+    PauseWorker("", "haproxy", "goes mad", 7.5, "alice"),
+    ResumeWorker("balancer", "haproxy"),
+    WorkerOrdered("balancer", "haproxy", "", True, "not on disk"),
     Leaving(12.5),
     NoRight("only to read"),
 ]

@@ -4,37 +4,25 @@ import time
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
 
+from lighthouse.commands.daemon.worker_argument import WorkerMeant, worker_argument
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.commands.options import DEFAULT, root_option, span
+from lighthouse.commands.options import root_option, span
 from lighthouse.commands.output.console import say
 from lighthouse.commands.question import PAUSE, ask, workers
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import find
-from lighthouse.installed import GROUPS
 from lighthouse.ipc.control import RestartingWorker, RestartWorker
 from lighthouse.text import plain
 
 
-def _complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
-    """KIND/NAME of the workers that run; nothing if that cannot be asked."""
-    root = ctx.params.get("root") or Path(DEFAULT)
-    try:
-        found = workers(find(root))
-    except (CommandFailure, OSError):
-        return []
-    names = [f"{worker.kind}/{worker.name}" for worker in found]
-    return [CompletionItem(name) for name in names if name.startswith(typed)]
-
-
 @click.command()
-@click.argument("worker", metavar="[KIND/]NAME", shell_complete=_complete)
+@worker_argument
 @click.option("--timeout", metavar="TIME", callback=span, default="30", show_default=True)
 @click.option("--no-wait", is_flag=True, help="Return at once.")
 @click.option("--force", is_flag=True, help="End it at once, whether or not another can start.")
 @root_option
-def command(root: Path, worker: str, timeout: float, no_wait: bool, force: bool) -> None:
+def command(root: Path, worker: WorkerMeant, timeout: float, no_wait: bool, force: bool) -> None:
     """Start one worker's process anew, with the code that is installed now.
 
     What it has registered stays, and so does the software that it configures; others are not
@@ -48,9 +36,7 @@ def command(root: Path, worker: str, timeout: float, no_wait: bool, force: bool)
       1  there is no such worker, or no other can take its place, with the reason
       3  the daemon is not running
     """
-    kind, _, name = worker.rpartition("/")
-    if kind and kind not in GROUPS:
-        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(GROUPS)}")
+    kind, name = worker
     daemon = find(root)
     answer = ask(daemon, RestartWorker(kind, name, force), RestartingWorker)
     if answer.error:

@@ -18,6 +18,13 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
 
 
+def percent(share: float | None) -> str:
+    """A share of one, as of a processor."""
+    if share is None or not math.isfinite(share):
+        return "-"
+    return f"{share * 100:.0f} %" if share >= 0.095 else f"{share * 100:.1f} %"
+
+
 def size(value: int | None) -> str:
     return "-" if value is None else f"{value / 2**20:.0f} MB"
 

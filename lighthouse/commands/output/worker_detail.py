@@ -6,6 +6,7 @@ import yaml
 
 from lighthouse.commands.output.quantities import dated
 from lighthouse.commands.output.table import Cell, lines, paint, wrapped
+from lighthouse.commands.output.worker_figures import latency, process, snapshot
 from lighthouse.commands.output.worker_table import workers
 from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import plain
@@ -22,9 +23,12 @@ def detail(
         ("Plugin", _plugin(worker)),
         ("Against its contract", "\n".join(worker.about.faults)),
         ("Warnings", "\n".join(worker.about.warnings)),
+        ("Process", "\n".join(process(worker, now))),
+        ("Snapshot", "\n".join(snapshot(worker, now))),
+        ("Latency", "\n".join(latency(worker.latency_ms))),
         ("Last error", worker.last_error),
         ("Last exit", worker.last_exit),
-        ("Traceback", worker.traceback),
+        ("Traceback", worker.traceback or worker.last_error_traceback),
         ("Its threads when it hung", worker.stacks),
     ):
         if text:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from lighthouse.commands.output.quantities import milliseconds, moment, number, size
+from lighthouse.commands.output.quantities import milliseconds, moment, number, percent, size
 from lighthouse.commands.output.table import Cell, Column, Row, Style, Table
 from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.text import plain
@@ -16,6 +16,7 @@ _COLUMNS: Final = (
     Column("Snapshot", right=True, rank=2),
     Column("p50", right=True, rank=4),
     Column("p99", right=True, rank=3),
+    Column("CPU", right=True, rank=3),
     Column("Memory", right=True, rank=2),
 )
 
@@ -25,6 +26,7 @@ _STATES: Final[Mapping[str, Style]] = {
     "running": "good",
     "stopping": "soso",
     "stopped": "dim",
+    "paused": "bad",
 }
 
 _FACTS: Final = 6
@@ -46,10 +48,13 @@ def _row(worker: WorkerStatus, now: float) -> Row:
         Cell(_progress(worker)),
         Cell(milliseconds(worker.latency_ms.p50)),
         Cell(milliseconds(worker.latency_ms.p99)),
+        Cell(percent(worker.cpu_share)),
         Cell(size(worker.rss_bytes)),
     )
     note = _note(worker, now)
     style: Style = "dim" if worker.healthy and not worker.reason else state.style
+    if worker.warnings and style == "dim":
+        style = "soso"
     return Row(cells, (Cell(note, style),) if note else (), worker.healthy)
 
 
@@ -75,6 +80,8 @@ def _note(worker: WorkerStatus, now: float) -> str:
     if worker.reason:
         waits = "waits to be started again: " if worker.state == "waiting" else ""
         return waits + plain(worker.reason)
+    if worker.warnings:
+        return "warning: " + plain("; ".join(worker.warnings))
     if worker.about.warnings:
         return "warning: " + plain(worker.about.warnings[0])
     if worker.last_error:

@@ -1,7 +1,7 @@
 """Answers all that operators ask of the daemon."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
@@ -17,15 +17,20 @@ from lighthouse.ipc.control import (
     GetStatus,
     Leave,
     MembersAnswer,
+    PauseWorker,
     RestartingWorker,
     RestartWorker,
+    ResumeWorker,
     StatusAnswer,
+    WorkerOrdered,
 )
 from lighthouse.ipc.messages import Message, encode
 from lighthouse.supervisor.answers import explanation
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
+from lighthouse.supervisor.orders import Orders
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
@@ -41,6 +46,7 @@ class Router:
         pool: WorkerPool,
         status: StatusReport,
         registrar: Registrar,
+        orders: Orders,
         shutdown: Shutdown,
         changed: Callable[[], None],
     ) -> None:
@@ -48,6 +54,7 @@ class Router:
         self._pool: Final = pool
         self._status: Final = status
         self._registrar: Final = registrar
+        self._orders: Final = orders
         self._shutdown: Final = shutdown
         self._changed: Final = changed
 
@@ -69,22 +76,35 @@ class Router:
                 return served(self._state, self._pool, question), b""
             case RestartWorker(kind, name, force):
                 return self._restarting(kind, name, force), b""
+            case PauseWorker() | ResumeWorker():
+                return self._order(question, uid), b""
             case Leave(keep):
                 return self._shutdown.asked(keep), b""
         return None
 
     def _restarting(self, kind: str, name: str, force: bool) -> RestartingWorker:
         """Have a worker started anew, if it is clear which."""
-        found = [w for w in self._pool if w.name[1] == name and kind in ("", w.name[0])]
-        if len(found) == 1:
-            pid = found[0].process.pid if found[0].process is not None else None
-            self._pool.restart(found[0].name, time.monotonic(), force)
-            return RestartingWorker(*found[0].name, pid)
-        if found:
-            those = " and ".join(sorted("/".join(worker.name) for worker in found))
-            return RestartingWorker(error=f"there are {those}: say which")
-        there = ", ".join(sorted("/".join(worker.name) for worker in self._pool)) or "none"
-        return RestartingWorker(error=f"no worker {name}; there are: {there}")
+        workers = {worker.name: worker for worker in self._pool}
+        found, error = meant(kind, name, workers)
+        if found is None:
+            return RestartingWorker(error=error)
+        worker = workers[found]
+        if worker.paused:
+            return RestartingWorker(error=f"{name} {worker.paused}; resume-worker has it go on")
+        pid = worker.process.pid if worker.process is not None else None
+        self._pool.restart(found, time.monotonic(), force)
+        return RestartingWorker(*found, pid)
+
+    def _order(self, question: PauseWorker | ResumeWorker, uid: int) -> WorkerOrdered:
+        """Take an order about a worker, if it is clear which."""
+        names = {worker.name for worker in self._pool} | self._state.pauses.names()
+        found, error = meant(question.kind, question.name, names)
+        if found is None:
+            return WorkerOrdered(error=error)
+        self._changed()
+        if isinstance(question, PauseWorker):
+            return self._orders.pause(found, question, uid, time.time())
+        return self._orders.resume(found, question, uid)
 
     def _explain(self, cluster: str, node: str) -> Answer:
         now = time.monotonic()
@@ -94,3 +114,14 @@ class Router:
             return Explanation(), msgspec.json.encode(explanation.document(*known))
         except explanation.Unknown as unknown:
             return Explanation(str(unknown)), b""
+
+
+def meant(kind: str, name: str, workers: Collection[Name]) -> tuple[Name | None, str]:
+    """Which of the workers is meant, else why that is not clear; no ``kind``: any."""
+    found = [worker for worker in workers if worker[1] == name and kind in ("", worker[0])]
+    if len(found) == 1:
+        return found[0], ""
+    if found:
+        return None, f"there are {' and '.join(sorted(map('/'.join, found)))}: say which"
+    there = ", ".join(sorted(map("/".join, workers))) or "none"
+    return None, f"no worker {name}; there are: {there}"

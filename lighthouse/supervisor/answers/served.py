@@ -14,6 +14,7 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part
 from lighthouse.membership.combine import NodeKey
 from lighthouse.node import Node
 from lighthouse.supervisor.answers.withheld import NoTraffic, without_traffic
+from lighthouse.supervisor.pool.doubt import idle_for
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_of
 
@@ -70,7 +71,7 @@ def _known(state: State, question: GetServed) -> str:
 def lacks(state: State, worker: Worker | None, balancer: str, question: GetServed) -> str:
     """Why a balancer does not serve the cluster as wanted, empty if it does."""
     if worker is None or worker.life.state != "running":
-        return "its worker does not run" + (f": {worker.life.reason}" if worker else "")
+        return "its worker does not run" + (f": {idle_for(worker)}" if worker else "")
     made, applied = worker.made, worker.applied
     part = _part(made.clusters, question.cluster) if isinstance(made, BalancerSnapshot) else None
     failed = applied is None or applied.kind == "failed" or question.cluster in worker.unmade

@@ -15,12 +15,14 @@ from lighthouse.daemon.status_document import (
     StatusDocument,
     SupervisorStatus,
 )
+from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.supervisor.answers.causes import Judged, causes
 from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status
 from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
 from lighthouse.supervisor.answers.worker_status import (
     is_rejected,
     is_told_by_faults,
+    order_status,
     usage,
     worker_status,
 )
@@ -54,7 +56,7 @@ class StatusReport:
         """How everything is now."""
         faults = list(self._faults())
         found = sorted(self._pool, key=lambda worker: worker.name)
-        workers = tuple(worker_status(worker, self._away(worker)) for worker in found)
+        workers = tuple(self._worker(worker) for worker in found)
         clusters = self._clusters()
         services = provided(self._state)
         judged = Judged(
@@ -72,7 +74,11 @@ class StatusReport:
             clusters=clusters,
             services=services,
             maintenance=stated_maintenance(self._state),
+            pauses=tuple(order_status(order) for order in self._state.pauses.all()),
         )
+
+    def _worker(self, worker: Worker) -> WorkerStatus:
+        return worker_status(worker, self._away(worker), self._state.pauses.of(worker.name))
 
     def _away(self, worker: Worker) -> str:
         """Why a discovery's worker cannot ask its source, empty if it can."""

@@ -8,8 +8,10 @@ import psutil
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.daemon.worker_document import (
     BudgetLimits,
+    ExitStatus,
     HistogramStatus,
     LatencyStatus,
+    OrderStatus,
     PluginStatus,
     SnapshotStatus,
     WorkerStatus,
@@ -17,7 +19,10 @@ from lighthouse.daemon.worker_document import (
 from lighthouse.ipc.messages import Applied
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.timing.histogram import BOUNDS
+from lighthouse.supervisor.override import Override
+from lighthouse.supervisor.pool.doubt import doubt
 from lighthouse.supervisor.pool.latency import Latency
+from lighthouse.supervisor.pool.record import LastEnd
 from lighthouse.supervisor.pool.worker import Worker
 
 FLOODED: Final = 10.0
@@ -26,7 +31,7 @@ FLOODED: Final = 10.0
 UNKNOWN: Final = (None, None)
 
 
-def worker_status(worker: Worker, away: str) -> WorkerStatus:
+def worker_status(worker: Worker, away: str, pause: Override | None = None) -> WorkerStatus:
     """How a worker is; ``away`` is why a discovery's cannot ask its source, empty if it can."""
     life, applied = worker.life, worker.applied
     pid = worker.process.pid if worker.process is not None else None
@@ -40,54 +45,33 @@ def worker_status(worker: Worker, away: str) -> WorkerStatus:
         outdated=worker.code.outdated,
         refused=worker.code.refused,
         pid=pid,
-        state=life.state,
+        state=_state(worker),
         healthy=_healthy(worker) and not away,
         reason=_reason(worker, away),
         since=time.time() - (time.monotonic() - life.since) if life.since else None,
         restarts=max(0, life.starts - 1),
+        ends={str(ending): count for ending, count in worker.record.ends.items()},
         last_exit=life.last_exit,
+        last_end=_end(worker.record.last),
+        paused=None if pause is None else order_status(pause),
         rss_bytes=rss,
         cpu_seconds=cpu,
+        cpu_share=_rounded(worker.budget.cpu.over()),
+        limits=_limits(worker.settings),
+        warnings=tuple(worker.budget.near.values()),
         processes=worker.budget.taken.processes,
         zombies=worker.budget.taken.zombies,
         threads=worker.budget.taken.threads,
         descriptors=worker.budget.taken.descriptors,
-        limits=_limits(worker.settings),
-        ends={str(ending): count for ending, count in worker.ends.items()},
         lines_left_out=0 if worker.process is None else worker.process.journal.left_out,
-        snapshot=SnapshotStatus(
-            sent=worker.version,
-            applied=applied.version if applied is not None else None,
-            applied_at=worker.applied_at,
-            outcome=applied.kind if applied is not None else None,
-        ),
-        latency_ms=_latency(worker.latency),
+        snapshot=_snapshot(worker, time.time()),
+        latency_ms=_latency(worker.record.latency),
         last_error=worker.last_error,
         last_error_at=worker.last_error_at,
+        last_error_traceback=worker.last_traceback,
         traceback=worker.traceback or (applied.traceback if applied is not None else ""),
         stacks=worker.stacks,
         status=worker.status,
-    )
-
-
-def _latency(latency: Latency) -> LatencyStatus:
-    figures = latency.figures()
-    stages = {
-        str(stage): HistogramStatus(bounds=BOUNDS, counts=tuple(one.counts), sum=round(one.sum, 6))
-        for stage, one in latency.stages.items()
-        if figures.count
-    }
-    return LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count, stages=stages)
-
-
-def _limits(settings: WorkerSettings) -> BudgetLimits:
-    return BudgetLimits(
-        memory=settings.memory,
-        processes=settings.processes,
-        zombies=settings.zombies,
-        threads=settings.threads,
-        descriptors=settings.descriptors,
-        log_lines=settings.log_lines,
     )
 
 
@@ -103,12 +87,82 @@ def usage(pid: int | None) -> tuple[int | None, float | None]:
         return UNKNOWN
 
 
+def _state(worker: Worker) -> str:
+    idle = worker.life.state in ("waiting", "stopped")
+    return "paused" if worker.paused and idle else worker.life.state
+
+
+def _snapshot(worker: Worker, now: float) -> SnapshotStatus:
+    """What it was sent and has made true; ``now`` is wall-clock seconds."""
+    applied = worker.applied
+    behind = applied is None or applied.version != worker.version
+    lasts = behind and worker.sent_at is not None
+    return SnapshotStatus(
+        sent=worker.version,
+        sent_at=worker.sent_at,
+        applied=applied.version if applied is not None else None,
+        applied_at=worker.applied_at,
+        age_seconds=_since(worker.applied_at, now),
+        behind_seconds=_since(worker.sent_at, now) if lasts else None,
+        outcome=applied.kind if applied is not None else None,
+    )
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else round(max(0.0, now - moment), 3)
+
+
+def _latency(latency: Latency) -> LatencyStatus:
+    figures = latency.figures()
+    stages = {
+        str(stage): HistogramStatus(bounds=BOUNDS, counts=tuple(one.counts), sum=round(one.sum, 6))
+        for stage, one in latency.stages.items()
+        if figures.count
+    }
+    return LatencyStatus(p50=figures.p50, p99=figures.p99, count=figures.count, stages=stages)
+
+
+def _end(last: LastEnd | None) -> ExitStatus | None:
+    if last is None:
+        return None
+    code = last.status if last.status is not None and last.status >= 0 else None
+    return ExitStatus(reason=last.reason, status=code, signal=last.signal, at=last.at)
+
+
+def _limits(settings: WorkerSettings) -> BudgetLimits:
+    return BudgetLimits(
+        memory=settings.memory,
+        processes=settings.processes,
+        zombies=settings.zombies,
+        threads=settings.threads,
+        descriptors=settings.descriptors,
+        log_lines=settings.log_lines,
+    )
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
+
+
+def order_status(order: Override) -> OrderStatus:
+    kind, name = order.worker
+    return OrderStatus(
+        kind=kind,
+        name=name,
+        reason=order.reason,
+        since=order.since,
+        until=order.until,
+        by=order.by,
+    )
+
+
 def _healthy(worker: Worker) -> bool:
     """A worker that has done nothing yet, or ended lately, is not to be relied on."""
     applied = worker.applied
     failed = applied is not None and applied.kind in ("failed", "degraded")
-    doubtful = worker.doubt or _excess(worker) or _wrong(worker) or worker.code.refused
-    return worker.life.state == "running" and not failed and not doubtful
+    doubtful = doubt(worker) or _excess(worker) or _wrong(worker) or worker.code.refused
+    runs = worker.life.state == "running" and not worker.paused
+    return runs and not failed and not doubtful
 
 
 def is_rejected(worker: Worker) -> bool:
@@ -135,6 +189,8 @@ def is_told_by_faults(applied: Applied | None) -> bool:
 def _reason(worker: Worker, away: str) -> str:
     """Why it does not run or cannot ask, what is wrong with its work, or why it is in doubt."""
     life, applied = worker.life, worker.applied
+    if worker.paused:
+        return worker.paused
     if life.state in ("waiting", "stopping") and life.reason:
         return life.reason
     if life.state == "starting":
@@ -144,7 +200,7 @@ def _reason(worker: Worker, away: str) -> str:
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         more = f"; `lighthouse status --worker {worker.name[1]}` has the traceback"
         return f"{applied.kind}: {applied.reason}{more if applied.traceback else ''}"
-    doubts = (worker.doubt, _excess(worker), _wrong(worker), worker.code.refused)
+    doubts = (doubt(worker), _excess(worker), _wrong(worker), worker.code.refused)
     return next(filter(None, doubts), worker.code.outdated)
 
 

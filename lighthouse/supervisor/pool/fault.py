@@ -8,11 +8,20 @@ from typing import Final
 
 from lighthouse.supervisor.pool.lifecycle import Lifecycle
 
+_BY_KILL: Final = "killed by SIGKILL"
 _BUDGET: Final = "mend the plugin, or raise this budget under `worker:` in its file"
 _BROKEN: Final = "report this to the author of the plugin"
 _MEMORY: Final = (
     "likely the kernel ended it because memory ran out: look at the kernel's log, give the host "
     "or its container more memory, or lower `memory` under `worker:` in its file"
+)
+_STARVED: Final = (
+    "the kernel ended it because memory ran out: give the host or its container more memory, or "
+    "lower `memory` under `worker:` in its file, so that it is started again before that"
+)
+_KILLED: Final = (
+    "not for lack of memory, of which the kernel has ended nothing just then: somebody else "
+    "killed it, or the plugin itself"
 )
 _ENDED: Final = "look at what it logged last, and report it to the author of the plugin"
 _LEFT: Final = (
@@ -32,9 +41,15 @@ def broken(reason: str, source: str) -> str:
     return _told(reason, source, _BROKEN)
 
 
-def ended(status: str, source: str) -> str:
-    """Its process has ended and has said nothing of why; ``status`` tells how."""
-    remedies = {"killed by SIGKILL": _MEMORY, "exited with status 0": _LEFT}
+def ended(status: str, source: str, starved: bool | None = None) -> str:
+    """Its process has ended and has said nothing of why; ``status`` tells how.
+
+    ``starved``: the kernel has just ended a process for lack of memory; None: nobody knows.
+    """
+    if status == _BY_KILL and starved is not None:
+        whose = f" ({source})" if source else ""
+        return f"{status}{whose}; {_STARVED if starved else _KILLED}"
+    remedies = {_BY_KILL: _MEMORY, "exited with status 0": _LEFT}
     return _told(status, source, remedies.get(status, _ENDED))
 
 

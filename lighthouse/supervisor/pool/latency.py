@@ -65,6 +65,10 @@ class Latency:
         """What was sent last was not made true: it is part of the next snapshot again."""
         self._waiting, self._travelling = self._travelling + self._waiting, []
 
+    def forget(self) -> None:
+        """Nobody wants to know how long what is under way takes."""
+        self._waiting, self._travelling = [], []
+
     def figures(self) -> LatencyFigures:
         ordered = sorted(self._samples)
         if not ordered:

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.lifecycle import Lifecycle
 
 _log: Final = logging.getLogger("lighthouse.supervisor")

@@ -19,9 +19,22 @@ from lighthouse.process.timing.backoff import Backoff
 
 LifecycleState = Literal["waiting", "starting", "running", "stopping", "stopped"]
 Action = Literal["spawn", "ask", "trace", "term", "kill"]
-Ending = Literal["memory", "budget", "protocol", "hung", "failed", "killed", "exited", "replaced"]
+Ending = Literal[
+    "memory",
+    "budget",
+    "protocol",
+    "hung",
+    "failed",
+    "killed",
+    "starved",
+    "crashed",
+    "exited",
+    "unstarted",
+    "replaced",
+]
 """Why a process ended: it took too much memory, or of something else; broke a rule of the channel;
-hung; gave up and said why; was killed by somebody else; ended by itself; or another took over."""
+hung; gave up and said why; was killed by somebody else, or by the kernel, for lack of memory; by a
+signal of its own doing; ended by itself; could not be started; or another took over."""
 
 KILL_AFTER = 1.0
 """Seconds between TERM and KILL, and between one KILL and the next."""
@@ -112,10 +125,14 @@ class Unwanted(msgspec.Struct, frozen=True):
 
 
 class Exited(msgspec.Struct, frozen=True):
-    """The process is gone; ``status`` tells how, ``said`` what it gave as its reason."""
+    """The process is gone; ``status`` tells how, ``said`` what it gave as its reason.
+
+    ``ending`` is why, as far as its exit status alone tells.
+    """
 
     status: str
     said: str = ""
+    ending: Ending | None = None
 
 
 class Stalled(msgspec.Struct, frozen=True):
@@ -231,7 +248,7 @@ def _exited(
             last_exit=f"{reason} ({event.status})" if reason != event.status else reason,
             running_since=None,
             traced=False,
-            ending=life.ending or _ending(event),
+            ending=life.ending or event.ending or _ending(event),
         ),
         None,
     )

@@ -4,7 +4,7 @@ from typing import Final
 
 from lighthouse.installed import GROUPS, Installed, PluginOrigin, succession
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.override import Name
 
 
 class PluginCode:

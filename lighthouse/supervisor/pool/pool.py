@@ -5,7 +5,6 @@ import itertools
 import logging
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,12 +13,12 @@ from lighthouse.installed import Installed
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
-from lighthouse.supervisor.plan import Name, Wanted
-from lighthouse.supervisor.pool.fault import exceeded
-from lighthouse.supervisor.pool.lifecycle import Ending
+from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.plan import Wanted
+from lighthouse.supervisor.pool.inspection import Inspection
 from lighthouse.supervisor.pool.plugin_code import taken
-from lighthouse.supervisor.pool.process_counts import ProcessCounts
 from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
+from lighthouse.supervisor.pool.record import WorkerRecord
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.succession import Successors, due_to, is_as_wanted, objection
 from lighthouse.supervisor.pool.worker import Worker
@@ -56,18 +55,19 @@ class WorkerPool:
         self._children: Final[dict[Name, Worker]] = {}
         self._successors: Final = Successors()
         self._leaving: Final[set[Worker]] = set()
-        self._ends: Final[dict[Name, Counter[Ending]]] = {}
+        self._paused: Final[dict[Name, Worker]] = {}
+        self._records: Final[dict[Name, WorkerRecord]] = {}
         self._wanted: dict[Name, Wanted] = {}
         self._versions: Final = itertools.count(1)
         self._watch: Final = ProcessWatch(loop, reserve, sessions, take, self._settle)
-        self._counts: Final = ProcessCounts()
+        self._inspection: Final = Inspection(self._watch)
         self._installed = installed
         loop.every("figures", FIGURES, self._look)
-        loop.every("sessions", COUNT, self._count)
+        loop.every("sessions", COUNT, self._inspection.count)
 
     def __iter__(self) -> Iterator[Worker]:
-        """The workers that are wanted."""
-        return iter(self._children.values())
+        """The workers that are wanted, paused ones included."""
+        return iter([*self._children.values(), *self._paused.values()])
 
     @property
     def gone(self) -> bool:
@@ -83,6 +83,12 @@ class WorkerPool:
         for name in self._children.keys() - wanted.keys():
             self._let_go(self._successors.pop(name), now)
             self._let_go(self._children.pop(name), now, keep)
+        for name in self._records.keys() - wanted.keys():
+            del self._records[name]
+        for name in [name for name in self._paused if name not in self._pauses]:
+            del self._paused[name]
+        for name in self._pauses:
+            self._pause(name, now)
 
     def compare(self, installed: Installed, now: float) -> None:
         """Packages were installed or removed: say whose code is old, try again what failed."""
@@ -97,6 +103,20 @@ class WorkerPool:
             if worker.code.refused or worker.code.renewable(installed):
                 self.restart(name, now)
 
+    @property
+    def _pauses(self) -> list[Name]:
+        return [name for name, wanted in self._wanted.items() if wanted.paused]
+
+    def _pause(self, name: Name, now: float) -> None:
+        """Have it stop; what it has registered stays, and what is known of it is shown."""
+        self._let_go(self._successors.pop(name), now)
+        worker = self._children.pop(name, None)
+        self._let_go(worker, now, keep=True)
+        if worker is not None or name not in self._paused:
+            self._paused[name] = worker or self._new(name, self._wanted[name])
+        self._paused[name].paused = self._wanted[name].paused
+        self._paused[name].record.latency.forget()
+
     def restart(self, name: Name, now: float, force: bool = False) -> None:
         """Start a worker anew; what it has registered stays.
 
@@ -108,7 +128,7 @@ class WorkerPool:
         if force or worker.life.state != "running" or worker.snapshot is None:
             keep = worker.plugin == wanted.plugin
             self._let_go(self._children.pop(name), now, keep)
-            worker.ends["replaced"] += 1
+            worker.record.ends["replaced"] += 1
             return
         worker.code.refused = ""
         successor = self._new(name, wanted, on_trial=True)
@@ -134,7 +154,7 @@ class WorkerPool:
             if name in self._wanted and self._successors.lacks(worker, self._wanted[name]):
                 self.restart(name, now)
         leaving = {worker.name for worker in self._leaving if not worker.on_trial}
-        for name in self._wanted.keys() - self._children.keys() - leaving:
+        for name in self._wanted.keys() - self._children.keys() - leaving - {*self._pauses}:
             self._children[name] = self._new(name, self._wanted[name])
             self._due(self._children[name])
         for name, worker in self._children.items():
@@ -213,8 +233,8 @@ class WorkerPool:
             return
         _log.info("%s: %s", " ".join(name), taken(worker.code.running, successor.code.tried))
         self._children[name] = successor
-        worker.ends["replaced"] += 1
-        successor.ends = worker.ends
+        worker.record.ends["replaced"] += 1
+        successor.record = worker.record
         successor.take_over()
         self._let_go(worker, now, keep=worker.plugin == successor.plugin)
 
@@ -230,7 +250,7 @@ class WorkerPool:
         known = (wanted.plugin, wanted.settings, self._locks / "-".join(name))
         worker = Worker(name, *known, offered, on_trial)
         if not on_trial:
-            worker.ends = self._ends.setdefault(name, worker.ends)
+            worker.record = self._records.setdefault(name, worker.record)
         return worker
 
     def _all(self) -> list[Worker]:
@@ -239,26 +259,12 @@ class WorkerPool:
 
     def _look(self) -> None:
         """Look at every worker, and at what was left behind."""
+        self._watch.memory_kills.look()
         for worker in self._all():
-            look = functools.partial(self._look_at, worker)
+            look = functools.partial(self._inspect, worker)
             self._loop.attempt(f"a look at {' '.join(worker.name)}", look)
         self.reap()
 
-    def _look_at(self, worker: Worker) -> None:
-        """What it takes is bounded; and an end that nobody has told of is noticed here."""
-        now = time.monotonic()
-        if worker.process is None:
-            worker.miss(now)
-        elif worker.process.ended:
-            self._watch.exited(worker, worker.process)
-        else:
-            taken, flood = self._counts.use(worker.process.pid), worker.process.journal.flood(now)
-            reason = worker.budget.judge(taken, now, flood)
-            if reason:
-                why: Ending = "memory" if taken.memory > worker.settings.memory else "budget"
-                worker.oversteps(exceeded(reason, worker.code.source), now, why)
+    def _inspect(self, worker: Worker) -> None:
+        self._inspection.look_at(worker)
         self._settle(worker)
-
-    def _count(self) -> None:
-        """Count the processes of every session, the workers' among them, and what they leave."""
-        self._counts.count(self._watch.pids)

@@ -8,7 +8,7 @@ from typing import Final
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.channel import Channel
 from lighthouse.process.spawn import WorkerProcess, in_words
-from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.worker_log import WorkerLog
 
 
@@ -54,9 +54,9 @@ class Process:
         except ChildProcessError:
             return True
 
-    def reap(self) -> str:
-        """How it ended, in words; to be called when its pidfd is readable."""
+    def reap(self) -> tuple[int, str]:
+        """How it ended, and in words; to be called when its pidfd is readable."""
         status = self._child.wait()
         self.journal.close()
         self.channel.close()
-        return in_words(status)
+        return status, in_words(status)

@@ -14,6 +14,7 @@ from lighthouse.process.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.pool.fault import broken
+from lighthouse.supervisor.pool.memory_kills import MemoryKills
 from lighthouse.supervisor.pool.process import Process
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
@@ -45,6 +46,7 @@ class ProcessWatch:
         self._take: Final = take
         self._settle: Final = settle
         self.pids: Final[set[int]] = set()
+        self.memory_kills: Final = MemoryKills()
         self._reaper: Final = Reaper(self.pids.__contains__)
         left = self._sessions.clear()
         if left:
@@ -79,7 +81,7 @@ class ProcessWatch:
             self._reaper.end(process.pid, now)
         self._sessions.ended(process.pid)
         try:
-            worker.exited(now)
+            worker.exited(now, self.memory_kills.recent())
         finally:
             self.pids.discard(process.pid)
             self._settle(worker)

@@ -14,7 +14,8 @@ from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.messages import Applied, Validated
 from lighthouse.ipc.snapshot import CheckSnapshot, Snapshot
 from lighthouse.schema import Rejection
-from lighthouse.supervisor.plan import Name, Wanted
+from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.plan import Wanted
 from lighthouse.supervisor.pool.worker import Worker
 
 _Subject = tuple[str | None, str | None]

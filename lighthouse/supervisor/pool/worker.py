@@ -4,7 +4,6 @@ import logging
 import random
 import signal
 import time
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +15,11 @@ from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validat
 from lighthouse.ipc.snapshot import Snapshot, pack
 from lighthouse.process import trace
 from lighthouse.process.timing.time_share import TimeShare
-from lighthouse.supervisor.plan import Name
+from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.budget import WorkerBudget
 from lighthouse.supervisor.pool.delivery import Base
+from lighthouse.supervisor.pool.ending import ending_of
 from lighthouse.supervisor.pool.fault import ended, on_trial, overdue
-from lighthouse.supervisor.pool.latency import Latency
 from lighthouse.supervisor.pool.life_log import tell
 from lighthouse.supervisor.pool.lifecycle import (
     Action,
@@ -37,16 +36,13 @@ from lighthouse.supervisor.pool.lifecycle import (
     Stalled,
     Unwanted,
     step,
-    unsettled,
 )
 from lighthouse.supervisor.pool.plugin_code import PluginCode
 from lighthouse.supervisor.pool.process import Process
+from lighthouse.supervisor.pool.record import WorkerRecord
 
 SILENCE: Final = 10.0
 """Seconds without a sign of life that end an idle worker, if its sync may not take longer."""
-
-SLOWED: Final = 10.0
-"""Seconds for which it is shown that a worker had to wait."""
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 
@@ -55,8 +51,9 @@ class Worker:
     """A worker that should run: its life, its snapshots and its figures.
 
     ``on_trial``: it has to show that it can take the place of another one before it is given
-    any work; ``validated`` is what it has answered. ``last_error`` and when that was
-    (``time.time()``) stay when it is well again. ``ends`` are of all processes of its name.
+    any work; ``validated`` is what it has answered. ``last_error``, when that was
+    (``time.time()``) and its traceback stay when it is well again. ``record`` outlives it, as
+    ``paused`` does: the words why it is kept from its work.
     """
 
     def __init__(
@@ -73,11 +70,12 @@ class Worker:
         self.settings: Final = settings
         self.life = Lifecycle()
         self.process: Process | None = None
-        self.ends = Counter[Ending]()
-        self.latency: Final = Latency()
+        self.record = WorkerRecord()
+        self.paused = ""
         self.budget: Final = WorkerBudget(settings)
         self.snapshot: Snapshot | None = None
         self.version = 0
+        self.sent_at: float | None = None
         self.applied: Applied | None = None
         self.applied_at: float | None = None
         self.made: Snapshot | None = None  # the newest that it made true
@@ -91,20 +89,21 @@ class Worker:
         self.said = ""
         self.last_error = ""
         self.last_error_at: float | None = None
+        self.last_traceback = ""
         self.share: Final = TimeShare()
         self.slowed_at: float | None = None
         self._lock: Final = lock
         self._silence: Final = max(SILENCE, settings.sync_timeout)
-        self._limits: Final = LifecycleLimits(settings.start_timeout, settings.stop_timeout)
+        self.limits: Final = LifecycleLimits(settings.start_timeout, settings.stop_timeout)
         self._acknowledged = True
         self._keep = False
         self._base: Final = Base()
-        self._has_applied = False
+        self.has_applied = False
 
     def take(self, event: Event, now: float) -> bool:
         """Let an event change the life. Return True if its process has started or is gone."""
         before = self.life
-        self.life, action = step(before, event, now, self._limits, random.random())
+        self.life, action = step(before, event, now, self.limits, random.random())
         if self.life.state != before.state:
             self._tell(before)
         return self._act(action, now)
@@ -134,17 +133,6 @@ class Worker:
         """Return True if it is ready and has answered what it was sent before."""
         return self.life.state == "running" and self._acknowledged
 
-    @property
-    def doubt(self) -> str:
-        """Why it is not to be relied on although it runs, empty if it is."""
-        now = time.monotonic()
-        if self.life.state == "running" and not self._has_applied:
-            ended = f" since it was started again: {self.life.last_exit}"
-            return f"has not applied anything yet{ended if self.life.last_exit else ''}"
-        if self.slowed_at is not None and now - self.slowed_at < SLOWED:
-            return "says more than the daemon has time for: it is listened to less often"
-        return unsettled(self.life, now, self._limits)
-
     def deliver(self, snapshot: Snapshot, version: int, now: float) -> None:
         """Send a snapshot; if the pipe is full, the next pass tries again.
 
@@ -159,7 +147,8 @@ class Worker:
             return
         self.snapshot, self.version = snapshot, version
         self._acknowledged = False
-        self.latency.sent(time.monotonic())
+        self.sent_at = time.time()
+        self.record.latency.sent(time.monotonic())
         self._expect("its sync", self.settings.sync_timeout, now)
 
     def ask(self, snapshot: Snapshot, now: float) -> None:
@@ -195,17 +184,18 @@ class Worker:
         """A snapshot was made true, or not."""
         if message.version == self.version:
             self._acknowledged = True
-            self._has_applied |= message.kind != "held"
+            self.has_applied |= message.kind != "held"
             self._make(message)
             if message.kind != "failed":
-                self.latency.applied(message.applied_at)
+                self.record.latency.applied(message.applied_at)
         self.applied, self.applied_at, self.status = message, wall, message.status
         if message.kind in ("failed", "degraded"):
-            self.errs(message.reason)
+            self.errs(message.reason, message.traceback)
 
-    def errs(self, reason: str) -> None:
+    def errs(self, reason: str, traceback: str = "") -> None:
         """This is its last error."""
         self.last_error, self.last_error_at = reason, time.time()
+        self.last_traceback = traceback
 
     def _make(self, message: Applied) -> None:
         """Note what is true by now; one that is degraded serves what it does not name."""
@@ -225,25 +215,31 @@ class Worker:
         self.errs(reason)
         self.take(Overstepped(reason, why), now)
 
-    def exited(self, now: float) -> None:
-        """Its process has ended: reap it, and end what it left behind."""
+    def exited(self, now: float, starved: bool | None = None) -> None:
+        """Its process has ended: reap it, and end what it left behind.
+
+        ``starved``: the kernel has just ended some process for lack of memory.
+        """
         assert self.process is not None
         process, self.process = self.process, None
         self._keep_stacks(process)
-        status = process.reap()
+        number, status = process.reap()
         said, self.said = self.said, ""
+        self.budget.forget()
         self.code.ended()
         self.snapshot = self.made = None
-        self._has_applied = False
+        self.has_applied = False
         self._base.close()
-        self.latency.lost()
-        alone = not said and self.life.state != "stopping"
-        words = on_trial if self.on_trial else ended
-        told = words(status, self.code.source) if alone else status
-        self.take(Exited(told, said), now)
+        if not self.on_trial:
+            self.record.latency.lost()
+        if not said and self.life.state != "stopping":
+            source = self.code.source
+            status = on_trial(status, source) if self.on_trial else ended(status, source, starved)
+        ending = None if said else ending_of(number, starved)
+        self.take(Exited(status, said, ending), now)
+        self.record.ended(self.life, number)
         if self.life.wanted:
-            self.errs(self.life.last_exit)
-            self.ends[self.life.ending or "exited"] += 1
+            self.errs(self.life.last_exit, self.traceback)
 
     def _keep_stacks(self, process: Process) -> None:
         """Those that it wrote since it hung stay, until the next time that it hangs."""
@@ -279,7 +275,7 @@ class Worker:
                 return self._spawn(now)
             case "ask" if self.process is not None:
                 with suppress(Closed):
-                    self.process.channel.send(Stop(self._limits.stop, self._keep))
+                    self.process.channel.send(Stop(self.limits.stop, self._keep))
             case "trace" if self.process is not None:
                 self.process.signal(trace.SIGNAL)
             case "term" if self.process is not None:
@@ -292,7 +288,8 @@ class Worker:
         try:
             self.process = Process(self.name, self.plugin, self.settings, self._lock)
         except (OSError, LookupError) as error:
-            self.take(Exited(f"cannot be started: {error}"), now)
+            self.take(Exited(f"cannot be started: {error}", ending="unstarted"), now)
+            self.record.ended(self.life, None)
             self.errs(self.life.last_exit)
             return False
         return True
