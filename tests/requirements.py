@@ -113,6 +113,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "envoy": _envoy,
     "etcd": _installed("etcd-server", "etcd"),
     "haproxy": _installed("haproxy", "haproxy"),
+    "invoke-rc.d": _installed("init-system-helpers, util-linux", "invoke-rc.d", "unshare"),
     "ipv6": _ipv6,
     "libyaml": _libyaml,
     "mount": _mount,

@@ -20,7 +20,7 @@ from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import REASON, one_line, tail
 from lighthouse.workers.boundary.plugin_call import describe
 from lighthouse.workers.host import WorkerHost
-from lighthouse.workers.loading.kind import PluginKind
+from lighthouse.workers.loading.kind import BALANCER, PluginKind
 from lighthouse.workers.loading.plugin import load
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.privileges import hint, lowered
@@ -44,7 +44,7 @@ def serve(kind: PluginKind[P], role: Role[P]) -> NoReturn:
     report: PluginReport | None = None
     try:
         installed = Installed.here()
-        lock = lowered(given)
+        lock = lowered(given, binds=kind is BALANCER)
         plugin, report = load(kind, given.plugin, installed)
         for fault in report.faults:
             _log.warning("%s", report.explained(fault))

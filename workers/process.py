@@ -17,6 +17,7 @@ from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.rights import NEW_PRIVILEGES
 from lighthouse.process.trace import TracedProcess
 from lighthouse.workers.boundary.limits import REASON, one_line
 from lighthouse.workers.boundary.plugin_call import hosted
@@ -47,7 +48,8 @@ class Arguments(msgspec.Struct, frozen=True):
     """What the supervisor passes: ``parent_pid`` 0 means that any parent will do.
 
     ``user`` is the account to become, empty to stay as it is. ``trace_fd`` is where to note
-    what is done, -1 for nowhere.
+    what is done, -1 for nowhere. ``new_privileges``: what it starts may have rights that the
+    account has not.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Arguments(msgspec.Struct, frozen=True):
     parent_pid: int
     user: str = ""
     trace_fd: int = -1
+    new_privileges: bool = False
 
 
 def arguments(argv: Sequence[str]) -> Arguments:
@@ -64,10 +67,10 @@ def arguments(argv: Sequence[str]) -> Arguments:
     try:
         name, plugin, channel_fd, lock_path, parent_pid, *more = argv[1:]
         typed = int(channel_fd), Path(lock_path), int(parent_pid)
-        user, trace_fd = more + ["", "-1"][len(more) :]
-        return Arguments(name, plugin, *typed, user, int(trace_fd))
+        user, trace_fd, rights = more + ["", "-1", ""][len(more) :]
+        return Arguments(name, plugin, *typed, user, int(trace_fd), rights == NEW_PRIVILEGES)
     except (ValueError, TypeError):
-        usage = "usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER [TRACE_FD]]"
+        usage = "usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER [TRACE_FD [RIGHTS]]]"
         raise SystemExit(usage) from None
 
 

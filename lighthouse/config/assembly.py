@@ -10,6 +10,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.file import ConfigFile, FileVersion
 from lighthouse.config.scan import FileKind
 from lighthouse.config.schema import members, reader
+from lighthouse.config.schema.accounts import default_user
 from lighthouse.config.schema.document import YamlDocument
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import (
@@ -55,6 +56,9 @@ class _Assembly:
         daemon = self._single("lighthouse")
         logging = self._single("logging")
         settings = daemon if isinstance(daemon, DaemonSettings) else DaemonSettings()
+        if settings.worker.user is None:
+            worker = msgspec.structs.replace(settings.worker, user=default_user())
+            settings = msgspec.structs.replace(settings, worker=worker)
         balancers = self._plugins("balancers", settings.worker)
         config = Config(
             daemon=settings,

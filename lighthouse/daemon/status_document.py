@@ -26,8 +26,9 @@ class ConfigFault(msgspec.Struct, frozen=True):
 
 
 class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``guard_trips`` are those of all clusters in this run.
+    """``ready`` once every worker has answered since the start, or has said why it cannot.
 
+    ``guard_trips`` are those of all clusters in this run.
     ``internal_errors`` counts what should not have happened inside the daemon, which went on.
     """
 
@@ -35,6 +36,7 @@ class SupervisorStatus(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     started_at: float | None = None
     config_dir: str = ""
+    ready: bool = True
     config_errors: tuple[ConfigFault, ...] = ()
     config_warnings: tuple[ConfigFault, ...] = ()
     guard_trips: int = 0

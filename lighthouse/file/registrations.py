@@ -21,6 +21,10 @@ from lighthouse.service import Service
 
 logger: Final = logging.getLogger(__name__)
 
+_OPEN_FILE: Final = 0o644
+_OPEN_DIRECTORY: Final = 0o755
+"""What is registered is for every host and every user, whatever a worker's umask is."""
+
 
 class HeldFile(msgspec.Struct):
     """One registration; ``due`` (monotonic) is when its next heartbeat is to be written."""
@@ -134,6 +138,7 @@ class FileRegistrations:
         directory, name = os.path.split(held.path)
         with contextlib.suppress(FileExistsError):
             os.mkdir(directory)
+            os.chmod(directory, _OPEN_DIRECTORY)
         beside = f"{directory}/.{name}.{self._owner.rpartition(':')[2]}"
         try:
             _write_file(beside, encode(record), durable)
@@ -186,8 +191,9 @@ def _stands(held: HeldFile) -> bool:
 
 def _write_file(path: str, data: bytes, durable: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o644)
+    descriptor = os.open(path, flags, _OPEN_FILE)
     try:
+        os.fchmod(descriptor, _OPEN_FILE)
         if os.write(descriptor, data) != len(data):
             raise OSError(errno.ENOSPC, "only a part could be written", path)
         if durable:

@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Final
 
+from lighthouse.process.environment import scrubbed
 from lighthouse.process.orphans import MARK
+from lighthouse.process.rights import NEW_PRIVILEGES
 from lighthouse.process.trace import Trace
+
+UMASK: Final = 0o027
+"""That of a worker, whoever starts it: what it writes is not for everybody, unless it says so."""
 
 
 class WorkerProcess:
@@ -18,7 +23,8 @@ class WorkerProcess:
 
     ``mark`` is in its environment, and so in that of all that it starts or forks.
     ``channel`` is the descriptor it inherits, ``output`` takes what it prints, ``user`` is the
-    account that it becomes by itself. Raises ``OSError`` if it cannot be started; what there is
+    account that it becomes by itself; what it starts then gets no other rights, unless
+    ``new_privileges``. Raises ``OSError`` if it cannot be started; what there is
     of it then is dead, and reaped by whoever reaps.
     """
 
@@ -30,6 +36,7 @@ class WorkerProcess:
         lock: str,
         user: str = "",
         output: int = subprocess.DEVNULL,
+        new_privileges: bool = False,
     ) -> None:
         self.mark: Final = secrets.token_hex(16)
         command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", *words]
@@ -38,14 +45,15 @@ class WorkerProcess:
             self._trace: Final = Trace()
             undo.callback(self._trace.close)
             self._popen: Final = subprocess.Popen(
-                [*command, str(self._trace.fileno())],
+                [*command, str(self._trace.fileno()), NEW_PRIVILEGES if new_privileges else ""],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 pass_fds=[channel, self._trace.fileno()],
                 start_new_session=True,
                 cwd="/",
-                env={**os.environ, MARK: self.mark},
+                umask=UMASK,
+                env={**scrubbed(os.environ), MARK: self.mark},
             )
             self.pid: Final = self._popen.pid
             try:

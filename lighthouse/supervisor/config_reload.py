@@ -48,6 +48,10 @@ class ConfigReload:
         loop.watch(self._watch, "a change of the config tree", self._stirred)
         loop.every("poll", POLL, self.read)
 
+    def reading(self) -> bool:
+        """Return True while changed files are being read."""
+        return self._loop.timers.pending("reading")
+
     def read(self) -> None:
         """Begin to read what has changed; if that is going on, anew."""
         self._restless_since = None

@@ -15,7 +15,8 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 class Shutdown:
     """``stopping`` from when on nothing is wanted any more; ``keep``: not even deregistering.
 
-    ``changed`` is called when either is new, ``kill`` if it has taken too long.
+    ``changed`` is called when either is new, ``kill`` if it has taken too long, ``told`` with the
+    seconds that all may take as soon as it begins.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Shutdown:
         timers: Timers,
         changed: Callable[[], None],
         kill: Callable[[], None],
+        told: Callable[[float], None],
     ) -> None:
         self.stopping = False
         self.keep = False
@@ -32,6 +34,7 @@ class Shutdown:
         self._timers: Final = timers
         self._changed: Final = changed
         self._kill: Final = kill
+        self._told: Final = told
 
     def begin(self, why: str, keep: bool = False) -> None:
         """Deregister at once, and stop after the time that traffic is given; again: at once."""
@@ -40,6 +43,7 @@ class Shutdown:
         services, config = self._state.services, self._state.config
         self.keep = keep or not config.daemon.deregister_on_stop
         delay = 0.0 if self.keep or services.leaving else services.drain_delay(config)
+        self._told(delay + config.daemon.stop_timeout)
         if delay <= 0:
             _log.info("%s: stopping", why)
             self._stop()

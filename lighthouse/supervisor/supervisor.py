@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-import setproctitle
-
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
@@ -22,8 +20,10 @@ from lighthouse.ipc.messages import Message, Observed
 from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.reserve import DescriptorReserve
+from lighthouse.process.service_manager import ServiceManager
 from lighthouse.registration import identity
 from lighthouse.supervisor import absence, dispatch
+from lighthouse.supervisor.announcer import Announcer
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
@@ -59,8 +59,15 @@ class Supervisor:
     Without a ``log_file`` and a ``logging.yaml`` it logs to standard error.
     """
 
-    def __init__(self, root: Path, claim: DaemonClaim, log_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        claim: DaemonClaim,
+        log_file: Path | None = None,
+        manager: ServiceManager | None = None,
+    ) -> None:
         self._root: Final = root
+        self._manager: Final = manager or ServiceManager()
         self._claim: Final = claim
         self._log_file: Final = log_file
         self._reserve: Final = DescriptorReserve()
@@ -139,9 +146,13 @@ class Supervisor:
         sessions = Sessions(self._claim.run_dir / "sessions")
         locks, installed = self._claim.locks(), self._packages.installed
         self._pool = WorkerPool(*known, locks, sessions, self._take, installed)
-        self._shutdown = Shutdown(self._state, self._loop.timers, self._think, self._pool.kill)
-        own = (self._faults, self._problems, self._loop.errors)
-        status = StatusReport(self._root, self._state, self._pool, *own)
+        own = (self._faults, self._problems)
+        told = (self._state, self._pool, self._config.reading, *own)
+        self._announcer = Announcer(self._manager, self._loop, *told)
+        ending = (self._think, self._pool.kill, self._announcer.stops)
+        self._shutdown = Shutdown(self._state, self._loop.timers, *ending)
+        known_of_self = (self._loop.errors, self._announcer.is_ready)
+        status = StatusReport(self._root, self._state, self._pool, *own, *known_of_self)
         known_to_router = (self._state, self._pool, status, self._registrar, self._orders)
         router = Router(*known_to_router, self._shutdown, self._think)
         socket = self._claim.run_dir / "control.sock"
@@ -150,7 +161,7 @@ class Supervisor:
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
         self._repeat()
-        self._entitle()
+        self._announcer.start()
         self._tell_faults()
         self._save_later()
         _log.info("lighthouse %s serves %s", __version__, self._root)
@@ -160,7 +171,6 @@ class Supervisor:
         for name, seconds, act in (
             ("packages", PACKAGES, self._find_plugins),
             ("host", LOOK_AROUND, self._look_around),
-            ("title", 5.0, self._entitle),
             ("tidy", 2.0, GarbageCollector().tidy),
             ("logs", 1.0, self._logs.follow),
             ("presence", INTERVAL, self._presence.keep),
@@ -217,6 +227,7 @@ class Supervisor:
         self._find_plugins(afresh=True)
         self._look_around()
         self._config.read()
+        self._announcer.reloads()
         self._configure_logs()
         self._pool.renew(self._packages.installed, time.monotonic())
         self._pool.hurry(time.monotonic())
@@ -275,14 +286,6 @@ class Supervisor:
             later = self._persistence.save(tree, SLICE)
         if later is not None:
             self._save_later(later)
-
-    def _entitle(self) -> None:
-        views = self._state.memberships.views.values()
-        nodes = sum(len(view.nodes) for view in views)
-        pool = f"{len(list(self._pool))} workers, {len(views)} clusters, {nodes} nodes"
-        title = f"lighthouse: supervisor ({pool})"
-        if setproctitle.getproctitle() != title:
-            setproctitle.setproctitle(title)
 
     def _faults(self) -> list[Fault]:
         return faults(self._state, self._config.tree, self._pool)

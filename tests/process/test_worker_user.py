@@ -4,18 +4,24 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.backends import Backend
 from tests.fleet import Fleet, running
 from tests.requirements import require
+from tests.stranger import open_directory
 from tests.waiting import eventually
 
 ACCOUNT = pwd.getpwnam("nobody")
 """An account that exists everywhere, and whose group has another name."""
+
+LOW_ADDRESS = "127.83.7.1"
+"""One at which nobody else binds a port below 1024."""
 
 SOURCE = """\
 import os
@@ -94,6 +100,64 @@ def test_a_daemon_of_root_runs_a_plugin_as_another_user(who: tuple[Fleet, Path])
     os.kill(first["pid"], signal.SIGKILL)
     eventually(lambda: fleet.worker("who")["pid"] not in (None, first["pid"]))
     eventually(lambda: fleet.worker("who")["snapshot"]["applied"])
+
+
+def test_such_a_worker_can_get_no_other_rights(who: tuple[Fleet, Path]) -> None:
+    """It may bind ports below 1024 for its software, and nothing that it starts may do more."""
+    fleet, _ = who
+    fleet.start()
+    eventually(lambda: fleet.worker("who")["snapshot"]["applied"])
+    said = _process(fleet.worker("who")["pid"])
+    binding = f"{1 << 10:016x}"
+    assert (said["CapEff"], said["CapPrm"], said["CapAmb"]) == (binding,) * 3
+    assert (said["NoNewPrivs"], said["Umask"]) == ("1", "0027")
+    others = _process(fleet.worker("files", "discovery")["pid"])
+    assert (others["NoNewPrivs"], others["Umask"]) == ("0", "0027")
+    worker = {"user": ACCOUNT.pw_name, "new_privileges": True}
+    fleet.write("balancers/who.yaml", {"worker": worker})
+    eventually(lambda: _process(fleet.worker("who")["pid"]).get("NoNewPrivs") == "0")
+
+
+def _process(pid: int | None) -> dict[str, str]:
+    """What the kernel says of a process; nothing of one that is gone."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return {}
+    return dict(line.split(":\t", 1) for line in text.splitlines())
+
+
+@pytest.mark.needs("root", "python-for-all")
+def test_haproxy_of_another_user_serves_a_low_port() -> None:
+    """Started, and given a new cluster by a reload, without a right of root's."""
+    with open_directory() as root, running(root) as fleet, Backend() as backend:
+        place = root / "proxy"
+        place.mkdir()
+        os.chown(place, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
+        fleet.cfg, fleet.pid_file = place / "h.cfg", place / "h.pid"
+        files = {"config_file": fleet.cfg, "pid_file": fleet.pid_file, "socket_file": place / "s"}
+        own = {key: str(path) for key, path in files.items()} | {"bind_address": LOW_ADDRESS}
+        worker = {"user": ACCOUNT.pw_name}
+        fleet.write("balancers/haproxy.yaml", {**fleet.haproxy, **own, "worker": worker})
+        for name, port in (("web", 81), ("more", 82)):
+            fleet.node(name, "one", backend.port)
+            fleet.cluster(name, haproxy={"port": port})
+            if fleet.daemon is None:
+                fleet.start()
+            eventually(lambda port=port: _answers(LOW_ADDRESS, port), 30.0)
+        served_by = _process(int(fleet.pid_file.read_text().split()[0]))
+        assert served_by["Uid"].split() == [str(ACCOUNT.pw_uid)] * 4
+        fleet.close()
+        assert fleet.leftovers() == []
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 5.0) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
 
 
 def test_such_a_worker_dies_with_its_daemon(who: tuple[Fleet, Path]) -> None:

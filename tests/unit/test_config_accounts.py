@@ -1,5 +1,6 @@
 """Accounts are looked up without waiting long for whoever knows them."""
 
+import os
 import pwd
 import threading
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.config.schema.accounts import Account, look_up
+from lighthouse.config.schema.accounts import Account, default_user, look_up
 
 
 def test_the_hosts_own_file_is_asked_first(
@@ -38,3 +39,16 @@ def test_a_server_that_does_not_answer_holds_nobody(
     assert look_up("ldap-user", tmp_path / "none", 0.05) == Account(known=False)
     assert time.monotonic() - began < 5
     over.set()
+
+
+def test_workers_of_root_run_as_our_account_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = tmp_path / "passwd"
+    accounts.write_text("root:x:0:0::/root:/bin/sh\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_user(accounts) is None
+    accounts.write_text("root:x:0:0::/root:/bin/sh\nlighthouse:x:990:990::/:/usr/sbin/nologin\n")
+    assert default_user(accounts) == "lighthouse"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert default_user(accounts) is None

@@ -30,7 +30,7 @@ def cluster(name: str) -> ClusterFile:
 
 
 def report(state: State, own: Iterable[str] = ()) -> StatusReport:
-    return StatusReport(Path("/c"), state, [], list, lambda: own, InternalErrors())
+    return StatusReport(Path("/c"), state, [], list, lambda: own, InternalErrors(), bool)
 
 
 def shown_nodes(status: StatusReport) -> dict[str, Any]:

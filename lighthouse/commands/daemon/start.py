@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
 import click
+import msgspec
 from daemon import DaemonContext
 
 from lighthouse.commands.directories import existing, occupy, own
@@ -17,11 +19,25 @@ from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import root_option
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.pidfile import AlreadyRunning
+from lighthouse.daemon.status_document import SupervisorStatus
 from lighthouse.supervisor.logs.log_file import MODE
 from lighthouse.supervisor.supervisor import Supervisor
 
 _SHOWN: Final = 8 * 1024
 """Bytes of the log's end that are shown if the daemon does not come up."""
+
+_PAUSE: Final = 0.05
+"""Seconds between questions whether it is ready."""
+
+_PROBLEMS: Final = 5
+"""So many problems are printed."""
+
+
+class _Start(msgspec.Struct):
+    """What matters of a status document at a start."""
+
+    supervisor: SupervisorStatus
+    problems: tuple[str, ...] = ()
 
 
 @click.command()
@@ -29,13 +45,14 @@ _SHOWN: Final = 8 * 1024
 def command(root: Path) -> None:
     """Start the daemon in the background.
 
-    Returns as soon as it answers. Starting one that already runs is no error.
+    Returns as soon as it is ready: each of its workers has answered, or has said why it cannot,
+    which is printed. Starting one that already runs is no error.
     """
     start(own(existing(root)))
 
 
 def start(daemon: DaemonClient) -> None:
-    """Start it, wait until it answers, and say so; a ``CommandFailure`` shows why it did not."""
+    """Start it, wait until it is ready, and say so; a ``CommandFailure`` shows why it did not."""
     try:
         occupy(daemon)
     except AlreadyRunning as held:
@@ -69,7 +86,7 @@ def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor listens
         with DaemonContext(
             detach_process=True,
-            umask=0o022,
+            umask=0o027,
             files_preserve=daemon.claim.filenos(),
             signal_map={},
             stdout=log,
@@ -90,8 +107,13 @@ def _become(daemon: DaemonClient, log: IO[bytes]) -> NoReturn:
 
 
 def _wait(daemon: DaemonClient, before: int) -> None:
+    """Until it is ready, for a bounded time; one that runs but is not well has started too."""
+    deadline = time.monotonic() + daemon.start_timeout
     try:
         answer = daemon.status(daemon.start_timeout)
+        while answer is not None and not _is_ready(answer) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            answer = daemon.status(daemon.start_timeout)
     except DaemonSilent as error:
         raise CommandFailure(f"{error}; its log is {daemon.log_file}") from error
     pid = daemon.pid()
@@ -100,6 +122,17 @@ def _wait(daemon: DaemonClient, before: int) -> None:
             f"the daemon did not start\n{_said(daemon.log_file, before)}".rstrip()
         )
     click.echo(f"lighthouse: started (pid {pid})")
+    problems = msgspec.json.decode(answer, type=_Start).problems
+    if problems:
+        click.echo("lighthouse: not all is well; `lighthouse status` tells more:", err=True)
+    for problem in problems[:_PROBLEMS]:
+        click.echo(f"  {problem}", err=True)
+    if len(problems) > _PROBLEMS:
+        click.echo(f"  and {len(problems) - _PROBLEMS} more", err=True)
+
+
+def _is_ready(answer: bytes) -> bool:
+    return msgspec.json.decode(answer, type=_Start).supervisor.ready
 
 
 def _said(path: Path, before: int) -> str:

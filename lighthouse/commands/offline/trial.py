@@ -37,13 +37,15 @@ _BOUND: Final = "have that call return sooner, or raise `sync_timeout` under `wo
 class Task(msgspec.Struct, frozen=True):
     """What one worker is asked: ``within`` seconds, started and loaded included.
 
-    It runs as the account that the daemon's would, ``user``, empty for the caller's.
+    It runs as the account that the daemon's would, ``user``, empty for the caller's, and with
+    its rights.
     """
 
     plugin: str
     snapshot: Snapshot
     within: float
     user: str = ""
+    new_privileges: bool = False
 
 
 Answer = Validated | Rehearsed | Failed
@@ -58,6 +60,7 @@ def tasks(state: State) -> dict[Name, Task]:
             wanted.snapshot,
             wanted.settings.start_timeout + wanted.settings.sync_timeout,
             wanted.settings.user or "",
+            wanted.settings.new_privileges,
         )
         for name, wanted in plan(state).items()
     }
@@ -97,8 +100,9 @@ class _Worker:
         self.deadline: Final = time.monotonic() + task.within
         self.channel, theirs = Channel.pair()
         with contextlib.closing(theirs):
-            words, user = (name[1], task.plugin), task.user
-            self._process: Final = WorkerProcess(name[0], words, theirs.fileno(), os.devnull, user)
+            own = ((name[1], task.plugin), theirs.fileno(), os.devnull, task.user)
+            rights = task.new_privileges
+            self._process: Final = WorkerProcess(name[0], *own, new_privileges=rights)
 
     def step(self) -> tuple[Answer, bytes] | None:
         """Take what it says; the answer once it is there."""

@@ -4,6 +4,7 @@ A name may be looked up at a server (LDAP, sssd) that does not answer. What the 
 says needs nobody; for the rest a thread waits, and whoever asks goes on without an answer.
 """
 
+import os
 import pwd
 import threading
 from contextlib import suppress
@@ -16,6 +17,9 @@ PATIENCE: Final = 0.2
 """Seconds that are waited for an answer."""
 
 FILE: Final = Path("/etc/passwd")
+
+OWN: Final = "lighthouse"
+"""The account that a package makes for the workers of a daemon of root."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -32,6 +36,12 @@ def look_up(name: str, file: Path = FILE, patience: float = PATIENCE) -> Account
         return Account(uid)
     question = _Question(name)
     return Account(question.uid) if question.answered.wait(patience) else Account(known=False)
+
+
+def default_user(file: Path = FILE) -> str | None:
+    """Whom workers run as that no file gives a user: our own account if there is one and this is
+    root, else whoever this is (None)."""
+    return OWN if os.geteuid() == 0 and _local(OWN, file) is not None else None
 
 
 class _Question:

@@ -74,6 +74,7 @@ def worker(section: SectionReader, default: WorkerSettings) -> WorkerSettings:
         threads=section.whole("threads", default.threads, 8, 100_000),
         descriptors=section.whole("descriptors", default.descriptors, 64, 1_000_000),
         log_lines=section.whole("log_lines", default.log_lines, 1, 100_000),
+        new_privileges=section.take("new_privileges", _flag, default.new_privileges),
     )
     section.close()
     return settings

@@ -24,6 +24,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     memory after which it is restarted, the timeouts are seconds. ``processes`` (of its session),
     ``zombies`` (children that it does not reap), ``threads`` and ``descriptors`` are what it may
     have for longer than a moment, ``log_lines`` what it may write in a second.
+    ``new_privileges``: one with a ``user`` may start programs that have more rights (sudo).
     """
 
     user: str | None = None
@@ -36,6 +37,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     threads: int = 1024
     descriptors: int = 4096
     log_lines: int = 100
+    new_privileges: bool = False
 
 
 class DaemonSettings(msgspec.Struct, frozen=True):

@@ -32,7 +32,10 @@ from lighthouse.supervisor.state import State
 
 
 class StatusReport:
-    """``faults`` are those of the configuration, ``own`` the supervisor's own problems."""
+    """``faults`` are those of the configuration, ``own`` the supervisor's own problems.
+
+    ``ready`` tells whether every worker has answered since the start or the last reload.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class StatusReport:
         faults: Callable[[], Iterable[Fault]],
         own: Callable[[], Iterable[str]],
         errors: InternalErrors,
+        ready: Callable[[], bool],
     ) -> None:
         self._root: Final = root
         self._state: Final = state
@@ -49,6 +53,7 @@ class StatusReport:
         self._faults: Final = faults
         self._own: Final = own
         self._errors: Final = errors
+        self._ready: Final = ready
         self._started_at: Final = time.time()
         self._nodes: Final = EncodedNodes()
 
@@ -93,6 +98,7 @@ class StatusReport:
             version=__version__,
             started_at=self._started_at,
             config_dir=str(self._root),
+            ready=self._ready(),
             config_errors=tuple(_fault(fault) for fault in faults if not fault.warning),
             config_warnings=tuple(_fault(fault) for fault in faults if fault.warning),
             guard_trips=self._state.memberships.trips,

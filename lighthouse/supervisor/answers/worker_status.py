@@ -75,6 +75,11 @@ def worker_status(worker: Worker, away: str, pause: Override | None = None) -> W
     )
 
 
+def trouble(worker: Worker) -> str:
+    """Why a worker is not well, empty if it is; of itself, not of the source that it asks."""
+    return "" if _healthy(worker) else _reason(worker, "")
+
+
 def usage(pid: int | None) -> tuple[int | None, float | None]:
     """A process's memory in bytes and its CPU time in seconds."""
     if pid is None:

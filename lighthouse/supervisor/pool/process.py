@@ -24,8 +24,9 @@ class Process:
             reading, writing = os.pipe2(os.O_CLOEXEC)
             undo.callback(os.close, reading)
             theirs.callback(os.close, writing)
+            theirs_of_it = (far.fileno(), str(lock), settings.user or "", writing)
             self._child: Final = WorkerProcess(
-                name[0], words, far.fileno(), str(lock), settings.user or "", writing
+                name[0], words, *theirs_of_it, settings.new_privileges
             )
             undo.pop_all()
         self.pid: Final = self._child.pid
