@@ -39,11 +39,13 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, the imports' contracts
 fast: $(VENV)/.dev ## the unit tests, in seconds
 	$(BIN)/python -m pytest tests/unit --numprocesses 3 --hypothesis-profile fast
 
-cov: $(VENV)/.dev tools ## every test with coverage, of the processes that tests start too
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered
+cov: $(VENV)/.dev tools ## the same with coverage, of the processes that tests start too
+	rm -rf .coverage*
+	mkdir --mode 1777 .coverage-data
+	failed=0; \
+	$(BIN)/coverage run -m pytest --numprocesses 5 --dist worksteal -m 'not slow' || failed=$$?; \
+	$(BIN)/python .ci/drop_unfinished.py .coverage-data && $(BIN)/coverage combine --quiet && \
+	$(BIN)/coverage report --skip-covered && exit $$failed
 
 bench: $(VENV)/.dev tools ## figures of speed and cost, as ratios measured in one run
 	$(BIN)/python -m tests.bench

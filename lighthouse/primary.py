@@ -108,11 +108,18 @@ def contest(nodes: Iterable[Node], known: Timelines) -> Contest:
     if all(timeline(node) is None for node in claiming):
         return Contest(tuple(claiming))
     left = tuple(node for node in claiming if (timeline(node) or 0) >= _floor(node, known))
+    left += tuple(node for node in claiming if node not in left and _rivals(node, left))
     outdated = tuple(node for node in claiming if node not in left)
     highest = max(_floor(node, known) for node in outdated or left)
     if len(left) > 1:
         return Contest((), outdated, left, highest)
     return Contest(left, outdated, (), highest)
+
+
+def _rivals(node: Node, left: tuple[Node, ...]) -> bool:
+    """Return True if one that tells no system may be as new as somebody who is left."""
+    number = timeline(node) or 0
+    return not system(node) and any(number >= (timeline(other) or 0) for other in left)
 
 
 def _floor(node: Node, known: Timelines) -> int:

@@ -23,11 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Whoever starts the suite in the background has its children ignore SIGINT; ours must not.
     gRPC has no part in the children of this process, which may be servers under test.
-    What a daemon remembers of a tree beside the tree's own directories goes with the suite.
+    What a daemon remembers of a tree beside the tree's own directories goes with the suite, and
+    so does what one of the suite's processes makes for all of them.
     """
     durable = tempfile.TemporaryDirectory(prefix="lighthouse-tests-")
     config.add_cleanup(durable.cleanup)
     os.environ["XDG_STATE_HOME"] = durable.name
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        once = tempfile.TemporaryDirectory(prefix="lighthouse-once-")
+        os.chmod(once.name, 0o711)
+        config.add_cleanup(once.cleanup)
+        os.environ["TESTS_MADE_ONCE"] = once.name
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ from typing import Final
 
 FIRST: Final = 10_000
 LAST: Final = 32_000
-_PROCESSES: Final = 5
+_PROCESSES: Final = 8
 
 
 def free_port() -> int:

@@ -22,7 +22,14 @@ def pid_of(fleet: Fleet, role: str) -> int:
     return int(eventually(lambda: fleet.worker(name, role)["pid"], 20))
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(ROLES)), ids="-".join)
+ORDERS = [
+    pytest.param(order, marks=pytest.mark.slow if order[0] == "discovery" or index % 2 else ())
+    for index, order in enumerate(itertools.permutations(ROLES))
+]
+"""Of those that begin with the supervisor or the balancer, one each is not slow."""
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_no_request_fails_and_the_same_state_comes_back(
     fleet: Fleet, backends: list[Backend], order: tuple[str, ...]
 ) -> None:

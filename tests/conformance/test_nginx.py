@@ -26,6 +26,7 @@ http {{
 
 class TestNginx(BalancerConformance):
     plugin = "nginx"
+    patience = 60.0
     section: ClassVar[Config] = {"balance": "least_conn"}
     bad_sections: ClassVar[Mapping[str, Config]] = {
         "balance": {"balance": "a; b"},

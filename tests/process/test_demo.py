@@ -66,7 +66,9 @@ def test_the_demonstration_shows_what_it_promises(directory: Path) -> None:
     assert not Path(stage(output)).exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interruption_leaves_nothing_behind(directory: Path, number: signal.Signals) -> None:
     with demo(directory) as process:
         assert process.stdout is not None

@@ -65,11 +65,18 @@ def misbehave(fleet: Fleet, name: str) -> str:
 def follows(fleet: Fleet, name: str) -> None:
     """The recorder still follows the directory."""
     path = fleet.node("web", name, 8000)
-    eventually(lambda: f"{name}:8000" in nodes(fleet.record, "web"), 5)
+    eventually(lambda: f"{name}:8000" in nodes(fleet.record, "web"))
     path.unlink()
 
 
-@pytest.mark.parametrize("name", BAD)
+KINDRED = ("holds", "segfaults", "quits")
+"""What another one of them stands for among the tests that are not slow."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in KINDRED else ()) for name in BAD],
+)
 def test_a_bad_plugin_is_named_and_harms_nobody(fleet: Fleet, name: str) -> None:
     words = misbehave(fleet, name)
     fleet.node("web", "steady", 8000)

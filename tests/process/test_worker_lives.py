@@ -102,17 +102,18 @@ def odd(fleet: Fleet) -> Callable[..., None]:
     return configure
 
 
-@pytest.mark.parametrize("do", UNSHOWABLE)
-def test_what_cannot_be_used_costs_the_worker_that_said_it(
-    fleet: Fleet, odd: Callable[..., None], do: str
-) -> None:
-    odd(do)
+def test_what_cannot_be_used_costs_the_worker_that_said_it(fleet: Fleet) -> None:
+    fleet.plugin("odd", BALANCER)
+    saying = {f"odd-{number}": do for number, do in enumerate(UNSHOWABLE)}
+    for name, do in saying.items():
+        fleet.write(f"balancers/{name}.yaml", {"plugin": "odd", "do": do})
     fleet.start()
-    eventually(lambda: fleet.worker("odd")["restarts"] >= 1, 30)
     assert fleet.daemon is not None
-    worker = fleet.worker("odd")
-    assert "message: " in worker["last_exit"]
-    assert not worker["healthy"]
+    for name, do in saying.items():
+        eventually(lambda n=name: fleet.worker(n)["restarts"] >= 1, 30, do)
+        worker = fleet.worker(name)
+        assert "message: " in worker["last_exit"], do
+        assert not worker["healthy"], do
     fleet.node("web", "one", 80)
     eventually(lambda: "one:80" in nodes(fleet.record, "web"))
     status = fleet.status()

@@ -1,13 +1,14 @@
 """A server of a test: a process of its own, as an unprivileged user if the suite runs as root."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ class Directory:
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A directory that ``make`` fills for the first who asks, for all processes of the suite."""
+    root = Path(os.environ["TESTS_MADE_ONCE"])
+    made = root / name
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            new = root / f"{name}.new"
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            make(new)
+            new.rename(made)
+    return made
 
 
 def as_user(user: str | None) -> dict[str, Any]:

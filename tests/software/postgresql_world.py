@@ -16,7 +16,8 @@ import psycopg
 from lighthouse.node import Node
 from lighthouse.testing import node
 from tests.ports import free_port
-from tests.software.daemon import Daemon, Directory, account, as_user
+from tests.software.daemon import Daemon, Directory, account, as_user, made_once
+from tests.waiting import eventually
 
 
 def _binaries() -> Path | None:
@@ -44,12 +45,6 @@ max_wal_senders = 4
 autovacuum = off
 """
 
-_AS_MADE = """
-max_connections = 100
-max_wal_senders = 10
-"""
-"""What initdb has said: no standby may have less than its primary ever had."""
-
 
 class PostgreSQL:
     """One server. Superuser ``postgres`` without a password; the hba file says who else."""
@@ -62,22 +57,14 @@ class PostgreSQL:
         self.daemon: Daemon | None = None
 
     def create(self) -> None:
-        """A new cluster."""
-        self._run(
-            "initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N"
-        )
+        """A new cluster; all that are created are of one database system."""
+        _copy(made_once("postgresql", self._initialise), self.data)
         self._configure()
         self.allow()
 
-    def copy(self, primary: "PostgreSQL") -> None:
-        """A replica of a running primary."""
-        where = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
-        self._run("pg_basebackup", *where, "-D", str(self.data), "-c", "fast", "--no-sync", "-R")
-        self._configure()
-
     def clone(self, other: "PostgreSQL") -> None:
         """A standby of a server that does not run; nobody has told it whom to follow."""
-        subprocess.run(["cp", "-a", str(other.data), str(self.data)], check=True)
+        _copy(other.data, self.data)
         self._configure()
         signal_file = self.data / "standby.signal"
         signal_file.touch()
@@ -162,7 +149,7 @@ class PostgreSQL:
         return int(self.ask(query, name))
 
     def _configure(self) -> None:
-        self.set(f"{_SETTINGS}\nport = {self.port}\ncluster_name = '{self.data.name}'")
+        self.set(f"port = {self.port}\ncluster_name = '{self.data.name}'")
 
     def _answers(self) -> bool:
         try:
@@ -170,13 +157,28 @@ class PostgreSQL:
         except psycopg.OperationalError:
             return False
 
+    def _initialise(self, data: Path) -> None:
+        """A cluster that has run once with our settings: a standby has to allow as much."""
+        self._directory.own(data)
+        made = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        self._run("initdb", "-D", str(data), *made)
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(_SETTINGS)
+        self._run("postgres", "--single", "-D", str(data), "postgres")
+
     def _run(self, program: str, *words: str) -> None:
         assert BIN is not None
         command = [str(BIN / program), *words]
         env = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
         user = as_user(self._directory.user)
-        made = subprocess.run(command, capture_output=True, text=True, env=env, cwd="/", **user)
+        made = subprocess.run(
+            command, capture_output=True, text=True, env=env, cwd="/", input="", **user
+        )
         assert made.returncode == 0, made.stderr
+
+
+def _copy(data: Path, to: Path) -> None:
+    subprocess.run(["cp", "-a", str(data), str(to)], check=True)
 
 
 class Pair:
@@ -197,9 +199,12 @@ class Pair:
 
     def start(self) -> "Pair":
         self.primary.create()
-        self.primary.start()
-        self.replica.copy(self.primary)
-        self.replica.start()
+        self.replica.clone(self.primary)
+        where = f"host=127.0.0.1 port={self.primary.port} user=postgres"
+        self.replica.set(f"primary_conninfo = '{where}'")
+        for server in (self.primary, self.replica):
+            server.start()
+        eventually(lambda: self.replica.follows(self.primary))
         return self
 
     def close(self) -> None:
@@ -222,7 +227,6 @@ class Trio:
         for server in others:
             server.clone(first)
         for server in self.all:
-            server.set(_AS_MADE)
             server.start()
         return self
 
@@ -250,7 +254,6 @@ def lonely_standby() -> Iterator[PostgreSQL]:
     try:
         server.create()
         server.set("wal_retrieve_retry_interval = 60s")
-        server.set(_AS_MADE)
         (server.data / "standby.signal").touch()
         yield server.start()
     finally:

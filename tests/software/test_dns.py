@@ -145,7 +145,7 @@ def test_a_cut_answer_is_asked_for_over_tcp(told: Told) -> None:
     records = [f"0 1 {8000 + n} one.example.com." for n in range(500)]
     told.set("_web._tcp", "SRV", *records)
     told.faults["_web._tcp"] = "cut"
-    with world(told.server) as seen:
+    with world(told.server, timeout=10) as seen:
         seen.until(lambda: len(seen.nodes()) == 500)
         assert ("_web._tcp.example.com.", "SRV", "tcp") in told.asked
 

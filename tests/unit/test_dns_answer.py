@@ -94,7 +94,7 @@ def test_what_is_an_error_is_never_nothing(case: str) -> None:
         read(response, "web.x", "SRV")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6))
 def test_a_damaged_message_is_an_answer_or_an_expected_error(
     damages: list[tuple[int, int]],

@@ -366,14 +366,13 @@ def check(record: Any) -> None:
         assert decode_as(Node, encode(found)) == found
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RECORD)
 @example({"ip": "10.0.0.1", "port": 1, "metadata": {"a": {"b": {"c": {}}}}})
 def test_no_hostile_record_gives_an_unsafe_node(record: dict[str, Any]) -> None:
     check(record)
 
 
-@settings(max_examples=300, deadline=None)
 @given(RECORD, st.booleans())
 def test_nor_does_one_in_json(record: dict[str, Any], nested: bool) -> None:
     if nested:
@@ -385,7 +384,7 @@ def test_nor_does_one_in_json(record: dict[str, Any], nested: bool) -> None:
     check(json.dumps(record).encode())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_nor_does_any_text(data: bytes | str) -> None:
     check(data)
@@ -398,7 +397,7 @@ def test_nor_does_a_damaged_record(noise: bytes, place: int) -> None:
     check(good[:place] + noise + good[place + len(noise) :])
 
 
-def test_nor_does_any_of_twenty_thousand() -> None:
+def test_nor_does_any_of_five_thousand() -> None:
     random = Random(5)
     pool: list[Any] = [
         *NASTY,
@@ -422,13 +421,13 @@ def test_nor_does_any_of_twenty_thousand() -> None:
         return random.choice(pool)
 
     taken = 0
-    for _ in range(20_000):
+    for _ in range(5_000):
         record = {**BASE, "host": "web01", "weight": 3, "metadata": {}, "peer": None}
         for key in random.sample(sorted(record), random.randrange(1, 3)):
             record[key] = value(4)
         check(record)
         taken += isinstance(outcome(record), Node)
-    assert 0 < taken < 20_000
+    assert 0 < taken < 5_000
 
 
 def test_nodes_are_values() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lighthouse.cluster import Cluster
@@ -37,6 +37,10 @@ nodes = st.dictionaries(st.integers(1, 4), metadata, max_size=4)
 snapshots = st.tuples(nodes, st.booleans())
 
 
+UNTOLD: dict[str, Any] = {"role": "primary", "timeline": 1}
+"""A primary that does not tell to which database system it belongs."""
+
+
 def made(members: dict[int, dict[str, Any]], known: bool = True) -> Cluster:
     found = [node(f"10.0.0.{number}:5432", **data) for number, data in members.items()]
     return cluster("db", *found, config=SECTION, known=known)
@@ -48,6 +52,7 @@ def timeline(one: Node) -> int:
 
 @busy
 @given(st.lists(snapshots, min_size=1, max_size=12))
+@example([({1: UNTOLD, 2: {"timeline": 2, "system": "two"}, 3: UNTOLD | {"system": "one"}}, True)])
 def test_no_history_leads_back_to_an_older_timeline_or_loses_a_database(
     history: list[tuple[dict[int, dict[str, Any]], bool]],
 ) -> None:
@@ -62,15 +67,16 @@ def test_no_history_leads_back_to_an_older_timeline_or_loses_a_database(
         if led is not None and not led.leads_as(before):
             to = next(one for one in now.nodes if one.ip == led.hosts[0])
             assert to.metadata.get("role") == "primary"
+            its = to.metadata.get("system", "")
             others = [
                 one
                 for one in now.nodes
                 if one is not to
                 and one.metadata.get("role") == "primary"
+                and (not its or one.metadata.get("system", "") in ("", its))
                 and timeline(one) >= timeline(to)
             ]
             assert not others
-            its = to.metadata.get("system", "")
             floor = max((n for key, n in known["db"].items() if key in (its, "")), default=0)
             assert timeline(to) >= floor
         if not now.nodes:

@@ -166,7 +166,7 @@ REPLACED = [*FIRST, *FIRST, ("change", "a", 0, False), ("change", "a", 2, False)
 @example({"a": 1}, DELETED_WHILE_LISTED)
 @example({"a": 1}, CREATED_WHILE_LISTED)
 @example({"a": 1}, REPLACED)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), PORTS), st.lists(STEPS, max_size=30))
 def test_in_the_end_a_cluster_is_what_the_server_holds(
     children: dict[str, int], steps: list[tuple[Any, ...]]
