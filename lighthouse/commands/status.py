@@ -11,9 +11,12 @@ import msgspec
 
 from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning, StatusUnknown
 from lighthouse.commands.options import root_option
-from lighthouse.commands.output.console import LiveView, say, screen_size, show, width
-from lighthouse.commands.output.status_tables import render, screen
+from lighthouse.commands.output.console import say, show, width
+from lighthouse.commands.output.status_tables import render
 from lighthouse.commands.output.worker_detail import detail
+from lighthouse.commands.watch.live import LiveView
+from lighthouse.commands.watch.terminal import is_interactive
+from lighthouse.commands.watch.view import View
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
@@ -31,7 +34,7 @@ INTERVAL: Final = 1.0
 @click.command()
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print the document itself, as JSON.")
-@click.option("--watch", is_flag=True, help="Show it anew every second, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it all the time, until q; ? tells the keys.")
 @click.option("--worker", metavar="NAME", help="Show only this one, with all that it says.")
 def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
     """Show how the daemon is, or one of its workers.
@@ -117,15 +120,18 @@ def _read(text: bytes) -> StatusDocument:
 
 
 def _watch(daemon: DaemonClient, as_json: bool, worker: str | None) -> None:
-    """On a terminal one view that changes, elsewhere one after the other."""
-    if as_json or not sys.stdout.isatty():
-        while _echo(daemon) if as_json else show(_view(daemon, worker, None)):
+    """On a terminal a view that is steered by keys, elsewhere one after the other."""
+    if as_json or not is_interactive():
+        while _echo(daemon) if as_json else show(_view(daemon, worker)):
             time.sleep(INTERVAL)
         return
-    with LiveView() as live:
-        while True:
-            live.draw(_view(daemon, worker, screen_size()))
-            time.sleep(INTERVAL)
+    LiveView(daemon, View() if worker is None else _of_worker(daemon, worker)).run()
+
+
+def _of_worker(daemon: DaemonClient, name: str) -> View:
+    """The view that begins with this worker; a ``CommandFailure`` if there is none."""
+    found = _named(_read(_ask(daemon)), name)[0]
+    return View(mode="detail", selected=("worker", f"{found.kind}/{found.name}"))
 
 
 def _echo(daemon: DaemonClient) -> bool:
@@ -136,15 +142,9 @@ def _echo(daemon: DaemonClient) -> bool:
         return True
 
 
-def _view(daemon: DaemonClient, worker: str | None, size: tuple[int, int] | None) -> list[str]:
+def _view(daemon: DaemonClient, worker: str | None) -> list[str]:
     """The present state; a daemon that is away is watched for until it is back."""
     try:
-        document = _read(_ask(daemon))
-        if size is None:
-            return _lines(document, worker, None)
-        columns, height = size
-        if worker is None:
-            return screen(document, time.time(), columns, height)
-        return _lines(document, worker, columns)[:height]
+        return _lines(_read(_ask(daemon)), worker, None)
     except CommandFailure as failure:
         return [click.style(plain(f"lighthouse: {failure.message}"), fg="red", bold=True)]

@@ -204,23 +204,6 @@ def test_a_narrow_screen_wraps_what_is_wrong_and_cuts_nothing() -> None:
     assert view.count("10.0.0.8:2181: refused") == 2
 
 
-def test_a_screen_shows_the_worst_of_everything() -> None:
-    document = status_document.parse(json.dumps(MANY).encode())
-    view = printed(status_tables.screen(document, NOW, 80, 30)).splitlines()
-    assert len(view) == 30
-    assert "degraded" in view[0]
-    assert view[1].startswith("  discovery zk")
-    for start in ("Worker ", "Cluster ", "Service "):
-        assert sum(line.startswith(start) for line in view) == 1
-    first = next(n for n, line in enumerate(view) if line.startswith("Cluster "))
-    assert view[first + 1].split() == ["a-cluster-1999", "0", "zk", "never"]
-    assert any(line.startswith("... and 19") and line.endswith(" more") for line in view)
-    small = printed(status_tables.screen(document, NOW, 80, 10)).splitlines()
-    assert len(small) <= 10
-    one = status_document.parse(json.dumps({"workers": [worker()]}).encode())
-    assert len(status_tables.screen(one, NOW, 80, 24)) < 24
-
-
 def test_times_are_told_as_times() -> None:
     view = detailed(status={"last_poll": NOW - 5.5, "deep": [{"next": NOW + 60.0}], "size": 7.5})
     assert "(5 s ago)" in view

@@ -12,7 +12,6 @@ from lighthouse.commands.output.table import (
     Row,
     Style,
     Table,
-    fit,
     lines,
     paint,
     wrapped,
@@ -39,7 +38,7 @@ _STAGES: Final = {"drain": "drained", "fence": "fenced", "withhold": "withheld"}
 
 def render(document: StatusDocument, now: float, width: int | None) -> Iterator[str]:
     """Everything, what is wrong first; ``now`` is wall-clock seconds."""
-    yield from _top(document, now, width)
+    yield from top(document, now, width)
     for table in _tables(document, now):
         yield from lines(table, width)
     for one in _unused(document):
@@ -48,13 +47,8 @@ def render(document: StatusDocument, now: float, width: int | None) -> Iterator[
         yield from wrapped(Cell(text, "dim"), width, "  ")
 
 
-def screen(document: StatusDocument, now: float, width: int, height: int) -> list[str]:
-    """As much as the screen holds: problems, then something of each table, the unwell first."""
-    tables = [_brief(table) for table in _tables(document, now)]
-    return fit([*_top(document, now, width)], tables, width, height)
-
-
-def _top(document: StatusDocument, now: float, width: int | None) -> Iterator[str]:
+def top(document: StatusDocument, now: float, width: int | None) -> Iterator[str]:
+    """How all is in one line, then what is wrong."""
     yield _headline(document, now)
     for problem in document.problems:
         yield from wrapped(Cell(plain(problem), "bad"), width, "  ")
@@ -66,15 +60,9 @@ def _tables(document: StatusDocument, now: float) -> Iterator[Table]:
     if document.workers:
         yield workers(document.workers, now)
     if document.clusters:
-        yield _clusters(document.clusters, now)
+        yield clusters(document.clusters, now)
     if document.services:
         yield services(document.services, now)
-
-
-def _brief(table: Table) -> Table:
-    """Without the remarks on what is well."""
-    rows = (Row(row.cells, () if row.well else row.below, row.well) for row in table.rows)
-    return Table(table.columns, tuple(rows))
 
 
 def _headline(document: StatusDocument, now: float) -> str:
@@ -92,8 +80,9 @@ def _headline(document: StatusDocument, now: float) -> str:
     return "  ".join(parts)
 
 
-def _clusters(clusters: Iterable[ClusterStatus], now: float) -> Table:
-    return Table(_CLUSTERS, tuple(_cluster(cluster, now) for cluster in clusters))
+def clusters(found: Iterable[ClusterStatus], now: float) -> Table:
+    """One row for each, with what is wrong or worth knowing below it."""
+    return Table(_CLUSTERS, tuple(_cluster(cluster, now) for cluster in found))
 
 
 def _cluster(cluster: ClusterStatus, now: float) -> Row:

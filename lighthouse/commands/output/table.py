@@ -1,4 +1,4 @@
-"""Tables for a terminal: what is too wide for a row stands below it, what is not well comes first.
+"""Tables for a terminal: what is too wide for a row stands below it.
 
 Pure functions from rows to lines. Every text is fit to be printed already.
 """
@@ -101,43 +101,6 @@ def render(table: Table, width: int | None) -> tuple[list[str], list[Block]]:
     titles = tuple(Cell(column.title, "title") for column in table.columns)
     head = ["", _line(table.columns, sizes, kept, titles)]
     return head, [_block(table.columns, sizes, kept, row, width) for row in table.rows]
-
-
-def fit(top: Sequence[str], tables: Iterable[Table], width: int, height: int) -> list[str]:
-    """As much as a screen holds: what is wrong first, and something of each table."""
-    found = list(top[: max(3, height // 3)])
-    if len(found) < len(top):
-        found[-1] = f"  ... and {len(top) - len(found) + 1} more lines"
-    rendered = [render(table, width) for table in tables]
-    left = height - len(found)
-    for index, (head, blocks) in enumerate(rendered):
-        others = rendered[index + 1 :]
-        share = left // (len(others) + 1)
-        spare = left - share - sum(_height(*other) for other in others)
-        part = list(_part(head, blocks, max(share, share + spare)))
-        found += part
-        left -= len(part)
-    return found[:height]
-
-
-def _height(head: Sequence[str], blocks: Iterable[Block]) -> int:
-    return len(head) + sum(len(block.lines) for block in blocks)
-
-
-def _part(head: Sequence[str], blocks: Sequence[Block], height: int) -> Iterator[str]:
-    """The head and the rows that there is room for, those that are not well before all others."""
-    yield from head
-    if _height(head, blocks) <= height:
-        yield from (line for block in blocks for line in block.lines)
-        return
-    left, told = height - len(head) - 1, 0
-    for block in sorted(blocks, key=lambda block: block.well):
-        if len(block.lines) > left:
-            break
-        yield from block.lines
-        left -= len(block.lines)
-        told += 1
-    yield f"... and {len(blocks) - told} more"
 
 
 def _sizes(rows: Iterable[Row], index: int) -> Iterator[int]:

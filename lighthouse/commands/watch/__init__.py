@@ -1,0 +1,1 @@
+"""The live view of ``lighthouse status --watch``: keys and documents in, screens out."""
