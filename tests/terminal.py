@@ -13,9 +13,11 @@ import termios
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pyte
+import pytest
 
 from tests.waiting import eventually
+
+pyte = pytest.importorskip("pyte", reason="needs pyte, of the extra `dev`")
 
 
 class PersonsTerminal:
