@@ -22,16 +22,16 @@ RAISING: Final = """
 
     path, real, seen = %r, EventLoop._call, set()
 
-    def call(self, who, what, act, failed):
+    def call(self, who, what, failed, act, *args):
         def once():
             if what in seen:
-                return act()
+                return act(*args)
             seen.add(what)
             with open(path, "a") as file:
                 print(what, file=file)
             raise RuntimeError("injected")
 
-        return real(self, who, what, once, failed)
+        return real(self, who, what, failed, once)
 
     EventLoop._call = call
 """

@@ -5,6 +5,7 @@ not on a session's environment where that can be helped, and not on where a tree
 symbolic link points today.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -44,17 +45,19 @@ def create(path: Path, mode: int = 0o755) -> Path:
     else owns it or may write to it, or made its parent in a place open to everyone: its files
     could be replaced under our feet.
     """
-    if (other := obstacle(path)) is not None:
-        raise NotADirectoryError(f"{other} is no directory: move it away, or name another")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parent = path.parent.stat()
-    if path.parent.parent.stat().st_mode & stat.S_IWOTH and parent.st_uid not in (0, os.geteuid()):
-        raise PermissionError(f"{path.parent} belongs to user {parent.st_uid}")
-    try:
-        path.mkdir(mode)
-        path.chmod(mode)
-    except FileExistsError:
-        pass
+    there = os.path.isdir(path)
+    if not there:
+        if (other := obstacle(path)) is not None:
+            raise NotADirectoryError(f"{other} is no directory: move it away, or name another")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    above = path.parent
+    owner = above.stat().st_uid
+    if above.parent.stat().st_mode & stat.S_IWOTH and owner not in (0, os.geteuid()):
+        raise PermissionError(f"{above} belongs to user {owner}")
+    if not there:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode)
+            path.chmod(mode)
     refuse_shared(path)
     return path
 

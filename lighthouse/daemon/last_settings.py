@@ -22,6 +22,9 @@ NAMES: Final = ("lighthouse.yaml", "lighthouse.yml")
 _TREE: Final = "tree"
 _MAX: Final = 1024 * 1024
 
+AGAIN: Final = 10.0
+"""Seconds after which what is kept is looked at again: it may have been removed, or not kept."""
+
 
 def recall(root: Path) -> dict[str, bytes]:
     """Name and text of the last good file, nothing if none is kept."""
@@ -33,12 +36,31 @@ def recall(root: Path) -> dict[str, bytes]:
     return {}
 
 
-def remember(root: Path, texts: Mapping[str, bytes], settings: DaemonSettings) -> None:
-    """Keep the file of that name in ``texts`` if its content says where things are."""
-    places = settings.run_dir is not None or settings.state_dir is not None
-    found = {name: text for name, text in texts.items() if name in NAMES and places}
-    if found == recall(root):
-        return
+class LastSettings:
+    """What is kept of one tree's file."""
+
+    def __init__(self, root: Path) -> None:
+        self._root: Final = root
+        self._kept: tuple[Mapping[str, bytes], DaemonSettings] | None = None
+        self._again_at = 0.0
+
+    def remember(self, texts: Mapping[str, bytes], settings: DaemonSettings, now: float) -> None:
+        """Keep the file of that name in ``texts`` if its content says where things are.
+
+        The same texts are compared with what is on disk now and then only.
+        """
+        kept = self._kept
+        same = kept is not None and kept[0] is texts and kept[1] is settings
+        if same and now < self._again_at:
+            return
+        places = settings.run_dir is not None or settings.state_dir is not None
+        found = {name: text for name, text in texts.items() if name in NAMES and places}
+        if found != recall(self._root):
+            _keep(self._root, found)
+        self._kept, self._again_at = (texts, settings), now + AGAIN
+
+
+def _keep(root: Path, found: Mapping[str, bytes]) -> None:
     with suppress(OSError):
         _forget_the_gone()
         place = _place(root)

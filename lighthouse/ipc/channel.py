@@ -5,6 +5,7 @@ whose size and content are sealed before it is passed, so that a send never wait
 however much it carries, and a reader can map it without fearing that it shrinks.
 """
 
+import array
 import contextlib
 import errno
 import fcntl
@@ -12,7 +13,7 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,9 @@ _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fc
 _IOV_MAX: Final = 1024
 _CRED: Final = struct.Struct("3i")
 _GID: Final = struct.Struct("I")
+_RECEIVE: Final = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+_CUT: Final = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
+_ONE_DESCRIPTOR: Final = socket.CMSG_LEN(array.array("i").itemsize)
 _SO_PEERGROUPS: Final = 59
 _GROUPS_BYTES: Final = 1024
 
@@ -129,17 +133,16 @@ class Channel:
         Raises ``Closed`` at the end, and for a frame or payload that breaks the rules.
         """
         try:
-            packet, memories, flags, _ = socket.recv_fds(
-                self._socket, MAX_FRAME, 1, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            )
+            packet, beside, flags, _ = self._socket.recvmsg(MAX_FRAME, _ONE_DESCRIPTOR, _RECEIVE)
         except BlockingIOError:
             return None
         except OSError as error:
             raise Closed(str(error), is_end=True) from error
+        memories = _descriptors(beside) if beside else ()
         try:
             if not packet:
                 raise Closed("end of file", is_end=True)
-            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            if flags & _CUT:
                 raise Closed("a frame was cut")
             try:
                 frame = decode(packet)
@@ -259,6 +262,15 @@ def _rest(pieces: list[bytes], written: int) -> list[bytes]:
             return [piece[written:], *pieces[index + 1 :]]
         written -= len(piece)
     return []
+
+
+def _descriptors(beside: Iterable[tuple[int, int, bytes]]) -> Sequence[int]:
+    """The descriptors in what came beside a packet."""
+    found = array.array("i")
+    for level, kind, data in beside:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found
 
 
 def _map(memory: int) -> memoryview:

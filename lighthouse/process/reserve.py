@@ -32,12 +32,16 @@ class DescriptorReserve:
     @contextmanager
     def lent(self, count: int = SIZE) -> Iterator[None]:
         """Let what happens meanwhile use so many of the reserve."""
-        for _ in range(min(count, len(self._held))):
-            os.close(self._held.pop())
+        self.lend(count)
         try:
             yield
         finally:
             self.refill()
+
+    def lend(self, count: int) -> None:
+        """Let what happens until the next ``refill`` use so many of the reserve."""
+        for _ in range(min(count, len(self._held))):
+            os.close(self._held.pop())
 
     def refill(self) -> None:
         """Take back what was in use, as far as there are descriptors again."""

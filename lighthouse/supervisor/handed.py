@@ -24,10 +24,14 @@ class Handover(msgspec.Struct, frozen=True):
 
 
 class HandedClusters:
-    """What each balancer was given; one without a record may serve anything."""
+    """What each balancer was given; one without a record may serve anything.
+
+    ``changes`` counts how often that became something else.
+    """
 
     def __init__(self) -> None:
         self._given: Final[dict[HandedKey, frozenset[str]]] = {}
+        self.changes = 0
 
     def restore(self, handovers: Iterable[Handover]) -> None:
         """Start from what an earlier run has noted."""
@@ -55,6 +59,7 @@ class HandedClusters:
         if clusters == before:
             return False
         self._given[key] = frozenset(clusters)
+        self.changes += 1
         return True
 
     def never(self, key: HandedKey, clusters: Set[str]) -> tuple[str, ...]:

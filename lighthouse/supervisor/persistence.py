@@ -32,7 +32,9 @@ class Persistence:
         self._state: Final = state
         self._dirty: Final[set[str]] = set()
         self._good = (dict[str, bytes](), dict[tuple[str, ...], object]())
+        self._judged: tuple[Mapping[str, bytes], int] | None = None  # what that was made of
         self._handed: tuple[Handover, ...] = ()
+        self._noted = -1  # the changes of what was handed over up to then
         self._seen: Final[dict[str, float]] = {}
 
     def problems(self) -> list[str]:
@@ -85,19 +87,28 @@ class Persistence:
         return 0.0 if self._dirty else None
 
     def _save_handed(self) -> bool:
+        changes, lacks = self._state.handed.changes, self._cache.lacks(_HANDED)
+        if changes == self._noted and not lacks:
+            return True
         handed = self._state.handed.all()
-        if handed != self._handed or self._cache.lacks(_HANDED):
+        if handed != self._handed or lacks:
             if not self._cache.save(_HANDED, handed):
                 return False
             self._handed = handed
+        self._noted = changes
         return True
 
     def _save_good(self, tree: Tree) -> bool:
-        good = (dict(tree.texts), dict[tuple[str, ...], object](self._state.verdicts.accepted()))
-        if good != self._good or self._cache.lacks(GOOD):
+        texts, changes, before = tree.texts, self._state.verdicts.changes, self._judged
+        lacks = self._cache.lacks(GOOD)
+        if before is not None and before[0] is texts and before[1] == changes and not lacks:
+            return True
+        good = (dict(texts), dict[tuple[str, ...], object](self._state.verdicts.accepted()))
+        if good != self._good or lacks:
             if not self._cache.save_good(*good):
                 return False
             self._good = good
+        self._judged = (texts, changes)
         return True
 
     def _save_cluster(self, name: str) -> bool:

@@ -54,10 +54,14 @@ def renew(wanted: Mapping[Name, Wanted], state: State) -> dict[Name, Wanted]:
 
     It has no look at services: what a node costs must not grow with what this host provides.
     """
-    return {
-        name: msgspec.structs.replace(worker, snapshot=_renewed(name, worker.snapshot, state))
-        for name, worker in wanted.items()
-    }
+    return {name: _kept_or_renewed(name, worker, state) for name, worker in wanted.items()}
+
+
+def _kept_or_renewed(name: Name, worker: Wanted, state: State) -> Wanted:
+    snapshot = _renewed(name, worker.snapshot, state)
+    if snapshot == worker.snapshot:
+        return worker
+    return msgspec.structs.replace(worker, snapshot=snapshot)
 
 
 def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
@@ -68,5 +72,7 @@ def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
             return BalancerSnapshot(settings, state.parts(name[1]), unserved)
         case DiscoverySnapshot():
             own, watch = state.verdicts.settings(name), state.memberships.watches(name[1])
+            if own is snapshot.settings and watch is snapshot.watch:
+                return snapshot
             return msgspec.structs.replace(snapshot, settings=own, watch=watch)
     return snapshot

@@ -143,8 +143,7 @@ class Store:
         try:
             create(self._directory, 0o700)
             create(path.parent, 0o700)
-            beside.unlink(missing_ok=True)
-            with open(os.open(beside, _NEW, 0o600), "wb") as file:
+            with open(_new(beside), "wb") as file:
                 file.write(_FORMAT + zlib.crc32(body).to_bytes(4) + body)
                 if durable:
                     file.flush()
@@ -180,6 +179,15 @@ class Store:
         _log.warning("%s is not used: %s", path, reason)
         self.problems[path] = reason
         return None
+
+
+def _new(path: Path) -> int:
+    """The descriptor of a new file; one of that name was left behind and is removed."""
+    try:
+        return os.open(path, _NEW, 0o600)
+    except FileExistsError:
+        path.unlink(missing_ok=True)
+        return os.open(path, _NEW, 0o600)
 
 
 def _parse(data: bytes, kind: type[T]) -> T:

@@ -14,15 +14,16 @@ from typing import Final
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
-from lighthouse.daemon import last_settings
 from lighthouse.daemon.claim import DaemonClaim
+from lighthouse.daemon.last_settings import LastSettings, recall
 from lighthouse.ipc.messages import Message, Observed
 from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.process.service_manager import ServiceManager
 from lighthouse.registration import identity
-from lighthouse.supervisor import absence, dispatch
+from lighthouse.supervisor import dispatch
+from lighthouse.supervisor.absence import Absences
 from lighthouse.supervisor.announcer import Announcer
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
@@ -70,11 +71,13 @@ class Supervisor:
         self._manager: Final = manager or ServiceManager()
         self._claim: Final = claim
         self._log_file: Final = log_file
+        self._last_settings: Final = LastSettings(root)
         self._reserve: Final = DescriptorReserve()
         self._loop: Final = EventLoop(self._stalled)
         self._unsettled = True
         self._replan = True
         self._wanted: dict[Name, Wanted] = {}
+        self._absences: Final = Absences()
         self._fault_log: Final = FaultLog()
 
     def run(self) -> int:
@@ -90,11 +93,11 @@ class Supervisor:
 
     def _converge(self, now: float) -> None:
         """Make what runs match what is known; what cannot be done yet is tried again."""
-        self._loop.attempt("a look at its discoveries", functools.partial(self._miss, now))
+        self._loop.attempt("a look at its discoveries", self._miss, now)
         if self._unsettled or self._replan:
-            self._loop.attempt("its plan", functools.partial(self._plan, now))
-        self._loop.attempt("the start of workers", functools.partial(self._pool.dispatch, now))
-        self._loop.attempt("what is due of clusters", functools.partial(self._attend, now))
+            self._loop.attempt("its plan", self._plan, now)
+        self._loop.attempt("the start of workers", self._pool.dispatch, now)
+        self._loop.attempt("what is due of clusters", self._attend, now)
 
     def _plan(self, now: float) -> None:
         """Work out what should run, and have it so."""
@@ -118,7 +121,7 @@ class Supervisor:
     def _miss(self, now: float) -> None:
         """A source is away too while no worker runs for its discovery."""
         if not self._shutdown.stopping:
-            self._replan |= absence.note(self._state, self._pool, now)
+            self._replan |= self._absences.note(self._state, self._pool, now)
 
     def _open(self) -> None:
         self._logs = Logs(self._log_file)
@@ -129,7 +132,7 @@ class Supervisor:
         cache = Store(self._claim.state_dir)
         good = cache.good()
         if tree.faults:
-            kept = {**last_settings.recall(self._root), **good.texts}
+            kept = {**recall(self._root), **good.texts}
             tree = Tree(self._root, self._packages.installed, kept)
             tree.load()
         known = (self._loop, self._reserve)
@@ -251,6 +254,7 @@ class Supervisor:
     def _configure(self) -> None:
         """Take what is good of a config tree that has changed, with what is installed by now."""
         self._find_plugins()
+        self._absences.forget()
         before, config = self._state.config, self._config.tree.config
         for cluster in self._state.configure(config, time.monotonic()):
             self._persistence.note(cluster)
@@ -282,7 +286,7 @@ class Supervisor:
     def _save(self) -> None:
         tree = self._config.tree
         with self._reserve.lent():
-            last_settings.remember(self._root, tree.texts, tree.config.daemon)
+            self._last_settings.remember(tree.texts, tree.config.daemon, time.monotonic())
             later = self._persistence.save(tree, SLICE)
         if later is not None:
             self._save_later(later)

@@ -27,9 +27,10 @@ class ConfigVerdicts(msgspec.Struct, frozen=True):
 
 
 class Verdicts:
-    """Contents and verdicts by key."""
+    """Contents and verdicts by key; ``changes`` counts how often what is accepted changed."""
 
     def __init__(self, accepted: Mapping[ConfigKey, dict[str, Any]]) -> None:
+        self.changes = 0
         self._entries: Final[dict[ConfigKey, ConfigVerdicts]] = {}
         self._accepted: Final = dict(accepted)
 
@@ -51,7 +52,7 @@ class Verdicts:
         changed = set()
         for key in self._entries.keys() - contents.keys():
             del self._entries[key]
-            self._accepted.pop(key, None)
+            self.changes += self._accepted.pop(key, None) is not None
             changed.add(key)
         for key, content in contents.items():
             entry = self._entries.get(key)
@@ -69,8 +70,9 @@ class Verdicts:
         before = self._entries[key]
         entry = ConfigVerdicts(before.settings, not problems, problems, warnings)
         self._entries[key] = entry
-        if entry.passed:
+        if entry.passed and self._accepted.get(key) is not entry.settings.config:
             self._accepted[key] = entry.settings.config
+            self.changes += 1
         verdicts = [(e.passed, e.problems, e.warnings) for e in (before, entry)]
         return verdicts[0] != verdicts[1]
 

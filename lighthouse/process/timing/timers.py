@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Hashable
 from typing import Final
 
@@ -16,6 +17,7 @@ class Timers:
     def __init__(self) -> None:
         self._due: Final[dict[Hashable, tuple[float, Act]]] = {}
         self._heap: list[tuple[float, int, Hashable]] = []  # with entries that hold no more
+        self._looked_at: Final[dict[Hashable, float]] = {}  # the earliest of a name's entries
         self._numbers: Final = itertools.count()
 
     def set(self, name: Hashable, when: float | None, act: Act) -> None:
@@ -23,11 +25,11 @@ class Timers:
         if when is None:
             self._due.pop(name, None)
             return
-        before = self._due.get(name)
         self._due[name] = (when, act)
-        if before is None or before[0] != when:
-            heapq.heappush(self._heap, (when, next(self._numbers), name))
-            self._tidy()
+        if when < self._looked_at.get(name, math.inf):  # else it moves when that entry comes up
+            self._push(name, when)
+            if len(self._heap) > 2 * len(self._due) + _ROOM:
+                self._tidy()
 
     def pending(self, name: Hashable) -> bool:
         return name in self._due
@@ -41,7 +43,7 @@ class Timers:
         """What is due now, by name; each is forgotten with this call."""
         due = []
         while (first := self._first()) is not None and first <= now:
-            name = heapq.heappop(self._heap)[2]
+            name = self._pop()
             due.append((name, self._due.pop(name)[1]))
         return due
 
@@ -66,10 +68,24 @@ class Timers:
             found = self._due.get(name)
             if found is not None and found[0] == when:
                 return when
-            heapq.heappop(self._heap)
+            self._pop()
+            if found is not None and name not in self._looked_at:
+                self._push(name, found[0])
         return None
 
+    def _push(self, name: Hashable, when: float) -> None:
+        self._looked_at[name] = when
+        heapq.heappush(self._heap, (when, next(self._numbers), name))
+
+    def _pop(self) -> Hashable:
+        """Take the first entry away; its name."""
+        when, _, name = heapq.heappop(self._heap)
+        if self._looked_at.get(name) == when:
+            del self._looked_at[name]
+        return name
+
     def _tidy(self) -> None:
-        if len(self._heap) > 2 * len(self._due) + _ROOM:
-            self._heap = [(due, next(self._numbers), n) for n, (due, _) in self._due.items()]
-            heapq.heapify(self._heap)
+        self._heap = [(due, next(self._numbers), n) for n, (due, _) in self._due.items()]
+        heapq.heapify(self._heap)
+        self._looked_at.clear()
+        self._looked_at.update((name, due) for name, (due, _) in self._due.items())

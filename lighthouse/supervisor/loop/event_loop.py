@@ -10,7 +10,7 @@ import selectors
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
 
 import msgspec
 
@@ -29,6 +29,8 @@ _NO_KERNEL: Final = 0.1
 
 Source = Any
 """A descriptor, or an object that has one."""
+
+Ts = TypeVarTuple("Ts")
 
 OnFailure = Callable[[str], None]
 """Told in words what was raised."""
@@ -92,7 +94,7 @@ class EventLoop:
         lost = now - self._woke - (planned or 0.0)
         self._woke = now
         if lost > STALL:
-            self.attempt("a pause of this process", functools.partial(self._stalled, lost))
+            self.attempt("a pause of this process", self._stalled, lost)
         for key in ready:
             watched: _Watched = key.data
             if self._watched.get(key.fileobj) is watched:  # else forgotten in this very turn
@@ -100,15 +102,15 @@ class EventLoop:
         for name, act in self.timers.take(time.monotonic()):
             self._ring(name, act)
 
-    def attempt(self, what: str, act: Act, failed: OnFailure | None = None) -> bool:
+    def attempt(self, what: str, act: Callable[[*Ts], object], *args: *Ts) -> bool:
         """Return True if ``act`` returned; it is not tried while it rests from a failure."""
-        now = time.monotonic()
-        if now < self._resting.get(what, 0.0):
-            return False
-        self._resting.pop(what, None)
-        if self._call(what, what, act, failed):
+        if self._resting:
+            if time.monotonic() < self._resting.get(what, 0.0):
+                return False
+            self._resting.pop(what, None)
+        if self._call(what, what, None, act, *args):
             return True
-        self._resting[what] = again = now + self._rest(what)
+        self._resting[what] = again = time.monotonic() + self._rest(what)
         self.timers.set(("attempt", what), again, _nothing)
         return False
 
@@ -124,7 +126,7 @@ class EventLoop:
             return []
 
     def _dispatch(self, source: Source, watched: _Watched) -> None:
-        if self._call(source, watched.what, watched.act, watched.failed):
+        if self._call(source, watched.what, watched.failed, watched.act):
             return
         if source in self._watched:
             self.pause(source, time.monotonic() + self._rest(source))
@@ -132,19 +134,27 @@ class EventLoop:
             self._failures.pop(source, None)
 
     def _ring(self, name: Hashable, act: Act) -> None:
-        if not self._call(("timer", name), f"timer {_named(name)}", act, None):
+        if not self._call(("timer", name), f"timer {_named(name)}", None, act):
             later = time.monotonic() + self._rest(("timer", name))
             if not self.timers.pending(name):
                 self.timers.set(name, later, act)
 
-    def _call(self, who: Hashable, what: str, act: Act, failed: OnFailure | None) -> bool:
+    def _call(
+        self,
+        who: Hashable,
+        what: str,
+        failed: OnFailure | None,
+        act: Callable[[*Ts], object],
+        *args: *Ts,
+    ) -> bool:
         """The boundary: whatever is raised ends here."""
         try:
-            act()
+            act(*args)
         except Exception as error:  # noqa: BLE001
             text = self.errors.note(what, error)
         else:
-            self._failures.pop(who, None)
+            if self._failures:
+                self._failures.pop(who, None)
             return True
         self._failures[who] = self._failures.get(who, 0) + 1
         if failed is not None:

@@ -58,6 +58,7 @@ class WorkerPool:
         self._paused: Final[dict[Name, Worker]] = {}
         self._records: Final[dict[Name, WorkerRecord]] = {}
         self._wanted: dict[Name, Wanted] = {}
+        self._stirred: Final[set[Name]] = set()  # for which there may be something to do
         self._versions: Final = itertools.count(1)
         self._watch: Final = ProcessWatch(loop, reserve, sessions, take, self._settle)
         self._inspection: Final = Inspection(self._watch)
@@ -79,7 +80,8 @@ class WorkerPool:
 
         What is missing or wanted otherwise is seen to by ``dispatch``.
         """
-        self._wanted = wanted
+        before, self._wanted = self._wanted, wanted
+        self._stirred.update(n for n, one in wanted.items() if before.get(n) is not one)
         for name in self._children.keys() - wanted.keys():
             self._let_go(self._successors.pop(name), now)
             self._let_go(self._children.pop(name), now, keep)
@@ -150,27 +152,40 @@ class WorkerPool:
 
         Send each the snapshot that it lacks.
         """
-        for name, worker in list(self._children.items()):
-            if name in self._wanted and self._successors.lacks(worker, self._wanted[name]):
-                self.restart(name, now)
-        leaving = {worker.name for worker in self._leaving if not worker.on_trial}
-        for name in self._wanted.keys() - self._children.keys() - leaving - {*self._pauses}:
-            self._children[name] = self._new(name, self._wanted[name])
-            self._due(self._children[name])
-        for name, worker in self._children.items():
-            wanted = self._wanted.get(name)
-            if wanted is None or name in leaving or not worker.takes_snapshots:
-                continue
-            snapshot = due_to(worker, wanted)
-            if worker.snapshot != snapshot:
-                deliver = functools.partial(self._deliver, worker, snapshot, now)
-                self._loop.attempt(f"what {' '.join(name)} is sent", deliver)
-        for successor in self._successors:
-            name = successor.name
-            wanted = self._wanted.get(name)
-            if wanted is not None and successor.takes_snapshots and successor.validated is None:
-                ask = functools.partial(successor.ask, wanted.snapshot, now)
-                self._loop.attempt(f"what the successor of {' '.join(name)} is asked", ask)
+        for name in sorted(self._stirred):
+            if self._see_to(name, now):
+                self._stirred.discard(name)
+
+    def _see_to(self, name: Name, now: float) -> bool:
+        """Return True if nothing is left to be done for what is wanted of that name."""
+        wanted, worker = self._wanted.get(name), self._children.get(name)
+        if wanted is None:
+            return True
+        if worker is not None and self._successors.lacks(worker, wanted):
+            self.restart(name, now)
+            worker = self._children.get(name)
+        asked = self._ask(self._successors.get(name), wanted, now)
+        if any(one.name == name and not one.on_trial for one in self._leaving):
+            return asked  # its end stirs it
+        if worker is None and wanted.paused:
+            return asked
+        if worker is None:
+            worker = self._children[name] = self._new(name, wanted)
+            self._due(worker)
+        snapshot = due_to(worker, wanted)
+        if not worker.takes_snapshots or worker.snapshot == snapshot:
+            return asked
+        what = f"what {' '.join(name)} is sent"
+        sent = self._loop.attempt(what, self._deliver, worker, snapshot, now)
+        return sent and worker.snapshot is snapshot and asked
+
+    def _ask(self, successor: Worker | None, wanted: Wanted, now: float) -> bool:
+        """Have one on trial show what it can; return True if it needs not be asked any more."""
+        if successor is None or not successor.takes_snapshots or successor.validated is not None:
+            return True
+        what = f"what the successor of {' '.join(successor.name)} is asked"
+        self._loop.attempt(what, successor.ask, wanted.snapshot, now)
+        return not successor.takes_snapshots
 
     def kill(self) -> None:
         """End every process at once, and say whose that had to be."""
@@ -195,11 +210,11 @@ class WorkerPool:
 
     def _deliver(self, worker: Worker, snapshot: Snapshot, now: float) -> None:
         worker.deliver(snapshot, next(self._versions), now)
-        self._settle(worker)
+        self._be_back(worker)
 
     def _due(self, worker: Worker) -> None:
         name = " ".join(worker.name)
-        if self._loop.attempt(f"the next step of {name}", functools.partial(self._step, worker)):
+        if self._loop.attempt(f"the next step of {name}", self._step, worker):
             self._settle(worker)
         else:
             again = time.monotonic() + RETRY
@@ -214,10 +229,14 @@ class WorkerPool:
 
     def _settle(self, worker: Worker) -> None:
         """After every event: let go of a stopped child, else be back at its deadline."""
+        self._stirred.add(worker.name)
         if self._successors.has(worker):
             self._judge(worker, self._children[worker.name])
         if worker.life.state == "stopped":
             self._leaving.discard(worker)
+        self._be_back(worker)
+
+    def _be_back(self, worker: Worker) -> None:
         self._loop.timers.set(worker, worker.life.deadline, functools.partial(self._due, worker))
 
     def _judge(self, successor: Worker, worker: Worker) -> None:
@@ -261,8 +280,7 @@ class WorkerPool:
         """Look at every worker, and at what was left behind."""
         self._watch.memory_kills.look()
         for worker in self._all():
-            look = functools.partial(self._inspect, worker)
-            self._loop.attempt(f"a look at {' '.join(worker.name)}", look)
+            self._loop.attempt(f"a look at {' '.join(worker.name)}", self._inspect, worker)
         self.reap()
 
     def _inspect(self, worker: Worker) -> None:

@@ -71,10 +71,8 @@ class ProcessWatch:
         if worker.process is not process:
             return
         now = time.monotonic()
-        self._loop.attempt(
-            f"the last words of {' '.join(worker.name)}",
-            functools.partial(self._hear_out, worker, process),
-        )
+        what = f"the last words of {' '.join(worker.name)}"
+        self._loop.attempt(what, self._hear_out, worker, process)
         for source in (process.pidfd, process.channel, process.journal):
             self._loop.forget(source)
         with self._reserve.lent():
@@ -115,14 +113,14 @@ class ProcessWatch:
     def _spoke(self, worker: Worker, process: Process) -> None:
         now = time.monotonic()
         count = 0
+        self._reserve.lend(1)
         try:
-            with self._reserve.lent(1):
-                while time.monotonic() - now < TURN:
-                    received = process.channel.receive()
-                    if received is None:
-                        break
-                    count += 1
-                    self._take(worker, *received, now)
+            while time.monotonic() - now < TURN:
+                received = process.channel.receive()
+                if received is None:
+                    break
+                count += 1
+                self._take(worker, *received, now)
         except Closed as closed:
             self._loop.forget(process.channel)
             if not closed.is_end:
@@ -131,6 +129,8 @@ class ProcessWatch:
             worker.oversteps(broken(f"sent what is no message: {error}", worker.code.source), now)
         else:
             self._share(worker, process, count, now)
+        finally:
+            self._reserve.refill()
         self._settle(worker)
 
     def _share(self, worker: Worker, process: Process, count: int, began: float) -> None:

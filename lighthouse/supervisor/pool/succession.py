@@ -54,6 +54,10 @@ class Successors:
         """The one of that name, which is on trial no more."""
         return self._trials.pop(name, None)
 
+    def get(self, name: Name) -> Worker | None:
+        """The one of that name that is on trial, None if there is none."""
+        return self._trials.get(name)
+
     def has(self, worker: Worker) -> bool:
         """Return True if this very worker is on trial."""
         return self._trials.get(worker.name) is worker
