@@ -1,6 +1,5 @@
 """What a balancer's worker holds of each cluster, so that one that changed costs only itself."""
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -58,7 +57,7 @@ def decode_cluster(
     cluster = Cluster(
         part.name,
         nodes,
-        copy.deepcopy(config),
+        _copied(config),
         body.known,
         body.stale,
         body.observed_at,

@@ -34,6 +34,7 @@ from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.conduct import Conduct
 from lighthouse.workers.boundary.limits import (
     WARNINGS,
+    Seen,
     bounded,
     counted,
     named,
@@ -83,6 +84,7 @@ class WorkerHost:
         self._readiness: Final = Poller()
         self._once: Final = Once(logging.getLogger("lighthouse.worker"))
         self._attention: Final = WakePolicy(role, self._readiness, conduct)
+        self._seen: Final[Seen] = {}
         self._delivery: tuple[Deliver, memoryview] | None = None  # the newest, not begun
         self._version = 0  # of the snapshot in hand
         self._failures = 0
@@ -208,7 +210,6 @@ class WorkerHost:
         else:
             self._failures = 0
         self._attention.ask(time.monotonic(), self._retry_at if failing and woken else 0.0)
-        setproctitle.setproctitle(f"{self._title} ({self._role.summary()}, v{self._version})")
         self._tell(report)
 
     def _tell(self, report: WorkReport) -> None:
@@ -241,6 +242,9 @@ class WorkerHost:
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT
             self._outbox.post(Alive(self._status()))
+            if self._version:
+                done = f"{self._role.summary()}, v{self._version}"
+                setproctitle.setproctitle(f"{self._title} ({done})")
             self._garbage.tidy()
 
     def _status(self) -> dict[str, Any]:
@@ -257,7 +261,7 @@ class WorkerHost:
             remedy = "return a map of names to JSON values"
             self._conduct.breaks("status", told, remedy, where, warning=True)
             return {}
-        values, wrong = plain(status)
+        values, wrong = plain(status, self._seen)
         if wrong:
             told = "; ".join(f"{key} is {why}" for key, why in wrong.items())
             remedy = "return a few short JSON values"

@@ -9,7 +9,6 @@ from typing import Final, NoReturn, TypeVar
 
 import msgspec
 
-from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
@@ -43,9 +42,8 @@ def serve(kind: PluginKind[P], role: Role[P]) -> NoReturn:
     failed: Failed | None = None
     report: PluginReport | None = None
     try:
-        installed = Installed.here()
         lock = lowered(given, binds=kind is BALANCER)
-        plugin, report = load(kind, given.plugin, installed)
+        plugin, report = load(kind, given.plugin, given.origin)
         for fault in report.faults:
             _log.warning("%s", report.explained(fault))
         conduct = Conduct(report, outbox)

@@ -16,6 +16,7 @@ import setproctitle
 from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.origin import PluginOrigin
 from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.rights import NEW_PRIVILEGES
 from lighthouse.process.trace import TracedProcess
@@ -49,7 +50,8 @@ class Arguments(msgspec.Struct, frozen=True):
 
     ``user`` is the account to become, empty to stay as it is. ``trace_fd`` is where to note
     what is done, -1 for nowhere. ``new_privileges``: what it starts may have rights that the
-    account has not.
+    account has not. ``origin`` is where the plugin comes from, None if the worker has to look
+    for that itself.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Arguments(msgspec.Struct, frozen=True):
     user: str = ""
     trace_fd: int = -1
     new_privileges: bool = False
+    origin: PluginOrigin | None = None
 
 
 def arguments(argv: Sequence[str]) -> Arguments:
@@ -67,10 +70,15 @@ def arguments(argv: Sequence[str]) -> Arguments:
     try:
         name, plugin, channel_fd, lock_path, parent_pid, *more = argv[1:]
         typed = int(channel_fd), Path(lock_path), int(parent_pid)
-        user, trace_fd, rights = more + ["", "-1", ""][len(more) :]
-        return Arguments(name, plugin, *typed, user, int(trace_fd), rights == NEW_PRIVILEGES)
+        user, trace_fd, rights, said = more + ["", "-1", "", ""][len(more) :]
+        origin = msgspec.json.decode(said, type=PluginOrigin) if said else None
+        free = rights == NEW_PRIVILEGES
+        return Arguments(name, plugin, *typed, user, int(trace_fd), free, origin)
     except (ValueError, TypeError):
-        usage = "usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID [USER [TRACE_FD [RIGHTS]]]"
+        usage = (
+            "usage: NAME PLUGIN CHANNEL_FD LOCK_PATH PARENT_PID "
+            "[USER [TRACE_FD [RIGHTS [ORIGIN]]]]"
+        )
         raise SystemExit(usage) from None
 
 

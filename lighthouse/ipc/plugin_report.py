@@ -3,7 +3,7 @@
 import msgspec
 
 from lighthouse.balancer import Claim
-from lighthouse.installed import PluginOrigin
+from lighthouse.origin import PluginOrigin
 
 
 class PluginFault(msgspec.Struct, frozen=True):

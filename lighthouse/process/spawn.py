@@ -24,8 +24,8 @@ class WorkerProcess:
     ``mark`` is in its environment, and so in that of all that it starts or forks.
     ``channel`` is the descriptor it inherits, ``output`` takes what it prints, ``user`` is the
     account that it becomes by itself; what it starts then gets no other rights, unless
-    ``new_privileges``. Raises ``OSError`` if it cannot be started; what there is
-    of it then is dead, and reaped by whoever reaps.
+    ``new_privileges``. ``more`` are words behind all others. Raises ``OSError`` if it cannot be
+    started; what there is of it then is dead, and reaped by whoever reaps.
     """
 
     def __init__(
@@ -37,15 +37,17 @@ class WorkerProcess:
         user: str = "",
         output: int = subprocess.DEVNULL,
         new_privileges: bool = False,
+        more: Sequence[str] = (),
     ) -> None:
         self.mark: Final = secrets.token_hex(16)
         command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", *words]
         command += [str(channel), lock, str(os.getpid()), user]
+        rights = NEW_PRIVILEGES if new_privileges else ""
         with ExitStack() as undo:
             self._trace: Final = Trace()
             undo.callback(self._trace.close)
             self._popen: Final = subprocess.Popen(
-                [*command, str(self._trace.fileno()), NEW_PRIVILEGES if new_privileges else ""],
+                [*command, str(self._trace.fileno()), rights, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -6,6 +6,7 @@ whatever it does just then, its interpreter writes the stacks of all of its thre
 
 import faulthandler
 import fcntl
+import functools
 import mmap
 import os
 import re
@@ -77,8 +78,14 @@ class TracedProcess:
         self._put(source, _WORK, _SOURCE)
 
     def _put(self, text: str, start: int, room: int) -> None:
-        data = text.encode("utf-8", "replace")[: room - 1]
-        self._memory[start : start + len(data) + 1] = data + b"\0"
+        data = _terminated(text, room)
+        self._memory[start : start + len(data)] = data
+
+
+@functools.lru_cache(1000)
+def _terminated(text: str, room: int) -> bytes:
+    """As bytes with a zero behind them; the same few methods are called again and again."""
+    return text.encode("utf-8", "replace")[: room - 1] + b"\0"
 
 
 def innermost(stacks: str) -> str:

@@ -21,7 +21,6 @@ from lighthouse.balancer import APPLIED, Balancer, Kind, Outcome
 from lighthouse.check import Check
 from lighthouse.cluster import Cluster
 from lighthouse.discovery import Connection, Discovery, Reading
-from lighthouse.installed import Installed
 from lighthouse.node import Node, parse
 from lighthouse.standalone.changes import FileChanges
 from lighthouse.workers.boundary.plugin_call import PluginError
@@ -54,7 +53,7 @@ def main(arguments: list[str]) -> int:
     """Print what the plugin does; 0 if that went well."""
     kind, name, config_file, nodes_file, *more = arguments
     try:
-        plugin, report = load(_KINDS[kind], name, Installed.here())
+        plugin, report = load(_KINDS[kind], name)
         config = _config(config_file)
         clusters = [_cluster(*item) for item in sorted(_map(nodes_file).items())]
         clusters += [_asked(kind, word) for word in more if word != _PDB]

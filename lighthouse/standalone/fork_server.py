@@ -18,7 +18,6 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from lighthouse.installed import Installed
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginReport
@@ -59,7 +58,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = belongings()
     try:
-        plugin, about = load(kind, name, Installed.here())
+        plugin, about = load(kind, name)
     except process.GivingUp as end:
         orders.send(msgspec.json.encode(Loaded(end.reason, end.traceback)))
         process.leave(1)

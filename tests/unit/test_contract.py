@@ -1,7 +1,7 @@
 """What is wrong with a plugin's class, told before anything of it is called."""
 
 import textwrap
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from lighthouse.ipc.plugin_report import PluginFault
 from lighthouse.workers.loading.contract import judge
+from lighthouse.workers.loading.entry import PluginEntry
 from lighthouse.workers.loading.hook import Unusable, named_class
 from lighthouse.workers.loading.kind import BALANCER, CHECK, DISCOVERY, KINDS, PluginKind
 
@@ -283,7 +284,7 @@ CLASS = "class Own(Balancer):\n    def sync_file(self, clusters): ...\n"
     ],
 )
 def test_a_module_without_a_class(source: str, told: str, remedy: str) -> None:
-    entry = EntryPoint("own", "plugin_own", "lighthouse.balancers")
+    entry = PluginEntry("own", "plugin_own")
     with pytest.raises(Unusable) as raised:
         named_class(BALANCER, entry, module(source))
     assert told in raised.value.fault.message
@@ -292,7 +293,7 @@ def test_a_module_without_a_class(source: str, told: str, remedy: str) -> None:
 
 
 def test_an_entry_point_may_name_the_class() -> None:
-    entry = EntryPoint("own", "plugin_own:Own", "lighthouse.balancers")
+    entry = PluginEntry("own", "plugin_own:Own")
     own = module(CLASS).Own
     assert named_class(BALANCER, entry, own) is own
 
@@ -302,4 +303,5 @@ def test_every_bundled_plugin_keeps_its_contract(kind: PluginKind[Any]) -> None:
     points = [point for point in entry_points(group=kind.group) if point.dist is not None]
     assert points
     for point in points:
-        assert judge(named_class(kind, point, point.load()), kind) == (), point.name
+        entry = PluginEntry(point.name, point.value)
+        assert judge(named_class(kind, entry, entry.load()), kind) == (), point.name

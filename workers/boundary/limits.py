@@ -65,19 +65,34 @@ def valid(text: object) -> str:
     return foreign.redacted(str(text).encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+Seen = dict[str, tuple[bytes, Any, int]]
+"""Values of a status by name: as it was encoded, as it is shown, how many bytes that takes."""
+
+
+def plain(
+    status: Mapping[Any, Any], seen: Seen | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
     """A status as JSON values, and what is wrong with the others, in words by their keys.
 
-    In place of such a value stands what it is.
+    In place of such a value stands what it is. ``seen`` are values of an earlier status, which
+    need no second look, and is brought up to date.
     """
+    seen = {} if seen is None else seen
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     room = STATUS
     for key, value in [*status.items()]:
         name = _shown_key(str(key))
         try:
-            said, odd = _shown_value(value)
-            size = len(encode(said)) + len(name)
+            data = encode(value)
+            before = seen.get(name)
+            if before is not None and before[0] == data:
+                (_, said, size), odd = before, ""
+            else:
+                said, odd = _shown_value(value)
+                size = len(encode(said)) + len(name)
+                if not odd:
+                    seen[name] = data, said, size
         except (TypeError, ValueError, OverflowError, RecursionError):
             wrong[name] = f"no JSON value, but of the type {type(value).__name__}"
         else:
@@ -90,6 +105,8 @@ def plain(status: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
             wrong[name] = odd or f"too long: {size} bytes, and all of it may have {STATUS}"
         if len(values) < _VALUES:
             values[name] = f"({wrong[name]})"
+    if len(seen) > _VALUES:
+        seen.clear()
     return values, dict([*wrong.items()][:_NAMED])
 
 

@@ -1,8 +1,10 @@
 """Where something stands in a plugin's source, as FILE:LINE; empty if nobody can tell."""
 
 import importlib
-import inspect
+import linecache
 import os
+import re
+import sys
 from types import CodeType, FrameType, TracebackType
 from typing import Final
 
@@ -10,6 +12,9 @@ import pluggy
 
 _CALLERS: Final = ("importlib", "pluggy", "lighthouse.workers", "__main__")
 """Packages that load a plugin and call it, and are never at fault."""
+
+_WRAPPED: Final = 20
+"""So many decorators may lie around a function."""
 
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 
@@ -62,18 +67,19 @@ def of_frame(frame: FrameType | None) -> str:
 def of_function(function: object) -> str:
     """Where a function, a method or what wraps one is defined."""
     inner = getattr(function, "__func__", None) or getattr(function, "fget", None) or function
-    if callable(inner):
-        inner = inspect.unwrap(inner)
+    for _ in range(_WRAPPED):
+        inner = getattr(inner, "__wrapped__", inner)
     code = getattr(inner, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if isinstance(code, CodeType) else ""
 
 
 def of_class(owner: type) -> str:
     """Where a class is defined."""
-    try:
-        return f"{inspect.getsourcefile(owner)}:{inspect.getsourcelines(owner)[1]}"
-    except (OSError, TypeError):
-        return ""
+    file = getattr(sys.modules.get(owner.__module__), "__file__", None) or ""
+    begin = re.compile(rf"\s*class\s+{re.escape(owner.__name__)}\b")
+    lines = linecache.getlines(file)
+    found = next((n for n, line in enumerate(lines, 1) if begin.match(line)), None)
+    return "" if found is None else f"{file}:{found}"
 
 
 def _has_no_file(trace: TracebackType) -> bool:

@@ -3,7 +3,6 @@
 import difflib
 import inspect
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
 from typing import Any, Final
 
 import pluggy
@@ -13,6 +12,7 @@ from lighthouse.ipc.plugin_report import PluginFault
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.limits import one_line
 from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.loading.entry import PluginEntry
 from lighthouse.workers.loading.kind import KINDS, PluginKind
 
 _MARK: Final = "lighthouse_impl"
@@ -30,7 +30,7 @@ class Unusable(Exception):
         self.traceback: Final = traceback
 
 
-def named_class(kind: PluginKind[Any], entry: EntryPoint, loaded: object) -> object:
+def named_class(kind: PluginKind[Any], entry: PluginEntry, loaded: object) -> object:
     """The class that an imported entry point stands for, judged by nobody yet.
 
     Raises ``Unusable``.
@@ -98,7 +98,7 @@ def _unspecified(module: object, error: pluggy.PluginValidationError) -> PluginF
     return PluginFault(f"{told}{one_line(str(error))}", f"hooks are {', '.join(names)}")
 
 
-def _no_hook(kind: PluginKind[Any], entry: EntryPoint, module: Any) -> PluginFault:
+def _no_hook(kind: PluginKind[Any], entry: PluginEntry, module: Any) -> PluginFault:
     """Why a module has no hook of this kind, as far as one can see."""
     told = f"names no class: {module.__name__} has no hook {kind.hook}"
     unmarked = getattr(module, kind.hook, None)

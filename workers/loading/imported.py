@@ -1,18 +1,18 @@
 """What an entry point names, imported; and what an author does where that fails."""
 
 import difflib
+import importlib
 import pkgutil
 import re
 import sys
-from importlib import metadata
-from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Final
 
 from lighthouse import DISTRIBUTION
-from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault
+from lighthouse.origin import PluginOrigin
 from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.loading.entry import PluginEntry, is_value
 from lighthouse.workers.loading.hook import Unusable
 
 AGAIN: Final = "then `lighthouse reload`"
@@ -21,12 +21,12 @@ _ALIKE: Final = 0.75
 _NO_NAME: Final = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 
 
-def imported(entry: EntryPoint, origin: PluginOrigin) -> object:
+def imported(entry: PluginEntry, origin: PluginOrigin) -> object:
     """What the entry point names; raises ``Unusable``."""
-    if EntryPoint.pattern.match(entry.value) is None:
+    if not is_value(entry.value):
         told = f"its entry point `{entry.name} = {entry.value}` is none"
         likely = entry.value.strip().removesuffix("()").replace("-", "_").replace("/", ".")
-        if likely and EntryPoint.pattern.match(likely) is not None:
+        if likely and is_value(likely):
             raise Unusable(PluginFault(told, f"did you mean `{entry.name} = {likely}`?"))
         raise Unusable(PluginFault(told, f"write `{entry.name} = MODULE` or `MODULE:CLASS`"))
     try:
@@ -41,7 +41,7 @@ def imported(entry: EntryPoint, origin: PluginOrigin) -> object:
         raise Unusable(fault, failure.traceback if there else "") from failure
 
 
-def _remedy(entry: EntryPoint, origin: PluginOrigin, error: BaseException) -> str:
+def _remedy(entry: PluginEntry, origin: PluginOrigin, error: BaseException) -> str:
     """What an author does about what an import raised."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing(entry, origin, error.name)
@@ -63,7 +63,7 @@ def _remedy(entry: EntryPoint, origin: PluginOrigin, error: BaseException) -> st
     return f"mend that line, {AGAIN}"
 
 
-def _missing(entry: EntryPoint, origin: PluginOrigin, missing: str) -> str:
+def _missing(entry: PluginEntry, origin: PluginOrigin, missing: str) -> str:
     """What to do about a module that is not there: the plugin's own, or another one."""
     package = DISTRIBUTION if origin.bundled else origin.package
     if not f"{entry.module}.".startswith(f"{missing}."):
@@ -78,7 +78,7 @@ def _missing(entry: EntryPoint, origin: PluginOrigin, missing: str) -> str:
     return f"{origin} is installed without it: pip install --force-reinstall {package}"
 
 
-def _meant(entry: EntryPoint, origin: PluginOrigin, missing: str) -> str:
+def _meant(entry: PluginEntry, origin: PluginOrigin, missing: str) -> str:
     """What an entry point was to name, that names a module which is not there."""
     parent, _, last = missing.rpartition(".")
     below = entry.module.removeprefix(missing)
@@ -100,6 +100,7 @@ def _meant(entry: EntryPoint, origin: PluginOrigin, missing: str) -> str:
 
 def _modules(origin: PluginOrigin) -> set[str]:
     """The modules of a distribution; of one that does not say them, all that can be imported."""
+    metadata = importlib.import_module("importlib.metadata")
     try:
         files = metadata.distribution(origin.package).files or ()
     except (metadata.PackageNotFoundError, ValueError):

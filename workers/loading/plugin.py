@@ -1,20 +1,19 @@
 """Loading the one plugin that this worker hosts."""
 
 import importlib
-import platform
 import sys
-from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import NoReturn, TypeVar, cast
 
 import msgspec
 
-from lighthouse.installed import Installed, PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
+from lighthouse.origin import PluginOrigin
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.plugin_call import PluginError, call, describe, hosted
 from lighthouse.workers.loading.contract import judge
+from lighthouse.workers.loading.entry import PluginEntry
 from lighthouse.workers.loading.hook import Unusable, named_class, own_classes
 from lighthouse.workers.loading.imported import AGAIN, imported
 from lighthouse.workers.loading.kind import PluginKind
@@ -33,19 +32,24 @@ def _unmet(origin: PluginOrigin) -> tuple[PluginFault, ...]:
     return found
 
 
-def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P], PluginReport]:
+def _offered(kind: PluginKind[P], name: str, interpreter: str) -> PluginOrigin:
+    """Where the plugin of that name comes from; a look at all that is installed costs 30 ms."""
+    offer = importlib.import_module("lighthouse.workers.loading.offer")
+    found: PluginOrigin = offer.offered(kind, name, interpreter)
+    return found
+
+
+def load(
+    kind: PluginKind[P], name: str, origin: PluginOrigin | None = None
+) -> tuple[type[P], PluginReport]:
     """Return the class of the plugin with this name, its dependencies there, and its report.
 
-    Imports the plugin's module, and no other plugin's. Raises ``GivingUp``.
+    ``origin`` is where it comes from, if that is known already. Imports the plugin's module, and
+    no other plugin's. Raises ``GivingUp``.
     """
-    interpreter = f"{sys.executable} (Python {platform.python_version()})"
-    origin = installed.origin(kind.name, name)
-    if origin is None:
-        why = installed.clash(kind.name, name)
-        why = why or f"no {kind.name} plugin '{name}' is installed ({kind.group})"
-        fault = PluginFault(why, installed.nearest(kind.name, name))
-        raise GivingUp(str(fault), "", PluginReport(interpreter, faults=(fault,)))
-    entry = EntryPoint(name, origin.module, kind.group)
+    interpreter = f"{sys.executable} (Python {sys.version.split()[0]})"
+    origin = origin or _offered(kind, name, interpreter)
+    entry = PluginEntry(name, origin.module)
     required = () if origin.bundled else _unmet(origin)
     named = f"{name} = {origin.module}"
     report = PluginReport(interpreter, origin, kind.group, named, faults=required)
@@ -67,7 +71,7 @@ def load(kind: PluginKind[P], name: str, installed: Installed) -> tuple[type[P],
 
 
 def _class(
-    kind: PluginKind[P], entry: EntryPoint, origin: PluginOrigin, report: PluginReport
+    kind: PluginKind[P], entry: PluginEntry, origin: PluginOrigin, report: PluginReport
 ) -> type[P]:
     """The class that the entry point stands for; raises ``GivingUp`` if that is none."""
     loaded: object = None
@@ -84,7 +88,7 @@ def _class(
 
 
 def _no_class(
-    kind: PluginKind[P], entry: EntryPoint, loaded: object, found: object
+    kind: PluginKind[P], entry: PluginEntry, loaded: object, found: object
 ) -> tuple[PluginFault, ...]:
     """What is wrong with what an entry point or a hook names, that is no plugin's class."""
     (fault,) = judge(found, kind)

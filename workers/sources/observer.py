@@ -1,6 +1,6 @@
 """What of a discovery plugin's reports is passed on: valid readings that are new, its link."""
 
-import secrets
+import os
 from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
@@ -128,7 +128,7 @@ class Observer:
             return
         known = {node.key: node for node in reading.nodes}
         self._sent[cluster] = _Sent(reading, known, arrival.reread)
-        trace = secrets.token_hex(4)
+        trace = os.urandom(4).hex()
         message = Observed(cluster, trace, arrival.observed_at, arrival.reread)
         self._outbox.post(message, encode(reading), key=(Observed, cluster))
 

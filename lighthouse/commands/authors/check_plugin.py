@@ -8,9 +8,10 @@ import click
 from lighthouse.commands.failure import FAILED, CommandFailure
 from lighthouse.commands.offline.loading import load
 from lighthouse.commands.output.console import say
-from lighthouse.installed import GROUPS, Installed
+from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.origin import GROUPS
 from lighthouse.text import plain
 
 

@@ -10,7 +10,7 @@ import click
 
 from lighthouse.commands.authors.check_plugin import kind_of
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.installed import GROUPS
+from lighthouse.origin import GROUPS
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -10,7 +10,7 @@ from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import DEFAULT
 from lighthouse.commands.question import workers
 from lighthouse.daemon.locate import find
-from lighthouse.installed import GROUPS
+from lighthouse.origin import GROUPS
 from lighthouse.text import plain
 
 WorkerMeant = tuple[str, str]

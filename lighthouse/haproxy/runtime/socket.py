@@ -22,6 +22,11 @@ _PROMPT: Final = b"\n> "
 _CREDENTIALS: Final = "3i"
 
 
+_FEW: Final = 16 * 1024
+_MANY: Final = 256 * 1024
+"""Bytes to read at once: most replies are short, and much room has a price."""
+
+
 class Forbidden(ValueError):
     """A command has a word that must not reach the socket."""
 
@@ -110,7 +115,7 @@ class Runtime:
         prompts = 0
         tail = b""
         while prompts < count:
-            piece = self._socket.recv(256 * 1024)
+            piece = self._socket.recv(_MANY if pieces else _FEW)
             if not piece:
                 raise Lost("HAProxy's socket was closed")
             prompts += (tail + piece).count(_PROMPT)

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from lighthouse.installed import GROUPS, Installed, PluginOrigin, succession
+from lighthouse.installed import Installed, succession
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.origin import GROUPS, PluginOrigin
 from lighthouse.supervisor.override import Name
 
 

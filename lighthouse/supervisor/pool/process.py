@@ -5,8 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.channel import Channel
+from lighthouse.origin import PluginOrigin
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.worker_log import WorkerLog
@@ -15,8 +18,18 @@ from lighthouse.supervisor.pool.worker_log import WorkerLog
 class Process:
     """A running worker's process and the three descriptors that lead to it."""
 
-    def __init__(self, name: Name, plugin: str, settings: WorkerSettings, lock: Path) -> None:
+    def __init__(
+        self,
+        name: Name,
+        plugin: str,
+        settings: WorkerSettings,
+        lock: Path,
+        offered: PluginOrigin | None = None,
+    ) -> None:
         words = (*name[1:], plugin)
+        # A plugin from outside is looked for by its worker: its source may have been edited.
+        known = offered is not None and offered.bundled
+        more = (msgspec.json.encode(offered).decode(),) if known else ()
         with ExitStack() as undo, ExitStack() as theirs:
             self.channel, far = Channel.pair()
             undo.callback(self.channel.close)
@@ -26,7 +39,7 @@ class Process:
             theirs.callback(os.close, writing)
             theirs_of_it = (far.fileno(), str(lock), settings.user or "", writing)
             self._child: Final = WorkerProcess(
-                name[0], words, *theirs_of_it, settings.new_privileges
+                name[0], words, *theirs_of_it, settings.new_privileges, more
             )
             undo.pop_all()
         self.pid: Final = self._child.pid

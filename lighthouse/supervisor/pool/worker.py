@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.installed import PluginOrigin
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated
 from lighthouse.ipc.snapshot import Snapshot, pack
+from lighthouse.origin import PluginOrigin
 from lighthouse.process import trace
 from lighthouse.process.timing.time_share import TimeShare
 from lighthouse.supervisor.override import Name
@@ -286,7 +286,8 @@ class Worker:
 
     def _spawn(self, now: float) -> bool:
         try:
-            self.process = Process(self.name, self.plugin, self.settings, self._lock)
+            given = (self.name, self.plugin, self.settings, self._lock)
+            self.process = Process(*given, self.code.offered)
         except (OSError, LookupError) as error:
             self.take(Exited(f"cannot be started: {error}", ending="unstarted"), now)
             self.record.ended(self.life, None)
