@@ -49,10 +49,11 @@ setup(
         "pgbouncer": ["psycopg[binary]>=3.2"],
         "rabbitmq": ["amqp>=5.3"],
         "template": ["Jinja2>=3.1"],
+        "web": ["starlette>=1", "uvicorn>=0.40", "prometheus-client>=0.22"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
-            f"{name}[envoy,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template]",
+            f"{name}[envoy,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc,template,web]",
             "setuptools>=77",  # builds the packages that `lighthouse new-plugin` makes
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",

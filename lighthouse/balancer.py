@@ -141,6 +141,14 @@ class Balancer(Plugin):
         """
         return ()
 
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """What the software has counted for each cluster, by what is counted.
+
+        The counts never fall while the software lives, whatever is reloaded. Called every few
+        seconds, so it only returns what is known: the same object while nothing has changed.
+        """
+        return {}
+
     def preview(self, clusters: list[Cluster]) -> Preview:
         """What ``sync_file`` would do now; changes nothing.
 

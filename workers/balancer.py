@@ -140,6 +140,9 @@ class BalancerRole(WorkerRole):
     def status(self) -> Mapping[str, Any]:
         return {} if self._config is None else self._plugin.status()
 
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        return {} if self._config is None else self._plugin.counters()
+
     def summary(self) -> str:
         return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"
 

@@ -25,6 +25,7 @@ from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.probes.probe import GRACE, Probing
 from lighthouse.workers.probes.run import Performance, ProbeKey, ProbeResult
 from lighthouse.workers.probes.schedule import ProbeSchedule
+from lighthouse.workers.probes.tally import Tally
 from lighthouse.workers.process import GivingUp
 from lighthouse.workers.role import WorkerRole, WorkReport
 
@@ -71,6 +72,7 @@ class CheckRole(WorkerRole):
         self._pulse_at = 0.0
         self._unpulsed = False  # something was performed since the last pulse
         self._schedule: Final = ProbeSchedule()
+        self._tally: Final = Tally()
         self._stated: dict[ProbeKey, Statement] = {}
 
     def take(self, _delivery: Deliver, payload: memoryview) -> None:
@@ -134,7 +136,8 @@ class CheckRole(WorkerRole):
 
     def status(self) -> Mapping[str, Any]:
         self._abandoned = [one for one in self._abandoned if one.alive()]
-        told = {"probes": len(self._probings), "hanging": len(self._abandoned)}
+        told: dict[str, Any] = {"probes": len(self._probings), "hanging": len(self._abandoned)}
+        told["performed"] = self._tally.told()
         stacks = {":".join(map(str, one.key)): one.stack() for one in self._abandoned[:_SHOWN]}
         return told | ({"stacks of those that hang": stacks} if stacks else {})
 
@@ -157,6 +160,7 @@ class CheckRole(WorkerRole):
             if probing is not None and finding is not None:
                 self._schedule.plan(probing)
                 self._unpulsed = True
+                self._tally.add(finding.result.passing, finding.took)
                 self._tell(probing, finding)
                 yield probing
         now = time.monotonic()
@@ -164,6 +168,7 @@ class CheckRole(WorkerRole):
             before = probing.verdict
             late = probing.attend(now)
             if late is not None:
+                self._tally.add(False, probing.verdict.took)
                 self._hangs(probing.probe, late)
             self._abandon(late)
             self._schedule.plan(probing)

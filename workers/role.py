@@ -89,6 +89,10 @@ class WorkerRole(ABC):
     def status(self) -> Mapping[str, Any]:
         """A few values for operators; may raise whatever the plugin does."""
 
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """What the software has counted for each cluster; may raise whatever the plugin does."""
+        return {}
+
     @abstractmethod
     def summary(self) -> str:
         """What the worker has in hand, for the process title."""

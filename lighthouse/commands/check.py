@@ -87,7 +87,7 @@ def _plugins_faults(tree: Tree, installed: Installed) -> Iterator[Fault]:
     there = {
         name: task
         for name, task in tasks(state).items()
-        if installed.origin(name[0], task.plugin) is not None
+        if name[0] == "web" or installed.origin(name[0], task.plugin) is not None
     }
     yield from too_few(len(there), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     claims = {}

@@ -22,6 +22,7 @@ from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import StatusDocument, parse
 from lighthouse.daemon.worker_document import WorkerStatus
+from lighthouse.origin import GROUPS
 from lighthouse.text import plain
 
 PATIENCE: Final = 5.0
@@ -87,7 +88,8 @@ def _named(document: StatusDocument, name: str) -> list[WorkerStatus]:
 
 def _unknown(document: StatusDocument, name: str) -> str:
     """Why there is no such worker; one that should be there has a cause for that."""
-    asked = [WorkerStatus(kind=kind, name=name) for kind in ("balancer", "discovery", "check")]
+    kinds = (*GROUPS, "web")
+    asked = [WorkerStatus(kind=kind, name=name) for kind in kinds]
     causes = [text for one in asked for text in _about(document, one)]
     if causes:
         return f"no worker {plain(name)} runs: {plain('; '.join(causes))}"

@@ -27,7 +27,11 @@ _EFFECTS: Final[Mapping[str, tuple[str, str]]] = {
 _TELLING: Final = ("cluster", "service")
 """Kinds of causes whose message tells already what happens to them."""
 
-_FOLDERS: Final[Mapping[str, str]] = {"discovery": "discovery", "balancer": "balancers"}
+_FOLDERS: Final[Mapping[str, str]] = {
+    "discovery": "discovery",
+    "balancer": "balancers",
+    "web": "",
+}
 
 
 def words(cause: Cause) -> str:
@@ -45,7 +49,8 @@ def words(cause: Cause) -> str:
 def file_of(kind: str, name: str) -> tuple[str, ...]:
     """The files that a worker may be configured by; none for a check's."""
     folder = _FOLDERS.get(kind)
-    return () if folder is None else tuple(f"{folder}/{name}.{end}" for end in ("yaml", "yml"))
+    stem = "lighthouse" if kind == "web" else f"{folder}/{name}"
+    return () if folder is None else tuple(f"{stem}.{end}" for end in ("yaml", "yml"))
 
 
 def concerns(cause: Cause, worker: WorkerStatus) -> bool:

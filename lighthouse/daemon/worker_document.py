@@ -109,7 +109,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``lines_left_out`` counts what it has written beyond its budget, ``limits``; ``warnings`` are
     of one that is nearly spent. ``ends`` counts the ends of its processes, and of those before
     them, by what ended them. ``cpu_share`` is of one processor, over the last seconds.
-    ``paused`` says by whose order it does nothing.
+    ``paused`` says by whose order it does nothing. ``counters`` are what a balancer's
+    software has counted for each cluster.
     """
 
     kind: str = ""
@@ -147,3 +148,4 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     stacks: str = ""
     status: dict[str, Any] = {}
+    counters: dict[str, dict[str, int]] = {}

@@ -90,6 +90,9 @@ class HAProxy(Balancer):
     def status(self) -> Mapping[str, Any]:
         return self._reconciler.status() if self._reconciler else {}
 
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        return self._reconciler.traffic.sums if self._reconciler else {}
+
     def withheld(self) -> Sequence[Withheld]:
         return self._reconciler.wanted.withheld if self._reconciler else ()
 

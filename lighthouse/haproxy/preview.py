@@ -78,7 +78,7 @@ def _foreseen(settings: HAProxySettings, clusters: Sequence[Cluster]) -> Preview
         steps = [step for way in ways for step in (*way.gain, *way.lose)]
         reasons = [way.reload for way in ways if way.reload]
         if frame.generation != instance.generation:
-            reasons.insert(0, running.difference(frame, instance.generation))
+            reasons.insert(0, running.difference(frame, instance.generation).words)
         return Preview(
             _diff(before, file_of(chunks).decode(), settings),
             tuple(" ".join(command) for step in steps for command in step.commands),

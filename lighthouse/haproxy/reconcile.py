@@ -7,6 +7,7 @@ follows. What HAProxy refuses of one cluster is that cluster's fault alone.
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from lighthouse.balancer import Outcome
@@ -14,9 +15,11 @@ from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.adoption import Stranger
+from lighthouse.haproxy.runtime.certificates import Certificates
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.socket import Lost
+from lighthouse.haproxy.runtime.traffic import Traffic
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.status import describe
 from lighthouse.haproxy.sync.counts import SyncCounts
@@ -49,7 +52,7 @@ class Reconciler:
     ) -> None:
         """``tell`` is told of each step that takes long, before it is taken."""
         self.settings: Final = settings
-        self.control: Final = Controller(settings, predecessor, tell)
+        self.control: Final = Controller(settings, predecessor, tell, self._leave)
         self.wanted: Final = WantedClusters(settings)
         trial = Trial(settings, self.control.binary, tell=tell)
         self.target: Final = Target(settings, self.wanted, trial)
@@ -58,6 +61,8 @@ class Reconciler:
         self.reload: Final = Reload(self.control, self.target, self.writer)
         self.start: Final = Start(self.control, self.target, self.writer)
         self.counts: Final = SyncCounts()
+        self.traffic: Final = Traffic(settings.counters)
+        self.certificates: Final = Certificates()
         self._hold: Final = PeerHold(settings.peers.hold)
         self._running = Running()
         self._dirty: set[str] = set()
@@ -92,13 +97,13 @@ class Reconciler:
     def close(self) -> None:
         """Write what is due; HAProxy goes on."""
         self.writer.close()
+        self.traffic.close()
         self.control.drop()
 
     def status(self) -> Mapping[str, Any]:
         """A few figures for operators."""
-        return describe(
-            self.control, self.wanted, self.target, self.writer, self.drift, self.counts
-        )
+        known = (self.control, self.wanted, self.target, self.writer, self.drift, self.counts)
+        return {**describe(*known, self.reload), "certificates": self.certificates.ends_at}
 
     def _converge(self) -> Outcome:
         for _ in range(3):
@@ -136,10 +141,14 @@ class Reconciler:
             )
         reloaded = self.reload.step(instance, wanted, self._running)
         self._running = reloaded.running
+        if reloaded.done:
+            self.traffic.hurry()
+            self.certificates.hurry()
         current = self.control.instance
         if current is instance:
             steps += self._look(instance)
         elif current is not None:
+            self._count(current)
             self._adopt(current)
             dirty, self._dirty = self._dirty, set()
             self._members(current, dirty)
@@ -162,9 +171,23 @@ class Reconciler:
             self.control.confirm()
         else:
             return 0
+        if self.traffic.is_due():
+            self._count(instance)
+        self.certificates.look(instance.runtime)
         self.writer.look()
         self._confirm_at = time.monotonic() + CONFIRM_EVERY
         return steps
+
+    def _leave(self) -> None:
+        """A reload comes: what the worker has counted until then must not be lost."""
+        if self.control.instance is not None:
+            with suppress(OSError):
+                self._count(self.control.instance)
+
+    def _count(self, instance: Instance) -> None:
+        """Read what HAProxy has counted of our clusters."""
+        ours, master = self._running.owned(instance.generation).keys(), self.settings.master
+        self.traffic.look(instance.runtime, instance.pid, master, ours)
 
     def _outcome(self, hindrance: Outcome | None, changed: bool) -> Outcome:
         """What an operator should know: faults before what waits."""

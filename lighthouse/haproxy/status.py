@@ -7,6 +7,7 @@ from typing import Any, Final
 from lighthouse.haproxy.runtime.controller import Controller
 from lighthouse.haproxy.sync.counts import SyncCounts
 from lighthouse.haproxy.sync.drift import Drift
+from lighthouse.haproxy.sync.reload import Reload
 from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.wanted import WantedClusters
 from lighthouse.haproxy.sync.writer import Writer
@@ -22,6 +23,7 @@ def describe(
     writer: Writer,
     drift: Drift,
     counts: SyncCounts,
+    reload: Reload,
 ) -> dict[str, Any]:
     """What ``lighthouse status`` shows."""
     instance = control.instance
@@ -36,6 +38,7 @@ def describe(
         "clusters": clusters,
         "nodes": nodes,
         "reloads": control.reload_count,
+        "reloads_by_reason": dict(reload.by_kind),
         "reloads_last_hour": control.allowance.last_hour(time.monotonic()),
         "reload_reasons": [one_line(reason) for reason in control.reloads],
         "starts": control.starts,

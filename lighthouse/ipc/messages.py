@@ -52,6 +52,20 @@ class Rehearse(msgspec.Struct, frozen=True, tag=True):
     """
 
 
+class StatusGiven(msgspec.Struct, frozen=True, tag=True):
+    """To the web worker: the answer to ``StatusWanted``; the payload is the status document.
+
+    It is JSON, as ``StatusAnswer`` has it.
+    """
+
+
+class Answered(msgspec.Struct, frozen=True, tag=True):
+    """To the web worker: the answer to the ``Asked`` of that number, with that one's payload."""
+
+    number: int
+    reply: Reply
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """To a worker: deregister, close and exit, within ``grace`` seconds.
 
@@ -157,6 +171,10 @@ class Observed(msgspec.Struct, frozen=True, tag=True):
     reread: int = 0
 
 
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    """From a balancer's worker: the payload maps each cluster to what was counted for it."""
+
+
 class Connected(msgspec.Struct, frozen=True, tag=True):
     """From a discovery worker: what became of its source."""
 
@@ -201,6 +219,24 @@ class Probed(msgspec.Struct, frozen=True, tag=True):
     """
 
 
+class StatusWanted(msgspec.Struct, frozen=True, tag=True):
+    """From the web worker: the status document, once something has changed since the last.
+
+    Not sooner than ``pace`` seconds after that, and after ``patience`` seconds though nothing
+    has. One is under way at most: a newer wish takes the place of the one before it.
+    """
+
+    pace: float
+    patience: float
+
+
+class Asked(msgspec.Struct, frozen=True, tag=True):
+    """From the web worker: what somebody asks of the daemon. Answered by ``Answered``."""
+
+    number: int
+    question: Question
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """From a worker that cannot go on and exits: why, in words.
 
@@ -212,7 +248,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     report: PluginReport | None = None
 
 
-ToWorker = Deliver | Validate | Rehearse | Stop
+ToWorker = Deliver | Validate | Rehearse | StatusGiven | Answered | Stop
 FromWorker = (
     Ready
     | Reported
@@ -222,10 +258,13 @@ FromWorker = (
     | Validated
     | Rehearsed
     | Observed
+    | Counted
     | Connected
     | Registered
     | VerdictsSaid
     | Probed
+    | StatusWanted
+    | Asked
     | Failed
 )
 Control = Question | Reply

@@ -104,7 +104,19 @@ class CheckSnapshot(msgspec.Struct, frozen=True, tag="check"):
     probes: tuple[Probe, ...] = ()
 
 
-Snapshot = BalancerSnapshot | DiscoverySnapshot | CheckSnapshot
+class WebSnapshot(msgspec.Struct, frozen=True, tag="web"):
+    """Serve the status page at this address, to browsers that call it by one of these names.
+
+    ``token_file`` is empty where nothing may be done by the page.
+    """
+
+    ip: str
+    port: int
+    token_file: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+
+
+Snapshot = BalancerSnapshot | DiscoverySnapshot | CheckSnapshot | WebSnapshot
 
 
 class _PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):

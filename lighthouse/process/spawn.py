@@ -17,6 +17,9 @@ from lighthouse.process.trace import Trace
 UMASK: Final = 0o027
 """That of a worker, whoever starts it: what it writes is not for everybody, unless it says so."""
 
+_MODULES: Final = {"web": "lighthouse.web"}
+"""What runs as a worker of a kind, if not the module of that name among the workers."""
+
 
 class WorkerProcess:
     """A process of ``lighthouse.workers.<kind>``, in a session of its own; owns its ``pidfd``.
@@ -40,7 +43,8 @@ class WorkerProcess:
         more: Sequence[str] = (),
     ) -> None:
         self.mark: Final = secrets.token_hex(16)
-        command = [sys.executable, "-P", "-m", f"lighthouse.workers.{kind}", *words]
+        module = _MODULES.get(kind, f"lighthouse.workers.{kind}")
+        command = [sys.executable, "-P", "-m", module, *words]
         command += [str(channel), lock, str(os.getpid()), user]
         rights = NEW_PRIVILEGES if new_privileges else ""
         with ExitStack() as undo:

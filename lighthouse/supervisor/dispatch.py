@@ -10,7 +10,9 @@ from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import (
     Alive,
     Applied,
+    Asked,
     Connected,
+    Counted,
     Failed,
     Message,
     Observed,
@@ -19,6 +21,7 @@ from lighthouse.ipc.messages import (
     Registered,
     Registration,
     Reported,
+    StatusWanted,
     Validated,
     VerdictsSaid,
     Working,
@@ -51,9 +54,10 @@ _PLAN: Final = Effect(stale=frozenset({"plan"}))
 
 _OF_ALL: Final = (Ready, Reported, Alive, Working, Applied, Validated, Failed)
 _OF_KIND: Final[dict[str, tuple[type, ...]]] = {
-    "balancer": _OF_ALL,
+    "balancer": (*_OF_ALL, Counted),
     "discovery": (*_OF_ALL, Observed, Connected, Registered),
     "check": (*_OF_ALL, VerdictsSaid, Probed),
+    "web": (*_OF_ALL, StatusWanted, Asked),
 }
 """What a worker of each kind may say."""
 
@@ -87,6 +91,8 @@ def take(
             reading = decode_as(Reading, payload)
             _fit([node.metadata for node in reading.nodes if node.metadata])
             return _observed(state, worker, message, reading, now)
+        case Counted():
+            worker.counters = decode_as(dict[str, dict[str, int]], payload)
         case Connected(link, reason):
             _connected(state, worker.name[1], SourceConnection(link, reason, now))
             return _PLAN

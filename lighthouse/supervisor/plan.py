@@ -5,7 +5,13 @@ from collections.abc import Mapping
 import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.ipc.snapshot import BalancerSnapshot, CheckSnapshot, DiscoverySnapshot, Snapshot
+from lighthouse.ipc.snapshot import (
+    BalancerSnapshot,
+    CheckSnapshot,
+    DiscoverySnapshot,
+    Snapshot,
+    WebSnapshot,
+)
 from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.state import State
 
@@ -43,6 +49,11 @@ def plan(state: State) -> dict[Name, Wanted]:
     for plugin in sorted(plugins):
         snapshot = CheckSnapshot(state.services.probes(plugin, config))
         wanted["check", plugin] = Wanted(plugin, config.daemon.worker, snapshot)
+    if config.daemon.web is not None:
+        web = config.daemon.web.settings
+        token, hosts = str(web.token_file or ""), web.allowed_hosts
+        snapshot = WebSnapshot(web.listen.ip, web.listen.port, token, hosts)
+        wanted["web", "web"] = Wanted("web", config.daemon.web.worker, snapshot)
     for paused in state.pauses.names() & wanted.keys():
         words = state.pauses.words(paused)
         wanted[paused] = msgspec.structs.replace(wanted[paused], paused=words)

@@ -47,6 +47,7 @@ from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
+from lighthouse.supervisor.web_feed import WebFeed
 
 PACKAGES: Final = 5.0
 """Seconds between looks for plugins that were installed or removed."""
@@ -111,6 +112,7 @@ class Supervisor:
         else:
             self._wanted = renew(self._wanted, self._state)
         self._pool.want(self._wanted, now, self._shutdown.keep)
+        self._feed.note()
         self._unsettled = self._replan = False
 
     def _attend(self, now: float) -> None:
@@ -161,6 +163,7 @@ class Supervisor:
         socket = self._claim.run_dir / "control.sock"
         answers = (router.answer, lambda: self._state.config.daemon.control)
         self._control = ControlListener(socket, *known, *answers)
+        self._feed = WebFeed(self._state, self._loop.timers, router.answer)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
         self._repeat()
@@ -205,6 +208,7 @@ class Supervisor:
     def _take(self, worker: Worker, message: Message, payload: memoryview, now: float) -> None:
         """A worker spoke."""
         effect = dispatch.take(self._state, worker, message, payload, now)
+        self._feed.take(worker, message)
         self._replan |= "snapshots" in effect.stale
         self._unsettled |= "plan" in effect.stale
         self._persistence.note(*effect.clusters)

@@ -20,7 +20,7 @@ def test_every_plugin_and_the_workers_are_forbidden_to_what_decides() -> None:
         for kind in ("layers", "forbidden")
     )
     (beside,) = (row.split(" | ") for row in layers["layers"] if row.startswith("workers |"))
-    expected = {f"lighthouse.{name}" for name in (*beside, "hooks")}
+    expected = {f"lighthouse.{name}" for name in (*beside, "hooks", "web")}
     assert set(forbidden["forbidden_modules"]) == expected
 
 

@@ -13,6 +13,8 @@ from lighthouse.daemon.locate import find
 from lighthouse.origin import GROUPS
 from lighthouse.text import plain
 
+_KINDS: Final = (*GROUPS, "web")
+
 WorkerMeant = tuple[str, str]
 """A kind, empty if none was said, and a name."""
 
@@ -30,8 +32,8 @@ def _complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[Comple
 
 def _meant(_: click.Context, __: click.Parameter, value: str) -> WorkerMeant:
     kind, _slash, name = value.rpartition("/")
-    if kind and kind not in GROUPS:
-        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(GROUPS)}")
+    if kind and kind not in _KINDS:
+        raise click.BadParameter(f"{plain(kind)} is no kind: {', '.join(_KINDS)}")
     return kind, name
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse import schema
-from lighthouse.config.schema import access, log_trial, members, quantity
+from lighthouse.config.schema import access, log_trial, members, quantity, web
 from lighthouse.config.schema.accounts import look_up
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import (
@@ -21,6 +21,7 @@ from lighthouse.config.schema.types import (
     DampingPolicy,
     PluginFile,
     ServiceFile,
+    WebFile,
     WorkerSettings,
 )
 from lighthouse.node import MAX_WEIGHT, Refused, parse
@@ -44,6 +45,7 @@ def daemon(section: SectionReader, root: Path) -> DaemonSettings:
         return root / text
 
     default = DaemonSettings()
+    workers = worker(section.section("worker"), default.worker)
     content = DaemonSettings(
         run_dir=section.take("run_dir", path, None),
         state_dir=section.take("state_dir", path, None),
@@ -52,12 +54,23 @@ def daemon(section: SectionReader, root: Path) -> DaemonSettings:
         stop_timeout=section.seconds("stop_timeout", default.stop_timeout),
         drain_delay=section.seconds("drain_delay", default.drain_delay),
         deregister_on_stop=section.take("deregister_on_stop", _flag, default.deregister_on_stop),
-        worker=worker(section.section("worker"), default.worker),
+        worker=workers,
         log_file=section.take("log_file", path, None),
         log_level=section.take("log_level", _level, default.log_level),
         control=access.control(section.section("control")),
+        web=_web(section, root, workers),
     )
     section.close()
+    return content
+
+
+def _web(section: SectionReader, root: Path, default: WorkerSettings) -> WebFile | None:
+    """``web``: a map, an empty one too; ``off`` is the same as none."""
+    own = section.switch("web") if "web" in section else None
+    if own is None:
+        return None
+    content = WebFile(web.web(own, root), worker(own.section("worker"), default))
+    own.close()
     return content
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from lighthouse.config.schema.access import ControlAccess
 from lighthouse.config.schema.policy import Policy
+from lighthouse.config.schema.web import WebSettings
 
 CHECK_LOSS_AFTER: Final = 60.0
 """Seconds without a verdict after which a service counts as down, if its file says no other."""
@@ -40,6 +41,13 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     new_privileges: bool = False
 
 
+class WebFile(msgspec.Struct, frozen=True):
+    """The ``web`` section of ``lighthouse.yaml``: one more worker."""
+
+    settings: WebSettings = WebSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+
 class DaemonSettings(msgspec.Struct, frozen=True):
     """``lighthouse.yaml``.
 
@@ -47,7 +55,8 @@ class DaemonSettings(msgspec.Struct, frozen=True):
     hosts reach this one (None: that of the default route). ``metadata`` says what this host is
     (its zone). ``drain_delay`` is how many seconds the daemon lives on after a stop has
     deregistered everything. ``worker`` are the defaults for every worker. ``log_file`` None
-    means stderr. ``control`` says who may ask the daemon, and who may have it act.
+    means stderr. ``control`` says who may ask the daemon, and who may have it act. ``web`` is
+    None where no status page is served.
     """
 
     run_dir: Path | None = None
@@ -61,6 +70,7 @@ class DaemonSettings(msgspec.Struct, frozen=True):
     log_file: Path | None = None
     log_level: str = "INFO"
     control: ControlAccess = ControlAccess()
+    web: WebFile | None = None
 
 
 class PluginFile(msgspec.Struct, frozen=True):

@@ -45,8 +45,9 @@ class Controller:
         settings: HAProxySettings,
         predecessor: int | None,
         tell: Callable[[str], None] = process.silent,
+        leaving: Callable[[], None] = lambda: None,
     ) -> None:
-        """``tell`` is told of each step that takes long, before it is taken."""
+        """``tell`` is told of each step that takes long, ``leaving`` just before each reload."""
         self.settings: Final = settings
         self.binary: Final = process.find_binary(settings.haproxy_bin)
         self.file: Final = InstalledConfig(settings, self._activate)
@@ -54,6 +55,7 @@ class Controller:
         self.allowance: Final = RateLimit(settings.reload_interval, settings.reloads_per_hour)
         self.attempts: Final = Attempts(settings.attempt, self.allowance)
         self._tell: Final = tell
+        self._leaving: Final = leaving
         self.instance: Instance | None = None
         self.reloads: list[str] = []
         self.reload_count = 0
@@ -205,6 +207,7 @@ class Controller:
         """Have the file loaded, and prove it: a new worker serves all that the file says."""
         before = self.instance.pid if self.instance else None
         self._tell("a reload of HAProxy")
+        self._leaving()
         self.drop()
         if self.failure is not None and self._goes_on():
             return

@@ -125,6 +125,11 @@ class HAProxySettings(msgspec.Struct, frozen=True):
         return f"{self.pid_file}.attempt"
 
     @property
+    def counters(self) -> str:
+        """Where what HAProxy has counted is kept for the next worker of ours."""
+        return f"{self.pid_file}.counters"
+
+    @property
     def command(self) -> tuple[str, ...]:
         """The words of ``reload_command``; empty if lighthouse runs HAProxy itself."""
         given = self.reload_command or ()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
@@ -18,7 +19,7 @@ from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.socket import Lost
 from lighthouse.haproxy.sync import candidate
 from lighthouse.haproxy.sync.candidate import Candidate, blame
-from lighthouse.haproxy.sync.running import Running, settled
+from lighthouse.haproxy.sync.running import ReloadReason, Running, settled
 from lighthouse.haproxy.sync.target import Target
 from lighthouse.haproxy.sync.writer import Writer
 
@@ -46,7 +47,10 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 class Reload:
-    """Decides on reloads and does them; ``due`` is when to ask again."""
+    """Decides on reloads and does them; ``due`` is when to ask again.
+
+    ``by_kind`` counts those that were done, by what they were for.
+    """
 
     def __init__(self, control: Controller, target: Target, writer: Writer) -> None:
         self._control: Final = control
@@ -61,6 +65,7 @@ class Reload:
         self._again_at = 0.0
         self.due: float | None = None
         self._reasons: Final[dict[str, str]] = {}
+        self.by_kind: Final[Counter[str]] = Counter()
 
     def step(self, instance: Instance, wanted: Skeleton, running: Running) -> Reloaded:
         """Reload if that is needed and may be done now."""
@@ -71,7 +76,7 @@ class Reload:
             return Reloaded(running)
         now = time.monotonic()
         self._wanted_since = self._wanted_since or now
-        reason = self._reason(instance, wanted, running)
+        kind, reason = self._reason(instance, wanted, running)
         if (hindrance := self._hindrance(wanted, reason, now)) is not None:
             return Reloaded(running, hindrance)
         try:
@@ -91,6 +96,7 @@ class Reload:
             hindrance = done if done.kind == "failed" else self._put_off(wanted, done)
             return Reloaded(running, hindrance)
         self._wanted_since = self._shrunk_since = self._failed = None
+        self.by_kind[kind] += done.done
         return done
 
     def compared(self, backends: Iterable[str], reasons: Mapping[str, str]) -> None:
@@ -112,10 +118,10 @@ class Reload:
         self.due = self._again_at
         return outcome
 
-    def _reason(self, instance: Instance, wanted: Skeleton, running: Running) -> str:
+    def _reason(self, instance: Instance, wanted: Skeleton, running: Running) -> ReloadReason:
         if wanted.generation != instance.generation:
             return running.difference(wanted, instance.generation)
-        return "; ".join(sorted(self._reasons.values())[:3])
+        return ReloadReason("members", "; ".join(sorted(self._reasons.values())[:3]))
 
     def _hindrance(self, wanted: Skeleton, reason: str, now: float) -> Outcome | None:
         """Why a reload has to wait, if it has to; ``due`` says until when."""

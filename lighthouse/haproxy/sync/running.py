@@ -6,7 +6,7 @@ may be an operator's own.
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,13 @@ from lighthouse.haproxy.rendering.stanza import Stanza, Stanzas
 from lighthouse.peer import Peer
 
 _NONE: Final[Mapping[str, Stanza]] = MappingProxyType({})
+
+
+class ReloadReason(NamedTuple):
+    """What a reload is for: by what it is counted, and in words."""
+
+    kind: Literal["foreign", "clusters", "peers", "settings", "members"]
+    words: str
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -54,11 +61,11 @@ class Running(msgspec.Struct, frozen=True):
             return False
         return coming is None or not stanza.agent
 
-    def difference(self, wanted: Skeleton, generation: str) -> str:
-        """What a reload to a skeleton is for, in words; HAProxy runs this ``generation``."""
+    def difference(self, wanted: Skeleton, generation: str) -> ReloadReason:
+        """What a reload to a skeleton is for; HAProxy runs this ``generation``."""
         ours = self.owned(generation)
         if not ours:
-            return "HAProxy runs another configuration"
+            return ReloadReason("foreign", "HAProxy runs another configuration")
         new = {stanza.cluster: stanza for stanza in wanted.stanzas}
         changed = [
             *(f"+{name}" for name in sorted(new.keys() - ours.keys())),
@@ -66,11 +73,12 @@ class Running(msgspec.Struct, frozen=True):
             *(name for name in sorted(new.keys() & ours.keys()) if new[name] != ours[name]),
         ]
         if changed:
-            return "clusters: " + ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+            words = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+            return ReloadReason("clusters", f"clusters: {words}")
         came = sorted(peer.name for peer in wanted.peers - self.peers)
         if came:
-            return "peers: " + ", ".join(f"+{name}" for name in came)
-        return "the balancer's settings"
+            return ReloadReason("peers", "peers: " + ", ".join(f"+{name}" for name in came))
+        return ReloadReason("settings", "the balancer's settings")
 
 
 def settled(frame: Skeleton) -> Running:

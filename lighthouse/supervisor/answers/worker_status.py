@@ -72,6 +72,7 @@ def worker_status(worker: Worker, away: str, pause: Override | None = None) -> W
         traceback=worker.traceback or (applied.traceback if applied is not None else ""),
         stacks=worker.stacks,
         status=worker.status,
+        counters=worker.counters,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.messages import Applied, Validated
-from lighthouse.ipc.snapshot import CheckSnapshot, Snapshot
+from lighthouse.ipc.snapshot import CheckSnapshot, Snapshot, WebSnapshot
 from lighthouse.schema import Rejection
 from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.plan import Wanted
@@ -32,7 +32,9 @@ class Succession(msgspec.Struct, frozen=True):
     def at(cls, wanted: Wanted) -> "Succession":
         """The one to be made for what is wanted now."""
         snapshot = wanted.snapshot
-        config = None if isinstance(snapshot, CheckSnapshot) else snapshot.settings.config
+        if isinstance(snapshot, CheckSnapshot | WebSnapshot):
+            return cls(wanted.plugin, wanted.settings, None)
+        config = snapshot.settings.config
         return cls(wanted.plugin, wanted.settings, config)
 
 
@@ -91,7 +93,8 @@ def due_to(worker: Worker, wanted: Wanted) -> Snapshot:
     now, before = wanted.snapshot, worker.snapshot
     if worker.plugin == wanted.plugin:
         return now
-    if isinstance(now, CheckSnapshot) or before is None or isinstance(before, CheckSnapshot):
+    bare = (CheckSnapshot, WebSnapshot)
+    if isinstance(now, bare) or before is None or isinstance(before, bare):
         return now
     return msgspec.structs.replace(now, settings=before.settings)
 

@@ -81,6 +81,7 @@ class Worker:
         self.made: Snapshot | None = None  # the newest that it made true
         self.unmade = frozenset[str]()  # but for these clusters
         self.status: dict[str, Any] = {}
+        self.counters: dict[str, dict[str, int]] = {}
         self.code: Final = PluginCode(name, plugin, offered)
         self.traceback = ""  # of what ended its last process
         self.stacks = ""  # of its threads, when it hung last
