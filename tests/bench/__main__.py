@@ -13,6 +13,7 @@ from rich.table import Table
 from tests.bench.balancers import balancers
 from tests.bench.churn import churn
 from tests.bench.coordination import coordination
+from tests.bench.failovers import failovers
 from tests.bench.reloads import reloads
 from tests.bench.rig import Rig, Row, median, percentile, rig
 from tests.waiting import eventually
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         default="",
-        help="latency, isolation, churn, reloads, coordination, balancers",
+        help="latency, isolation, churn, reloads, coordination, balancers, failovers",
     )
     options = parser.parse_args()
     logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # the writer's, whose servers go away
@@ -60,6 +61,7 @@ def main() -> None:
             "reloads": lambda: reloads(root, 10, rows),
             "coordination": lambda: coordination(root, options.samples, rows),
             "balancers": lambda: balancers(root, options.samples, rows),
+            "failovers": lambda: failovers(rows),
         }
         for name, part in parts.items():
             if options.only in ("", name):

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from lighthouse.balancer import Outcome
@@ -74,8 +75,8 @@ class World:
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
-    with trio() as servers:
+def world(programs: Path | None = None) -> Iterator[World]:
+    with trio(programs) as servers:
         found = World(servers)
         try:
             for host in found.hosts:

