@@ -30,7 +30,7 @@ class Network:
         _ip("-n", hub, "link", "set", "switch", "up")
         for number, name in enumerate(self._addresses, 1):
             self._plug_in(self._add(name), hub, name, number)
-        for name, host in ((name, self._space(name)) for name in self._addresses):
+        for name, host in ((name, self.space(name)) for name in self._addresses):
             for other in self._addresses.keys() - {name}:
                 where = ("to", self._addresses[other], "lladdr", self._mac(other))
                 _ip("-n", host, "neigh", "replace", *where, "dev", "eth0", "nud", "permanent")
@@ -48,7 +48,7 @@ class Network:
         """Sockets, threads and processes that this thread makes meanwhile are on this host."""
         with (
             open("/proc/thread-self/ns/net", "rb") as here,
-            open(f"/run/netns/{self._space(name)}", "rb") as there,
+            open(f"/run/netns/{self.space(name)}", "rb") as there,
         ):
             _enter(there.fileno())
             try:
@@ -58,18 +58,18 @@ class Network:
 
     def ip(self, name: str, *words: str) -> None:
         """Run the ``ip`` command on this host, to change its addresses and routes."""
-        _ip("-n", self._space(name), *words)
+        _ip("-n", self.space(name), *words)
 
     def cut(self, name: str) -> None:
         """Pull the host's cable."""
-        _ip("-n", self._space("hub"), "link", "set", f"port-{name}", "down")
+        _ip("-n", self.space("hub"), "link", "set", f"port-{name}", "down")
 
     def heal(self, name: str) -> None:
         """Plug it in again."""
-        _ip("-n", self._space("hub"), "link", "set", f"port-{name}", "up")
+        _ip("-n", self.space("hub"), "link", "set", f"port-{name}", "up")
 
     def _add(self, name: str) -> str:
-        space = self._space(name)
+        space = self.space(name)
         _ip("netns", "add", space)
         self._made.append(space)
         _ip("-n", space, "link", "set", "lo", "up")
@@ -83,7 +83,8 @@ class Network:
         _ip("-n", host, "link", "set", "eth0", "up")
         _ip("-n", hub, "link", "set", f"port-{name}", "master", "switch", "up")
 
-    def _space(self, name: str) -> str:
+    def space(self, name: str) -> str:
+        """What ``ip netns`` calls this host."""
         return f"{self._prefix}-{name}"
 
     def _mac(self, name: str) -> str:

@@ -176,6 +176,9 @@ class TestRabbitmq(BalancerConformance):
         fake.answers("cluster_status", "3.10/alone", R4)
         fake.answers("list_queues", "3.10/queues_none")
         fake.answers("export_definitions", "3.10/export_blank")
+        fake.says("list_connections", "exit status 0\n[]")
+        for command in ("suspend_listeners", "resume_listeners"):
+            fake.says(command, "exit status 0\n")
         for command, then in (
             ("stop_app", STOPPED),
             ("join_cluster", JOINED),

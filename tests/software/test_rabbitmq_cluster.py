@@ -12,6 +12,7 @@ from lighthouse.rabbitmq.changes.ledger import Ledger, LedgerFile
 from lighthouse.rabbitmq.peers import render
 from lighthouse.testing.values import cluster, node
 from tests.software.rabbitmq_cluster import BrokerNode, Brokers, brokers
+from tests.software.rabbitmq_world import listening
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.needs("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(600)]
@@ -136,6 +137,8 @@ def _a_blank_node_joins(world: Brokers) -> None:
     assert (said.kind, said.reason) == ("applied", "joined the cluster of r1@localhost")
     world["r1"].sees("r1", "r2", "r3", "r4")
     settled(made, snapshot("r1", "r2", "r3", "r4"))
+    assert "suspend_listeners" in world["r4"].calls
+    assert eventually(lambda: listening(world["r4"].port)), "clients are let in"
     before = len(world["r4"].calls)
     assert made.sync_file([snapshot("r1", "r2", "r3", "r4")]).kind == "unchanged"
     assert world["r4"].calls[before:] == ["cluster_status"]
@@ -147,7 +150,9 @@ def _one_that_holds_a_queue_does_not(world: Brokers) -> None:
     for _ in range(2):
         said = made.sync_file([snapshot("r1", "r2", "r3", "r5")])
         assert (said.kind, "queues (1)" in said.reason) == ("degraded", True), said
-    assert not {"stop_app", "join_cluster", "reset"} & {*world["r5"].calls}
+    changing = {"suspend_listeners", "stop_app", "join_cluster", "reset"}
+    assert not changing & {*world["r5"].calls}
+    assert listening(world["r5"].port)
     assert "orders" in world["r5"].control("list_queues", "name")
     assert world["r5"].topology().members == {"r5@localhost"}
 

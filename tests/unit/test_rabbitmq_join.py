@@ -21,6 +21,8 @@ NAMES = tuple(f"r{n}@localhost" for n in (1, 2, 3, 4, 5))
 A, B, C, D, E = NAMES
 ME = "r4@localhost"
 NOTHING = "[]"
+OPENING = {"suspend_listeners": "", "resume_listeners": "", "list_connections": NOTHING}
+"""What shuts clients out of a node and lets them in, and what each prints."""
 
 
 def of(*names: str, running: tuple[str, ...] = (), **others: Any) -> Topology:
@@ -163,6 +165,8 @@ def fake(tmp_path: Path) -> FakeControl:
         found.answers("cluster_status", "3.10/three", name)
     found.answers("list_queues", "3.10/queues_none")
     found.answers("export_definitions", "3.10/export_blank")
+    for command, text in OPENING.items():
+        found.says(command, f"exit status 0\n{text}")
     found.answers("stop_app", "3.10/stop_app", then=_now(found, "3.10/booting"))
     found.answers("join_cluster", "3.10/join")
     found.answers("start_app", "3.10/start_app", then=_now(found, "3.10/alone"))
@@ -197,9 +201,84 @@ def test_a_blank_node_joins(fake: FakeControl) -> None:
     said = joining(fake).sync_file([events(1, 2, 3, 4)])
     assert (said.kind, said.reason) == ("applied", f"joined the cluster of {A}")
     assert acts(fake) == ["stop_app", f"join_cluster {A}", "start_app"]
-    exported = fake.commands().index("export_definitions")
-    assert fake.commands()[exported + 1] == "stop_app"
+    stopped = fake.commands().index("stop_app")
+    assert fake.commands()[stopped - 1] == "export_definitions"
     assert all(call.startswith(ME) for call in fake.calls if call.split()[1] != "cluster_status")
+
+
+def test_nobody_can_give_it_anything_between_the_proof_and_the_join(fake: FakeControl) -> None:
+    joining(fake).sync_file([events(1, 2, 3, 4)])
+    done = fake.commands()
+    closed, stopped = done.index("suspend_listeners"), done.index("stop_app")
+    between = ["list_connections", "list_queues", "export_definitions"]
+    assert done[closed + 1 : stopped] == between
+    assert {*between} <= {*done[:closed]}, "one that is in use is not shut at all"
+    assert done[-1] == "resume_listeners"
+    assert done.count("suspend_listeners") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "told"),
+    [
+        ("list_connections", 'exit status 0\n[{"pid":"<a.1.2.3>"}]', "clients are connected"),
+        ("list_connections", "exit status 0\n{", "clients are connected to it (None)"),
+        ("list_connections", "exit status 70\nError: no\n", "cannot be listed"),
+        ("suspend_listeners", "exit status 70\nError: no\n", "cannot be suspended"),
+    ],
+)
+def test_a_node_that_somebody_may_use_is_left_alone_and_open(
+    fake: FakeControl, command: str, answer: str, told: str
+) -> None:
+    fake.says(command, answer)
+    said = joining(fake).sync_file([events(1, 2, 3, 4)])
+    assert (said.kind, acts(fake)) == ("held", [])
+    assert told in said.reason
+    shut = "suspend_listeners" in fake.commands()
+    assert shut is (command == "suspend_listeners")
+    assert (fake.commands()[-1] == "resume_listeners") is shut
+    assert not LedgerFile(str(fake.root / "state.json")).load().joining
+
+
+CONNECTED = 'exit status 0\n[{"pid":"<a.1.2.3>"}]'
+
+
+def test_one_that_is_filled_or_used_in_the_last_moment_is_opened_again(fake: FakeControl) -> None:
+    """What comes between the first look and the suspension is seen by the second look."""
+    connected = fake.root / "connected"
+    connected.write_text(CONNECTED)
+    late = f"cp {connected} {fake.root}/any/list_connections"
+    fake.says("suspend_listeners", "exit status 0\n", then=late)
+    said = joining(fake).sync_file([events(1, 2, 3, 4)])
+    assert (said.kind, "clients are connected to it (1)" in said.reason) == ("held", True)
+    fake.says("list_connections", "exit status 0\n[]")
+    full = fake.root / "full"
+    full.write_text(transcript("3.10/export_with_queue"))
+    late = f"cp {full} {fake.root}/any/export_definitions"
+    fake.says("suspend_listeners", "exit status 0\n", then=late)
+    said = joining(fake).sync_file([events(1, 2, 3, 4)])
+    assert (said.kind, "queues (1)" in said.reason) == ("degraded", True)
+    assert acts(fake) == []
+    assert fake.commands()[-1] == "resume_listeners"
+    assert fake.commands().count("resume_listeners") == 2
+
+
+def test_clients_are_let_in_by_whoever_comes_next(fake: FakeControl) -> None:
+    """The worker was killed with its node's listeners suspended, or could not resume them."""
+    connected = fake.root / "connected"
+    connected.write_text(CONNECTED)
+    late = f"cp {connected} {fake.root}/any/list_connections"
+    fake.says("suspend_listeners", "exit status 0\n", then=late)
+    fake.says("resume_listeners", "exit status 70\nError: no\n")
+    said = joining(fake).sync_file([events(1, 2, 3, 4)])
+    assert (said.kind, "no client is let in until" in said.reason) == ("degraded", True)
+    fake.says("resume_listeners", "exit status 0\n")
+    before = len(fake.calls)
+    made = RabbitmqPeers()
+    made.apply_config(fake.settings(local_node=ME))
+    made.sync_file([])
+    assert fake.commands()[before:] == ["cluster_status", "resume_listeners"]
+    made.sync_file([])
+    assert fake.commands().count("resume_listeners") == 2
 
 
 def test_what_was_done_is_said_once(fake: FakeControl) -> None:

@@ -52,3 +52,11 @@ def fullness(definitions: str, queues: str) -> str:
     if any(one.name not in _OWN for one in found.global_parameters):
         return "it has global parameters"
     return f"it has queues ({len(transient)})" if transient else ""
+
+
+def connected(printed: str) -> int | None:
+    """How many clients ``list_connections`` has printed; None if that cannot be read."""
+    try:
+        return len(msgspec.json.decode(json_of(printed), type=list[Any]))
+    except msgspec.DecodeError:
+        return None

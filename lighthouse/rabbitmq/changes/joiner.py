@@ -8,7 +8,7 @@ import msgspec
 
 from lighthouse.balancer import Outcome
 from lighthouse.rabbitmq.broker import LocalBroker
-from lighthouse.rabbitmq.changes.blank import fullness
+from lighthouse.rabbitmq.changes.blank import connected, fullness
 from lighthouse.rabbitmq.changes.join import JoinChoice, Witness, choose
 from lighthouse.rabbitmq.changes.record import Record, kind_of_refusal
 from lighthouse.rabbitmq.control import ControlAnswer, Rabbitmqctl
@@ -44,8 +44,7 @@ class Joiner:
         if not self._record.ledger.joining:
             return None
         if self._broker.sight.condition == "ok":
-            self._mark(False)
-            return None
+            return self._opened("")
         if time.monotonic() < self._patient_until:
             return None
         if self._broker.sight.condition in ("booting", "slow", "failed"):
@@ -71,7 +70,11 @@ class Joiner:
         return self._try(me, seen)
 
     def _try(self, me: str, seen: frozenset[str] | None) -> Outcome | None:
-        """Ask everybody anew, whether it is blank last of all, and join."""
+        """Ask everybody anew, whether it is blank last of all, and join.
+
+        One that seems to be blank and unused is asked once more, when nobody can give it
+        anything any more: no client is let in until it has joined or the join is given up.
+        """
         own = self._broker.look_again().topology
         if own is None:
             return None
@@ -79,17 +82,47 @@ class Joiner:
         choice = choose(me, own, seen, witnesses, self._holds())
         if choice.target is None:
             return _told(choice)
+        if told := self._used():
+            return Outcome("held", f"joins no cluster now: {told}")
         self._mark(True)
+        if told := self._closed():
+            return self._opened(told)
+        choice = choose(me, own, seen, witnesses, self._holds())
+        if choice.target is None:
+            return self._opened("") or _told(choice)
         answer = self._moved(choice.target, own.release(me))
-        sight = self._broker.look_again()
-        if sight.condition == "ok":
-            self._mark(False)
+        if self._broker.look_again().condition == "ok":
+            self._opened("")
         if answer.condition != "ok":
             return Outcome(
                 kind_of_refusal(answer),
                 f"did not join the cluster of {choice.target}: {answer.told}",
             )
         return Outcome("applied", f"joined the cluster of {choice.target}")
+
+    def _closed(self) -> str:
+        """Why clients may still give it something; empty once none is there or gets in."""
+        answer = self._control.run("suspend_listeners")
+        if answer.condition != "ok":
+            return f"its listeners cannot be suspended ({answer.told})"
+        return self._used()
+
+    def _used(self) -> str:
+        """That clients are connected, or may be; empty if none is."""
+        answer = self._control.run("list_connections", "pid", "--formatter", "json", "--silent")
+        if answer.condition != "ok":
+            return f"its connections cannot be listed ({answer.told})"
+        count = connected(answer.printed)
+        return "" if count == 0 else f"clients are connected to it ({count})"
+
+    def _opened(self, why: str) -> Outcome | None:
+        """Let clients in again; what was found meanwhile, or that they cannot be let in."""
+        answer = self._control.run("resume_listeners")
+        if answer.condition == "ok":
+            self._mark(False)
+            return Outcome("held", f"joins no cluster now: {why}") if why else None
+        told = f"no client is let in until resume_listeners succeeds ({answer.told})"
+        return Outcome("degraded", f"{why}; {told}" if why else told)
 
     def _moved(self, target: str, release: Release) -> ControlAnswer:
         """How ``join_cluster`` ended; the application is started again, however it did."""
