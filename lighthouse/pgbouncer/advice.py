@@ -10,7 +10,7 @@ from lighthouse.pgbouncer.settings import PgBouncerSettings
 
 _RETRY: Final = (
     "server_login_retry of PgBouncer is {found} s: after a failover clients wait that long though "
-    "the new primary is known; set `server_login_retry = 1` in pgbouncer.ini"
+    "the new primary is known; set `server_login_retry = 0.1` in pgbouncer.ini"
 )
 _WAIT: Final = (
     "clients are held for up to {most:g} s, and PgBouncer turns them away after {found} s "

@@ -63,7 +63,7 @@ class PgBouncerWorld:
     def configure(
         self,
         *,
-        retry: int = 1,
+        retry: float = 0.1,
         admin: str = "lighthouse",
         auth: str = "trust",
         include: bool = True,

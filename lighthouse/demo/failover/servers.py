@@ -50,7 +50,7 @@ auth_type = trust
 auth_file = {users}
 admin_users = postgres
 pool_mode = transaction
-server_login_retry = 1
+server_login_retry = 0.1
 pidfile =
 [databases]
 %include {include}
