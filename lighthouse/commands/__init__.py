@@ -36,6 +36,38 @@ MODULES: Final = {
 }
 """Where each command stands below this package, in the order of the help."""
 
+ABOUT: Final = {
+    "run": "Run the daemon in the foreground.",
+    "start": "Start the daemon in the background.",
+    "stop": "Stop the daemon.",
+    "restart": "Stop the daemon if it runs, and start it.",
+    "reload": "Have the daemon read its configuration again and reopen its log.",
+    "status": "Show how the daemon is, or one of its workers.",
+    "down": "Take a service of this host out: deregister it until `lighthouse up`.",
+    "up": "Let a service be registered again as soon as its checks pass.",
+    "wait": (
+        "Wait until every balancer of this host serves NODE in CLUSTER, or "
+        "with --absent until none does any more."
+    ),
+    "check": "Check the configuration, as its files are now.",
+    "plan": "Show what each balancer would do now, and do nothing.",
+    "explain": "Explain why the nodes of CLUSTER are in or out, or only NODE.",
+    "plugins": "List the installed plugins.",
+    "check-plugin": "Load a plugin as the daemon would, and judge it.",
+    "run-plugin": "Run a plugin once in the foreground, and print what it did.",
+    "new-plugin": "Make the package of a new plugin.",
+    "restart-worker": "Start one worker's process anew, with the code that is installed now.",
+    "pause-worker": "Stop one worker's process, and start none until `lighthouse resume-worker`.",
+    "resume-worker": (
+        "End the pause of a worker: its process is started, and given what is wanted by now."
+    ),
+    "demo": "Show everything at work: no root, nothing outside a temporary directory.",
+    "demo-postgresql": (
+        "Show a database led through failovers: nothing outside a temporary directory."
+    ),
+}
+"""What each command says of itself first, so that the help need not import them all."""
+
 
 class Commands(click.Group):
     """Finds a command in its module, by its name.
@@ -59,6 +91,15 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        limit = formatter.width - 6 - max(map(len, ABOUT))
+        rows = [
+            (name, click.Command(name, help=about).get_short_help_str(limit))
+            for name, about in ABOUT.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in MODULES:

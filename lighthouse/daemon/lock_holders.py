@@ -30,14 +30,15 @@ def holders(name: str) -> Iterator[LockHolder]:
 
 def of_process(pid: int, name: str) -> Iterator[LockHolder]:
     """The same of one process."""
+    last = f"/{name}"
     with suppress(OSError):
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
                 link = f"/proc/{pid}/fd/{descriptor}"
-                path = Path(os.readlink(link).removesuffix(_DELETED))
-                if path.name == name and _locked(pid, descriptor):
+                path = os.readlink(link).removesuffix(_DELETED)
+                if path.endswith(last) and _locked(pid, descriptor):
                     status = os.stat(link)
-                    yield LockHolder(pid, path, (status.st_dev, status.st_ino))
+                    yield LockHolder(pid, Path(path), (status.st_dev, status.st_ino))
 
 
 def _locked(pid: int, descriptor: str) -> bool:

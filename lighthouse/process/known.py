@@ -9,7 +9,8 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _STATE, _PARENT = 0, 1
-"""Indexes in ``stat``."""
+USER_TICKS, SYSTEM_TICKS, PAGES = 11, 12, 21
+"""Indexes in ``stat``: of CPU time in clock ticks, and of memory in pages, among others."""
 
 
 def words(number: int) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
 """One worker's part of the status document."""
 
+import os
 import time
 from typing import Final
-
-import psutil
 
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.daemon.worker_document import (
@@ -18,6 +17,7 @@ from lighthouse.daemon.worker_document import (
 )
 from lighthouse.ipc.messages import Applied
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.process import known
 from lighthouse.process.timing.histogram import BOUNDS
 from lighthouse.supervisor.override import Override
 from lighthouse.supervisor.pool.doubt import doubt
@@ -29,6 +29,9 @@ FLOODED: Final = 10.0
 """Seconds for which a worker that wrote too much is said to do so."""
 
 UNKNOWN: Final = (None, None)
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def worker_status(worker: Worker, away: str, pause: Override | None = None) -> WorkerStatus:
@@ -85,12 +88,11 @@ def usage(pid: int | None) -> tuple[int | None, float | None]:
     """A process's memory in bytes and its CPU time in seconds."""
     if pid is None:
         return UNKNOWN
-    try:
-        process = psutil.Process(pid)
-        times = process.cpu_times()
-        return process.memory_info().rss, round(times.user + times.system, 2)
-    except (psutil.Error, OSError):
+    said = known.stat(pid)
+    if not said:
         return UNKNOWN
+    ticks = int(said[known.USER_TICKS]) + int(said[known.SYSTEM_TICKS])
+    return int(said[known.PAGES]) * _PAGE, round(ticks / _TICKS, 2)
 
 
 def _state(worker: Worker) -> str:
