@@ -270,14 +270,15 @@ class WorkerHost:
             self._conduct.breaks("status", failure.reason, "mend it", failure.place, warning=True)
             self._once.say(logging.ERROR, "status", failure.what, failure.traceback)
             return {}
-        where = place.of_function(self._role.plugin_class.status)
         if not isinstance(status, Mapping):
+            where = place.of_function(self._role.plugin_class.status)
             told = f"status returned {shown(status)}, of the type {type(status).__name__}"
             remedy = "return a map of names to JSON values"
             self._conduct.breaks("status", told, remedy, where, warning=True)
             return {}
         values, wrong = plain(status, self._seen)
         if wrong:
+            where = place.of_function(self._role.plugin_class.status)
             told = "; ".join(f"{key} is {why}" for key, why in wrong.items())
             remedy = "return a few short JSON values"
             self._conduct.breaks(

@@ -17,6 +17,7 @@ from lighthouse.process.timing.backoff import Backoff
 from lighthouse.schema import Invalid, Problem, Rejection
 from lighthouse.workers.boundary.limits import (
     WARNINGS,
+    Seen,
     bounded,
     counted,
     named,
@@ -251,3 +252,28 @@ def test_the_end_of_a_traceback_is_kept() -> None:
     assert kept[-1] == "line 9999"
     assert len(tail("x" * 10**6)) <= 500
     assert tail("a\nb\n") == "a\nb"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=3), part),
+    max_leaves=6,
+)
+STATUSES = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=4)
+
+
+@given(STATUSES)
+def test_a_status_is_shown_the_same_whatever_was_seen_before(
+    said: list[dict[str, object]],
+) -> None:
+    seen: Seen = {}
+    for status in said:
+        assert repr(plain(status, seen)) == repr(plain(status))
+
+
+def test_a_value_that_is_altered_in_place_is_seen_anew() -> None:
+    seen: Seen = {}
+    nodes = ["a"]
+    assert plain({"nodes": nodes}, seen)[0] == {"nodes": ["a"]}
+    nodes.append("b")
+    assert plain({"nodes": nodes}, seen)[0] == {"nodes": ["a", "b"]}

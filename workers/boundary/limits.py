@@ -39,6 +39,11 @@ _VALUES: Final = 100
 _NAMED: Final = 3
 """Characters of the name of a value; so many values that cannot be shown are told, and named."""
 
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**64 - 1
+_NUMBER: Final = 9
+"""Numbers that can be encoded, and the bytes that one takes at most."""
+
 _PLAIN: Final = frozenset((bool, int, type(None)))
 """What is JSON and holds no text; most of a status is."""
 
@@ -84,15 +89,7 @@ def plain(
     for key, value in [*status.items()]:
         name = _shown_key(str(key))
         try:
-            data = encode(value)
-            before = seen.get(name)
-            if before is not None and before[0] == data:
-                (_, said, size), odd = before, ""
-            else:
-                said, odd = _shown_value(value)
-                size = len(encode(said)) + len(name)
-                if not odd:
-                    seen[name] = data, said, size
+            said, odd, size = _fitted(name, value, seen)
         except (TypeError, ValueError, OverflowError, RecursionError):
             wrong[name] = f"no JSON value, but of the type {type(value).__name__}"
         else:
@@ -108,6 +105,24 @@ def plain(
     if len(seen) > _VALUES:
         seen.clear()
     return values, dict([*wrong.items()][:_NAMED])
+
+
+def _fitted(name: str, value: Any, seen: Seen) -> tuple[Any, str, int]:
+    """A value as it is shown, why it cannot be so, and the bytes that it takes with its name.
+
+    Raises what an encoding does.
+    """
+    if type(value) in _PLAIN and (value is None or _LEAST <= value <= _MOST):
+        return value, "", _NUMBER + len(name)
+    data = encode(value)
+    before = seen.get(name)
+    if before is not None and before[0] == data:
+        return before[1], "", before[2]
+    said, odd = _shown_value(value)
+    size = len(encode(said)) + len(name)
+    if not odd:
+        seen[name] = data, said, size
+    return said, odd, size
 
 
 @lru_cache(1000)
