@@ -10,9 +10,10 @@ T = TypeVar("T")
 def eventually(condition: Callable[[], T], within: float = 15.0, what: str = "") -> T:
     """The condition's first true value; fails when ``within`` seconds have passed without.
 
-    An ``AssertionError`` or ``OSError`` inside the condition counts as not yet.
+    An ``AssertionError`` or ``OSError`` inside the condition counts as not yet. The longer it
+    takes, the seldomer it is looked: what is waited for needs the processor more.
     """
-    deadline = time.monotonic() + within
+    begun = time.monotonic()
     while True:
         last: object = None
         try:
@@ -22,6 +23,7 @@ def eventually(condition: Callable[[], T], within: float = 15.0, what: str = "")
             last = value
         except (AssertionError, OSError) as error:
             last = error
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > within:
             raise AssertionError(f"not within {within} s: {what or 'condition'}; last: {last!r}")
-        time.sleep(0.02)
+        time.sleep(min(0.1, max(0.02, waited / 20)))

@@ -173,7 +173,14 @@ def test_a_daemon_with_broken_files_starts_and_is_degraded(tree: Tree) -> None:
     assert "clusters/web.yaml:2:1: " in status.stdout
 
 
-@pytest.mark.parametrize("text", ["}{", "run_dir: [\n", "run_dir: elsewhere\n", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run_dir: elsewhere\n",
+        "",
+        *(pytest.param(text, marks=pytest.mark.slow) for text in ("}{", "run_dir: [\n")),
+    ],
+)
 def test_a_daemon_is_found_whatever_becomes_of_its_settings(tree: Tree, text: str) -> None:
     tree.call("start")
     pid = tree.pid()

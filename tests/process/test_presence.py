@@ -87,10 +87,10 @@ def test_a_directory_in_place_of_the_pid_file_hides_no_daemon(started: Fleet) ->
 @pytest.mark.parametrize(
     "sweep",
     [
-        _remove_pid_file,
+        pytest.param(_remove_pid_file, marks=pytest.mark.slow),
         _remove_socket,
-        _put_another_pid_file_there,
-        _put_a_link_there,
+        pytest.param(_put_another_pid_file_there, marks=pytest.mark.slow),
+        pytest.param(_put_a_link_there, marks=pytest.mark.slow),
         shutil.rmtree,
     ],
 )
@@ -226,7 +226,17 @@ def _wrong_value(file: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("spoil", [_key_twice, _not_utf8, _directory, _gibberish, _wrong_value])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _key_twice,
+        _directory,
+        *(
+            pytest.param(spoil, marks=pytest.mark.slow)
+            for spoil in (_not_utf8, _gibberish, _wrong_value)
+        ),
+    ],
+)
 def test_the_last_good_settings_survive_every_start(started: Fleet, spoil: Sweep) -> None:
     started.write("services/web.yaml", "port: 8080\ndiscovery: files\n")
 

@@ -181,4 +181,4 @@ def test_a_restart_is_refused_where_the_plugin_is_gone(fleet: Fleet, site: Site)
     assert serves(fleet, site, "marks 1.0")
     forced = fleet.lighthouse("restart-worker", "marks", "--force")
     assert (forced.returncode, "no balancer plugin 'marks'" in forced.stderr) == (1, True)
-    assert fleet.worker("marks")["pid"] is None
+    eventually(lambda: fleet.worker("marks")["pid"] is None)

@@ -29,7 +29,7 @@ def test_what_is_waited_for_is_served(fleet: Fleet) -> None:
         eventually(lambda: fleet.status(), 20)
         assert fleet.lighthouse("wait", "web", "one").returncode == 0
         assert get(port) == (200, "one")
-        for _ in range(3):
+        for _ in range(2):
             fleet.node("web", "two", backends[1].port)
             assert fleet.lighthouse("wait", "web", "two").returncode == 0
             assert {get(port)[1] for _ in range(4)} == {"one", "two"}

@@ -69,6 +69,11 @@ def test_nobody_is_joined_where_one_thing_is_amiss(
     assert told in found.why
 
 
+def test_a_member_that_stands_alone_by_its_own_account_is_not_the_one_that_is_joined() -> None:
+    witnesses = [Witness(A, of(A)), Witness(B, of(A, B, C)), Witness(C, of(A, B, C))]
+    assert choose(D, of(D), frozenset(NAMES), witnesses, "").target == B
+
+
 def test_of_two_blank_nodes_the_higher_joins_the_lower() -> None:
     assert choose(B, of(B), (A, B), those(A), "").target == A
     assert choose(A, of(A), (A, B), those(B), "").target is None

@@ -72,13 +72,19 @@ def _target(me: str, others: Sequence[Witness], silent: Collection[str]) -> Join
         if len(largest) > 1:
             names = " and ".join(min(one) for one in largest)
             return JoinChoice(None, f"there are two clusters of that size, of {names}", True)
-        return JoinChoice(min(one.name for one in others if one.name in largest[0]))
+        return JoinChoice(min(one.name for one in others if _belongs(one, largest[0])))
     if not all(one.stands_alone for one in others) or silent:
         return JoinChoice(None, "no two of the other nodes agree on a cluster yet")
     lowest = min(one.name for one in others)
     if me < lowest:
         return JoinChoice(None, f"all stand alone, and {me} is the first by name: others join it")
     return JoinChoice(lowest)
+
+
+def _belongs(one: Witness, cluster: frozenset[str]) -> bool:
+    """Return True if a member says itself that it is one: it may have been wiped since."""
+    topology = one.topology
+    return one.name in cluster and topology.members == cluster and not topology.partitioned
 
 
 def _agreed(others: Iterable[Witness]) -> set[frozenset[str]]:
