@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: help demo demo-postgresql test test-slow lint fast cov bench hooks clean tools postgresql-18
+.PHONY: help demo demo-postgresql test test-slow lint fast cov bench docs hooks clean tools postgresql-18
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -50,6 +50,11 @@ cov: $(VENV)/.dev tools ## the same with coverage, of the processes that tests s
 bench: $(VENV)/.dev tools ## figures of speed and cost, as ratios measured in one run
 	$(BIN)/python -m tests.bench
 
+docs: $(VENV)/.docs ## the documentation and the man pages: build/docs, build/man
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees -b html docs build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees -b man docs build/man
+	@echo "build/docs/index.html, build/man/lighthouse.8, build/man/lighthouse.yaml.5"
+
 hooks: $(VENV)/.dev ## have git run `make lint` before each commit
 	$(BIN)/pre-commit install --config .ci/pre-commit.yaml
 
@@ -61,6 +66,10 @@ $(VENV)/.demo: $(VENV)/.python setup.py pyproject.toml
 
 $(VENV)/.demo-postgresql: $(VENV)/.demo
 	@$(PIP) install -e '.[haproxy,postgresql,pgbouncer]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	@$(PIP) install -e '.[docs]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

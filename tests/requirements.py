@@ -5,6 +5,7 @@ calls ``require``. Both skip the test with the reason and, where there is one, D
 """
 
 import ctypes
+import importlib.util
 import os
 import pwd
 import shutil
@@ -115,6 +116,12 @@ def _postgresql_18() -> str:
     return f"PostgreSQL 18 lies in {closed[0]}, which only its owner may enter" if closed else ""
 
 
+def _sphinx() -> str:
+    parts = ("sphinx", "myst_parser", "furo")
+    missing = [name for name in parts if importlib.util.find_spec(name) is None]
+    return f"there is no {', '.join(missing)} (pip install '.[docs]')" if missing else ""
+
+
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "dig": _installed("bind9-dnsutils", "dig"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
@@ -138,6 +145,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
     "redis": _installed("redis-server", "redis-server"),
     "root": _root,
+    "sphinx": _sphinx,
     "strace": _installed("strace", "strace"),
     "unbound": _installed("unbound", "unbound"),
     "varnish": _installed("varnish, gcc, libc6-dev", "varnishd", "gcc"),
