@@ -254,7 +254,7 @@ class WorkerHost:
         """Say what the software has counted, if that is news."""
         try:
             counted = call("counters", self._role.counters)
-            if counted is not self._counted:
+            if counted and counted is not self._counted:
                 self._outbox.post(Counted(), encode(counted))
                 self._counted = counted
         except PluginError as failure:

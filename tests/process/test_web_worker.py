@@ -82,6 +82,19 @@ def test_each_scrape_has_the_state_of_its_moment(site: Site) -> None:
     assert counts["total"] >= 1
 
 
+def test_a_worker_that_counts_nothing_says_nothing_of_it(site: Site) -> None:
+    """What no worker of its kind says ends it."""
+    site.start()
+    up = 'lighthouse_worker_cpu_seconds_total{kind="discovery",worker="files"}'
+    first = site.metric(up)
+    eventually(lambda: site.fleet.worker("files", "discovery")["cpu_seconds"] > first, 20)
+    assert {worker["name"]: worker["ends"] for worker in site.fleet.status()["workers"]} == {
+        "recorder": {},
+        "files": {},
+        "web": {},
+    }
+
+
 def test_it_may_be_killed_and_hang_and_nobody_waits_for_it(site: Site) -> None:
     site.start()
     first = site.pid()
