@@ -28,6 +28,7 @@ from lighthouse.ipc.control import (
     StatusAnswer,
 )
 from lighthouse.ipc.messages import decode_as
+from lighthouse.known_types import make_known
 
 SYSTEM_ROOT: Final = Path("/etc/lighthouse")
 SYSTEM_LOG: Final = Path("/var/log/lighthouse.log")
@@ -51,6 +52,9 @@ class _Self(msgspec.Struct):
 
 class _Head(msgspec.Struct):
     supervisor: _Self
+
+
+make_known(_Head)
 
 
 class DaemonSilent(Exception):

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.etcd.errors import EtcdFailure
+from lighthouse.known_types import make_known
 
 
 class ResponseHeader(msgspec.Struct, frozen=True):
@@ -86,6 +87,19 @@ class Authenticated(msgspec.Struct, frozen=True):
 
 class EtcdVersion(msgspec.Struct, frozen=True):
     etcdserver: str = ""
+
+
+make_known(
+    Ranged,
+    Streamed,
+    Response,
+    Transacted,
+    Leased,
+    KeptAlive,
+    Authenticated,
+    EtcdVersion,
+    EtcdFailure,
+)
 
 
 def encode(request: dict[str, Any]) -> bytes:

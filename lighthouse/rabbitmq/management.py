@@ -7,12 +7,15 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from lighthouse.known_types import make_known
 from lighthouse.net.connection import BoundedConnection, said
 from lighthouse.net.http import HttpClient
 from lighthouse.net.tls import Tls
 from lighthouse.rabbitmq.node import HealthAnswer, Member, NodeCondition, NodeReport, Overview
 
 T = TypeVar("T")
+
+make_known(Overview, tuple[Member, ...], HealthAnswer)
 
 Connect = Callable[[str, int], BoundedConnection]
 
