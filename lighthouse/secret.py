@@ -56,11 +56,16 @@ class Secret(msgspec.Struct, frozen=True):
             raise OSError(f"{path}: expected UTF-8 text") from None
 
 
+def is_name_of_secret(key: str) -> bool:
+    """Return True if what stands under such a key is most likely a secret."""
+    return _NAME.fullmatch(key) is not None
+
+
 def hide_plain(content: object) -> None:
     """Hide what stands in a config in plain text under a key such as ``password``."""
     if isinstance(content, Mapping):
         for key, value in content.items():
-            if isinstance(value, str) and _NAME.fullmatch(str(key)):
+            if isinstance(value, str) and is_name_of_secret(str(key)):
                 hide(value)
             hide_plain(value)
     elif isinstance(content, list | tuple):

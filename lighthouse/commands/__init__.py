@@ -24,6 +24,8 @@ MODULES: Final = {
     "check": "check",
     "plan": "plan",
     "explain": "explain",
+    "history": "versions.history",
+    "rollback": "versions.rollback",
     "plugins": "plugins",
     "check-plugin": "authors.check_plugin",
     "run-plugin": "authors.run_plugin",

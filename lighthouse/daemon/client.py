@@ -18,8 +18,10 @@ from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.control import (
     Explanation,
     GetExplanation,
+    GetHistory,
     GetMembers,
     GetStatus,
+    HistoryAnswer,
     Leave,
     Leaving,
     MembersAnswer,
@@ -125,6 +127,18 @@ class DaemonClient:
             return None
         if answer[0].unknown:
             raise LookupError(answer[0].unknown)
+        return answer[1]
+
+    def history(self, balancer: str, before: int | None, within: float) -> bytes | None:
+        """What a balancer (empty: each) applied lately, or None if the daemon does not run.
+
+        Raises ``LookupError`` if it has no such balancer, else like ``members``.
+        """
+        answer = self._answer(GetHistory(balancer, before), HistoryAnswer, within)
+        if answer is None:
+            return None
+        if answer[0].error:
+            raise LookupError(answer[0].error)
         return answer[1]
 
     def ask(self, question: Question, kind: type[M], within: float) -> M | None:

@@ -226,7 +226,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """All that the daemon says of itself; ``problems`` are the causes in words.
 
-    ``pauses`` are of all workers that an operator has paused, configured or not.
+    ``pauses`` are of all workers that an operator has paused, configured or not, ``pins`` of
+    balancers that are to serve an earlier version.
     """
 
     version: int = VERSION
@@ -239,6 +240,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[ServiceStatus, ...] = ()
     maintenance: tuple[StatedMaintenance, ...] = ()
     pauses: tuple[OrderStatus, ...] = ()
+    pins: tuple[OrderStatus, ...] = ()
 
 
 def parse(text: bytes) -> StatusDocument:

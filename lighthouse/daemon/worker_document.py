@@ -70,7 +70,10 @@ class BudgetLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An operator's order about a worker: why, since when, until when and by whom."""
+    """An operator's order about a worker: why, since when, until when and by whom.
+
+    ``version`` is what a balancer is pinned to.
+    """
 
     kind: str = ""
     name: str = ""
@@ -78,6 +81,7 @@ class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     by: str = ""
+    version: int | None = None
 
 
 class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +113,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``lines_left_out`` counts what it has written beyond its budget, ``limits``; ``warnings`` are
     of one that is nearly spent. ``ends`` counts the ends of its processes, and of those before
     them, by what ended them. ``cpu_share`` is of one processor, over the last seconds.
-    ``paused`` says by whose order it does nothing. ``counters`` are what a balancer's
-    software has counted for each cluster.
+    ``paused`` says by whose order it does nothing, ``pinned`` by whose it serves an old version.
+    ``counters`` are what a balancer's software has counted for each cluster.
     """
 
     kind: str = ""
@@ -130,6 +134,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ends: dict[str, int] = {}
     last_end: ExitStatus | None = None
     paused: OrderStatus | None = None
+    pinned: OrderStatus | None = None
     rss_bytes: int | None = None
     cpu_seconds: float | None = None
     cpu_share: float | None = None

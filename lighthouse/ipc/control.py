@@ -168,10 +168,48 @@ class ResumeWorker(msgspec.Struct, frozen=True, tag=True):
     by: str = ""
 
 
+class PinBalancer(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: have a balancer serve an earlier version, whatever is known.
+
+    ``until`` is wall-clock seconds, None: until it is unpinned. Answered by ``WorkerOrdered``.
+    """
+
+    name: str
+    version: int
+    reason: str
+    until: float | None = None
+    by: str = ""
+
+
+class UnpinBalancer(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: end that. Answered by ``WorkerOrdered``."""
+
+    name: str
+    by: str = ""
+
+
+class GetHistory(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: what was applied lately, by one balancer or (empty) by all?
+
+    Only the newest few versions, or those with smaller numbers than ``before``. Answered by
+    ``HistoryAnswer``.
+    """
+
+    balancer: str = ""
+    before: int | None = None
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload is the history, as JSON; ``error``: there is none."""
+
+    error: str = ""
+
+
 class WorkerOrdered(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: about which worker; ``error`` says why nothing was changed.
 
     ``changed`` is false if all was so already, ``warning`` is what is wrong nevertheless.
+    ``version`` is what a balancer is pinned to.
     """
 
     kind: str = ""
@@ -179,6 +217,7 @@ class WorkerOrdered(msgspec.Struct, frozen=True, tag=True):
     error: str = ""
     changed: bool = False
     warning: str = ""
+    version: int = 0
 
 
 class NoRight(msgspec.Struct, frozen=True, tag=True):
@@ -187,10 +226,19 @@ class NoRight(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Inquiry = GetStatus | GetMembers | GetExplanation | GetRemoved | GetServed
+Inquiry = GetStatus | GetMembers | GetExplanation | GetRemoved | GetServed | GetHistory
 """What changes nothing."""
 
-Order = BeginMaintenance | EndMaintenance | RestartWorker | PauseWorker | ResumeWorker | Leave
+Order = (
+    BeginMaintenance
+    | EndMaintenance
+    | RestartWorker
+    | PauseWorker
+    | ResumeWorker
+    | PinBalancer
+    | UnpinBalancer
+    | Leave
+)
 """What changes something."""
 
 Question = Inquiry | Order
@@ -203,6 +251,7 @@ Reply = (
     | Served
     | RestartingWorker
     | WorkerOrdered
+    | HistoryAnswer
     | Leaving
     | NoRight
 )

@@ -33,10 +33,7 @@ def plan(state: State) -> dict[Name, Wanted]:
     wanted: dict[Name, Wanted] = {}
     config, verdicts = state.config, state.verdicts
     for name, balancer in config.balancers.items():
-        settings = verdicts.settings(("balancer", name))
-        snapshot: Snapshot = BalancerSnapshot(
-            settings, state.parts(name), state.unserved(balancer)
-        )
+        snapshot: Snapshot = state.wanted_of(balancer)
         wanted["balancer", name] = Wanted(balancer.plugin, balancer.worker, snapshot)
     for name, discovery in config.discovery.items():
         up, down = state.services.wanted(name, config)
@@ -78,9 +75,7 @@ def _kept_or_renewed(name: Name, worker: Wanted, state: State) -> Wanted:
 def _renewed(name: Name, snapshot: Snapshot, state: State) -> Snapshot:
     match snapshot:
         case BalancerSnapshot():
-            settings = state.verdicts.settings(name)
-            unserved = state.unserved(state.config.balancers[name[1]])
-            return BalancerSnapshot(settings, state.parts(name[1]), unserved)
+            return state.wanted_of(state.config.balancers[name[1]])
         case DiscoverySnapshot():
             own, watch = state.verdicts.settings(name), state.memberships.watches(name[1])
             if own is snapshot.settings and watch is snapshot.watch:

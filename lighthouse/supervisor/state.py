@@ -21,6 +21,7 @@ from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.services import ProvidedServices
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.handed import HandedClusters
+from lighthouse.supervisor.history.pins import Pins
 from lighthouse.supervisor.override import Overrides
 from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 
@@ -40,6 +41,7 @@ class State:
         self.services: Final = ProvidedServices(host)
         self.handed: Final = HandedClusters()
         self.pauses: Final = Overrides("paused")
+        self.pins: Final = Pins()
         self._unknown: frozenset[str] = frozenset()  # nobody knows their nodes
         self._handed: Final[dict[str, tuple[Config, frozenset[str]]]] = {}  # as last noted
         self._parts: Final[dict[str, Ordered[Part]]] = {}
@@ -81,6 +83,15 @@ class State:
         """One cluster's place in what a balancer is to be given."""
         return self._parts[balancer].get(cluster) if balancer in self._parts else None
 
+    def wanted_of(self, balancer: PluginFile) -> BalancerSnapshot:
+        """What a balancer is to serve: what is known by now, or what it is pinned to."""
+
+        def now() -> BalancerSnapshot:
+            settings = self.verdicts.settings(("balancer", balancer.name))
+            return BalancerSnapshot(settings, self.parts(balancer.name), self.unserved(balancer))
+
+        return self.pins.served(balancer.name, balancer.plugin, now) or now()
+
     def unserved(self, balancer: PluginFile) -> tuple[str, ...]:
         """The clusters of which nobody knows the nodes, and that a balancer was never given."""
         if not self._unknown:
@@ -94,6 +105,8 @@ class State:
         """
         file = self.config.balancers.get(balancer)
         done = self._handed.get(balancer)
+        if self.pins.orders.of(("balancer", balancer)) is not None:
+            return False
         if file is None or (done and done[0] is self.config and done[1] is self._unknown):
             return False
         if kind not in ("failed", "held"):

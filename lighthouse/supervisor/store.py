@@ -117,9 +117,26 @@ class Store:
         """A record of its own, None if it is not there or cannot be used."""
         return self._read(self._directory / name, kind)
 
-    def save(self, name: str, value: object) -> bool:
-        """Write a record of its own; return True if it is on disk now, power cut or not."""
-        return self._write(self._directory / name, value)
+    def save(self, name: str, value: object, durable: bool = True) -> bool:
+        """Write a record of its own; return True if it is on disk now.
+
+        ``durable``: power cut or not.
+        """
+        return self._write(self._directory / name, value, durable)
+
+    def records(self, prefix: str) -> list[str]:
+        """What follows that in the names of the records that begin with it."""
+        with suppress(OSError):
+            names = [path.name for path in self._directory.iterdir()]
+            return sorted(n.removeprefix(prefix) for n in names if n.startswith(prefix))
+        return []
+
+    def forget(self, name: str) -> None:
+        """There is to be no such record any more."""
+        self.problems.pop(self._directory / name, None)
+        self._unwritten.pop(self._directory / name, None)
+        with suppress(OSError):
+            (self._directory / name).unlink(missing_ok=True)
 
     def seen(self) -> dict[str, float]:
         """When each discovery was last there."""

@@ -16,7 +16,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.daemon.claim import DaemonClaim
 from lighthouse.daemon.last_settings import LastSettings, recall
-from lighthouse.ipc.messages import Message, Observed
+from lighthouse.ipc.messages import Message
 from lighthouse.membership.events import ClusterEvent, log
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.reserve import DescriptorReserve
@@ -29,6 +29,7 @@ from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.config_reload import ConfigReload
+from lighthouse.supervisor.history.keeper import WRITE
 from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.logs.fault_log import FaultLog
 from lighthouse.supervisor.logs.logs import Logs
@@ -37,13 +38,14 @@ from lighthouse.supervisor.loop.signals import Signals
 from lighthouse.supervisor.orders import Orders
 from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.packages import InstalledPackages
-from lighthouse.supervisor.persistence import DELAY, SEEN, SLICE, Persistence
+from lighthouse.supervisor.persistence import SEEN, Persistence
 from lighthouse.supervisor.plan import Wanted, plan, renew
 from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.presence import INTERVAL, Presence
 from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
+from lighthouse.supervisor.saving import Saving
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
@@ -72,7 +74,6 @@ class Supervisor:
         self._manager: Final = manager or ServiceManager()
         self._claim: Final = claim
         self._log_file: Final = log_file
-        self._last_settings: Final = LastSettings(root)
         self._reserve: Final = DescriptorReserve()
         self._loop: Final = EventLoop(self._stalled)
         self._unsettled = True
@@ -103,9 +104,8 @@ class Supervisor:
     def _plan(self, now: float) -> None:
         """Work out what should run, and have it so."""
         if self._unsettled:
-            wall = time.time()
-            ends = (self._registrar.settle(now, wall), self._orders.settle(now, wall))
-            due = min((when for when in ends if when is not None), default=None)
+            due = self._registrar.settle(now, time.time())
+            due = self._orders.settle(now, time.time(), due)
             self._loop.timers.set("upkeep", due, self._think)
             self._wanted = {} if self._shutdown.stopping else plan(self._state)
             self._registrar.publish(self._wanted)
@@ -143,6 +143,8 @@ class Supervisor:
         self._state = State(tree.config, identity.look(), good.by_key())
         self._persistence = Persistence(cache, self._state)
         self._persistence.restore()
+        saved = (self._persistence, LastSettings(self._root))
+        self._saving = Saving(self._loop.timers, self._reserve, self._config, *saved)
         self._registrar = Registrar(self._state, cache)
         self._registrar.restore()
         self._orders = Orders(self._state, cache)
@@ -155,21 +157,21 @@ class Supervisor:
         told = (self._state, self._pool, self._config.reading, *own)
         self._announcer = Announcer(self._manager, self._loop, *told)
         ending = (self._think, self._pool.kill, self._announcer.stops)
+        self._pool.number_from(self._orders.newest_version)
         self._shutdown = Shutdown(self._state, self._loop.timers, *ending)
         known_of_self = (self._loop.errors, self._announcer.is_ready)
         status = StatusReport(self._root, self._state, self._pool, *own, *known_of_self)
-        known_to_router = (self._state, self._pool, status, self._registrar, self._orders)
-        router = Router(*known_to_router, self._shutdown, self._think)
-        socket = self._claim.run_dir / "control.sock"
+        orders = (self._registrar, self._orders, self._shutdown)
+        router = Router(self._state, self._pool, status, *orders, self._think)
         answers = (router.answer, lambda: self._state.config.daemon.control)
-        self._control = ControlListener(socket, *known, *answers)
+        self._control = ControlListener(self._claim.run_dir / "control.sock", *known, *answers)
         self._feed = WebFeed(self._state, self._loop.timers, router.answer)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)
         self._repeat()
         self._announcer.start()
         self._tell_faults()
-        self._save_later()
+        self._saving.later()
         _log.info("lighthouse %s serves %s", __version__, self._root)
 
     def _repeat(self) -> None:
@@ -181,6 +183,7 @@ class Supervisor:
             ("logs", 1.0, self._logs.follow),
             ("presence", INTERVAL, self._presence.keep),
             ("seen", SEEN, self._persistence.see),
+            ("history", WRITE, self._orders.chronicle.write),
         ):
             self._loop.every(name, seconds, act)
 
@@ -188,8 +191,9 @@ class Supervisor:
         """End everything, whatever of it fails."""
         for what, act in (
             ("the end of workers", self._pool.kill),
-            ("the last save", functools.partial(self._persistence.save, self._config.tree)),
+            ("the last save", self._saving.finish),
             ("the last note of discoveries", self._persistence.see),
+            ("the last note of versions", self._orders.chronicle.write),
             ("the end of the control socket", self._control.close),
             ("the end of the watch", self._config.close),
         ):
@@ -212,14 +216,11 @@ class Supervisor:
         self._replan |= "snapshots" in effect.stale
         self._unsettled |= "plan" in effect.stale
         self._persistence.note(*effect.clusters)
-        if "latency" in effect.stale and isinstance(message, Observed):
-            for other in self._pool:
-                if other.name[0] == "balancer" and not other.paused:
-                    other.record.latency.observed(message.observed_at, now)
+        self._orders.chronicle.take(self._pool, worker, message, effect, now)
         if "faults" in effect.stale:
             self._tell_faults()
         if "saved" in effect.stale:
-            self._save_later()
+            self._saving.later()
 
     def _signalled(self) -> None:
         """Have each signal seen to by a timer, so that none is lost with another's failure."""
@@ -260,13 +261,14 @@ class Supervisor:
         self._find_plugins()
         self._absences.forget()
         before, config = self._state.config, self._config.tree.config
+        self._orders.chronicle.configured(before, config)
         for cluster in self._state.configure(config, time.monotonic()):
             self._persistence.note(cluster)
         if before.logging != config.logging:
             self._configure_logs()
         self._unsettled = True
         self._tell_faults()
-        self._save_later()
+        self._saving.later()
 
     def _age(self) -> None:
         """A hold ended, or a source has been away for long."""
@@ -282,18 +284,6 @@ class Supervisor:
         config = self._config.tree.config
         file = config.daemon.log_file or self._log_file
         self._logs.configure(config.logging, file, config.daemon.log_level)
-
-    def _save_later(self, delay: float = DELAY) -> None:
-        if not self._loop.timers.pending("save"):
-            self._loop.timers.set("save", time.monotonic() + delay, self._save)
-
-    def _save(self) -> None:
-        tree = self._config.tree
-        with self._reserve.lent():
-            self._last_settings.remember(tree.texts, tree.config.daemon, time.monotonic())
-            later = self._persistence.save(tree, SLICE)
-        if later is not None:
-            self._save_later(later)
 
     def _faults(self) -> list[Fault]:
         return faults(self._state, self._config.tree, self._pool)

@@ -15,7 +15,13 @@ from lighthouse.commands.output.console import say
 from lighthouse.commands.question import PAUSE, ask, workers
 from lighthouse.daemon.client import DaemonClient
 from lighthouse.daemon.locate import find
-from lighthouse.ipc.control import PauseWorker, ResumeWorker, WorkerOrdered
+from lighthouse.ipc.control import (
+    PauseWorker,
+    PinBalancer,
+    ResumeWorker,
+    UnpinBalancer,
+    WorkerOrdered,
+)
 from lighthouse.text import plain
 
 _EFFECTS: Final[Mapping[str, str]] = {
@@ -62,7 +68,9 @@ def command(
     say(f"lighthouse: {_EFFECTS[begun.kind]}", err=True)
 
 
-def order(daemon: DaemonClient, question: PauseWorker | ResumeWorker) -> WorkerOrdered:
+def order(
+    daemon: DaemonClient, question: PauseWorker | ResumeWorker | PinBalancer | UnpinBalancer
+) -> WorkerOrdered:
     """The daemon's answer; a ``CommandFailure`` if it is an error or there is none."""
     answer = ask(daemon, question, WorkerOrdered)
     if answer.error:

@@ -11,21 +11,25 @@ from lighthouse.ipc.control import (
     EndMaintenance,
     Explanation,
     GetExplanation,
+    GetHistory,
     GetMembers,
     GetRemoved,
     GetServed,
     GetStatus,
+    HistoryAnswer,
     Leave,
     MembersAnswer,
     PauseWorker,
+    PinBalancer,
     RestartingWorker,
     RestartWorker,
     ResumeWorker,
     StatusAnswer,
+    UnpinBalancer,
     WorkerOrdered,
 )
 from lighthouse.ipc.messages import Message, encode
-from lighthouse.supervisor.answers import explanation
+from lighthouse.supervisor.answers import explanation, history
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.listener import Answer
@@ -76,7 +80,9 @@ class Router:
                 return served(self._state, self._pool, question), b""
             case RestartWorker(kind, name, force):
                 return self._restarting(kind, name, force), b""
-            case PauseWorker() | ResumeWorker():
+            case GetHistory(balancer, before):
+                return self._history(balancer, before)
+            case PauseWorker() | ResumeWorker() | PinBalancer() | UnpinBalancer():
                 return self._order(question, uid), b""
             case Leave(keep):
                 return self._shutdown.asked(keep), b""
@@ -95,16 +101,36 @@ class Router:
         self._pool.restart(found, time.monotonic(), force)
         return RestartingWorker(*found, pid)
 
-    def _order(self, question: PauseWorker | ResumeWorker, uid: int) -> WorkerOrdered:
+    def _order(
+        self, question: PauseWorker | ResumeWorker | PinBalancer | UnpinBalancer, uid: int
+    ) -> WorkerOrdered:
         """Take an order about a worker, if it is clear which."""
-        names = {worker.name for worker in self._pool} | self._state.pauses.names()
-        found, error = meant(question.kind, question.name, names)
+        names = {worker.name for worker in self._pool}
+        names |= self._state.pauses.names() | self._state.pins.orders.names()
+        kind = getattr(question, "kind", "balancer")
+        found, error = meant(kind, question.name, names)
         if found is None:
             return WorkerOrdered(error=error)
         self._changed()
-        if isinstance(question, PauseWorker):
-            return self._orders.pause(found, question, uid, time.time())
-        return self._orders.resume(found, question, uid)
+        match question:
+            case PauseWorker():
+                return self._orders.pause(found, question, uid, time.time())
+            case ResumeWorker():
+                return self._orders.resume(found, question, uid)
+            case PinBalancer():
+                return self._orders.pin(found, question, uid, time.time())
+            case UnpinBalancer():
+                return self._orders.unpin(found, question, uid)
+
+    def _history(self, balancer: str, before: int | None) -> Answer:
+        names = self._state.config.balancers
+        if balancer and balancer not in names:
+            there = ", ".join(sorted(names)) or "none"
+            return HistoryAnswer(f"no balancer {balancer}; there are: {there}"), b""
+        chosen = (balancer,) if balancer else tuple(names)
+        pins = self._state.pins.orders
+        found = history.document(self._orders.chronicle.recorder, pins, chosen, before)
+        return HistoryAnswer(), msgspec.json.encode(found)
 
     def _explain(self, cluster: str, node: str) -> Answer:
         now = time.monotonic()

@@ -84,6 +84,8 @@ def lacks(state: State, worker: Worker | None, balancer: str, question: GetServe
         named = question.node is not None and not question.absent
         if nodes and named and all(node.key in quiet for node in nodes):
             return str(quiet[nodes[0].key])
+    if pin := state.pins.orders.words(("balancer", balancer)):
+        return pin
     if applied is not None and applied.kind not in ("applied", "unchanged"):
         return f"{applied.kind}: {applied.reason}"[:_SHOWN]
     return "has not applied the newest nodes yet"

@@ -20,6 +20,7 @@ from lighthouse.supervisor.answers.causes import Judged, causes
 from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status
 from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
 from lighthouse.supervisor.answers.worker_status import (
+    WorkerOrders,
     is_rejected,
     is_told_by_faults,
     order_status,
@@ -80,10 +81,13 @@ class StatusReport:
             services=services,
             maintenance=stated_maintenance(self._state),
             pauses=tuple(order_status(order) for order in self._state.pauses.all()),
+            pins=tuple(order_status(order) for order in self._state.pins.orders.all()),
         )
 
     def _worker(self, worker: Worker) -> WorkerStatus:
-        return worker_status(worker, self._away(worker), self._state.pauses.of(worker.name))
+        pins, name = self._state.pins.orders, worker.name
+        orders = WorkerOrders(self._state.pauses.of(name), pins.of(name), pins.words(name))
+        return worker_status(worker, self._away(worker), orders)
 
     def _away(self, worker: Worker) -> str:
         """Why a discovery's worker cannot ask its source, empty if it can."""

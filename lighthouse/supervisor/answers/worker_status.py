@@ -4,6 +4,8 @@ import os
 import time
 from typing import Final
 
+import msgspec
+
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.daemon.worker_document import (
     BudgetLimits,
@@ -34,7 +36,18 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def worker_status(worker: Worker, away: str, pause: Override | None = None) -> WorkerStatus:
+class WorkerOrders(msgspec.Struct, frozen=True):
+    """What operators have ordered about a worker; ``pinned`` says the same as ``pin`` in words."""
+
+    pause: Override | None = None
+    pin: Override | None = None
+    pinned: str = ""
+
+
+NO_ORDERS: Final = WorkerOrders()
+
+
+def worker_status(worker: Worker, away: str, orders: WorkerOrders = NO_ORDERS) -> WorkerStatus:
     """How a worker is; ``away`` is why a discovery's cannot ask its source, empty if it can."""
     life, applied = worker.life, worker.applied
     pid = worker.process.pid if worker.process is not None else None
@@ -49,14 +62,15 @@ def worker_status(worker: Worker, away: str, pause: Override | None = None) -> W
         refused=worker.code.refused,
         pid=pid,
         state=_state(worker),
-        healthy=_healthy(worker) and not away,
-        reason=_reason(worker, away),
+        healthy=_healthy(worker) and not away and orders.pin is None,
+        reason="; ".join(filter(None, (_reason(worker, away), orders.pinned))),
         since=time.time() - (time.monotonic() - life.since) if life.since else None,
         restarts=max(0, life.starts - 1),
         ends={str(ending): count for ending, count in worker.record.ends.items()},
         last_exit=life.last_exit,
         last_end=_end(worker.record.last),
-        paused=None if pause is None else order_status(pause),
+        paused=_order(orders.pause),
+        pinned=_order(orders.pin),
         rss_bytes=rss,
         cpu_seconds=cpu,
         cpu_share=_rounded(worker.budget.cpu.over()),
@@ -152,6 +166,10 @@ def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 3)
 
 
+def _order(order: Override | None) -> OrderStatus | None:
+    return None if order is None else order_status(order)
+
+
 def order_status(order: Override) -> OrderStatus:
     kind, name = order.worker
     return OrderStatus(
@@ -161,6 +179,7 @@ def order_status(order: Override) -> OrderStatus:
         since=order.since,
         until=order.until,
         by=order.by,
+        version=order.version or None,
     )
 
 

@@ -38,7 +38,7 @@ class Latency:
         self._count = 0
         self._waiting: list[tuple[float, float]] = []  # observed by its worker, heard of here
         self._travelling: list[tuple[float, float]] = []
-        self._sent_at = 0.0
+        self.sent_at = 0.0
 
     def observed(self, at: float, heard_at: float) -> None:
         """A change was observed, and will be part of the next snapshot."""
@@ -48,15 +48,15 @@ class Latency:
     def sent(self, at: float) -> None:
         """A snapshot is sent with all that has been observed."""
         self._travelling, self._waiting = self._waiting, []
-        self._sent_at = at
+        self.sent_at = at
 
     def applied(self, at: float) -> None:
         """What was sent last is true now."""
         for observed_at, heard_at in self._travelling:
             self._samples.append(at - observed_at)
             self.stages["observed"].add(heard_at - observed_at)
-            self.stages["supervisor"].add(self._sent_at - heard_at)
-            self.stages["applied"].add(at - self._sent_at)
+            self.stages["supervisor"].add(self.sent_at - heard_at)
+            self.stages["applied"].add(at - self.sent_at)
             self.stages["total"].add(at - observed_at)
         self._count += len(self._travelling)
         self._travelling = []

@@ -59,12 +59,16 @@ class WorkerPool:
         self._records: Final[dict[Name, WorkerRecord]] = {}
         self._wanted: dict[Name, Wanted] = {}
         self._stirred: Final[set[Name]] = set()  # for which there may be something to do
-        self._versions: Final = itertools.count(1)
+        self._versions = itertools.count(1)
         self._watch: Final = ProcessWatch(loop, reserve, sessions, take, self._settle)
         self._inspection: Final = Inspection(self._watch)
         self._installed = installed
         loop.every("figures", FIGURES, self._look)
         loop.every("sessions", COUNT, self._inspection.count)
+
+    def number_from(self, version: int) -> None:
+        """Give versions greater numbers than those of earlier runs."""
+        self._versions = itertools.count(version + 1)
 
     def __iter__(self) -> Iterator[Worker]:
         """The workers that are wanted, paused ones included."""

@@ -88,9 +88,8 @@ class Worker:
         self.on_trial = on_trial
         self.validated: Validated | None = None
         self.said = ""
-        self.last_error = ""
+        self.last_error = self.last_traceback = ""
         self.last_error_at: float | None = None
-        self.last_traceback = ""
         self.share: Final = TimeShare()
         self.slowed_at: float | None = None
         self._lock: Final = lock
@@ -141,15 +140,15 @@ class Worker:
         """
         if self.process is None:
             return
+        began = time.monotonic()
         try:
             if not self.process.channel.send(*self._base.deliver(snapshot, version)):
                 return
         except Closed:
             return
-        self.snapshot, self.version = snapshot, version
+        self.snapshot, self.version, self.sent_at = snapshot, version, time.time()
         self._acknowledged = False
-        self.sent_at = time.time()
-        self.record.latency.sent(time.monotonic())
+        self.record.latency.sent(began)
         self._expect("its sync", self.settings.sync_timeout, now)
 
     def ask(self, snapshot: Snapshot, now: float) -> None:

@@ -1,0 +1,1 @@
+"""Commands about what balancers were given: told, gone back to, recorded and tried again."""
