@@ -70,7 +70,8 @@ class NotAllowed(DaemonSilent):
 class DaemonClient:
     """Finds its process by its locks and its socket; holds nothing open.
 
-    ``directory`` is that directory, where the settings do not tell.
+    ``directory`` is that directory, where the settings do not tell. ``managed`` is true once a
+    daemon was stopped that its service manager starts again.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class DaemonClient:
     ) -> None:
         directory = directory or run_dir(root, settings)
         default_log = SYSTEM_LOG if root == SYSTEM_ROOT else directory / "lighthouse.log"
+        self.managed = False
         self.root: Final = root
         self.claim: Final = DaemonClaim(directory, state_dir(root, settings))
         self.socket: Final = directory / "control.sock"
@@ -173,6 +175,16 @@ class DaemonClient:
         except msgspec.DecodeError:
             return None
 
+    def renewed(self, pid: int, within: float) -> int | None:
+        """The pid of the daemon that a service manager has started after that one, None if none
+        is there after so many seconds."""
+        deadline = time.monotonic() + within
+        while (now := self.pid()) in (None, pid):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_PAUSE)
+        return now
+
     def stop(self, keep: bool = False) -> Ending:
         """Ask it to stop, wait as long as it is allowed to take, then kill it.
 
@@ -182,23 +194,23 @@ class DaemonClient:
             handle = self._handle(stack)
             if handle is None:
                 return "not running"
-            within = self._leave(keep)
-            if within is None:
+            leaving = self._leave(keep)
+            if leaving is None:
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
-                within = self.drain_delay + self.stop_timeout
-            if _ended(handle, within + MARGIN):
+                leaving = Leaving(self.drain_delay + self.stop_timeout)
+            self.managed = leaving.managed
+            if _ended(handle, leaving.within + MARGIN):
                 return "stopped"
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             _ended(handle, MARGIN)
             return "killed"
 
-    def _leave(self, keep: bool) -> float | None:
-        """Within how many seconds it says it will be gone, None if it does not."""
+    def _leave(self, keep: bool) -> Leaving | None:
+        """What it says of its end, None if it says nothing."""
         try:
-            answer = self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
+            return self._ask(Leave(keep), Leaving, time.monotonic() + _PATIENCE)[0]
         except (OSError, Closed, NotAllowed):
             return None
-        return answer.within
 
     def reload(self) -> bool:
         """Have it read its configuration again; False if it does not run."""

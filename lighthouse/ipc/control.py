@@ -118,9 +118,13 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
 
 
 class Leaving(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: the daemon will be gone within so many seconds."""
+    """From the control socket: the daemon will be gone within so many seconds.
+
+    ``managed``: it was started by a service manager, which starts it again.
+    """
 
     within: float
+    managed: bool = False
 
 
 class RestartWorker(msgspec.Struct, frozen=True, tag=True):

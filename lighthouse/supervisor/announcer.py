@@ -121,6 +121,6 @@ class Announcer:
 
 
 def _has_answered(worker: Worker) -> bool:
-    """Return True if a worker has taken what it was sent, or has ended and waits to be started."""
+    """Return True if a worker has taken what it was sent, or there is nothing to wait for."""
     done = worker.applied is not None and worker.takes_snapshots
-    return done or worker.life.state == "waiting"
+    return done or bool(worker.paused) or worker.life.state == "waiting"

@@ -16,7 +16,7 @@ class Shutdown:
     """``stopping`` from when on nothing is wanted any more; ``keep``: not even deregistering.
 
     ``changed`` is called when either is new, ``kill`` if it has taken too long, ``told`` with the
-    seconds that all may take as soon as it begins.
+    seconds that all may take as soon as it begins. ``managed``: a service manager looks after it.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class Shutdown:
         changed: Callable[[], None],
         kill: Callable[[], None],
         told: Callable[[float], None],
+        managed: bool = False,
     ) -> None:
         self.stopping = False
         self.keep = False
@@ -35,6 +36,7 @@ class Shutdown:
         self._changed: Final = changed
         self._kill: Final = kill
         self._told: Final = told
+        self._managed: Final = managed
 
     def begin(self, why: str, keep: bool = False) -> None:
         """Deregister at once, and stop after the time that traffic is given; again: at once."""
@@ -59,7 +61,7 @@ class Shutdown:
         if self.stops_at is None:
             self.begin("asked to stop", keep)
         left = max(0.0, (self.stops_at or 0.0) - time.monotonic())
-        return Leaving(left + self._state.config.daemon.stop_timeout)
+        return Leaving(left + self._state.config.daemon.stop_timeout, self._managed)
 
     def _stop(self) -> None:
         now = time.monotonic()

@@ -156,7 +156,7 @@ class Supervisor:
         own = (self._faults, self._problems)
         told = (self._state, self._pool, self._config.reading, *own)
         self._announcer = Announcer(self._manager, self._loop, *told)
-        ending = (self._think, self._pool.kill, self._announcer.stops)
+        ending = (self._think, self._pool.kill, self._announcer.stops, bool(self._manager))
         self._pool.number_from(self._orders.newest_version)
         self._shutdown = Shutdown(self._state, self._loop.timers, *ending)
         known_of_self = (self._loop.errors, self._announcer.is_ready)

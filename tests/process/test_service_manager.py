@@ -3,7 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,34 @@ def test_a_manager_that_is_gone_hinders_nothing(fleet: Fleet, manager: Manager) 
     fleet.start()
     eventually(lambda: fleet.status()["supervisor"]["ready"])
     assert fleet.status()["healthy"]
+
+
+def test_a_restart_leaves_the_start_to_the_manager(fleet: Fleet, manager: Manager) -> None:
+    """Two would start it otherwise; what is registered stays registered."""
+    fleet.write("services/app.yaml", {"port": 8080, "discovery": "files"})
+    fleet.start()
+    eventually(lambda: fleet.status()["services"][0]["registered"])
+    registered = list((fleet.nodes / "app").iterdir())
+    assert fleet.daemon is not None
+    with start_again(fleet, fleet.daemon):
+        result = fleet.lighthouse("restart")
+    assert (result.returncode, result.stderr) == (0, ""), result
+    pid = fleet.status()["supervisor"]["pid"]
+    assert f"started by its service manager (pid {pid})" in result.stdout
+    assert list((fleet.nodes / "app").iterdir()) == registered
+
+
+@contextmanager
+def start_again(fleet: Fleet, former: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Start the fleet's daemon anew as soon as the former one has ended."""
+
+    def wait() -> None:
+        former.wait(30)
+        fleet.start()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
