@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport VIRTUAL_ENV LIGHTHOUSE_CONFIG PYTEST_ADDOPTS
 
-.PHONY: help demo demo-postgresql test test-slow lint fast cov bench docs hooks clean tools postgresql-18
+.PHONY: help demo demo-postgresql test test-slow lint fast cov bench docs hooks clean tools postgresql-18 dist deb
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,12 @@ docs: $(VENV)/.docs ## the documentation and the man pages: build/docs, build/ma
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees -b man docs build/man
 	@echo "build/docs/index.html, build/man/lighthouse.8, build/man/lighthouse.yaml.5"
 
+dist: $(VENV)/.package ## sdist, wheel and the list of what they need (SBOM), in dist/
+	.ci/dist $(BIN)/python dist
+
+deb: docs $(VENV)/.package ## a Debian package with all that it needs inside, in dist/; no root
+	.ci/deb/build $(BIN)/python dist
+
 hooks: $(VENV)/.dev ## have git run `make lint` before each commit
 	$(BIN)/pre-commit install --config .ci/pre-commit.yaml
 
@@ -75,6 +81,10 @@ $(VENV)/.docs: $(VENV)/.demo
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing the tools for tests into $(VENV)"
 	@$(PIP) install -e '.[haproxy,dev]'
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.demo
+	@$(PIP) install -e '.[package]'
 	@touch $@
 
 $(VENV)/.python:

@@ -52,6 +52,12 @@ setup(
         "web": ["starlette>=1", "uvicorn>=0.40", "prometheus-client>=0.22"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
         "docs": ["sphinx>=9", "myst-parser>=5", "furo>=2025.12"],  # `make docs`
+        "package": [  # what `make dist` and `make deb` build with
+            "build>=1.2",
+            "nfpm>=2.41",
+            "cyclonedx-bom>=5",
+            "reuse>=5",
+        ],
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
             f"{name}[envoy,docs,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",

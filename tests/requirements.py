@@ -11,6 +11,7 @@ import pwd
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,16 @@ def _libyaml() -> str:
     return "" if yaml.__with_libyaml__ else "PyYAML is here without libyaml"
 
 
+def _packaging(command: str) -> Callable[[], str]:
+    """What `make dist` and `make deb` install beside this interpreter."""
+
+    def look() -> str:
+        there = (Path(sys.executable).parent / command).exists()
+        return "" if there else f"there is no {command} beside {sys.executable} (extra `package`)"
+
+    return look
+
+
 def _envoy() -> str:
     try:
         find_binary(None)
@@ -124,6 +135,7 @@ def _sphinx() -> str:
 
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "dig": _installed("bind9-dnsutils", "dig"),
+    "dpkg": _installed("dpkg, adduser", "dpkg", "adduser", "update-rc.d"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
     "envoy": _envoy,
     "etcd": _installed("etcd-server", "etcd"),
@@ -133,6 +145,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "libyaml": _libyaml,
     "mount": _mount,
     "namespaces": _namespaces,
+    "nfpm": _packaging("nfpm"),
     "nginx": _installed("nginx-light, libnginx-mod-stream", "nginx"),
     "nobody": _nobody,
     "node": _installed("nodejs", "node"),
@@ -144,6 +157,7 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "python-for-all": _python_for_all,
     "rabbitmq": _installed("rabbitmq-server", "epmd", file="/usr/lib/rabbitmq/bin"),
     "redis": _installed("redis-server", "redis-server"),
+    "reuse": _packaging("reuse"),
     "root": _root,
     "sphinx": _sphinx,
     "strace": _installed("strace", "strace"),

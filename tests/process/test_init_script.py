@@ -26,6 +26,7 @@ MOUNTS = """\
 set -e
 mount --bind "$0/init.d" /etc/init.d
 mount --bind "$0/default" /etc/default
+mount --bind "$0/bin" /usr/local/sbin
 [ ! -e /usr/sbin/policy-rc.d ] || mount --bind "$0/policy" /usr/sbin/policy-rc.d
 exec "$@"
 """
@@ -37,11 +38,11 @@ class Host:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.place = fleet.root / "installed"
-        for name in ("init.d", "default"):
+        for name in ("init.d", "default", "bin"):
             (self.place / name).mkdir(parents=True)
         script = self.place / "init.d/lighthouse"
         script.write_bytes((ETC / "init.d/lighthouse").read_bytes())
-        program = self.place / "lighthouse"
+        program = self.place / "bin/lighthouse"
         path = fleet.env.get("PYTHONPATH", "")
         command = f'PYTHONPATH={path} exec {sys.executable} -P -m lighthouse.commands "$@"'
         program.write_text(f"#!/bin/sh\n{command}\n")
@@ -54,8 +55,8 @@ class Host:
     def configure(self, **settings: str) -> None:
         """What stands in /etc/default/lighthouse besides where all is."""
         sample = (ETC / "default/lighthouse").read_text()
-        own = {"CONFIG": str(self.fleet.config), "DAEMON": str(self.place / "lighthouse")}
-        lines = [f"{name}={value}" for name, value in {**own, **settings}.items()]
+        own = {"CONFIG": str(self.fleet.config), **settings}
+        lines = [f"{name}={value}" for name, value in own.items()]
         (self.place / "default/lighthouse").write_text("\n".join([sample, *lines, ""]))
 
     def service(self, action: str, *program: str) -> subprocess.CompletedProcess[str]:
