@@ -76,6 +76,8 @@ setup(
             "import-linter>=2",
             "types-PyYAML",
             "types-psutil",
+            "jsonschema>=4.23",
+            "types-jsonschema",
         ],
     },
     entry_points={

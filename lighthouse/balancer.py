@@ -7,6 +7,7 @@ import msgspec
 
 from lighthouse.cluster import Cluster
 from lighthouse.plugin import Plugin
+from lighthouse.schema import convert
 
 Kind = Literal["unchanged", "applied", "held", "degraded", "failed"]
 
@@ -99,13 +100,19 @@ class Balancer(Plugin):
     clusters of its own.
     """
 
+    section_type: ClassVar[type[msgspec.Struct] | None] = None
+    """The same as ``settings_type``, of a section in a cluster's file."""
+
     @classmethod
     def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` for an invalid section of this balancer in a cluster's file.
 
         A rejected section leaves that cluster's last good one in force, and no other
-        cluster is affected.
+        cluster is affected. One that is not overridden has the section converted to the
+        ``section_type``, if there is one.
         """
+        if cls.section_type is not None:
+            convert(config, cls.section_type)
 
     @classmethod
     def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:

@@ -1,7 +1,11 @@
 """What every plugin is, whatever its kind."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
+
+import msgspec
+
+from lighthouse.schema import convert
 
 
 class Plugin:
@@ -11,6 +15,14 @@ class Plugin:
     raised nothing, ``apply_config`` for every new content of the plugin's YAML file. All
     calls come from one thread. An exception costs nothing but this worker's success: it is
     reported with its traceback and the work is tried again.
+    """
+
+    settings_type: ClassVar[type[msgspec.Struct] | None] = None
+    """A struct whose fields are the keys of the plugin's YAML file, with their types.
+
+    ``validate_config`` goes by it, and so do ``lighthouse schema`` and with it editors: what a
+    field's ``msgspec.Meta`` has as its description, or else what the struct's docstring says of
+    the ``key``, is shown there. Without one, any key may be written.
     """
 
     sign_of_life: Callable[[str], None] | None = None
@@ -38,8 +50,11 @@ class Plugin:
         """Raise ``ValueError`` for invalid content of the plugin's YAML file.
 
         ``lighthouse.schema.convert`` raises one that names every fault with its place. The
-        keys ``plugin`` and ``worker`` belong to Lighthouse and are not passed.
+        keys ``plugin`` and ``worker`` belong to Lighthouse and are not passed. One that is not
+        overridden has the config converted to the ``settings_type``, if there is one.
         """
+        if cls.settings_type is not None:
+            convert(config, cls.settings_type)
 
     def apply_config(self, config: Mapping[str, Any]) -> None:
         """Take a validated config.

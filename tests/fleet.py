@@ -192,7 +192,11 @@ class Fleet:
 
     def lighthouse(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command about this fleet, and what it printed."""
-        line = [sys.executable, "-P", "-m", "lighthouse.commands", *words, "-c", str(self.config)]
+        return self.bare(*words, "-c", str(self.config))
+
+    def bare(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command that is about no configuration."""
+        line = [sys.executable, "-P", "-m", "lighthouse.commands", *words]
         return subprocess.run(
             line, capture_output=True, text=True, timeout=60, env=self.env, check=False
         )

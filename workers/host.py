@@ -17,6 +17,8 @@ from lighthouse.ipc.messages import (
     Applied,
     Counted,
     Deliver,
+    Describe,
+    Described,
     Rehearsal,
     Rehearse,
     Rehearsed,
@@ -44,6 +46,7 @@ from lighthouse.workers.boundary.limits import (
     shown,
 )
 from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.loading.description import describe
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.poller import Poller
 from lighthouse.workers.process import GivingUp
@@ -129,6 +132,9 @@ class WorkerHost:
                     self._validate(payload, software)
                 case Rehearse(), payload:
                     self._rehearse(payload)
+                case Describe(), _:
+                    described = describe(self._role.plugin_class)
+                    self._outbox.post(Described(), encode(described))
                 case Stop() as stop, _:
                     self._stop = stop
 

@@ -12,6 +12,7 @@ from lighthouse.config.scan import FileKind
 from lighthouse.config.schema import members, reader
 from lighthouse.config.schema.accounts import default_user
 from lighthouse.config.schema.document import YamlDocument
+from lighthouse.config.schema.keys.daemon import PLUGIN
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import (
     ClusterFile,
@@ -86,7 +87,7 @@ class _Assembly:
         plugins = {}
         for stem, entry in self._choose(kind, self._promote).items():
             document, content = self._last_good(entry, PluginFile)
-            own = SectionReader(document.data, []).section("worker")
+            own = SectionReader(document.data, [], PLUGIN).section("worker")
             content = msgspec.structs.replace(content, worker=reader.worker(own, default))
             plugins[stem] = content
             if self._newest_in_force(entry):

@@ -15,6 +15,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.scan import FoundFile
 from lighthouse.config.schema import reader
 from lighthouse.config.schema.document import MAX_BYTES, Broken, YamlDocument, parse
+from lighthouse.config.schema.keys.files import TABLES
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import (
     ClusterFile,
@@ -129,7 +130,7 @@ class ConfigFile:
         except Broken as error:
             return FileVersion(text, faults=error.faults)
         problems: list[Problem] = []
-        content = self._content(SectionReader(document.data, problems))
+        content = self._content(SectionReader(document.data, problems, TABLES[self.kind]))
         faults = {document.fault(problem.path, problem.message) for problem in problems}
         return FileVersion(text, document, None if faults else content, tuple(sorted(faults)))
 

@@ -11,16 +11,14 @@ from typing import Final
 
 from lighthouse import schema
 from lighthouse.config.fault import Fault
-from lighthouse.config.schema import members
 from lighthouse.config.schema.document import YamlDocument
+from lighthouse.config.schema.keys.cluster import CLUSTER
 from lighthouse.config.schema.types import ClusterFile, PluginFile, ServiceFile
 from lighthouse.installed import Installed, listed
 from lighthouse.schema import shown
 
 _SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}
 """What a section of a cluster may well be meant for, though no balancer is there for it."""
-
-_CLUSTER_KEYS: Final = {"discovery", "name", "meta_cluster", *members.KEYS}
 
 NameClaim = tuple[str, int, str]
 """What only one file may register: a service's name, a port, a discovery method."""
@@ -42,7 +40,7 @@ def unknown_sections(
     """Faults for keys that are neither a cluster's own nor a balancer's section."""
     for key in content.sections:
         if key not in balancers:
-            message = schema.unknown(key, {*_CLUSTER_KEYS, *balancers})
+            message = schema.unknown(key, {*CLUSTER.keys, *balancers})
             if key in _SOFTWARE:
                 told = "; ".join(filter(None, (_close(key, balancers), listed(balancers))))
                 message = f"balancer plugin {shown(key)} is not installed; {told}"

@@ -16,6 +16,7 @@ from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import FoundFile
 from lighthouse.config.schema import reader
 from lighthouse.config.schema.document import Broken, parse
+from lighthouse.config.schema.keys.daemon import DAEMON
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import DaemonSettings as Settings
 from lighthouse.daemon import last_settings
@@ -71,7 +72,8 @@ def _read(root: Path, name: str, text: bytes) -> Settings:
     """A file's content; of one that is no YAML the lines that say where things are."""
     for readable in (text, b"\n".join(_PLACE.findall(text))):
         with contextlib.suppress(Broken):
-            return reader.daemon(SectionReader(parse(name, readable).data, []), root)
+            section = SectionReader(parse(name, readable).data, [], DAEMON)
+            return reader.daemon(section, root)
     return Settings()
 
 

@@ -14,7 +14,12 @@ from lighthouse.cluster import Cluster
 from lighthouse.dns.nameserver import parse
 from lighthouse.dns.server.kept import KeptMembers, text
 from lighthouse.dns.server.planned import PlannedZone
-from lighthouse.dns.server.schema import DnsServerSettings, parse_section, parse_settings
+from lighthouse.dns.server.schema import (
+    DnsSection,
+    DnsServerSettings,
+    parse_section,
+    parse_settings,
+)
 from lighthouse.dns.server.service import DnsCounts, DnsService, describe
 from lighthouse.dns.server.sockets import PlaceTaken, Sockets
 from lighthouse.dns.server.zone import Zone
@@ -26,6 +31,8 @@ LOOK: Final = 5.0
 class NameServer(Balancer):
     """Answers for the clusters that have a ``dns:`` section, out of this worker."""
 
+    settings_type: ClassVar = DnsServerSettings
+    section_type: ClassVar = DnsSection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

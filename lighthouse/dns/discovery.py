@@ -20,6 +20,7 @@ class DnsDiscovery(Discovery):
     Questions are asked by one thread of its own; all readings are reported by ``wake``.
     """
 
+    settings_type: ClassVar = DnsSettings
     read_only: ClassVar[bool] = True
 
     def __init__(self) -> None:

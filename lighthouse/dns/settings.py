@@ -24,7 +24,12 @@ _FAMILIES: Final[dict[RecordType, Family]] = {"A": "ipv4", "AAAA": "ipv6", "addr
 
 
 class Override(msgspec.Struct, frozen=True):
-    """What is different for one cluster."""
+    """What is different for one cluster.
+
+    ``name`` is what to ask for, in place of the pattern. ``record`` is the kind of record.
+    ``port`` is the nodes' port, for records that have none. ``family`` is which addresses
+    count.
+    """
 
     name: str | None = None
     record: RecordType | None = None
@@ -33,7 +38,17 @@ class Override(msgspec.Struct, frozen=True):
 
 
 class DnsSettings(msgspec.Struct, frozen=True):
-    """See docs/discovery-dns.md; times are seconds."""
+    """See docs/discovery-dns.md; times are seconds.
+
+    ``name`` is what to ask for, with {cluster} for the cluster's name. ``record`` is the kind
+    of record: SRV has ports, A, AAAA and address (both) need a port. ``port`` is the nodes'
+    port, for records that have none. ``family`` is which addresses of SRV's targets count: any
+    (IPv4 if there are some), ipv4, ipv6, both. ``nameservers`` are those to ask, as IP or
+    IP:PORT; the system's if left out. ``min_interval`` is the shortest time between two
+    questions, whatever the TTL is. ``max_interval`` is the longest. ``timeout`` is how long
+    one question may take. ``attempts`` is how many servers are asked before it has failed.
+    ``clusters`` is what is different for some clusters, by name.
+    """
 
     name: str | None = None
     record: RecordType = "SRV"

@@ -8,7 +8,7 @@ from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, With
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.preview import examine, preview
 from lighthouse.envoy.reconcile import EnvoyReconciler
-from lighthouse.envoy.schema.section import parse_section
+from lighthouse.envoy.schema.section import EnvoySection, parse_section
 from lighthouse.envoy.schema.settings import EnvoySettings, parse_settings
 from lighthouse.software.binary import Missing
 
@@ -16,6 +16,8 @@ from lighthouse.software.binary import Missing
 class Envoy(Balancer):
     """Keeps an Envoy of its own serving the clusters that have an ``envoy:`` section."""
 
+    settings_type: ClassVar = EnvoySettings
+    section_type: ClassVar = EnvoySection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

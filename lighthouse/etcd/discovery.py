@@ -4,7 +4,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from lighthouse import hookimpl
 from lighthouse.discovery import Discovery, OnConnection, OnReading
@@ -85,6 +85,8 @@ class _Parts:
 
 class EtcdDiscovery(Discovery):
     """``<path>/<cluster>/<node name>``; see docs/discovery-etcd.md."""
+
+    settings_type: ClassVar = EtcdSettings
 
     def __init__(self) -> None:
         self._settings: EtcdSettings | None = None

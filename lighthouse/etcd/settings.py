@@ -17,14 +17,23 @@ DEFAULT_PORT = 2379
 
 
 class EtcdAuth(msgspec.Struct, frozen=True):
-    """A user of etcd; the password is only ever referred to."""
+    """A user of etcd; the password is only ever referred to.
+
+    ``user`` is its name. ``password`` is where its password lies.
+    """
 
     user: str
     password: Secret
 
 
 class EtcdSettings(msgspec.Struct, frozen=True):
-    """See docs/discovery-etcd.md; ``lease_ttl`` and ``audit`` are seconds."""
+    """See docs/discovery-etcd.md; ``lease_ttl`` and ``audit`` are seconds.
+
+    ``endpoints`` are URLs of members, such as http://10.0.0.1:2379. ``path`` is what every key
+    begins with, such as /lighthouse. ``tls`` is for endpoints that begin with https. ``auth``
+    is whom to log in as. ``format`` of records: lighthouse, or smartstack for those of nerve.
+    ``haproxy_server_options`` takes options of servers from SmartStack's records.
+    """
 
     endpoints: list[str]
     path: str

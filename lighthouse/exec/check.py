@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ class ExecSettings(msgspec.Struct, frozen=True):
 
 class ExecCheck(Check):
     """Runs the command without a shell, with the probe's address in its environment."""
+
+    settings_type: ClassVar = ExecSettings
 
     def __init__(self) -> None:
         self._arguments: list[str] = []

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
@@ -19,7 +19,10 @@ _AWAY: Final = "not connected"
 
 
 class FileSettings(msgspec.Struct, frozen=True):
-    """The content of ``discovery/NAME.yaml``; ``ttl`` and ``poll`` are seconds."""
+    """The content of ``discovery/NAME.yaml``; ``ttl`` and ``poll`` are seconds.
+
+    ``path`` is a directory that has one of each cluster's name, with a file for each node.
+    """
 
     path: str
     ttl: Annotated[float, msgspec.Meta(ge=3, le=3600)] = 30.0
@@ -32,6 +35,8 @@ class FileDiscovery(Discovery):
     Everything happens in the calling thread, readings included: in ``start_watching``,
     ``refresh`` and ``wake``.
     """
+
+    settings_type: ClassVar = FileSettings
 
     def __init__(self) -> None:
         self._settings: FileSettings | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import grpc
 import msgspec
@@ -28,7 +28,10 @@ _OPTIONS: Final = [
 
 
 class GrpcSettings(msgspec.Struct, frozen=True):
-    """``service`` is the name that is asked for, empty for the server as a whole."""
+    """``service`` is the name that is asked for, empty for the server as a whole.
+
+    ``tls`` is for servers that want it: true, or a map.
+    """
 
     service: str = ""
     tls: bool | Tls = False
@@ -36,6 +39,8 @@ class GrpcSettings(msgspec.Struct, frozen=True):
 
 class GrpcCheck(Check):
     """Asks ``grpc.health.v1.Health/Check`` once."""
+
+    settings_type: ClassVar = GrpcSettings
 
     def __init__(self) -> None:
         self._settings = GrpcSettings()

@@ -11,13 +11,15 @@ from lighthouse.haproxy.reconcile import Reconciler
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import HAProxySettings, parse_settings
 from lighthouse.haproxy.schema.claims import claims
-from lighthouse.haproxy.schema.cluster import parse_section
+from lighthouse.haproxy.schema.cluster import ClusterSection, parse_section
 from lighthouse.software.binary import Missing
 
 
 class HAProxy(Balancer):
     """Keeps an HAProxy of its own serving the clusters that have an ``haproxy:`` section."""
 
+    settings_type: ClassVar = HAProxySettings
+    section_type: ClassVar = ClusterSection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

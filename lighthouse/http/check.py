@@ -33,6 +33,9 @@ class HttpSettings(msgspec.Struct, frozen=True):
 
     ``status`` is a code, a range such as ``"200-299"``, or a list of both. ``body`` is text
     that has to occur in the answer's body, ``body_regex`` a regular expression.
+
+    ``method`` is GET or another one. ``uri`` is path and query, such as /health. ``headers``
+    are sent with it. ``tls`` is for servers that want it: true, or a map.
     """
 
     method: str = "GET"
@@ -47,6 +50,7 @@ class HttpSettings(msgspec.Struct, frozen=True):
 class HttpCheck(Check):
     """One request on a connection of its own; redirects are answers, and not followed."""
 
+    settings_type: ClassVar = HttpSettings
     _expressions: ClassVar = Expressions()
 
     def __init__(self) -> None:

@@ -66,6 +66,13 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     reply: Reply
 
 
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """To a worker that was sent nothing else: what may its plugin's files say?
+
+    Answered by ``Described``.
+    """
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """To a worker: deregister, close and exit, within ``grace`` seconds.
 
@@ -159,6 +166,23 @@ class Rehearsal(msgspec.Struct, frozen=True):
     previews: bool = True
 
 
+class Described(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: the answer to ``Describe``; the payload is a ``PluginSchema``."""
+
+
+class PluginSchema(msgspec.Struct, frozen=True):
+    """What a plugin's files may say, as JSON Schemas (2020-12) of maps.
+
+    ``settings`` is of the plugin's own file, or of a check's section; ``section`` of a
+    balancer's section in a cluster's file. None: the plugin does not say. ``reason`` says why
+    not all could be told.
+    """
+
+    settings: dict[str, Any] | None = None
+    section: dict[str, Any] | None = None
+    reason: str = ""
+
+
 class Observed(msgspec.Struct, frozen=True, tag=True):
     """From a discovery worker: a cluster as just read; the payload is a ``Reading``.
 
@@ -248,7 +272,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     report: PluginReport | None = None
 
 
-ToWorker = Deliver | Validate | Rehearse | StatusGiven | Answered | Stop
+ToWorker = Deliver | Validate | Rehearse | Describe | StatusGiven | Answered | Stop
 FromWorker = (
     Ready
     | Reported
@@ -257,6 +281,7 @@ FromWorker = (
     | Applied
     | Validated
     | Rehearsed
+    | Described
     | Observed
     | Counted
     | Connected

@@ -18,6 +18,8 @@ class Tls(msgspec.Struct, frozen=True):
     ``ca_file`` replaces the system's authorities. ``server_name`` (default: the host that is
     connected to) is what is asked for and what the certificate has to be for. ``cert_file``
     and ``key_file`` are the check's own certificate.
+
+    ``verify`` is whether the certificate has to be valid and made out to the server's name.
     """
 
     verify: bool = True

@@ -19,7 +19,13 @@ from lighthouse.nginx.config_test import Complaint, ConfigTest
 from lighthouse.nginx.main_config import Contents
 from lighthouse.nginx.master import Master, Workers
 from lighthouse.nginx.sections import Sections
-from lighthouse.nginx.settings import NginxSettings, files_of, parse_section, parse_settings
+from lighthouse.nginx.settings import (
+    NginxSettings,
+    UpstreamSection,
+    files_of,
+    parse_section,
+    parse_settings,
+)
 from lighthouse.nginx.site import NginxSite, SiteFinder
 from lighthouse.nginx.upstream import UpstreamBlock
 from lighthouse.software.installation import install
@@ -35,6 +41,8 @@ _FEW: Final = 16
 class Nginx(Balancer):
     """Upstreams by include. The configuration of nginx itself is never written."""
 
+    settings_type: ClassVar = NginxSettings
+    section_type: ClassVar = UpstreamSection
     compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:

@@ -30,7 +30,11 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class ResolverSettings(msgspec.Struct, frozen=True):
-    """The name server that nginx asks, and for how long an answer is good."""
+    """The name server that nginx asks, and for how long an answer is good.
+
+    ``address`` is where that name server is, such as 127.0.0.1:8053. ``zone`` is the domain in
+    which the clusters' names are. ``valid`` is a time such as 1s.
+    """
 
     address: str
     zone: str
@@ -38,7 +42,18 @@ class ResolverSettings(msgspec.Struct, frozen=True):
 
 
 class NginxSettings(msgspec.Struct, frozen=True):
-    """``balancers/nginx.yaml``; times are seconds."""
+    """``balancers/nginx.yaml``; times are seconds.
+
+    ``http_file`` is where the upstreams of http are written; {cluster} in it stands for the
+    cluster's name. ``stream_file`` is where those of stream are written. ``config_file`` is
+    nginx's own configuration, if it is not the usual one. ``pid_file`` has the number of
+    nginx's process. ``error_log`` is where nginx logs what goes wrong. ``prefix`` is nginx's
+    directory (its option -p). ``nginx_bin`` is the binary, if it is not nginx on the PATH.
+    ``resolver`` is for clusters whose nodes nginx looks up itself. ``node_options`` are keys
+    of metadata by which nodes set options of their server. ``timeout`` is how long a check or
+    a reload may take. ``min_interval`` is what lies between two reloads, at least.
+    ``max_old_workers`` is how many replaced workers of nginx may live on.
+    """
 
     http_file: str | None = "/etc/nginx/conf.d/lighthouse-{cluster}.conf"
     stream_file: str | None = None
@@ -59,7 +74,11 @@ class NginxSettings(msgspec.Struct, frozen=True):
 
 
 class ServerOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every server of an upstream has."""
+    """What every server of an upstream has.
+
+    ``max_fails`` is how many failures take a server out. ``fail_timeout`` is for how long,
+    such as 10s. ``max_conns`` is how many connections it gets at once.
+    """
 
     max_fails: Count | None = None
     fail_timeout: str | None = None
@@ -71,6 +90,13 @@ class UpstreamSection(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``resolve`` has nginx look the nodes up in the DNS itself: true for the cluster's name in
     the zone of the resolver, or a name; ``service`` for ports by SRV records.
+
+    ``context`` is http, or stream. ``upstream`` is the upstream's name, if it is another than
+    the cluster's. ``balance`` is the line that says how a server is chosen, such as
+    least_conn. ``keepalive`` is how many idle connections are kept. ``server_options`` are
+    those of every server. ``directives`` are more lines of the upstream. ``zone`` has nginx's
+    workers share what they know of the servers. ``on_empty`` is what becomes of an upstream
+    without nodes: it stays (keep), or has no server that is up (down).
     """
 
     context: Context = "http"

@@ -18,7 +18,12 @@ from lighthouse.pgbouncer.include import render
 from lighthouse.pgbouncer.loading import DatabasesFile, FileInstall, Lines
 from lighthouse.pgbouncer.note import Note
 from lighthouse.pgbouncer.plan import RoutingPlan, followed, plan
-from lighthouse.pgbouncer.settings import PgBouncerSettings, parse_section, parse_settings
+from lighthouse.pgbouncer.settings import (
+    DatabasesSection,
+    PgBouncerSettings,
+    parse_section,
+    parse_settings,
+)
 from lighthouse.pgbouncer.timelines import TimelineMemory
 from lighthouse.software.interval import MinInterval
 
@@ -37,6 +42,8 @@ log = logging.getLogger(__name__)
 class PgBouncer(Balancer):
     """Owns one file that PgBouncer includes. PgBouncer's own configuration is never written."""
 
+    settings_type: ClassVar = PgBouncerSettings
+    section_type: ClassVar = DatabasesSection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

@@ -57,7 +57,10 @@ _WORDS: Final = {
 
 
 class HoldSettings(msgspec.Struct, frozen=True):
-    """``max``: seconds that clients may be held; ``confirm``: failed probes in a row first."""
+    """``max``: seconds that clients may be held; ``confirm``: failed probes in a row first.
+
+    ``enabled`` has clients wait while there is no primary, instead of being refused.
+    """
 
     enabled: bool = False
     max: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
@@ -65,7 +68,13 @@ class HoldSettings(msgspec.Struct, frozen=True):
 
 
 class PgBouncerSettings(msgspec.Struct, frozen=True):
-    """``admin`` is where the console is, as libpq writes it; times are seconds."""
+    """``admin`` is where the console is, as libpq writes it; times are seconds.
+
+    ``include_file`` is where the databases are written, for PgBouncer's %include. ``password``
+    is where that of the console's user lies. ``hold`` is for the time of a failover.
+    ``timeout`` is how long one command to the console may take. ``min_interval`` is what lies
+    between two reloads, at least.
+    """
 
     include_file: str = "/etc/pgbouncer/lighthouse-databases.ini"
     admin: str = "host=/var/run/postgresql port=6432 user=lighthouse"
@@ -85,6 +94,11 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
 
     ``fallback``: what is done while there is no replica that may serve. The lags are of
     replicas; one whose lag is not known is not within a limit.
+
+    ``role`` is that of the nodes that it leads to. ``dbname`` is the database's name there, if
+    it is another one. ``max_lag_bytes`` is how far behind a replica may be, in bytes or as
+    16MB. ``max_lag`` is how far, in seconds. ``options`` are more of its line, such as
+    pool_size.
     """
 
     role: Literal["primary", "replica", "any"] = "primary"
@@ -106,7 +120,10 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
 
 
 class DatabasesSection(msgspec.Struct, frozen=True):
-    """``pgbouncer:`` in ``clusters/*.yaml``."""
+    """``pgbouncer:`` in ``clusters/*.yaml``.
+
+    ``databases`` are those of PgBouncer that lead to this cluster, by name.
+    """
 
     databases: Annotated[dict[str, DatabaseSettings], msgspec.Meta(min_length=1)]
 

@@ -17,6 +17,7 @@ from lighthouse.postgresql.parameter_file import TooLong, primary_conninfo, rend
 from lighthouse.postgresql.receiver import ReceiverLooks
 from lighthouse.postgresql.server import DatabaseServer, ServerAway, ServerState, manager_of
 from lighthouse.postgresql.settings import (
+    FollowSection,
     FollowSettings,
     local_conninfo,
     parse_section,
@@ -37,6 +38,8 @@ _RETRY: Final = 5.0
 class PostgresqlBalancer(Balancer):
     """On a standby: one file with the primary to follow. On a primary: nothing at all."""
 
+    settings_type: ClassVar = FollowSettings
+    section_type: ClassVar = FollowSection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

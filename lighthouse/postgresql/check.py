@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from psycopg import Error
@@ -44,6 +44,10 @@ class PostgresqlSettings(msgspec.Struct, frozen=True):
     """``max_lag`` is in seconds, ``max_lag_bytes`` a number or text like 16MB.
 
     ``slots`` is the prefix of the replication slots whose names a primary publishes.
+
+    ``user`` is whom to log in as. ``dbname`` is the database to log in to. ``password`` is
+    where the password lies. ``tls`` is for servers that want it: true, or a map. ``role`` is
+    primary or replica: the other one does not pass.
     """
 
     user: str = "lighthouse"
@@ -58,6 +62,8 @@ class PostgresqlSettings(msgspec.Struct, frozen=True):
 
 class PostgresqlCheck(Check):
     """Asks a real query, in a session that it keeps for the next performance."""
+
+    settings_type: ClassVar = PostgresqlSettings
 
     def __init__(self) -> None:
         self._settings = PostgresqlSettings()

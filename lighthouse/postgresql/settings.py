@@ -31,6 +31,9 @@ class ReplicationSettings(msgspec.Struct, frozen=True):
     """How standbys log in to the primary; ``port`` None: the one that it is registered with.
 
     ``extra`` are more parameters of libpq's, such as ``passfile`` and ``sslmode``.
+
+    ``manage`` has primary_conninfo written. ``user`` is whom standbys log in as. ``dbname`` is
+    the database that they name.
     """
 
     manage: bool = True
@@ -41,7 +44,10 @@ class ReplicationSettings(msgspec.Struct, frozen=True):
 
 
 class SlotSettings(msgspec.Struct, frozen=True):
-    """Slots that a primary has for its standbys; ``ttl`` is seconds."""
+    """Slots that a primary has for its standbys; ``ttl`` is seconds.
+
+    ``manage`` has slots made and dropped. ``prefix`` is what their names begin with.
+    """
 
     manage: bool = False
     prefix: Annotated[str, msgspec.Meta(pattern=PREFIX)] = "lh_"
@@ -51,8 +57,11 @@ class SlotSettings(msgspec.Struct, frozen=True):
 class SynchronousSettings(msgspec.Struct, frozen=True):
     """Standbys that a commit waits for: ``count`` of them; times are seconds.
 
-    ``on_too_few``: where none streams, ``keep`` has commits wait, ``degrade`` has them wait for
-    nobody.
+    ``on_too_few``: where none streams, ``keep`` has commits wait, ``degrade`` has them wait
+    for nobody.
+
+    ``manage`` has synchronous_standby_names written. ``method`` is any, or first.
+    ``shrink_grace`` is how long a standby that is gone stays on the list.
     """
 
     manage: bool = False
@@ -63,7 +72,15 @@ class SynchronousSettings(msgspec.Struct, frozen=True):
 
 
 class FollowSettings(msgspec.Struct, frozen=True):
-    """The server of this host, and what of it is kept; times are seconds."""
+    """The server of this host, and what of it is kept; times are seconds.
+
+    ``include_file`` is where settings are written, for postgresql.conf to include.
+    ``conninfo`` is how the server of this host is reached, as libpq writes it. ``password`` is
+    where that of its user lies. ``node_name`` is this host's among the nodes, if it is not the
+    host's name. ``replication`` is what standbys follow the primary with. ``slots`` are
+    replication slots. ``synchronous`` is which standbys a commit waits for. ``timeout`` is how
+    long one question may take. ``min_interval`` is what lies between two writes, at least.
+    """
 
     include_file: str
     conninfo: str = LOCAL

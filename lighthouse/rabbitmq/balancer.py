@@ -13,7 +13,12 @@ from lighthouse.rabbitmq.changes.keeper import MemberKeeper
 from lighthouse.rabbitmq.control import Rabbitmqctl, program_fault
 from lighthouse.rabbitmq.cookie import cookie_fault
 from lighthouse.rabbitmq.peers import NotOurs, PeersTarget, listed, names_of, render, wanted
-from lighthouse.rabbitmq.settings import BrokerSettings, parse_section, parse_settings
+from lighthouse.rabbitmq.settings import (
+    BrokerSection,
+    BrokerSettings,
+    parse_section,
+    parse_settings,
+)
 from lighthouse.software.installation import install
 
 _LOOK = 1.0
@@ -23,6 +28,8 @@ _LOOK = 1.0
 class RabbitmqPeers(Balancer):
     """Keeps the peer list for first boots, and watches the cluster of this host's broker."""
 
+    settings_type: ClassVar = BrokerSettings
+    section_type: ClassVar = BrokerSection
     handles_unknown: ClassVar[bool] = True
     compares_clusters: ClassVar[bool] = True
 

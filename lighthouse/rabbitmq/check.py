@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import amqp
 import msgspec
@@ -23,7 +23,12 @@ DEFAULT_USER = "guest"
 
 
 class RabbitmqSettings(msgspec.Struct, frozen=True):
-    """``fail_on`` is what the management API may say that counts as not passing."""
+    """``fail_on`` is what the management API may say that counts as not passing.
+
+    ``username`` is whom to log in as. ``password`` is where the password lies. ``vhost`` is
+    the virtual host to open. ``tls`` is for servers that want it: true, or a map.
+    ``management`` is where the node's own report is asked for.
+    """
 
     username: str = DEFAULT_USER
     password: Secret | None = None
@@ -35,6 +40,8 @@ class RabbitmqSettings(msgspec.Struct, frozen=True):
 
 class RabbitmqCheck(Check):
     """Opens a connection as a client would, then looks at the node's own report."""
+
+    settings_type: ClassVar = RabbitmqSettings
 
     def __init__(self) -> None:
         self._settings = RabbitmqSettings()

@@ -26,7 +26,11 @@ _COLUMNS: Final = "name,running,being_drained,partitions"
 
 
 class Management(msgspec.Struct, frozen=True):
-    """The ``management`` map; the host and the credentials are those of the AMQP probe."""
+    """The ``management`` map; the host and the credentials are those of the AMQP probe.
+
+    ``port`` is where the management API listens. ``tls`` is for an API that wants it: true, or
+    a map. ``prefix`` is what its paths begin with.
+    """
 
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 15672
     tls: bool | Tls = False

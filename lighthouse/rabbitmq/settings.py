@@ -23,14 +23,22 @@ Duration = float | str
 
 
 class JoinSettings(msgspec.Struct, frozen=True):
-    """Whether a blank node may join by itself, and how long at most it waits before, at random."""
+    """Whether a blank node may join by itself, and how long at most it waits before, at random.
+
+    ``enabled`` lets a blank node join. ``jitter`` is the longest wait before, in seconds or as
+    10s.
+    """
 
     enabled: bool = False
     jitter: Duration = 10.0
 
 
 class ForgetSettings(msgspec.Struct, frozen=True):
-    """Whether a member that is gone may be forgotten, when, and how many in 24 hours."""
+    """Whether a member that is gone may be forgotten, when, and how many in 24 hours.
+
+    ``enabled`` lets members be forgotten. ``after`` is for how long one has to be gone.
+    ``max_per_day`` is how many in 24 hours.
+    """
 
     enabled: bool = False
     after: Duration = "24h"
@@ -38,7 +46,17 @@ class ForgetSettings(msgspec.Struct, frozen=True):
 
 
 class BrokerSettings(msgspec.Struct, frozen=True):
-    """One broker node; times are seconds unless they are text with a unit."""
+    """One broker node; times are seconds unless they are text with a unit.
+
+    ``peers_file`` is where the list of peers is written; RabbitMQ reads what ends in .conf
+    there. ``node_name`` is the name of a node, with {host} for its host. ``local_node`` is
+    that of this host's node, if it is not what rabbitmqctl takes. ``rabbitmqctl`` is the
+    command's path. ``cookie_file`` is that of Erlang's cookie. ``user`` is whose the cookie
+    has to be. ``min_peers`` is how many names have to be seen before a file is written.
+    ``interval`` lies between two looks at the cluster. ``timeout`` is how long one command may
+    take. ``state_file`` keeps who is absent since when, and what was forgotten. ``join`` is
+    for nodes that are new. ``forget`` is for members that are gone for good.
+    """
 
     peers_file: str = "/etc/rabbitmq/conf.d/90-lighthouse.conf"
     node_name: str = f"rabbit@{HOST}"

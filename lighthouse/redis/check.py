@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from redis.exceptions import NoPermissionError, RedisError
@@ -27,7 +27,11 @@ from lighthouse.text import one_line
 
 
 class RedisSettings(msgspec.Struct, frozen=True):
-    """``username`` is that of an ACL user; ``max_lag`` is in seconds. See docs/checks.md."""
+    """``username`` is that of an ACL user; ``max_lag`` is in seconds. See docs/checks.md.
+
+    ``password`` is where the password lies. ``tls`` is for servers that want it: true, or a
+    map. ``role`` is master or replica: the other one does not pass.
+    """
 
     username: str | None = None
     password: Secret | None = None
@@ -42,6 +46,8 @@ class RedisSettings(msgspec.Struct, frozen=True):
 
 class RedisCheck(Check):
     """Sends PING and expects PONG, as in 2016; asks for the replication, too."""
+
+    settings_type: ClassVar = RedisSettings
 
     def __init__(self) -> None:
         self._settings = RedisSettings()

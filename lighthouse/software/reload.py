@@ -25,7 +25,11 @@ _WATCHED: Final = 0.2
 
 
 class SignalReload(msgspec.Struct, frozen=True):
-    """A signal to the process in a pid file; ``program`` is what that has to be."""
+    """A signal to the process in a pid file; ``program`` is what that has to be.
+
+    ``pid_file`` is where the number of the process is, an absolute path. ``signal`` is which
+    one, such as HUP.
+    """
 
     pid_file: str
     signal: str = "HUP"

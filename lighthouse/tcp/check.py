@@ -1,7 +1,7 @@
 """The ``tcp`` check: a service takes connections and, if asked, gives the right answer."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -16,7 +16,10 @@ MAX_RESPONSE: Final = 64 * 1024
 
 
 class TcpSettings(msgspec.Struct, frozen=True):
-    """``query`` is sent once connected; ``response`` has to occur in what comes back."""
+    """``query`` is sent once connected; ``response`` has to occur in what comes back.
+
+    ``tls`` is for servers that want it: true, or a map.
+    """
 
     query: str = ""
     response: str = ""
@@ -25,6 +28,8 @@ class TcpSettings(msgspec.Struct, frozen=True):
 
 class TcpCheck(Check):
     """Connects and, as in the 2016 lighthouse, sends a query and searches the answer."""
+
+    settings_type: ClassVar = TcpSettings
 
     def __init__(self) -> None:
         self._settings = TcpSettings()

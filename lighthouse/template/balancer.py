@@ -35,6 +35,7 @@ _LOOK: Final = 1.0
 class Template(Balancer):
     """Keeps the files of one piece of software; they are replaced together or not at all."""
 
+    settings_type: ClassVar = TemplateSettings
     compares_clusters: ClassVar[bool] = True
 
     def __init__(self) -> None:

@@ -26,6 +26,14 @@ class TemplatedFile(msgspec.Struct, frozen=True):
     """One file: where it is, what it is made of, and of which clusters.
 
     ``clusters`` are names or patterns such as ``db-*``.
+
+    ``path`` is where it is, an absolute path. ``template`` is the template itself, in Jinja's
+    language. ``template_file`` is the path of a file with it. ``mode`` is a text such as
+    "0640". ``owner`` is whose it is: a name or a number. ``group`` is which group's it is: a
+    name or a number. ``validate`` is a command, as a list of arguments, that a candidate
+    ({file}) has to pass. ``on_empty`` is what is done while there are no nodes: render, or
+    keep what is there. ``vars`` are values for this file, over those of all files.
+    ``max_size`` is how many bytes the template may make.
     """
 
     path: str
@@ -55,7 +63,13 @@ class TemplatedFile(msgspec.Struct, frozen=True):
 
 
 class TemplateSettings(msgspec.Struct, frozen=True):
-    """Files that one piece of software reads, and how it is told; times are seconds."""
+    """Files that one piece of software reads, and how it is told; times are seconds.
+
+    ``files`` are what is written. ``reload`` is a command as a list of arguments, or a signal
+    to the process in a pid file. ``vars`` are values of your own, for every template.
+    ``timeout`` is how long a check or the reload may take. ``min_interval`` is what lies
+    between two writes, at least.
+    """
 
     files: Annotated[tuple[TemplatedFile, ...], msgspec.Meta(min_length=1)]
     reload: ReloadWay | None = None

@@ -1,7 +1,7 @@
 """The check of a ZooKeeper server: does it serve, and in which mode?"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -22,7 +22,10 @@ from lighthouse.zookeeper.protocol.handshake import greet
 
 
 class ZooKeeperCheckSettings(msgspec.Struct, frozen=True):
-    """``session`` opens a session with each probe; ``read_only`` lets such a server pass."""
+    """``session`` opens a session with each probe; ``read_only`` lets such a server pass.
+
+    ``tls`` is for servers that want it: true, or a map.
+    """
 
     session: bool = False
     read_only: bool = False
@@ -31,6 +34,8 @@ class ZooKeeperCheckSettings(msgspec.Struct, frozen=True):
 
 class ZookeeperCheck(Check):
     """Asks ``srvr``; opens a session where that is not allowed, or if asked to."""
+
+    settings_type: ClassVar = ZooKeeperCheckSettings
 
     def __init__(self) -> None:
         self._settings = ZooKeeperCheckSettings()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import kazoo
 import msgspec
@@ -46,6 +46,8 @@ class ZooKeeper(Discovery):
 
     The connection's thread only reads and writes; whatever it brings is dealt with in ``wake``.
     """
+
+    settings_type: ClassVar = ZooKeeperSettings
 
     def __init__(self) -> None:
         self._settings: ZooKeeperSettings | None = None

@@ -20,7 +20,10 @@ _STEP: Final = re.compile(r"[^/\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]+")
 
 
 class ZooKeeperAuth(msgspec.Struct, frozen=True):
-    """A user of ZooKeeper's digest scheme."""
+    """A user of ZooKeeper's digest scheme.
+
+    ``user`` is whom to be known as. ``password`` is where the password lies.
+    """
 
     user: str
     password: Secret
@@ -30,6 +33,12 @@ class ZooKeeperSettings(msgspec.Struct, frozen=True):
     """``session_timeout`` and ``audit`` are seconds; the servers have the last word on the first.
 
     Within ``audit`` each cluster is listed once though nothing is known to have changed.
+
+    ``hosts`` are the servers, as HOST:PORT. ``path`` is the znode below which clusters are.
+    ``tls`` is for servers that want it. ``auth`` is who this host is to the servers. ``acl``
+    is who may change what is registered: open (everybody), owner, or a list. ``format`` of
+    records: lighthouse, or smartstack for those of nerve. ``haproxy_server_options`` takes
+    options of servers from SmartStack's records.
     """
 
     hosts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]

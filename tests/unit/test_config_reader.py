@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lighthouse.config.schema.keys.daemon import WORKER
 from lighthouse.config.schema.policy import GuardPolicy, Policy
 from lighthouse.config.schema.reader import worker
 from lighthouse.config.schema.section import SectionReader
@@ -223,6 +224,12 @@ disable_existing_loggers: false
     assert config.logging["root"] == {"handlers": ["file"]}
 
 
+def test_logging_with_maps_of_nothing(tmp_path: Path) -> None:
+    text = "version: 1\nformatters:\nfilters:\nhandlers:\nroot:\nloggers: {a: }\n"
+    logging = read(tmp_path, "logging.yaml", text).logging
+    assert logging == {"version": 1, "loggers": {"a": {}}}
+
+
 LIGHTHOUSE = [
     ("- a\n", ["1:1: expected a map, got a list"]),
     ("text\n", ["1:1: expected a map, got 'text'"]),
@@ -359,7 +366,7 @@ def test_nothing_that_plugins_are_given_is_lost_on_the_way(tmp_path: Path) -> No
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_only_root_may_run_a_worker_as_another_user() -> None:
     problems: list[Problem] = []
-    section = SectionReader({"user": "root"}, problems)
+    section = SectionReader({"user": "root"}, problems, WORKER)
     os.seteuid(65534)
     try:
         worker(section, WorkerSettings())

@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lighthouse.config.schema import members
-from lighthouse.config.schema.policy import Failover, GuardPolicy
-from lighthouse.config.schema.types import (
-    CheckFile,
-    ClusterFile,
-    DaemonSettings,
-    ServiceFile,
-    WorkerSettings,
-)
+from lighthouse.config.schema.keys.cluster import CLUSTER
+from lighthouse.config.schema.keys.daemon import DAEMON, PLUGIN, WORKER
+from lighthouse.config.schema.keys.service import CHECK, SERVICE
 from lighthouse.config.tree import Installed, Tree
 
 SAMPLE = Path(__file__).parents[2] / "etc" / "lighthouse"
@@ -80,17 +74,6 @@ def test_the_examples_of_the_manual_load(tmp_path: Path, manual: Path) -> None:
 
 def test_the_manual_names_every_key() -> None:
     manual = MANUAL.read_text()
-    for kind in (
-        DaemonSettings,
-        WorkerSettings,
-        GuardPolicy,
-        Failover,
-        ServiceFile,
-        ClusterFile,
-        CheckFile,
-    ):
-        for key in kind.__struct_fields__:
-            if key not in ("file", "sections", "config", "policy", "registered_as"):
-                assert f"`{key}`" in manual, f"{kind.__name__}.{key}"
-    for key in members.KEYS:
-        assert f"`{key}`" in manual, key
+    for table in (DAEMON, WORKER, PLUGIN, CLUSTER, SERVICE, CHECK):
+        for key in table.keys:
+            assert f"`{key}`" in manual, key

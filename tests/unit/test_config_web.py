@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lighthouse.config.schema import reader
+from lighthouse.config.schema.keys.daemon import DAEMON
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import Config, DaemonSettings
 from lighthouse.config.schema.web import PORT, ListenAddress
@@ -20,7 +21,7 @@ ROOT = Path("/tree")
 
 def read(content: object) -> tuple[DaemonSettings, list[str]]:
     problems: list[Problem] = []
-    settings = reader.daemon(SectionReader(content, problems), ROOT)
+    settings = reader.daemon(SectionReader(content, problems, DAEMON), ROOT)
     return settings, [f"{'.'.join(map(str, one.path))}: {one.message}" for one in problems]
 
 

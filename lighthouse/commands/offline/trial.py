@@ -16,7 +16,16 @@ from typing import Final
 import msgspec
 
 from lighthouse.ipc.channel import Channel, Closed
-from lighthouse.ipc.messages import Failed, Ready, Rehearse, Rehearsed, Validate, Validated
+from lighthouse.ipc.messages import (
+    Describe,
+    Described,
+    Failed,
+    Ready,
+    Rehearse,
+    Rehearsed,
+    Validate,
+    Validated,
+)
 from lighthouse.ipc.snapshot import Snapshot, pack
 from lighthouse.process import trace
 from lighthouse.process.spawn import WorkerProcess, in_words
@@ -48,7 +57,7 @@ class Task(msgspec.Struct, frozen=True):
     new_privileges: bool = False
 
 
-Answer = Validated | Rehearsed | Failed
+Answer = Validated | Rehearsed | Described | Failed
 """``Failed`` says why a plugin could not be asked; with its report if it was loaded at all."""
 
 
@@ -67,7 +76,7 @@ def tasks(state: State) -> dict[Name, Task]:
 
 
 def ask(
-    tasks: Mapping[Name, Task], question: Validate | Rehearse
+    tasks: Mapping[Name, Task], question: Validate | Rehearse | Describe
 ) -> dict[Name, tuple[Answer, bytes]]:
     """The answer to each task and its payload, once the last is in or its time is up."""
     answers: dict[Name, tuple[Answer, bytes]] = {}
@@ -93,7 +102,7 @@ def ask(
 class _Worker:
     """One worker process and the only question that it is asked."""
 
-    def __init__(self, name: Name, task: Task, question: Validate | Rehearse) -> None:
+    def __init__(self, name: Name, task: Task, question: Validate | Rehearse | Describe) -> None:
         self.name: Final = name
         self._task: Final = task
         self._question: Final = question
@@ -111,7 +120,7 @@ class _Worker:
                 match received:
                     case Ready(), _:
                         self.channel.send(self._question, pack(self._task.snapshot))
-                    case (Validated() | Rehearsed() | Failed()) as answer, payload:
+                    case (Validated() | Rehearsed() | Described() | Failed()) as answer, payload:
                         return answer, bytes(payload)
         except Closed:
             return Failed(f"its worker ended: {self._exit()}"), b""

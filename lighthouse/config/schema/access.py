@@ -1,14 +1,10 @@
 """Who of this host's accounts may ask the daemon, and who may have it act."""
 
-import grp
-import pwd
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from lighthouse.config.schema.section import SectionReader
-from lighthouse.schema import convert, shown
 
 Right = Literal["none", "read", "act"]
 
@@ -52,28 +48,6 @@ def control(section: SectionReader) -> ControlAccess:
 
 
 def _accounts(section: SectionReader) -> Accounts:
-    accounts = Accounts(
-        users=frozenset(section.each("users", _number("user", _user))),
-        groups=frozenset(section.each("groups", _number("group", _group))),
-    )
+    accounts = Accounts(frozenset(section.each("users")), frozenset(section.each("groups")))
     section.close()
     return accounts
-
-
-def _number(kind: str, look_up: Callable[[str], int]) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        name = convert(value, str)
-        try:
-            return look_up(name)
-        except (KeyError, ValueError):
-            raise ValueError(f"there is no {kind} {shown(name)} on this host") from None
-
-    return read
-
-
-def _user(name: str) -> int:
-    return pwd.getpwnam(name).pw_uid
-
-
-def _group(name: str) -> int:
-    return grp.getgrnam(name).gr_gid

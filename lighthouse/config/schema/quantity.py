@@ -16,6 +16,12 @@ LONGEST: Final = 24 * 3600.0
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z%]*)", re.ASCII)
 _SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_WRITTEN: Final = r"^\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*({})?\s*$"
+
+SECONDS_TEXT: Final = _WRITTEN.format("|".join(filter(None, _SECONDS)))
+SIZE_TEXT: Final = _WRITTEN.format("[KkMmGgTt]?[Ii]?[Bb]?")
+SHARE_TEXT: Final = _WRITTEN.format("%")
+"""Regular expressions of the texts that stand for such quantities, however large."""
 
 
 def seconds(value: object) -> float:

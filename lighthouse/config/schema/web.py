@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 
 from lighthouse import schema
-from lighthouse.config.schema.section import SectionReader
 from lighthouse.schema import shown
 
 PORT: Final = 9547
@@ -38,23 +37,7 @@ class WebSettings(msgspec.Struct, frozen=True):
     allowed_hosts: tuple[str, ...] = ()
 
 
-def web(section: SectionReader, root: Path) -> WebSettings:
-    """The section, but for its ``worker:``; relative paths are taken from the tree."""
-
-    def path(value: object) -> Path:
-        text = schema.convert(value, str)
-        if not text or not text.isprintable():
-            raise ValueError(f"expected a path, got {shown(text)}")
-        return root / text
-
-    return WebSettings(
-        listen=section.take("listen", _address, ListenAddress()),
-        token_file=section.take("token_file", path, None),
-        allowed_hosts=section.each("allowed_hosts", _name),
-    )
-
-
-def _address(value: object) -> ListenAddress:
+def listen_address(value: object) -> ListenAddress:
     """``IP:PORT``, ``[IP]:PORT``, an address alone or a port alone."""
     if isinstance(value, int) and not isinstance(value, bool):
         return ListenAddress(port=_port(str(value)))
@@ -83,7 +66,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _name(value: object) -> str:
+def host_name(value: object) -> str:
+    """The name of a host, in lower case."""
     text = schema.convert(value, str)
     if not _NAME.fullmatch(text):
         raise ValueError(f"expected a host's name without a port, got {shown(text)}")

@@ -28,7 +28,17 @@ _LONGEST_ZONE: Final = 120
 
 
 class DnsServerSettings(msgspec.Struct, frozen=True):
-    """See docs/dns-server.md; times are seconds."""
+    """See docs/dns-server.md; times are seconds.
+
+    ``zone`` is the domain whose names are answered, such as lb.internal. ``state_file`` is
+    where the zone's serial number is kept, an absolute path. ``listen`` lists the places to
+    listen at, as IP:PORT. ``ttl`` is for how long an answer is good. ``order`` of the nodes in
+    an answer is random, or fixed. ``on_empty`` is what is answered for a cluster without
+    nodes: the last ones (keep), that there are none (nodata), or an error (servfail).
+    ``udp_payload`` is how many bytes an answer in one datagram may have. ``tcp_connections``
+    is how many connections may be open at once. ``tcp_timeout`` is for how long one may be
+    silent.
+    """
 
     zone: str
     state_file: str
@@ -57,7 +67,12 @@ class DnsServerSettings(msgspec.Struct, frozen=True):
 
 
 class DnsSection(msgspec.Struct, frozen=True):
-    """What a cluster's file says for the name server."""
+    """What a cluster's file says for the name server.
+
+    ``name`` is the cluster's name in the zone, if it is another than its own. ``order`` and
+    the next are as in the balancer's file. ``on_empty`` is what is answered while there are no
+    nodes.
+    """
 
     name: str | None = None
     order: AnswerOrder | None = None

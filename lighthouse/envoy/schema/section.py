@@ -18,7 +18,12 @@ _PATH: Final = re.compile(r"/[\x21-\x7e]*")
 
 
 class HealthCheck(msgspec.Struct, frozen=True):
-    """Envoy's own check of each node; without ``path`` it only connects."""
+    """Envoy's own check of each node; without ``path`` it only connects.
+
+    ``interval`` is seconds from one check to the next. ``timeout`` is seconds until one has
+    failed. ``rise`` is how many passes in a row bring a node back. ``fall`` is how many
+    failures in a row take it out.
+    """
 
     path: str | None = None
     interval: Positive = 5.0
@@ -28,7 +33,11 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
 
 class Outliers(msgspec.Struct, frozen=True):
-    """Nodes that fail so often in a row get no traffic for a while."""
+    """Nodes that fail so often in a row get no traffic for a while.
+
+    ``failures`` is how many in a row are too many. ``seconds`` is for how long the node then
+    gets no traffic. ``max_percent`` is how large a part of the nodes may be out.
+    """
 
     failures: Count = 5
     seconds: Positive = 30.0
@@ -36,7 +45,12 @@ class Outliers(msgspec.Struct, frozen=True):
 
 
 class UpstreamTls(msgspec.Struct, frozen=True):
-    """TLS to the nodes. ``ca`` is required unless ``verify`` is false."""
+    """TLS to the nodes. ``ca`` is required unless ``verify`` is false.
+
+    ``cert`` is a PEM file with the certificate that Envoy shows. ``key`` is a PEM file with
+    that certificate's key. ``server_name`` is what is asked for, and what the certificate has
+    to be for.
+    """
 
     ca: str | None = None
     cert: str | None = None
@@ -46,7 +60,11 @@ class UpstreamTls(msgspec.Struct, frozen=True):
 
 
 class ListenerTls(msgspec.Struct, frozen=True):
-    """TLS for whoever connects."""
+    """TLS for whoever connects.
+
+    ``cert`` is a PEM file with the certificate. ``key`` is a PEM file with its key.
+    ``client_ca`` is a PEM file with authorities, of which clients then need a certificate.
+    """
 
     cert: str
     key: str
@@ -54,7 +72,11 @@ class ListenerTls(msgspec.Struct, frozen=True):
 
 
 class RawOptions(msgspec.Struct, frozen=True):
-    """Parts of Envoy's own resources, laid over what is made here."""
+    """Parts of Envoy's own resources, laid over what is made here.
+
+    ``cluster`` is laid over Envoy's cluster. ``listener`` is laid over its listener.
+    ``filter`` is laid over the filter of the connections.
+    """
 
     cluster: dict[str, Any] = {}
     listener: dict[str, Any] = {}
@@ -65,7 +87,19 @@ class RawOptions(msgspec.Struct, frozen=True):
 
 
 class EnvoySection(msgspec.Struct, frozen=True):
-    """What a cluster's file says for Envoy; times are seconds, 0 for no limit."""
+    """What a cluster's file says for Envoy; times are seconds, 0 for no limit.
+
+    ``port`` is where the cluster is served on this host. ``bind_address`` is the address for
+    it, if it is another than the balancer's. ``mode`` is http, or tcp for all else. ``http2``
+    has Envoy speak HTTP/2 to the nodes. ``balance`` is how a node is chosen.
+    ``connect_timeout`` is how long a connection to a node may take. ``timeout`` is how long an
+    answer may take. ``idle_timeout`` is how long nothing may happen. ``retries`` is how often
+    a request is tried again with another node. ``max_connections`` is how many there may be at
+    once. ``slow_start`` is for how long a new node gets less. ``on_empty`` is as in the
+    balancer's file. ``health_check`` has Envoy check the nodes itself. ``outliers`` has it
+    leave out nodes that fail. ``tls`` is for connections to the nodes. ``listener_tls`` is for
+    clients. ``options`` are parts of Envoy's own configuration.
+    """
 
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     bind_address: str | None = None

@@ -16,14 +16,25 @@ _OWN_KEYS: Final = ("admin", "dynamic_resources", "node")
 
 
 class Zones(msgspec.Struct, frozen=True):
-    """Which metadata tells a node's zone, and whether nodes of ``local`` are preferred."""
+    """Which metadata tells a node's zone, and whether nodes of ``local`` are preferred.
+
+    ``key`` is the key of metadata that tells a node's zone.
+    """
 
     key: str = "zone"
     local: str | None = None
 
 
 class EnvoySettings(msgspec.Struct, frozen=True):
-    """See docs/envoy.md; times are seconds."""
+    """See docs/envoy.md; times are seconds.
+
+    ``directory`` is where Envoy's files are kept, an absolute path. ``bind_address`` is where
+    clusters listen. ``envoy_bin`` is the binary, if it is not on the PATH. ``concurrency`` is
+    the number of Envoy's threads. ``zones`` says which nodes are near. ``on_empty`` is what a
+    cluster without nodes does: answer 503 (serve), or keep its last ones (keep).
+    ``drain_time`` is for how long connections go on when Envoy is replaced. ``log_level`` is
+    that of Envoy's own log. ``bootstrap`` is laid over the bootstrap file that is made here.
+    """
 
     directory: str
     bind_address: str = "127.0.0.1"

@@ -10,6 +10,7 @@ import msgspec
 from lighthouse.haproxy.schema import grammar
 from lighthouse.haproxy.schema.directive import SECTIONS
 from lighthouse.haproxy.schema.grammar import Port
+from lighthouse.haproxy.schema.listeners import MetaCluster, Prometheus, Stats
 from lighthouse.haproxy.schema.node_options import KNOWN
 from lighthouse.peer import DEFAULT_PORT
 from lighthouse.schema import Problem, convert, require, unknown
@@ -20,41 +21,12 @@ PEERS: Final = "lighthouse"
 _HEADER: Final = re.compile(r"([a-z-]+) ([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?: (\S*:[0-9]+))?")
 
 
-class Timeouts(msgspec.Struct, frozen=True):
-    """Milliseconds, or text with a unit such as ``10s``."""
-
-    connect: int | str = "5s"
-    client: int | str = "60s"
-    server: int | str = "60s"
-
-
-class Stats(msgspec.Struct, frozen=True):
-    """The built-in statistics page."""
-
-    port: Port
-    uri: str = "/"
-    timeouts: Timeouts = Timeouts()
-    bind_options: str = ""
-
-
-class Prometheus(msgspec.Struct, frozen=True):
-    """The built-in exporter of metrics."""
-
-    port: Port
-    path: str = "/metrics"
-    bind_options: str = ""
-
-
-class MetaCluster(msgspec.Struct, frozen=True):
-    """One port that several clusters share; each member says which requests are its own."""
-
-    port: Port
-    frontend: tuple[str, ...] = ()
-    bind_options: str = ""
-
-
 class Upstream(msgspec.Struct, frozen=True):
-    """A fixed server; a ``host`` by name is resolved when HAProxy starts or reloads."""
+    """A fixed server; a ``host`` by name is resolved when HAProxy starts or reloads.
+
+    ``port`` is the server's. ``max_conn`` is how many connections it gets at once. ``options``
+    follow its address. ``name`` is the server's in HAProxy.
+    """
 
     host: str
     port: Port
@@ -64,7 +36,12 @@ class Upstream(msgspec.Struct, frozen=True):
 
 
 class ProxySection(msgspec.Struct, frozen=True):
-    """A port that leads to fixed servers, without any discovery."""
+    """A port that leads to fixed servers, without any discovery.
+
+    ``port`` is where it listens. ``upstreams`` are the servers. ``bind_address`` is where it
+    listens, if not at the address of all. ``options`` are lines of the section.
+    ``bind_options`` follow the address of its bind line.
+    """
 
     port: Port
     upstreams: tuple[Upstream, ...] = ()
@@ -77,6 +54,9 @@ class Peers(msgspec.Struct, frozen=True):
     """This host's place among the peers that share stick tables.
 
     ``hold``: seconds that a new peer waits for company before HAProxy is reloaded for it.
+
+    ``port`` is where this host listens for peers. ``name`` is this host's, if not what the
+    host calls itself. ``address`` is the one at which others reach this host.
     """
 
     port: Port = DEFAULT_PORT
@@ -86,7 +66,25 @@ class Peers(msgspec.Struct, frozen=True):
 
 
 class HAProxySettings(msgspec.Struct, frozen=True):
-    """``balancers/haproxy.yaml``; times are seconds."""
+    """``balancers/haproxy.yaml``; times are seconds.
+
+    ``config_file`` is HAProxy's configuration, which is written here. ``socket_file`` is its
+    runtime socket. ``pid_file`` has the number of its process. ``global`` are lines of that
+    section. ``defaults`` are lines of that section. ``bind_address`` is where clusters listen:
+    an IP address, or * for all. ``stats`` is HAProxy's page of statistics. ``prometheus`` is
+    its exporter of metrics. ``meta_clusters`` are ports that several clusters share, by name.
+    ``proxies`` are ports that lead to fixed servers, by name. ``extra_sections`` are lines of
+    sections of your own, by what begins them, such as 'listen admin'. ``peers`` is this host's
+    place among those that share stick tables. ``node_options`` are keys of metadata by which
+    nodes set options of their server. ``haproxy_bin`` is the binary, if it is not haproxy on
+    the PATH. ``master_socket`` is that of HAProxy's master. ``state_file`` hands the servers'
+    states to the next worker of HAProxy. ``reload_command`` is for an HAProxy that something
+    else runs. ``reload_interval`` is what lies between two reloads, at least.
+    ``reloads_per_hour`` is how many there may be; beyond it only members are kept up.
+    ``max_old_workers`` is how many replaced workers of HAProxy may live on with their
+    connections. ``keep_versions`` is how many replaced configurations are kept beside
+    config_file.
+    """
 
     config_file: str
     socket_file: str

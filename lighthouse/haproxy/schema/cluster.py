@@ -22,7 +22,21 @@ _NOT_FOR_ALL: Final = ("disabled", "enabled", "id", "track")
 
 
 class ClusterSection(msgspec.Struct, frozen=True):
-    """What a cluster's file says for HAProxy; ``acl`` and on is for members of a meta cluster."""
+    """What a cluster's file says for HAProxy; ``acl`` and on is for members of a meta cluster.
+
+    ``port`` is where the cluster is served on this host. ``bind`` is one or several more
+    addresses, each with its options. ``bind_options`` follow the address of the port.
+    ``frontend`` are lines of the frontend. ``backend`` are lines of the backend, such as 'mode
+    http'. ``server_options`` are those of every server. ``node_options`` are keys of metadata
+    by which nodes set options of their server. ``default_servers`` get traffic while no member
+    can be used, as HAProxy's own checks see it. ``slots`` is how many entries stand ready for
+    nodes, where HAProxy takes none while it runs. ``drain`` lists nodes that get no new
+    sessions, as host, ip, host:port or ip:port. ``maintenance`` lists nodes that get no
+    traffic at all. ``on_leave`` is what becomes of the sessions of a node that leaves: they go
+    on (keep), or end (shutdown-sessions). ``hosts`` are those whose requests are this
+    cluster's, such as *.example.com. ``paths`` are beginnings of paths whose requests are this
+    cluster's. ``default`` has it take what no other member of the meta cluster takes.
+    """
 
     port: Port | None = None
     bind: Lines = ()
