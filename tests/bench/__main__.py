@@ -61,7 +61,7 @@ def main() -> None:
             "reloads": lambda: reloads(root, 10, rows),
             "coordination": lambda: coordination(root, options.samples, rows),
             "balancers": lambda: balancers(root, options.samples, rows),
-            "failovers": lambda: failovers(rows),
+            "failovers": lambda: failovers(root, rows),
         }
         for name, part in parts.items():
             if options.only in ("", name):

@@ -1,6 +1,8 @@
 """What clients see of a database's failover, and how soon brokers are one cluster."""
 
+import os
 import time
+from pathlib import Path
 
 from lighthouse.rabbitmq.balancer import RabbitmqPeers
 from lighthouse.testing.values import cluster, node
@@ -16,8 +18,12 @@ OUTAGE = 3.0
 BROKERS = ("r1", "r2", "r3")
 
 
-def failovers(rows: list[Row]) -> None:
+def failovers(root: Path, rows: list[Row]) -> None:
     """Planned and not, with and without a hold; and three brokers' first boot."""
+    root.chmod(0o711)  # the servers' user passes through
+    once = root / "once"
+    once.mkdir(mode=0o711)
+    os.environ["TESTS_MADE_ONCE"] = str(once)
     missing = [*filter(None, map(lacking, ("postgresql", "pgbouncer", "rabbitmq")))]
     if missing:
         print(f"failovers: {'; '.join(missing)}")

@@ -69,7 +69,8 @@ class PostgreSQL:
 
     def create(self) -> None:
         """A new cluster; all that are created are of one database system."""
-        _copy(made_once("postgresql", self._initialise), self.data)
+        kind = "postgresql" if self.programs == BIN else "postgresql-18"
+        _copy(made_once(kind, self._initialise), self.data)
         self._configure()
         self.allow()
 
