@@ -65,7 +65,7 @@ def test_nothing_wrong_leads_clients_astray_or_pauses_them() -> None:
         ]
         assert world.driver.synced(right).kind in ("applied", "unchanged")
         reloads = world.driver.balancer.status()["reloads"]
-        for each in (*wrong, right, *reversed(wrong)):
+        for each in (*wrong, right, wrong[0]):
             before = time.monotonic()
             kind = world.driver.synced(each).kind
             assert kind == ("unchanged" if each is right else "degraded"), each
