@@ -134,11 +134,13 @@ def _sphinx() -> str:
 
 
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
+    "bash": _installed("bash", "bash"),
     "dig": _installed("bind9-dnsutils", "dig"),
     "dpkg": _installed("dpkg, adduser", "dpkg", "adduser", "update-rc.d"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),
     "envoy": _envoy,
     "etcd": _installed("etcd-server", "etcd"),
+    "fish": _installed("fish", "fish"),
     "haproxy": _installed("haproxy", "haproxy"),
     "invoke-rc.d": _installed("init-system-helpers, util-linux", "invoke-rc.d", "unshare"),
     "ipv6": _ipv6,
@@ -164,5 +166,6 @@ _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "unbound": _installed("unbound", "unbound"),
     "varnish": _installed("varnish, gcc, libc6-dev", "varnishd", "gcc"),
     "wrk": _installed("wrk", "wrk"),
+    "zsh": _installed("zsh", "zsh"),
     "zookeeper": _installed("zookeeper", "java", file="/usr/share/java/zookeeper.jar"),
 }

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem, add_completion_class
 
 from lighthouse import __version__
+from lighthouse.commands.completion.shells import Bash
 from lighthouse.commands.failure import failure
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import to_nowhere
@@ -28,6 +30,7 @@ MODULES: Final = {
     "rollback": "versions.rollback",
     "plugins": "plugins",
     "schema": "setup.schema",
+    "completion": "completion.command",
     "check-plugin": "authors.check_plugin",
     "run-plugin": "authors.run_plugin",
     "new-plugin": "authors.new_plugin",
@@ -55,8 +58,13 @@ ABOUT: Final = {
     "check": "Check the configuration, as its files are now.",
     "plan": "Show what each balancer would do now, and do nothing.",
     "explain": "Explain why the nodes of CLUSTER are in or out, or only NODE.",
+    "history": "Show the versions that BALANCER (or each) applied last, the newest first.",
+    "rollback": (
+        "Pin BALANCER to a VERSION that it has applied before (`lighthouse history` has them)."
+    ),
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON Schema of a kind of file, for editors and other programs.",
+    "completion": "Print the script with which a shell completes commands, options and names.",
     "check-plugin": "Load a plugin as the daemon would, and judge it.",
     "run-plugin": "Run a plugin once in the foreground, and print what it did.",
     "new-plugin": "Make the package of a new plugin.",
@@ -96,6 +104,12 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, none of which is imported for it, or the options."""
+        found = [name for name in MODULES if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=ABOUT.get(name)) for name in found]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         limit = formatter.width - 6 - max(map(len, ABOUT))
         rows = [
@@ -122,3 +136,6 @@ def main(root: Path) -> None:
     One daemon checks and registers what this host provides, and keeps local software pointed
     at the live nodes of what it consumes.
     """
+
+
+add_completion_class(Bash)

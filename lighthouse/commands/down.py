@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.completion.names import services
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import Target, named, root_option, span, target
 from lighthouse.commands.question import PATIENCE, PAUSE, ask
@@ -22,7 +23,7 @@ from lighthouse.ipc.control import (
 
 
 @click.command()
-@click.argument("service", metavar="SERVICE[:PORT]", callback=target)
+@click.argument("service", metavar="SERVICE[:PORT]", callback=target, shell_complete=services)
 @click.option("--reason", default="", help="Why, for those who look at the status.")
 @click.option(
     "--for", "lasting", metavar="TIME", callback=span, help="Then up again: 90, 10m, 2h."

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from lighthouse.commands.completion.names import clusters, nodes
 from lighthouse.commands.failure import CommandFailure, StatusNotRunning
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
@@ -18,8 +19,8 @@ from lighthouse.text import plain
 
 @click.command()
 @root_option
-@click.argument("cluster")
-@click.argument("node", required=False, default="")
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("node", required=False, default="", shell_complete=nodes)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(root: Path, cluster: str, node: str, as_json: bool) -> None:
     """Explain why the nodes of CLUSTER are in or out, or only NODE.

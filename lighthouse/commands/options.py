@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from lighthouse.node import is_cluster_name
 
@@ -45,6 +46,7 @@ root_option: Final = click.option(
     show_default=True,
     show_envvar=True,
     callback=_absolute,
+    shell_complete=lambda _ctx, _option, typed: [CompletionItem(typed, type="dir")],
     help="The directory of the configuration.",
 )
 

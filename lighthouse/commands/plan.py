@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from lighthouse.commands.completion.names import balancers
 from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED, CommandFailure
 from lighthouse.commands.offline.last_members import LastMembers, unknown
@@ -52,7 +53,13 @@ class _Command(click.Command):
 
 @click.command(cls=_Command)
 @root_option
-@click.option("--balancer", "only", metavar="NAME", help="Only this file of balancers/.")
+@click.option(
+    "--balancer",
+    "only",
+    metavar="NAME",
+    help="Only this file of balancers/.",
+    shell_complete=balancers,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(root: Path, only: str | None, as_json: bool) -> None:
     """Show what each balancer would do now, and do nothing.

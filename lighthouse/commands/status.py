@@ -9,6 +9,7 @@ from typing import Final
 import click
 import msgspec
 
+from lighthouse.commands.completion.names import worker_names
 from lighthouse.commands.failure import FAILED, CommandFailure, StatusNotRunning, StatusUnknown
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say, show, width
@@ -36,7 +37,12 @@ INTERVAL: Final = 1.0
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print the document itself, as JSON.")
 @click.option("--watch", is_flag=True, help="Show it all the time, until q; ? tells the keys.")
-@click.option("--worker", metavar="NAME", help="Show only this one, with all that it says.")
+@click.option(
+    "--worker",
+    metavar="NAME",
+    help="Show only this one, with all that it says.",
+    shell_complete=worker_names,
+)
 def command(root: Path, as_json: bool, watch: bool, worker: str | None) -> None:
     """Show how the daemon is, or one of its workers.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.completion.names import services
 from lighthouse.commands.down import caller, order
 from lighthouse.commands.options import Target, named, root_option, target
 from lighthouse.daemon.locate import find
@@ -11,7 +12,7 @@ from lighthouse.ipc.control import EndMaintenance
 
 
 @click.command()
-@click.argument("service", metavar="SERVICE[:PORT]", callback=target)
+@click.argument("service", metavar="SERVICE[:PORT]", callback=target, shell_complete=services)
 @root_option
 def command(root: Path, service: Target) -> None:
     """Let a service be registered again as soon as its checks pass.

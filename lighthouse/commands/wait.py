@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from lighthouse.commands.completion.names import clusters, nodes
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.options import root_option, span
 from lighthouse.commands.question import PATIENCE, PAUSE
@@ -18,8 +19,8 @@ GRACE: Final = 5.0
 
 
 @click.command()
-@click.argument("cluster")
-@click.argument("node", required=False)
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("node", required=False, shell_complete=nodes)
 @click.option("--present/--absent", default=True, help="Which to wait for.  [default: present]")
 @click.option("--timeout", metavar="TIME", callback=span, default="60", show_default=True)
 @root_option

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import click
 
+from lighthouse.commands.completion.plugin_names import plugins
 from lighthouse.commands.failure import FAILED, CommandFailure
 from lighthouse.commands.offline.loading import load
 from lighthouse.commands.output.console import say
@@ -16,7 +17,7 @@ from lighthouse.text import plain
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=plugins)
 @click.option("--kind", type=click.Choice(list(GROUPS)), help="If several kinds have the name.")
 def command(name: str, kind: str | None) -> None:
     """Load a plugin as the daemon would, and judge it.

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from lighthouse.commands.authors.check_plugin import kind_of
+from lighthouse.commands.completion.plugin_names import plugins
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.origin import GROUPS
 
@@ -16,7 +17,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=plugins)
 @click.option("--kind", type=click.Choice(list(GROUPS)), help="If several kinds have the name.")
 @click.option("--config", type=_FILE, help="The plugin's YAML file, or a check's section. [empty]")
 @click.option("--nodes", type=_FILE, help="YAML: the clusters and their nodes (see below).")

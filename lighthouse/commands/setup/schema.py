@@ -9,6 +9,7 @@ from typing import Final
 import click
 import msgspec
 
+from lighthouse.commands.completion.plugin_names import plugins
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.offline.descriptions import descriptions
 from lighthouse.commands.output.console import say
@@ -33,7 +34,7 @@ FileMeant = tuple[str, str]
 @click.argument(
     "kind", type=click.Choice([*_SINGLE, *_OF_ONE, *_OF_ALL]), metavar="[KIND]", required=False
 )
-@click.argument("name", required=False, default="")
+@click.argument("name", required=False, default="", shell_complete=plugins)
 @click.option(
     "--write",
     "directory",

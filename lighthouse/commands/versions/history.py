@@ -7,6 +7,7 @@ from typing import Final
 import click
 import msgspec
 
+from lighthouse.commands.completion.names import balancers
 from lighthouse.commands.failure import CommandFailure, StatusNotRunning
 from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
@@ -21,7 +22,7 @@ SHOWN: Final = 10
 
 
 @click.command()
-@click.argument("balancer", required=False, default="")
+@click.argument("balancer", required=False, default="", shell_complete=balancers)
 @click.option("-n", "count", default=SHOWN, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--diff", is_flag=True, help="Tell of every node and line that was new.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.completion.names import balancers
 from lighthouse.commands.daemon.pause_worker import order
 from lighthouse.commands.down import caller
 from lighthouse.commands.failure import CommandFailure
@@ -18,7 +19,7 @@ from lighthouse.text import plain
 
 
 @click.command()
-@click.argument("balancer")
+@click.argument("balancer", shell_complete=balancers)
 @click.argument("version", required=False, type=click.IntRange(1))
 @click.option("--unpin", is_flag=True, help="Follow again what is known by now.")
 @click.option("--reason", default="", help="Why, for those who look at the status.")

@@ -1,0 +1,1 @@
+"""What shells complete: commands, options, and the names of what there is."""
