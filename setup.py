@@ -51,6 +51,7 @@ setup(
         "template": ["Jinja2>=3.1"],
         "web": ["starlette>=1", "uvicorn>=0.40", "prometheus-client>=0.22"],
         "grpc": ["grpcio>=1.66", "grpcio-health-checking>=1.66"],
+        "convert": ["python-hcl2>=8"],  # `lighthouse convert consul-template`
         "docs": ["sphinx>=9", "myst-parser>=5", "furo>=2025.12"],  # `make docs`
         "package": [  # what `make dist` and `make deb` build with
             "build>=1.2",
@@ -61,7 +62,7 @@ setup(
         "testing": ["pytest>=8"],  # lighthouse.testing, for authors of plugins
         "dev": [
             f"{name}[envoy,docs,testing,zookeeper,etcd,dns,redis,postgresql,rabbitmq,grpc]",
-            f"{name}[template,web]",
+            f"{name}[convert,template,web]",
             "setuptools>=77",  # builds the packages that `lighthouse new-plugin` makes
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",

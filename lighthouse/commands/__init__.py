@@ -28,6 +28,7 @@ MODULES: Final = {
     "explain": "explain",
     "history": "versions.history",
     "rollback": "versions.rollback",
+    "convert": "setup.convert",
     "plugins": "plugins",
     "schema": "setup.schema",
     "completion": "completion.command",
@@ -62,6 +63,7 @@ ABOUT: Final = {
     "rollback": (
         "Pin BALANCER to a VERSION that it has applied before (`lighthouse history` has them)."
     ),
+    "convert": "Write a tree of Lighthouse from the configuration of another system.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON Schema of a kind of file, for editors and other programs.",
     "completion": "Print the script with which a shell completes commands, options and names.",
