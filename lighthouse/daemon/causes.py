@@ -43,7 +43,7 @@ def words(cause: Cause) -> str:
         text += f" (and in {counted(len(cause.places), 'more place')})"
     if cause.kind in _TELLING:
         return text
-    return "; ".join((text, *_effects(cause.consequences)))
+    return "; ".join((text, *effects(cause.consequences)))
 
 
 def file_of(kind: str, name: str) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _name(worker: WorkerStatus) -> tuple[str, str]:
     return worker.kind, worker.name
 
 
-def _effects(consequences: Iterable[Consequence]) -> Iterator[str]:
+def effects(consequences: Iterable[Consequence]) -> Iterator[str]:
     """One clause for each effect on each kind of thing."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for one in consequences:

@@ -95,6 +95,15 @@ class GuardStatus(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[HoldStatus, ...] = ()
 
 
+class WithheldStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes, as IP:PORT, that a balancer gives no traffic; ``drained``: no new sessions."""
+
+    balancer: str = ""
+    reason: str = ""
+    drained: bool = False
+    nodes: tuple[str, ...] = ()
+
+
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """``notes`` say what of its record was left out or converted."""
 
@@ -113,7 +122,8 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``age_seconds`` is how old what is known may be (0 while its sources are there, None: nobody
     knows anything), ``changed_at`` when a source last said something else than before.
     ``looked_up`` is the name under which its sources know it. ``primary_conflict`` tells why a
-    node that says that it is the primary is not followed.
+    node that says that it is the primary is not followed. ``withheld`` are nodes that balancers
+    keep traffic from.
     """
 
     name: str = ""
@@ -131,6 +141,7 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[SourceStatus, ...] = ()
     guard: GuardStatus = GuardStatus()
     nodes: msgspec.Raw = NO_NODES
+    withheld: tuple[WithheldStatus, ...] = ()
     refused: tuple[RefusedStatus, ...] = ()
 
 

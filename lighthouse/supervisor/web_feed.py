@@ -37,6 +37,10 @@ from lighthouse.supervisor.state import State
 FASTEST: Final = 0.05
 """Seconds between two documents at the least, whatever the worker wants."""
 
+SHARE: Final = 25
+"""At least so many times what the last document took until the next: that of a large fleet
+must not hold up changes."""
+
 AGAIN: Final = 0.25
 """Seconds until what found no room in the worker's channel is sent again."""
 
@@ -59,6 +63,7 @@ class WebFeed:
         self._uid: Final = os.geteuid()
         self._wanted: tuple[Worker, StatusWanted] | None = None
         self._given_at = float("-inf")
+        self._took = 0.0
         self._changed = True  # since the last document
         self._soon = False  # the next one waits for nothing but its pace
 
@@ -85,19 +90,21 @@ class WebFeed:
     def _plan(self, wanted: StatusWanted) -> None:
         """Be back when the next document is due."""
         self._soon = self._changed
-        rest = max(wanted.pace if self._changed else wanted.patience, FASTEST)
+        rest = wanted.pace if self._changed else wanted.patience
+        rest = max(rest, FASTEST, SHARE * self._took)
         self._timers.set("web", self._given_at + rest, self._give)
 
     def _give(self) -> None:
         if self._wanted is None:
             return
-        worker = self._wanted[0]
+        worker, began = self._wanted[0], time.monotonic()
         answer = self._answer(GetStatus(), self._uid)
         if answer is not None and not self._tell(worker, StatusGiven(), answer[1:]):
             self._timers.set("web", time.monotonic() + AGAIN, self._give)
             return
         self._wanted = None
         self._given_at = time.monotonic()
+        self._took = self._given_at - began
         self._changed = self._soon = False
 
     def _answered(self, question: Question) -> Answer:

@@ -30,11 +30,11 @@ from lighthouse.ipc.messages import (
 from lighthouse.ipc.snapshot import WebSnapshot, unpack
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock
-from lighthouse.web import token
 from lighthouse.web.app import StatusSite
 from lighthouse.web.newest import NewestStatus
 from lighthouse.web.questions import Questions
-from lighthouse.web.server import PageServer
+from lighthouse.web.serving import token
+from lighthouse.web.serving.server import PageServer
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.process import GivingUp
 

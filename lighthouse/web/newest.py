@@ -14,7 +14,7 @@ PACE: Final = 0.25
 PATIENCE: Final = 2.0
 """Seconds until the next one while somebody watches, though nothing changes but figures."""
 
-UNWATCHED: Final = 5.0
+UNWATCHED: Final = 10.0
 """Seconds between two documents while nobody watches, for the history of checks and memory."""
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.web import token
-from lighthouse.web.guard import CONTENT_POLICY, flaw, is_own_name, is_own_origin, is_token
+from lighthouse.web.serving import token
+from lighthouse.web.serving.guard import CONTENT_POLICY, flaw, is_own_name, is_own_origin, is_token
 
 NAMES = frozenset({"web1", "status.example.com"})
 TOKEN = "0123456789abcdef"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from lighthouse import __version__
 from lighthouse.config.fault import Fault
 from lighthouse.daemon.causes import words
@@ -19,6 +21,7 @@ from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.supervisor.answers.causes import Judged, causes
 from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status
 from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
+from lighthouse.supervisor.answers.withheld import withheld
 from lighthouse.supervisor.answers.worker_status import (
     WorkerOrders,
     is_rejected,
@@ -117,12 +120,16 @@ class StatusReport:
         self._nodes.keep(names)
         now = time.monotonic()
         clock = time.time() - now
-        return tuple(
-            cluster_status(
+        made = {
+            name: cluster_status(
                 memberships, name, self._nodes.of(name, memberships.views[name]), now, clock
             )
             for name in sorted(names)
-        )
+        }
+        for name, found in withheld(self._pool).items():
+            if name in made:
+                made[name] = msgspec.structs.replace(made[name], withheld=tuple(found))
+        return tuple(made.values())
 
 
 def _fault(fault: Fault) -> ConfigFault:

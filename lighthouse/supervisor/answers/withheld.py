@@ -1,8 +1,10 @@
 """The members that a balancer keeps new traffic from, and why, in an operator's words."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lighthouse.config.schema.types import ClusterFile
+from lighthouse.daemon.status_document import WithheldStatus
 from lighthouse.membership.combine import NodeKey
 from lighthouse.supervisor.pool.worker import Worker
 
@@ -27,3 +29,20 @@ def without_traffic(worker: Worker, cluster: ClusterFile) -> dict[NodeKey, NoTra
         if w.cluster == cluster.name
         for key in w.nodes
     }
+
+
+def withheld(pool: Iterable[Worker]) -> dict[str, list[WithheldStatus]]:
+    """The same of all balancers, as the status tells it, by cluster."""
+    found: dict[str, list[WithheldStatus]] = {}
+    for worker in pool:
+        for one in worker.applied.withheld if worker.applied is not None else ():
+            nodes = tuple([_place(*node) for node in one.nodes])
+            told = WithheldStatus(
+                balancer=worker.name[1], reason=one.reason, drained=one.drained, nodes=nodes
+            )
+            found.setdefault(one.cluster, []).append(told)
+    return found
+
+
+def _place(ip: str, port: int) -> str:
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from lighthouse.web.connection import HEAD, IDLE, BoundedConnection
+from lighthouse.web.serving.connection import HEAD, IDLE, BoundedConnection
 
 BACKLOG: Final = 128
 

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from lighthouse.web import guard
+from lighthouse.web.serving import guard
 
 
 def read(path: str) -> tuple[str, str]:
