@@ -39,6 +39,18 @@ class Withheld(msgspec.Struct, frozen=True):
     drained: bool = False
 
 
+class Unreachable(msgspec.Struct, frozen=True):
+    """A member of a cluster, as ip and port, that the software's own checks find down.
+
+    ``reason`` is what they say, ``since`` when that began (wall-clock seconds), if it is known.
+    """
+
+    cluster: str
+    node: tuple[str, int]
+    reason: str
+    since: float | None = None
+
+
 class Claim(msgspec.Struct, frozen=True):
     """What only one balancer of a host may have, and the keys that lead to where it is said.
 
@@ -155,6 +167,14 @@ class Balancer(Plugin):
         seconds, so it only returns what is known: the same object while nothing has changed.
         """
         return {}
+
+    def unreachable(self) -> Sequence[Unreachable]:
+        """The members that the software's own health checks find down, from this host.
+
+        Shown beside what discovery says; nothing is done for it. Called every few seconds, so it
+        only returns what is known: the same object while nothing has changed.
+        """
+        return ()
 
     def preview(self, clusters: list[Cluster]) -> Preview:
         """What ``sync_file`` would do now; changes nothing.

@@ -2,12 +2,20 @@
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
 
-from lighthouse.balancer import APPLIED, Balancer, Finding, Kind, Outcome, Withheld
+from lighthouse.balancer import (
+    APPLIED,
+    Balancer,
+    Finding,
+    Kind,
+    Outcome,
+    Unreachable,
+    Withheld,
+)
 from lighthouse.cluster import Cluster
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings, unpack
@@ -142,6 +150,9 @@ class BalancerRole(WorkerRole):
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         return {} if self._config is None else self._plugin.counters()
+
+    def unreachable(self) -> Sequence[Unreachable]:
+        return () if self._config is None else self._plugin.unreachable()
 
     def summary(self) -> str:
         return f"{len(self._holdings.clusters)} clusters, {self._holdings.nodes} nodes"

@@ -15,7 +15,6 @@ from lighthouse.ipc.log_lines import Once
 from lighthouse.ipc.messages import (
     Alive,
     Applied,
-    Counted,
     Deliver,
     Describe,
     Described,
@@ -46,6 +45,7 @@ from lighthouse.workers.boundary.limits import (
     shown,
 )
 from lighthouse.workers.boundary.plugin_call import PluginError, call
+from lighthouse.workers.figures import SoftwareFigures
 from lighthouse.workers.loading.description import describe
 from lighthouse.workers.outbox import Outbox
 from lighthouse.workers.poller import Poller
@@ -95,7 +95,7 @@ class WorkerHost:
         self._retry_at = math.inf
         self._lock_until = math.inf
         self._beat_at = 0.0
-        self._counted: Mapping[str, Mapping[str, int]] = {}
+        self._figures: Final = SoftwareFigures(role, self._outbox, self._once)
         self._congested = False
         self._stop: Stop | None = None
 
@@ -253,20 +253,8 @@ class WorkerHost:
             if self._version:
                 done = f"{self._role.summary()}, v{self._version}"
                 setproctitle.setproctitle(f"{self._title} ({done})")
-            self._count()
+            self._figures.say()
             self._garbage.tidy()
-
-    def _count(self) -> None:
-        """Say what the software has counted, if that is news."""
-        try:
-            counted = call("counters", self._role.counters)
-            if counted and counted is not self._counted:
-                self._outbox.post(Counted(), encode(counted))
-                self._counted = counted
-        except PluginError as failure:
-            self._once.say(logging.ERROR, "counters", failure.what, failure.traceback)
-        except (TypeError, ValueError, OverflowError) as error:
-            self._once.say(logging.ERROR, "counters", f"no numbers by name: {error}")
 
     def _status(self) -> dict[str, Any]:
         """What the plugin says of itself; what of it cannot be shown is told by its name."""

@@ -1,12 +1,12 @@
 """What differs between the kinds of workers; the loop around it is the same."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from lighthouse.balancer import Kind, Withheld
+from lighthouse.balancer import Kind, Unreachable, Withheld
 from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, Working
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
@@ -92,6 +92,10 @@ class WorkerRole(ABC):
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """What the software has counted for each cluster; may raise whatever the plugin does."""
         return {}
+
+    def unreachable(self) -> Sequence[Unreachable]:
+        """What the software does not reach; may raise whatever the plugin does."""
+        return ()
 
     @abstractmethod
     def summary(self) -> str:

@@ -116,14 +116,26 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class UnreachableStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that is served though a balancer's own checks, from this host, find it down."""
+
+    name: str = ""
+    ip: str = ""
+    port: int = 0
+    balancer: str = ""
+    reason: str = ""
+    since: float | None = None
+
+
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """``nodes`` is a list of ``NodeStatus`` as JSON, for a fleet has many that seldom change.
 
     ``age_seconds`` is how old what is known may be (0 while its sources are there, None: nobody
     knows anything), ``changed_at`` when a source last said something else than before.
     ``looked_up`` is the name under which its sources know it. ``primary_conflict`` tells why a
-    node that says that it is the primary is not followed. ``withheld`` are nodes that balancers
-    keep traffic from.
+    node that says that it is the primary is not followed. ``unreachable`` are the first of
+    ``unreachable_nodes``; ``unreached_by`` is a balancer that has reached none for a while.
+    ``withheld`` are nodes that balancers keep traffic from.
     """
 
     name: str = ""
@@ -143,6 +155,9 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     nodes: msgspec.Raw = NO_NODES
     withheld: tuple[WithheldStatus, ...] = ()
     refused: tuple[RefusedStatus, ...] = ()
+    unreachable: tuple[UnreachableStatus, ...] = ()
+    unreachable_nodes: int = 0
+    unreached_by: str = ""
 
 
 class CheckStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Unreachable, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.envoy.preview import examine, preview
 from lighthouse.envoy.reconcile import EnvoyReconciler
@@ -71,6 +71,9 @@ class Envoy(Balancer):
 
     def status(self) -> Mapping[str, Any]:
         return self._reconciler.status() if self._reconciler else {}
+
+    def unreachable(self) -> Sequence[Unreachable]:
+        return self._reconciler.health.unreachable if self._reconciler else ()
 
     def withheld(self) -> Sequence[Withheld]:
         return self._reconciler.wanted.withheld if self._reconciler else ()

@@ -20,6 +20,7 @@ from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
 from lighthouse.envoy.sync.admission import Admission
 from lighthouse.envoy.sync.endpoint_files import EndpointFiles
+from lighthouse.envoy.sync.host_health import HostHealth
 from lighthouse.envoy.sync.judge import ResourceJudge
 from lighthouse.envoy.sync.resource_file import NotTaken, ResourceFile
 from lighthouse.envoy.sync.wanted import ProxiedCluster, WantedProxies, nobody
@@ -56,6 +57,7 @@ class EnvoyReconciler:
         self._served_by = 0
         self._look_at = 0.0
         self.repairs = 0
+        self.health: Final = HostHealth(admin)
 
     def sync(self, clusters: Sequence[Cluster]) -> Outcome:
         """Make Envoy serve these clusters."""
@@ -71,6 +73,7 @@ class EnvoyReconciler:
             self.wanted.look()
             self.repairs += self._repair()
             self.control.confirm()
+            self.health.look(self.wanted.proxies.values())
             self._look_at = time.monotonic() + LOOK
         return self._converge()
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lighthouse import hookimpl
-from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Withheld
+from lighthouse.balancer import Balancer, Claim, Finding, Outcome, Preview, Unreachable, Withheld
 from lighthouse.cluster import Cluster
 from lighthouse.haproxy.preview import examine, preview
 from lighthouse.haproxy.reconcile import Reconciler
@@ -94,6 +94,9 @@ class HAProxy(Balancer):
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         return self._reconciler.traffic.sums if self._reconciler else {}
+
+    def unreachable(self) -> Sequence[Unreachable]:
+        return self._reconciler.drift.unreachable if self._reconciler else ()
 
     def withheld(self) -> Sequence[Withheld]:
         return self._reconciler.wanted.withheld if self._reconciler else ()

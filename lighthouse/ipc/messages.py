@@ -199,6 +199,10 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     """From a balancer's worker: the payload maps each cluster to what was counted for it."""
 
 
+class Unreached(msgspec.Struct, frozen=True, tag=True):
+    """From a balancer's worker: the payload lists an ``Unreachable`` for each such member."""
+
+
 class Connected(msgspec.Struct, frozen=True, tag=True):
     """From a discovery worker: what became of its source."""
 
@@ -284,6 +288,7 @@ FromWorker = (
     | Described
     | Observed
     | Counted
+    | Unreached
     | Connected
     | Registered
     | VerdictsSaid

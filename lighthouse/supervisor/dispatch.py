@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from lighthouse.balancer import Unreachable
 from lighthouse.discovery import Reading
 from lighthouse.ipc.messages import (
     Alive,
@@ -22,6 +23,7 @@ from lighthouse.ipc.messages import (
     Registration,
     Reported,
     StatusWanted,
+    Unreached,
     Validated,
     VerdictsSaid,
     Working,
@@ -54,7 +56,7 @@ _PLAN: Final = Effect(stale=frozenset({"plan"}))
 
 _OF_ALL: Final = (Ready, Reported, Alive, Working, Applied, Validated, Failed)
 _OF_KIND: Final[dict[str, tuple[type, ...]]] = {
-    "balancer": (*_OF_ALL, Counted),
+    "balancer": (*_OF_ALL, Counted, Unreached),
     "discovery": (*_OF_ALL, Observed, Connected, Registered),
     "check": (*_OF_ALL, VerdictsSaid, Probed),
     "web": (*_OF_ALL, StatusWanted, Asked),
@@ -93,6 +95,8 @@ def take(
             return _observed(state, worker, message, reading, now)
         case Counted():
             worker.counters = decode_as(dict[str, dict[str, int]], payload)
+        case Unreached():
+            worker.record.unreachable = tuple(decode_as(list[Unreachable], payload))
         case Connected(link, reason):
             _connected(state, worker.name[1], SourceConnection(link, reason, now))
             return _PLAN

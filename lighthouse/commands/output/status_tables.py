@@ -33,6 +33,7 @@ _CLUSTERS: Final = (
     Column("Changed"),
 )
 
+_SHOWN: Final = 3
 _STAGES: Final = {"drain": "drained", "fence": "fenced", "withhold": "withheld"}
 
 
@@ -92,7 +93,7 @@ def _cluster(cluster: ClusterStatus, now: float) -> Row:
         Cell(_discovery(cluster)),
         _freshness(cluster, now),
     )
-    wrong = tuple(_wrong(cluster))
+    wrong = tuple(_wrong(cluster, now))
     well = not wrong and cluster.known and not cluster.stale
     return Row(cells, (*wrong, *_notes(cluster, now)), well)
 
@@ -117,7 +118,7 @@ def _discovery(cluster: ClusterStatus) -> str:
     return plain(", ".join(marked) + how)
 
 
-def _wrong(cluster: ClusterStatus) -> Iterator[Cell]:
+def _wrong(cluster: ClusterStatus, now: float) -> Iterator[Cell]:
     soso: Style = "soso"
     if cluster.default_nodes:
         yield Cell("default nodes are served", soso)
@@ -127,6 +128,12 @@ def _wrong(cluster: ClusterStatus) -> Iterator[Cell]:
             yield Cell(f"{told} for {span(source.away_seconds)}", "bad")
     if cluster.held_back:
         yield Cell(f"held back: {counted(len(cluster.held_back), 'node')}", soso)
+    for one in cluster.unreachable[:_SHOWN]:
+        when = "" if one.since is None else f", for {span(now - one.since)}"
+        told = f"balancer {plain(one.balancer)}: {plain(one.reason)}{when}"
+        yield Cell(f"registered, but unreachable from here: {plain(one.name)}: {told}", soso)
+    if cluster.unreachable_nodes > _SHOWN:
+        yield Cell(f"and {cluster.unreachable_nodes - _SHOWN} more are unreachable", soso)
     if cluster.primary_conflict:
         yield Cell("which node is the primary is in conflict", "bad")
     for source in cluster.sources:

@@ -105,6 +105,18 @@ class AdminSocket:
             for one in found.get("cluster_statuses", ())
         }
 
+    def failing(self) -> dict[str, dict[tuple[str, int], str]]:
+        """Why hosts of each cluster get no traffic, by address: what their checks say."""
+        found = _decode(self._ask("/clusters?format=json")[0])
+        return {
+            str(one["name"]): {
+                _place(host): told
+                for host in one.get("host_statuses", ())
+                if (told := _health(host.get("health_status") or {}))
+            }
+            for one in found.get("cluster_statuses", ())
+        }
+
     def _stats(self, pattern: str, kind: str) -> dict[str, str]:
         query = "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in pattern)
         lines = self._ask(f"/stats?type={kind}&filter={query}")[0].splitlines()
@@ -132,6 +144,14 @@ def _decode(text: str) -> Mapping[str, Any]:
     except msgspec.DecodeError as error:
         raise ConnectionError(f"Envoy's admin socket answers no JSON: {error}") from error
     return found if isinstance(found, dict) else {}
+
+
+def _health(status: Mapping[str, Any]) -> str:
+    """What is wrong with a host in Envoy's eyes, empty if nothing is."""
+    if status.get("failed_active_health_check"):
+        return "fails its health check"
+    ejected = status.get("failed_outlier_check")
+    return "ejected: too many of its answers were errors" if ejected else ""
 
 
 def _place(host: Mapping[str, Any]) -> tuple[str, int]:

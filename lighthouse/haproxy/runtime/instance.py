@@ -14,7 +14,7 @@ import msgspec
 from lighthouse.haproxy.rendering.live import Live, Lives
 from lighthouse.haproxy.rendering.render import MARKER
 from lighthouse.haproxy.runtime.changes import Climb, ServerChange, delete, succeeded
-from lighthouse.haproxy.runtime.server_states import read_states
+from lighthouse.haproxy.runtime.server_states import backend_number, read_states
 from lighthouse.haproxy.runtime.socket import Lost, Runtime
 
 log: Final = logging.getLogger(__name__)
@@ -108,13 +108,15 @@ class Instance:
 
         Raises ``Lost`` if the worker has been replaced.
         """
-        states = [(*_STATES, backend) for backend in backends]
-        statistics = [("show", "stat", backend, "4", "-1") for backend in backends]
-        info, *replies = self.runtime.ask([("show", "info"), *states, *statistics])
+        questions = [(*_STATES, backend) for backend in backends]
+        info, *states = self.runtime.ask([("show", "info"), *questions])
         self._same(info)
-        for backend, text in zip(backends, replies[: len(states)], strict=True):
+        for backend, text in zip(backends, states, strict=True):
             self.live[backend] = read_states(text).get(backend, {})
-        return replies[len(states) :]
+        numbers = [backend_number(text) for text in states]
+        asked = [("show", "stat", number, "4", "-1") for number in numbers if number]
+        told = iter(self.runtime.ask(asked) if asked else ())
+        return [next(told) if number else "" for number in numbers]
 
     def states(self) -> str:
         """All servers, as a file of states has them."""

@@ -58,6 +58,14 @@ def state_rows(text: str) -> Iterator[dict[str, str]]:
             yield dict(zip(columns, row.split(), strict=False))
 
 
+def backend_number(text: str) -> str:
+    """The number of the backend in a reply about one; empty if that has no server.
+
+    A name alone may be that of a frontend too.
+    """
+    return next((row.get("be_id", "") for row in state_rows(text)), "")
+
+
 def _canonical(ip: str) -> str:
     """HAProxy prints IPv4-mapped addresses in another way than nodes are."""
     return str(ipaddress.IPv6Address(ip)) if ":" in ip else ip

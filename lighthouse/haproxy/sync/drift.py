@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from lighthouse.balancer import Unreachable
 from lighthouse.haproxy.rendering.stanza import Stanzas
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.stats import ServerStats
@@ -35,7 +36,8 @@ Repair = Callable[[Instance, Collection[str]], int]
 class Drift:
     """Finds what others did to the servers, and has it repaired; ``repaired`` counts it.
 
-    ``summary`` are HAProxy's own figures, as of the last whole comparison.
+    ``summary`` are HAProxy's own figures, ``unreachable`` the servers that its checks find down,
+    as of the last whole comparison.
     """
 
     def __init__(self, wanted: WantedClusters) -> None:
@@ -47,6 +49,7 @@ class Drift:
         self.repaired = 0
         self.summary: dict[str, Any] = {}
         self._figures: Final = ServerStats()
+        self.unreachable: tuple[Unreachable, ...] = ()
         self._retirement: Final = Retirement()
 
     @property
@@ -96,10 +99,21 @@ class Drift:
         self._retirement.step(instance, backends)
         if not self._ahead:
             self.summary = self._figures.summary()
+            self._notice()
         now = time.monotonic()
         self._took += now - began
         self.due = now + (PAUSE if self._ahead else max(EVERY, SHARE * self._took))
         return steps
+
+    def _notice(self) -> None:
+        """Servers that were down before keep the moment at which that began."""
+        known = {(one.cluster, one.node): one for one in self.unreachable}
+        found = []
+        for one in self._figures.down(time.time()):
+            before = known.get((one.cluster, one.node))
+            found.append(before if before and before.reason == one.reason else one)
+        if tuple(found) != self.unreachable:
+            self.unreachable = tuple(found)
 
     def _slice(self, instance: Instance, owned: Stanzas) -> Sequence[str]:
         names, servers = list[str](), 0

@@ -204,12 +204,25 @@ def _of_clusters(clusters: Collection[ClusterStatus]) -> Iterable[Cause]:
     for one in clusters:
         if one.primary_conflict:
             yield Cause(kind="cluster", name=one.name, message=one.primary_conflict)
+    for one in clusters:
+        if one.unreached_by:
+            yield Cause(kind="cluster", name=one.name, message=_unreached(one))
     spare = [one.name for one in clusters if one.default_nodes and not one.waits]
     told = "default nodes are served, since there is no other"
     if len(spare) == 1:
         yield Cause(kind="cluster", name=spare[0], message=f"its {told}")
     elif spare:
         yield _together("default_nodes", spare, told)
+
+
+def _unreached(cluster: ClusterStatus) -> str:
+    first = next(one for one in cluster.unreachable if one.balancer == cluster.unreached_by)
+    count = counted(cluster.unreachable_nodes, "node")
+    what = f"its {count} is" if cluster.unreachable_nodes == 1 else f"none of its {count} is"
+    return (
+        f"{what} {'un' if cluster.unreachable_nodes == 1 else ''}reachable from here, says "
+        f"balancer {cluster.unreached_by}: {first.name}: {first.reason}"
+    )
 
 
 def _alike(effect: str, counts: Mapping[str, int], noun: str, deed: str) -> Iterable[Cause]:

@@ -20,10 +20,10 @@ from lighthouse.membership import combine, selection
 from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.combine import NodeKey, Offer
 from lighthouse.node import Node
-from lighthouse.supervisor.answers import cluster_status
+from lighthouse.supervisor.answers import cluster_status, reach
 from lighthouse.supervisor.answers.served import lacks
 from lighthouse.supervisor.answers.service_status import provided
-from lighthouse.supervisor.answers.withheld import NoTraffic, without_traffic
+from lighthouse.supervisor.answers.withheld import Quiet, quiet
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State, section_of
 
@@ -49,7 +49,8 @@ def document(
     cluster = _cluster(state, name)
     local = dict(_local(state, name))
     workers = _balancers(pool)
-    nodes = _Nodes(cluster, now, _quiet(state, workers, cluster))
+    unreached = reach.by_cluster(workers).get(name, [])
+    nodes = _Nodes(cluster, now, quiet(state, workers, cluster), unreached, now + clock)
     found = tuple(each for each in nodes.all(local) if _is_meant(each, node))
     refused = tuple(_refused(cluster, node))
     if node and not found and not refused:
@@ -83,17 +84,22 @@ def _cluster(state: State, name: str) -> ClusterSources:
     return cluster
 
 
-Quiet = Mapping[str, Mapping[NodeKey, NoTraffic]]
-"""By balancer that uses the cluster: the members that it keeps new traffic from."""
-
-
 class _Nodes:
     """Every node that anything knows of for one cluster, with the steps that it took."""
 
-    def __init__(self, cluster: ClusterSources, now: float, quiet: Quiet) -> None:
+    def __init__(
+        self,
+        cluster: ClusterSources,
+        now: float,
+        quiet: Quiet,
+        unreached: Iterable[reach.Unreached] = (),
+        wall: float = 0.0,
+    ) -> None:
         self._cluster: Final = cluster
         self._quiet: Final = quiet
         self._now: Final = now
+        self._wall: Final = wall
+        self._unreached: Final = [*unreached]
         self._policy: Final = cluster.file.policy
         self._served: Final = {node.key: node for node in cluster.view.nodes}
         self._combined: Final = {node.key: node for node in cluster.combined}
@@ -169,6 +175,11 @@ class _Nodes:
         for balancer, told in self._quiet.items():
             if served is not None and key in told:
                 yield f"balancer {balancer} {told[key]}"
+        if served is not None:
+            for balancer, one in self._unreached:
+                if one.node == key:
+                    since = "" if one.since is None else f" for {self._wall - one.since:.0f} s"
+                    yield f"balancer {balancer} has not reached it{since}: {one.reason}"
 
     def _named(self, offer: Offer, record: Node) -> str:
         source = self._cluster.readings[offer.discovery]
@@ -251,16 +262,6 @@ def _local(state: State, cluster: str) -> Iterator[tuple[NodeKey, ServiceStatus]
             stem, service = services[entry.file, entry.port]
             found = state.services.service(stem, service, entry.port)
             yield found.node.key if found else (state.services.host.name, entry.port), entry
-
-
-def _quiet(state: State, workers: Iterable[Worker], cluster: ClusterSources) -> Quiet:
-    """What each balancer that uses a cluster says of members that get nothing new."""
-    files = state.config.balancers
-    return {
-        name: without_traffic(worker, cluster.file)
-        for worker in workers
-        if (name := worker.name[1]) in files and section_of(cluster.file, files[name]) is not None
-    }
 
 
 def _refused(cluster: ClusterSources, node: str) -> Iterator[RefusedExplanation]:

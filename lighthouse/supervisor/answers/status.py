@@ -18,6 +18,7 @@ from lighthouse.daemon.status_document import (
     SupervisorStatus,
 )
 from lighthouse.daemon.worker_document import WorkerStatus
+from lighthouse.supervisor.answers import reach
 from lighthouse.supervisor.answers.causes import Judged, causes
 from lighthouse.supervisor.answers.cluster_status import EncodedNodes, cluster_status
 from lighthouse.supervisor.answers.service_status import provided, stated_maintenance
@@ -129,6 +130,10 @@ class StatusReport:
         for name, found in withheld(self._pool).items():
             if name in made:
                 made[name] = msgspec.structs.replace(made[name], withheld=tuple(found))
+        unreached, wall = reach.by_cluster(self._pool), now + clock
+        for name, missed in unreached.items():
+            if name in made:
+                made[name] = reach.told(made[name], memberships.views[name], missed, wall)
         return tuple(made.values())
 
 

@@ -1,12 +1,14 @@
 """The members that a balancer keeps new traffic from, and why, in an operator's words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from lighthouse.config.schema.types import ClusterFile
 from lighthouse.daemon.status_document import WithheldStatus
+from lighthouse.membership.cluster_sources import ClusterSources
 from lighthouse.membership.combine import NodeKey
 from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.state import State, section_of
 
 
 class NoTraffic(NamedTuple):
@@ -46,3 +48,17 @@ def withheld(pool: Iterable[Worker]) -> dict[str, list[WithheldStatus]]:
 
 def _place(ip: str, port: int) -> str:
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+Quiet = Mapping[str, Mapping[NodeKey, NoTraffic]]
+"""By balancer that uses a cluster: the members that it keeps new traffic from."""
+
+
+def quiet(state: State, workers: Iterable[Worker], cluster: ClusterSources) -> Quiet:
+    """What each balancer that uses a cluster says of members that get nothing new."""
+    files = state.config.balancers
+    return {
+        name: without_traffic(worker, cluster.file)
+        for worker in workers
+        if (name := worker.name[1]) in files and section_of(cluster.file, files[name]) is not None
+    }

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from lighthouse.balancer import Unreachable
 from lighthouse.supervisor.pool.ending import signal_name
 from lighthouse.supervisor.pool.latency import Latency
 from lighthouse.supervisor.pool.lifecycle import Ending, Lifecycle
@@ -31,7 +32,7 @@ class LastEnd(msgspec.Struct, frozen=True):
 
 
 class WorkerRecord:
-    """``ends`` by reason, ``last`` is the newest.
+    """``ends`` by reason, ``last`` is the newest; ``unreachable`` is as last said.
 
     A successor that is on trial has a record of its own until it takes over.
     """
@@ -40,10 +41,12 @@ class WorkerRecord:
         self.latency: Final = Latency()
         self.ends: Final[Counter[Ending]] = Counter()
         self.last: LastEnd | None = None
+        self.unreachable: tuple[Unreachable, ...] = ()
 
     def ended(self, life: Lifecycle, status: int | None) -> None:
         """A process ended, and this is the life after that."""
         ending = life.ending or "exited"
+        self.unreachable = ()
         self.last = LastEnd(ending if life.wanted else STOPPED, status, time.time())
         if life.wanted:
             self.ends[ending] += 1
