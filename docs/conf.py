@@ -21,6 +21,7 @@ from lighthouse.commands import main
 sys.path.insert(0, str(Path(__file__).parent))
 
 import command_list
+import key_tables
 
 project = "Lighthouse"
 author = "The maintainers of Lighthouse"
@@ -45,6 +46,7 @@ man_pages = [
 ]
 man_show_urls = False
 
+SCHEMAS: Final[dict[str, key_tables.Schema]] = {}
 DOCS: Final = Path(__file__).parent
 BESIDE: Final = re.compile(r"\[([^]]+)\]\((\.\./(?!\.\.)[^)#]+)\)(?!\))")
 """A link from a page of this directory to what lies beside it."""
@@ -58,6 +60,22 @@ class Commands(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
         return self.parse_text_to_nodes(command_list.render(main, click.Context(main)))
+
+
+class KeysOfFile(SphinxDirective):
+    """``{keys} KIND``: the keys of a kind of file, which are asked for when a page wants them."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        kind = self.arguments[0]
+        if kind not in SCHEMAS:
+            SCHEMAS.update(key_tables.schemas())
+        if kind not in SCHEMAS:
+            raise self.error(f"no kind of file is called {kind}")
+        leave_out = ("plugin", "worker") if "-" in kind else ()
+        return self.parse_text_to_nodes(key_tables.render(SCHEMAS[kind], leave_out))
 
 
 def without_the_rest(_: Sphinx, __: str, content: list[str]) -> None:
@@ -75,7 +93,8 @@ def of_page_above(_: Sphinx, path: Path, __: str, content: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("commands", Commands)
+    app.add_directive("keys", KeysOfFile)
     app.connect("source-read", without_the_rest)
     app.connect("include-read", of_page_above)
     app.add_lexer("mermaid", TextLexer)  # a forge draws it
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": False}

@@ -22,6 +22,14 @@ def test_the_pages_and_the_man_pages(tmp_path: Path) -> None:
         built = build(ROOT / "docs", tmp_path, builder)
         assert (built.returncode, built.stderr) == (0, ""), built.stderr
     assert "why is a node missing" in (tmp_path / "html/getting-started.html").read_text().lower()
+    keys = (tmp_path / "html/keys.html").read_text()
+    for words in (
+        "on_source_loss.drain.after",
+        "files[].path",
+        "session_timeout",
+        "max_old_workers",
+    ):
+        assert words in keys, words
     commands = (tmp_path / "man/lighthouse.8").read_text()
     for words in (r"lighthouse down [OPTIONS] SERVICE[:PORT]", r"\-\-reason TEXT", "SIGHUP"):
         assert words in commands, words
@@ -31,7 +39,7 @@ def test_the_pages_and_the_man_pages(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
-    for name in ("conf.py", "command_list.py"):
+    for name in ("conf.py", "command_list.py", "key_tables.py"):
         (pages / name).write_text((ROOT / "docs" / name).read_text())
     (pages / "index.md").write_text("# A\n[b](gone.md) [c](#gone)\n")
     built = build(pages, tmp_path, "html")

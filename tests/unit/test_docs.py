@@ -69,8 +69,9 @@ def test_each_failure_has_its_words_and_its_test() -> None:
     assert wrong == []
 
 
-def _listing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("command_list", DOCS / "command_list.py")
+def _made_by(name: str) -> ModuleType:
+    """A module that lies beside the pages."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -81,7 +82,7 @@ def _listing() -> ModuleType:
 def test_the_manual_has_every_command_and_option() -> None:
     """What is listed when the page is made; the rest of the page tells of all others."""
     ctx = click.Context(main)
-    text: str = _listing().render(main, ctx) + MANUAL.read_text()
+    text: str = _made_by("command_list").render(main, ctx) + MANUAL.read_text()
     assert "{commands}" in text
     missing = []
     for name in main.list_commands(ctx):
@@ -95,3 +96,29 @@ def test_the_manual_has_every_command_and_option() -> None:
             place = MANUAL.read_text() if {"-c", "-h"} & {*option.opts} else section
             missing += [f"{name} {word}" for word in option.opts if word not in place]
     assert missing == []
+
+
+def test_a_schema_as_a_table() -> None:
+    schema = {
+        "properties": {
+            "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "A | b."},
+            "files": {"type": "array", "items": {"$ref": "#/$defs/x.File"}},
+            "loss": {"anyOf": [{"enum": ["keep"]}, {"$ref": "#/$defs/x.File"}], "default": "keep"},
+            "worker": {"type": "object"},
+        },
+        "anyOf": [{"required": ["port"]}, {"required": ["files"]}],
+        "required": ["port"],
+        "$defs": {
+            "x.File": {
+                "type": "object",
+                "properties": {"path": {"type": "string", "description": "path is where it is."}},
+            }
+        },
+    }
+    assert _made_by("key_tables").render(schema, ("worker",)).splitlines()[2:] == [
+        "| `port` | **needed**; a whole number, at least 1, at most 65535 | A \\| b. |",
+        "| `files` | a list: a map |  |",
+        "| `files[].path` | text | Where it is. |",
+        '| `loss` | `keep`, or a map | Default: `"keep"`. |',
+        "| `loss.path` | text | Where it is. |",
+    ]
