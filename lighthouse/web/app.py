@@ -35,7 +35,7 @@ class StatusSite:
     def __init__(self, newest: NewestStatus, questions: Questions) -> None:
         self._newest: Final = newest
         self._questions: Final = questions
-        self._board: Final = Board(newest)
+        self._board: Final = Board(newest, questions)
         self._assets: Final = Assets()
         self._actions: Final = Actions(questions)
         self._names: frozenset[str] = frozenset()

@@ -1,14 +1,18 @@
 """All that the page shows, kept up to date with the newest document."""
 
+import asyncio
 import secrets
 import time
 from typing import Any, Final
 
+from lighthouse.daemon.history_document import parse_history
 from lighthouse.daemon.status_document import ClusterStatus
+from lighthouse.ipc.control import GetHistory, HistoryAnswer
 from lighthouse.web import rows
 from lighthouse.web.history import PageHistory
 from lighthouse.web.newest import NewestStatus
 from lighthouse.web.nodes import SortedNodes, listed
+from lighthouse.web.questions import Questions
 from lighthouse.web.timeline import Timeline
 from lighthouse.web.versions import VersionedRows
 
@@ -18,10 +22,12 @@ SECTIONS: Final = ("faults", "clusters", "services", "workers", "changes")
 class Board:
     """``epoch`` tells this board's versions from those of another worker before it."""
 
-    def __init__(self, newest: NewestStatus) -> None:
+    def __init__(self, newest: NewestStatus, questions: Questions) -> None:
         self.epoch: Final = secrets.token_hex(4)
         self.versions: Final = VersionedRows()
         self._newest: Final = newest
+        self._questions: Final = questions
+        self._asking: asyncio.Task[None] | None = None
         self._history: Final = PageHistory()
         self._timeline: Final = Timeline()
         self._nodes: dict[str, SortedNodes] = {}
@@ -35,10 +41,21 @@ class Board:
         self._clusters = {cluster.name: cluster for cluster in document.clusters}
         self._nodes = {name: self._nodes.get(name, SortedNodes()) for name in self._clusters}
         for name, cluster in self._clusters.items():
-            before = self._nodes[name].nodes
-            if self._nodes[name].take(cluster):
-                self._timeline.moved(name, before, self._nodes[name].nodes)
-        self._timeline.take(document)
+            self._nodes[name].take(cluster)
+        if self._timeline.take(document) and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        self._renew()
+
+    async def _ask(self) -> None:
+        """Have the daemon's history on the page."""
+        reply, payload = await self._questions.ask(GetHistory())
+        if isinstance(reply, HistoryAnswer) and not reply.error:
+            self._timeline.tell(parse_history(payload))
+            self._renew()
+            self._newest.nudge()
+
+    def _renew(self) -> None:
+        document = self._newest.document
         self.versions.update(
             rows.head(document, self._history.well_since),
             {
@@ -49,7 +66,7 @@ class Board:
                 },
                 "services": rows.service_rows(document, self._history),
                 "workers": rows.worker_rows(document, self._history),
-                "changes": dict(self._timeline.rows),
+                "changes": self._timeline.rows,
             },
         )
 

@@ -56,6 +56,10 @@ class NewestStatus:
         else:
             self._want(UNWATCHED, UNWATCHED)
         self.told()
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Have all who wait look again: what they are told is another."""
         for waiting in list(self._waiting):
             if not waiting.done():
                 waiting.set_result(None)

@@ -242,9 +242,10 @@ def test_each_section_tells_its_part_and_a_service_is_taken_down(
     expect(good).not_to_contain_text("in maintenance")
     page.goto(f"{base}/changes")
     fleet.node("app", "fresh", 8100)
-    change = page.locator(".card", has_text="+fresh:8100")
-    expect(change).to_contain_text("without a reload")
-    expect(change).to_contain_text("observed")
+    change = page.locator(".card", has_text="+127.0.0.1:8100")
+    expect(change).to_contain_text("no reload")
+    expect(change).to_contain_text("files saw app changing")
+    expect(change).to_contain_text("supervisor")
 
 
 @pytest.mark.slow

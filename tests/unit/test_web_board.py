@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lighthouse.daemon.history_document import (
+    BalancerHistory,
+    ClusterChange,
+    HistoryDocument,
+    TriggerStatus,
+    VersionStatus,
+)
 from lighthouse.daemon.status_document import ClusterStatus, StatusDocument, parse
 from lighthouse.web import rows
 from lighthouse.web.history import PageHistory
 from lighthouse.web.nodes import SortedNodes, listed, states
 from lighthouse.web.stream import event
-from lighthouse.web.timeline import Timeline, difference
+from lighthouse.web.timeline import Timeline, cause, difference
 from lighthouse.web.versions import VersionedRows
 
 NOW = 1000.0
@@ -194,7 +201,7 @@ def test_memory_is_sampled_now_and_then() -> None:
     assert history.memory(document.workers[0]) == [100, 110, 120, 130]
 
 
-def balancer(applied: int, count: int, reloads: int) -> StatusDocument:
+def balancer(applied: int, count: int) -> StatusDocument:
     stages = {
         stage: {"bounds": [1.0], "counts": [count, 0], "sum": count * seconds}
         for stage, seconds in (("observed", 0.001), ("total", 0.004))
@@ -204,35 +211,56 @@ def balancer(applied: int, count: int, reloads: int) -> StatusDocument:
         "name": "haproxy",
         "snapshot": {"sent": applied, "applied": applied, "outcome": "applied"},
         "latency_ms": {"stages": stages},
-        "status": {"reloads": reloads},
     }
     return read(workers=[worker])
 
 
-def test_each_applied_version_is_told_with_what_came_and_went() -> None:
-    timeline, before, now = Timeline(), cluster(), cluster(nodes=[node("n1", "b"), node("n9")])
-    timeline.take(balancer(3, 1, 0))
-    assert list(timeline.rows) == []
-    nodes = [SortedNodes(), SortedNodes()]
-    nodes[0].take(before)
-    nodes[1].take(now)
-    timeline.moved("web", nodes[0].nodes, nodes[1].nodes)
-    timeline.take(balancer(3, 1, 0))
-    assert list(timeline.rows) == []
-    timeline.take(balancer(5, 3, 1))
-    ((key, told),) = timeline.rows
-    assert (key, told["version"], told["reloaded"]) == ("1", 5, True)
-    assert told["clusters"][0]["cluster"] == "web"
-    assert told["clusters"][0]["nodes"].split(", ")[0] == "+n9"
-    assert told["ms"] == {"observed": 1.0, "total": 4.0}
+def applied(*versions: VersionStatus) -> HistoryDocument:
+    return HistoryDocument(balancers=(BalancerHistory(balancer="haproxy", versions=versions),))
+
+
+def test_the_history_is_asked_for_when_something_was_applied_and_told_with_its_stages() -> None:
+    timeline = Timeline()
+    assert timeline.take(balancer(3, 1))
+    assert not timeline.take(balancer(3, 1))
+    assert timeline.take(balancer(5, 3))
+    change = ClusterChange(cluster="web", added=("10.0.0.9:80",), section="-a\n+b")
+    trigger = TriggerStatus(kind="observed", name="web", discovery="zk", trace="t1")
+    newest = VersionStatus(
+        version=5, applied_at=9.0, reloads=1, triggers=(trigger,), changes=(change,)
+    )
+    timeline.tell(applied(newest, VersionStatus(version=3, applied_at=5.0, first=True)))
+    assert list(timeline.rows) == ["haproxy:3", "haproxy:5"]
+    told = timeline.rows["haproxy:5"]
+    assert told["split"] == {"observed": 1.0, "total": 4.0}
+    assert told["causes"] == ["zk saw web changing (trace t1)"]
+    assert told["clusters"][0]["words"] == "+10.0.0.9:80, its section is another"
+    assert told["reloads"] == 1
+    timeline.tell(applied(newest))
+    assert timeline.rows["haproxy:5"] == told
+    timeline.tell(applied(*(VersionStatus(version=n, applied_at=n) for n in range(10, 400))))
+    assert next(iter(timeline.rows)) == "haproxy:200"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("file", "file x"),
+        ("start", "the start of the daemon"),
+        ("order", "an operator's order"),
+        ("time", "a hold or a patience was over"),
+    ],
+)
+def test_each_cause_of_a_version_has_words(kind: str, words: str) -> None:
+    assert cause(TriggerStatus(kind=kind, name="x")) == words
 
 
 def test_a_difference_names_a_few_nodes_and_counts_the_others() -> None:
-    nodes = [SortedNodes(), SortedNodes()]
-    nodes[0].take(cluster(nodes=[node("n1"), node("n2")]))
-    nodes[1].take(cluster(nodes=[node("n1", weight=3)] + [node(f"n{n}") for n in range(3, 9)]))
-    told = difference(nodes[0].nodes, nodes[1].nodes)
-    assert told == "+n3, +n4, +n5, +n6, +n7 and 3 more"
+    added = tuple(f"n{number}" for number in range(4))
+    change = ClusterChange(kind="added", added=added, removed=("a", "b", "c"), unnamed=2)
+    assert difference(change).startswith("added, +n0, +n1, +n2, +n3, ")
+    assert difference(change).endswith("3 more")
+    assert difference(ClusterChange(known="is known now")) == "is known now"
 
 
 def test_an_event_is_one_line_of_data_whatever_is_in_it() -> None:

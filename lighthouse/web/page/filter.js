@@ -44,6 +44,6 @@ export function workerFacts(key, row) {
 }
 
 export function changeFacts(_key, row) {
-  const state = [row.outcome, row.reloaded ? "reload" : "noreload"];
+  const state = [row.outcome, row.reloads ? "reload" : "noreload"];
   return { name: [row.balancer, ...row.clusters.map((one) => one.cluster)], balancer: [row.balancer], cluster: row.clusters.map((one) => one.cluster), state };
 }

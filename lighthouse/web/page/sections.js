@@ -23,7 +23,7 @@ export class ListView {
   arrange(terms) {
     const found = [];
     for (const [key, row] of this.feed.rows[this.section]) if (matches(terms, this.facts(key, row))) found.push(key);
-    if (this.section === "changes") found.reverse();
+    if (this.section === "changes") found.sort((a, b) => this.feed.rows.changes.get(b).at - this.feed.rows.changes.get(a).at);
     if (this.frozen) {
       const there = new Set(found);
       this.order = [...this.order.filter((key) => there.delete(key)), ...there];
@@ -91,7 +91,7 @@ export function views(feed, act) {
     faults: new ListView(feed, "faults", faultFacts, fault, well),
     services: new ListView(feed, "services", serviceFacts, (key, row, now) => service(key, row, now, act), (it) => it.rows.services.size ? "No service matches the filter." : "This host provides no services."),
     workers: new ListView(feed, "workers", workerFacts, (key, row, now) => worker(key, row, now, act), () => "No worker matches the filter."),
-    changes: new ListView(feed, "changes", changeFacts, change, () => "No balancer has applied another version since this page is served."),
+    changes: new ListView(feed, "changes", changeFacts, change, () => "No balancer has applied anything that is known."),
   };
 }
 
@@ -169,16 +169,21 @@ function spark(samples, name) {
   return svg("svg", { class: "spark", viewBox: "0 0 90 20", width: 72, height: 16, role: "img", "aria-label": `memory of ${name}: ${size(low)} to ${size(high)}` }, svg("polyline", { points }));
 }
 
-function change(_key, row, now) {
+function change(key, row, now) {
   const level = row.outcome === "failed" ? "bad" : row.outcome === "degraded" ? "warn" : "ok";
-  const causes = row.clusters.map((one) => el("li", {}, link(`/clusters/${one.cluster}`, one.cluster, { class: "name" }), `: ${one.nodes || "its nodes are read"}`));
-  const split = ["observed", "supervisor", "applied"].filter((stage) => stage in row.ms);
-  const total = row.ms.total;
+  const reload = row.reloads === null ? "" : row.reloads ? "reloaded" : "no reload";
+  const clusters = row.clusters.map((one) => el("li", {}, link(`/clusters/${one.cluster}`, one.cluster, { class: "name" }), one.words ? `: ${one.words}` : ""));
+  const diffs = [row.settings, ...row.clusters.map((one) => one.section)].filter(Boolean);
+  const split = ["observed", "supervisor", "applied"].filter((stage) => stage in row.split);
   return el("article", { class: `card ${level} change` },
     el("h2", {}, badge(level, level === "ok" ? "✓" : level === "bad" ? "✕" : "!", ""), `${row.balancer} `,
-      el("small", {}, [`version ${row.version}`, `${row.outcome} ${ago(row.at, now)}, at ${clock(row.at)}`, row.reloaded === null ? "" : row.reloaded ? "reloaded" : "without a reload"].filter(Boolean).join(" · "))),
-    causes.length ? el("ul", { class: "plain" }, causes, row.more ? el("li", {}, `and ${counted(row.more, "more cluster")}`) : null) : el("p", { class: "quiet" }, "The configuration, or its start."),
-    total === undefined ? null : el("p", { class: "split" }, bar(split, row.ms), `${milliseconds(total)}: ${split.map((stage) => `${stage} ${milliseconds(row.ms[stage])}`).join(", ")}`));
+      el("small", {}, [`version ${row.version}`, `${row.outcome} ${ago(row.at, now)}, at ${clock(row.at)}`, milliseconds(row.took), reload].filter(Boolean).join(" · "))),
+    row.reason ? el("p", { class: "reason" }, row.reason) : null,
+    el("p", {}, row.causes.join("; "), row.more_causes ? ` and ${row.more_causes} more` : ""),
+    clusters.length ? el("ul", { class: "plain" }, clusters, row.more ? el("li", {}, `and ${counted(row.more, "more cluster")}`) : null) : null,
+    row.first ? el("p", { class: "quiet" }, "The first version that is known.") : null,
+    diffs.length ? el("details", { data: { key } }, el("summary", {}, "What is another in the files"), diffs.map((text) => el("pre", { tabindex: "0" }, text))) : null,
+    split.length ? el("p", { class: "split" }, bar(split, row.split), split.map((stage) => `${stage} ${milliseconds(row.split[stage])}`).join(", ")) : null);
 }
 
 function bar(stages, ms) {
