@@ -28,6 +28,8 @@ MODULES: Final = {
     "explain": "explain",
     "history": "versions.history",
     "rollback": "versions.rollback",
+    "record": "versions.record",
+    "replay": "versions.replay",
     "convert": "setup.convert",
     "plugins": "plugins",
     "schema": "setup.schema",
@@ -63,6 +65,8 @@ ABOUT: Final = {
     "rollback": (
         "Pin BALANCER to a VERSION that it has applied before (`lighthouse history` has them)."
     ),
+    "record": "Record the versions that balancers apply into a new FILE, until Ctrl-C.",
+    "replay": "Run the recording FILE of `lighthouse record` against a plugin.",
     "convert": "Write a tree of Lighthouse from the configuration of another system.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON Schema of a kind of file, for editors and other programs.",

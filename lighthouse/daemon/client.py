@@ -21,6 +21,7 @@ from lighthouse.ipc.control import (
     GetHistory,
     GetMembers,
     GetStatus,
+    GetVersions,
     HistoryAnswer,
     Leave,
     Leaving,
@@ -28,6 +29,7 @@ from lighthouse.ipc.control import (
     NoRight,
     Question,
     StatusAnswer,
+    VersionsAnswer,
 )
 from lighthouse.ipc.messages import decode_as
 from lighthouse.known_types import make_known
@@ -137,6 +139,15 @@ class DaemonClient:
         Raises ``LookupError`` if it has no such balancer, else like ``members``.
         """
         answer = self._answer(GetHistory(balancer, before), HistoryAnswer, within)
+        if answer is None:
+            return None
+        if answer[0].error:
+            raise LookupError(answer[0].error)
+        return answer[1]
+
+    def versions(self, balancer: str, after: dict[str, int], within: float) -> bytes | None:
+        """What balancers applied since these versions; raises like ``history``."""
+        answer = self._answer(GetVersions(balancer, after), VersionsAnswer, within)
         if answer is None:
             return None
         if answer[0].error:

@@ -209,6 +209,26 @@ class HistoryAnswer(msgspec.Struct, frozen=True, tag=True):
     error: str = ""
 
 
+class GetVersions(msgspec.Struct, frozen=True, tag=True):
+    """To the control socket: what did a balancer (empty: each) apply since these versions?
+
+    Has what files say in it, but for secrets: only who may have the daemon act may ask.
+    Answered by ``VersionsAnswer``.
+    """
+
+    balancer: str = ""
+    after: dict[str, int] = {}
+
+
+class VersionsAnswer(msgspec.Struct, frozen=True, tag=True):
+    """From the control socket: the payload has the versions of each balancer, those included.
+
+    They are as they lie on disk. Nothing new, no balancer; ``error``: there is no such balancer.
+    """
+
+    error: str = ""
+
+
 class WorkerOrdered(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: about which worker; ``error`` says why nothing was changed.
 
@@ -241,9 +261,10 @@ Order = (
     | ResumeWorker
     | PinBalancer
     | UnpinBalancer
+    | GetVersions
     | Leave
 )
-"""What changes something."""
+"""What changes something, or tells more than a status."""
 
 Question = Inquiry | Order
 Reply = (
@@ -256,6 +277,7 @@ Reply = (
     | RestartingWorker
     | WorkerOrdered
     | HistoryAnswer
+    | VersionsAnswer
     | Leaving
     | NoRight
 )

@@ -30,6 +30,7 @@ from lighthouse.ipc.control import (
     GetRemoved,
     GetServed,
     GetStatus,
+    GetVersions,
     HistoryAnswer,
     Leave,
     Leaving,
@@ -45,6 +46,7 @@ from lighthouse.ipc.control import (
     Served,
     StatusAnswer,
     UnpinBalancer,
+    VersionsAnswer,
     WorkerOrdered,
 )
 from lighthouse.ipc.messages import (
@@ -56,6 +58,8 @@ from lighthouse.ipc.messages import (
     Connected,
     Counted,
     Deliver,
+    Describe,
+    Described,
     Failed,
     Frame,
     Message,
@@ -114,6 +118,8 @@ MESSAGES: list[Message] = [
     Rehearsed(),
     Observed("webapp", "t1", 1.5, 2),
     Unreached(),
+    Describe(),
+    Described(),
     Counted(),
     StatusWanted(0.25, 2.0),
     StatusGiven(),
@@ -147,6 +153,8 @@ MESSAGES: list[Message] = [
     UnpinBalancer("haproxy"),
     GetHistory("haproxy", 7),
     HistoryAnswer("no balancer x"),
+    GetVersions("haproxy", {"haproxy": 3}),
+    VersionsAnswer("no balancer x"),
     Leaving(12.5),
     NoRight("only to read"),
 ]

@@ -1,7 +1,7 @@
 """Answers all that operators ask of the daemon."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ from lighthouse.ipc.control import (
     GetRemoved,
     GetServed,
     GetStatus,
+    GetVersions,
     HistoryAnswer,
     Leave,
     MembersAnswer,
@@ -26,12 +27,14 @@ from lighthouse.ipc.control import (
     ResumeWorker,
     StatusAnswer,
     UnpinBalancer,
+    VersionsAnswer,
     WorkerOrdered,
 )
 from lighthouse.ipc.messages import Message, encode
 from lighthouse.supervisor.answers import explanation, history
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.history.saved import condensed
 from lighthouse.supervisor.listener import Answer
 from lighthouse.supervisor.orders import Orders
 from lighthouse.supervisor.override import Name
@@ -80,6 +83,8 @@ class Router:
                 return served(self._state, self._pool, question), b""
             case RestartWorker(kind, name, force):
                 return self._restarting(kind, name, force), b""
+            case GetVersions(balancer, after):
+                return self._versions(balancer, after)
             case GetHistory(balancer, before):
                 return self._history(balancer, before)
             case PauseWorker() | ResumeWorker() | PinBalancer() | UnpinBalancer():
@@ -123,14 +128,28 @@ class Router:
                 return self._orders.unpin(found, question, uid)
 
     def _history(self, balancer: str, before: int | None) -> Answer:
-        names = self._state.config.balancers
-        if balancer and balancer not in names:
-            there = ", ".join(sorted(names)) or "none"
-            return HistoryAnswer(f"no balancer {balancer}; there are: {there}"), b""
-        chosen = (balancer,) if balancer else tuple(names)
+        chosen, error = self._chosen(balancer)
+        if error:
+            return HistoryAnswer(error), b""
         pins = self._state.pins.orders
         found = history.document(self._orders.chronicle.recorder, pins, chosen, before)
         return HistoryAnswer(), msgspec.json.encode(found)
+
+    def _versions(self, balancer: str, after: Mapping[str, int]) -> Answer:
+        chosen, error = self._chosen(balancer)
+        if error:
+            return VersionsAnswer(error), b""
+        since = self._orders.chronicle.recorder.since
+        found = {name: condensed(since(name, after.get(name))) for name in chosen}
+        return VersionsAnswer(), encode({name: each for name, each in found.items() if each})
+
+    def _chosen(self, balancer: str) -> tuple[tuple[str, ...], str]:
+        """The balancers that are meant, or why there are none; empty: all."""
+        names = self._state.config.balancers
+        if balancer and balancer not in names:
+            there = ", ".join(sorted(names)) or "none"
+            return (), f"no balancer {balancer}; there are: {there}"
+        return (balancer,) if balancer else tuple(names), ""
 
     def _explain(self, cluster: str, node: str) -> Answer:
         now = time.monotonic()

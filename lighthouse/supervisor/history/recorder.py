@@ -75,6 +75,18 @@ class HistoryRecorder:
         found = self._versions.get(balancer, ())
         return next((version for version in found if version.number == number), None)
 
+    def since(self, balancer: str, number: int | None) -> tuple[AppliedVersion, ...]:
+        """The version of that number with all that are newer, the oldest first.
+
+        Nothing if there is none newer; the newest alone without a number. If it is gone: all.
+        """
+        found = self.of(balancer)
+        if number is None:
+            return found[-1:]
+        newer = tuple(version for version in found if version.number > number)
+        known = self.find(balancer, number)
+        return (known, *newer) if known is not None and newer else newer
+
     def keep(self, balancers: Mapping[str, object]) -> None:
         """Let go of balancers that are no more."""
         for mine in (self._versions, self._triggers, self._unnamed, self._reloads):
