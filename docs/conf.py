@@ -37,6 +37,8 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"Lighthouse {__version__}"
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
 html_show_sourcelink = False
 html_copy_source = False
 

@@ -38,7 +38,7 @@ def test_the_pages_and_the_man_pages(tmp_path: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
-    pages.mkdir()
+    (pages / "static").mkdir(parents=True)
     for name in ("conf.py", "command_list.py", "key_tables.py"):
         (pages / name).write_text((ROOT / "docs" / name).read_text())
     (pages / "index.md").write_text("# A\n[b](gone.md) [c](#gone)\n")
