@@ -25,6 +25,7 @@ setup(
         "lighthouse": ["py.typed"],
         "lighthouse.commands.authors.scaffold": ["templates/*/*.txt"],
         "lighthouse.web": ["page/*"],
+        "lighthouse.commands.setup": ["templates/*.txt"],
     },
     install_requires=[
         "PyYAML>=6",

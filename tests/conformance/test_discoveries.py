@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from lighthouse.commands.setup.survey import is_etcd, is_zookeeper
 from lighthouse.node import Node
 from lighthouse.testing import DiscoveryConformance
 from lighthouse.testing.conformance.plugin import Config
@@ -84,6 +85,9 @@ class TestEtcd(DiscoveryConformance):
         with running(tmp_path_factory.mktemp("etcd")) as cls.etcd:
             yield
 
+    def test_init_finds_one(self) -> None:
+        assert is_etcd(int(self.etcd.endpoints[0].rpartition(":")[2]))
+
     @staticmethod
     def root(directory: Path) -> str:
         return f"/{directory.parent.name}"
@@ -133,6 +137,9 @@ class TestZooKeeper(DiscoveryConformance):
     def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with ensemble(tmp_path_factory.mktemp("zookeeper")) as cls.servers:
             yield
+
+    def test_init_finds_one(self) -> None:
+        assert is_zookeeper(int(self.servers.hosts[0].rpartition(":")[2]))
 
     @staticmethod
     def root(directory: Path) -> str:

@@ -51,21 +51,27 @@ def command(kind: str | None, name: str, directory: Path | None) -> None:
     told on standard error.
     """
     installed = Installed.here()
-    everything = [*_everything(installed)]
     if kind is not None:
         if directory is not None:
             raise click.UsageError("--write writes all kinds: leave KIND out")
         meant = _meant(kind, name, installed)
         say(_encoded(_schemas([meant], installed)[meant]).rstrip())
     elif directory is None:
-        for each in everything:
+        for each in _everything(installed):
             say(plain(" ".join(filter(None, each))))
     else:
-        directory.mkdir(parents=True, exist_ok=True)
-        for each, schema in _schemas(everything, installed).items():
-            path = directory / f"{'-'.join(filter(None, each))}.json"
-            _write(path, _encoded(schema))
+        for path in write_all(directory):
             say(plain(path))
+
+
+def write_all(directory: Path) -> Iterator[Path]:
+    """Write the schema of each kind of file into a directory; yields where each is."""
+    installed = Installed.here()
+    directory.mkdir(parents=True, exist_ok=True)
+    for meant, schema in _schemas([*_everything(installed)], installed).items():
+        path = directory / f"{'-'.join(filter(None, meant))}.json"
+        _write(path, _encoded(schema))
+        yield path
 
 
 def _everything(installed: Installed) -> Iterator[FileMeant]:
