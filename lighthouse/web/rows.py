@@ -24,6 +24,9 @@ _LINES: Final = 40
 _SHOWN: Final = 12
 """Consequences of a fault that are named."""
 
+_MEANT: Final = {"withheld"}
+"""What is so because somebody wants it so."""
+
 _HELP: Final = {
     "file": "lighthouse check",
     "discovery": "lighthouse status --worker {}",
@@ -76,7 +79,7 @@ def cluster_row(cluster: ClusterStatus, sorted_nodes: SortedNodes) -> Row:
 def _level(cluster: ClusterStatus, has_nodes: bool) -> str:
     if cluster.waits or not has_nodes:
         return "bad"
-    return "warn" if any(_flags(cluster)) else "ok"
+    return "warn" if set(_flags(cluster)) - _MEANT else "ok"
 
 
 def _flags(cluster: ClusterStatus) -> Iterator[str]:

@@ -8,6 +8,7 @@ import { ago, counted, moment } from "./format.js";
 export const WALL = 200; // so many clusters are shown as a wall at first
 const ROW = 44; // pixels, as in style.css
 const NARROW = 76;
+const DENSE = 60; // so many nodes have narrow squares
 const AHEAD = 12; // rows beyond those in sight
 const GLYPHS = { u: ["up", ""], d: ["draining", "≡"], h: ["held back", "○"], s: ["stale", "╱"], x: ["no traffic", "×"] };
 const LEVELS = { ok: ["ok", "✓"], warn: ["warn", "!"], bad: ["bad", "✕"] };
@@ -15,7 +16,8 @@ const RANK = { bad: 0, warn: 1, ok: 2 };
 
 export function strip(nodes, name) {
   const cells = Array.from(nodes, (letter) => el("i", { class: `node ${letter}` }, GLYPHS[letter][1]));
-  return el("span", { class: "strip", role: "img", "aria-label": `${name}: ${spoken(nodes)}` }, cells);
+  const dense = nodes.length > DENSE ? " dense" : "";
+  return el("span", { class: `strip${dense}`, role: "img", "aria-label": `${name}: ${spoken(nodes)}` }, cells);
 }
 
 export function spoken(nodes) {
