@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from lighthouse.commands.completion.names import balancers
-from lighthouse.commands.directories import existing
 from lighthouse.commands.failure import FAILED, CommandFailure
+from lighthouse.commands.offline.gathering import gather
 from lighthouse.commands.offline.last_members import LastMembers, unknown
 from lighthouse.commands.offline.plugin_faults import failed, placed
 from lighthouse.commands.offline.trial import NOBODY, Answer, Task, ask, tasks
@@ -17,24 +17,17 @@ from lighthouse.commands.options import root_option
 from lighthouse.commands.output.console import say
 from lighthouse.commands.output.preview import Outlook, document, lines
 from lighthouse.commands.output.quantities import span
-from lighthouse.config.directories import state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
-from lighthouse.daemon.client import DaemonSilent
-from lighthouse.daemon.locate import find, settings
 from lighthouse.installed import Installed
 from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
 from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.persistence import handovers
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.store import Store
 from lighthouse.text import plain
 
 BUSY: Final = 2
 """The exit code if there is something to do."""
-
-PATIENCE: Final = 5.0
-"""Seconds that a running daemon gets to answer."""
 
 
 class _Misuse(click.UsageError):
@@ -60,14 +53,29 @@ class _Command(click.Command):
     help="Only this file of balancers/.",
     shell_complete=balancers,
 )
+@click.option(
+    "--snapshot",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the nodes from the end of what `lighthouse record` wrote.",
+)
+@click.option(
+    "--live",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take the nodes from the daemon of this configuration.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(root: Path, only: str | None, as_json: bool) -> None:
+def command(
+    root: Path, only: str | None, snapshot: Path | None, live: Path | None, as_json: bool
+) -> None:
     """Show what each balancer would do now, and do nothing.
 
     Takes the configuration from its files as they are, and the nodes from the running daemon,
-    or from what it knew last if there is none. Each balancer tells, in a process of its own,
-    which runtime commands it would give, how its software's file would change, and why it
-    would reload, if it would.
+    or from what it knew last if there is none. For an edited copy of the configuration, which
+    no daemon serves, they are those of the daemon of --live, else of the host's own. Each
+    balancer tells, in a process of its own, which runtime commands it would give, how its
+    software's file would change, and why it would reload, if it would.
 
     \b
     Exit codes:
@@ -75,11 +83,12 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
       2  there is something to do
       1  an error: a file has faults, or a balancer cannot tell
     """
-    cache = Store(state_dir(existing(root), settings(root)))
+    if live is not None and snapshot is not None:
+        raise _Misuse("--live and --snapshot exclude each other")
+    members, cache = gather(root, live, snapshot)
     good = cache.good()
     tree = Tree(root, Installed.here(), good.texts)
     tree.load()
-    members = _members(root, cache)
     state = State(tree.config, NOBODY, good.by_key())
     state.handed.restore(handovers(cache))
     members.tell(state, tree.config, time.time())
@@ -97,18 +106,6 @@ def command(root: Path, only: str | None, as_json: bool) -> None:
     if not all(fault.warning for fault in faults) or any(one.trouble for one in outlooks):
         sys.exit(FAILED)
     sys.exit(BUSY if any(outlook.busy for outlook in outlooks) else 0)
-
-
-def _members(root: Path, cache: Store) -> LastMembers:
-    try:
-        live = find(root).members(PATIENCE)
-    except (DaemonSilent, OSError) as error:
-        raise CommandFailure(str(error)) from error
-    return (
-        LastMembers(None, cache.clusters(), cache.seen())
-        if live is None
-        else LastMembers(tuple(live))
-    )
 
 
 def _chosen(tasks: dict[Name, Task], only: str | None) -> dict[Name, Task]:
@@ -144,7 +141,10 @@ def _source(members: LastMembers, unknown: list[str]) -> str:
     age = members.age(time.time())
     match members.origin:
         case "daemon":
-            told = "nodes as the running daemon knows them"
+            whose = f" of {members.of}" if members.of else ""
+            told = f"nodes as the running daemon{whose} knows them"
+        case "recording":
+            told = f"nodes as they were at the end of {members.recording}"
         case "state":
             told = f"no daemon runs: nodes as it last read them, {span(age or 0.0)} ago"
         case "nobody":

@@ -1,6 +1,7 @@
 """``lighthouse plan``: what each balancer would do, with a daemon, without, and in trouble."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(
     eventually(lambda: "a:1" in fleet.lighthouse("plan").stdout, 20)
     code, found = plan(fleet)
     assert (code, found["balancers"][0]["commands"]) == (2, ["web a:1 True False"])
-    assert found["members"] == {"source": "daemon", "age_seconds": None, "unknown": []}
+    assert found["members"] == {"source": "daemon", "of": "", "age_seconds": None, "unknown": []}
     eventually(lambda: (fleet.root / "state" / "clusters" / "web").exists())
     fleet.kill()
     code, found = plan(fleet)
@@ -136,6 +137,43 @@ def test_plan_takes_the_nodes_from_the_daemon_else_from_its_last_record(
     assert found["members"]["source"] == "state"
     assert 0 <= found["members"]["age_seconds"] < 60
     assert "no daemon runs: nodes as it last read them, " in fleet.lighthouse("plan").stderr
+
+
+def test_plan_of_an_edited_copy_or_with_recorded_nodes(
+    criticised: Fleet, critic: Critic, tmp_path: Path
+) -> None:
+    fleet = criticised
+    critic.would(NODES)
+    fleet.node("web", "a", 1)
+    fleet.start()
+    eventually(lambda: "a:1" in fleet.lighthouse("plan").stdout, 20)
+    copy = tmp_path / "edited"
+    shutil.copytree(fleet.config, copy)
+    (copy / "lighthouse.yaml").unlink()
+    (copy / "clusters/api.yaml").write_text("discovery: files\ncritic:\n  port: 2\n")
+
+    def told(*words: str) -> tuple[str, str]:
+        result = fleet.bare("plan", "-c", str(copy), *words)
+        return result.stdout, result.stderr
+
+    assert "none left a record" in told()[1]
+    commands, source = told("--live", str(fleet.config))
+    assert "web a:1 True False" in commands
+    assert f"as the running daemon of {fleet.config} knows them; not known: api" in source
+    fleet.env["LIGHTHOUSE_CONFIG"] = str(fleet.config)
+    assert told() == (commands, source)  # that of the host
+    del fleet.env["LIGHTHOUSE_CONFIG"]
+
+    recorded = tmp_path / "recorded"
+    eventually(lambda: fleet.worker("critic")["snapshot"]["applied"])
+    assert fleet.lighthouse("record", str(recorded), "--for", "0").returncode == 0
+    fleet.kill()
+    commands, source = told("--snapshot", str(recorded))
+    assert "web a:1 True False" in commands
+    assert f"nodes as they were at the end of {recorded}" in source
+    assert fleet.bare("plan", "-c", str(copy), "--live", str(fleet.config)).returncode == 1
+    both = ("--live", str(fleet.config), "--snapshot", str(recorded))
+    assert fleet.bare("plan", "-c", str(copy), *both).returncode == 1
 
 
 def test_plan_knows_what_the_daemon_holds_back(criticised: Fleet, critic: Critic) -> None:

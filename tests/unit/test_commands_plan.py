@@ -56,7 +56,7 @@ def test_the_document_has_all_of_it() -> None:
     outlooks = [Outlook("web", "haproxy", Rehearsal("+x\n", ("set",), "new bind"), (fault,))]
     assert json.loads(document(outlooks, [fault], LastMembers(()), ["api"], 0.0)) == {
         "version": 1,
-        "members": {"source": "daemon", "age_seconds": None, "unknown": ["api"]},
+        "members": {"source": "daemon", "of": "", "age_seconds": None, "unknown": ["api"]},
         "faults": [
             {
                 "file": "balancers/web.yaml",

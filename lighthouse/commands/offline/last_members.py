@@ -12,18 +12,26 @@ from lighthouse.supervisor.persistence import recall
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster
 
-Origin = Literal["daemon", "state", "nobody"]
+Origin = Literal["daemon", "recording", "state", "nobody"]
 
 
 class LastMembers(msgspec.Struct, frozen=True):
-    """What the running daemon knows, else what it knew last (None: there is no daemon)."""
+    """What the running daemon knows, else what it knew last (None: there is no daemon).
+
+    ``of`` is the tree of the daemon, if that is another one's; ``recording`` the file that it is
+    from.
+    """
 
     live: tuple[Cluster, ...] | None
     remembered: Mapping[str, SavedCluster] = {}
     seen: Mapping[str, float] = {}
+    of: str = ""
+    recording: str = ""
 
     @property
     def origin(self) -> Origin:
+        if self.recording:
+            return "recording"
         if self.live is not None:
             return "daemon"
         return "state" if self.remembered else "nobody"

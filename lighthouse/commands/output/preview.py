@@ -57,6 +57,7 @@ def document(
         "version": VERSION,
         "members": {
             "source": members.origin,
+            "of": members.of or members.recording,
             "age_seconds": members.age(now),
             "unknown": unknown,
         },
