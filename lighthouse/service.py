@@ -36,7 +36,8 @@ class Probe(msgspec.Struct, frozen=True):
 
     ``interval`` and ``timeout`` are seconds; ``rise`` and ``fall`` are consecutive results.
     ``host`` and ``port`` are where the service is reached locally. ``passing`` is the verdict
-    of an earlier worker (None: never decided), from which rise and fall go on.
+    of an earlier worker (None: never decided), from which rise and fall go on. Another number
+    ``asked`` than before has it decided anew.
     """
 
     service: str
@@ -48,6 +49,7 @@ class Probe(msgspec.Struct, frozen=True):
     rise: int = 1
     fall: int = 1
     passing: bool | None = None
+    asked: int = 0
 
     @property
     def key(self) -> tuple[str, int]:
@@ -60,6 +62,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ``metadata`` is what the check found out about the service (its role, its lag); it is
     published with the node. ``performed_at`` is when it had its newest result, in
     ``time.monotonic()``, 0 if there is none yet; ``took`` is seconds.
+    ``asked`` is that of its probe.
     """
 
     service: str
@@ -69,6 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] = {}
     performed_at: float = 0.0
     took: float = 0.0
+    asked: int = 0
 
 
 class Performed(msgspec.Struct, frozen=True, array_like=True):

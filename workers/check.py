@@ -181,7 +181,8 @@ class CheckRole(WorkerRole):
         rejection = self._reject(probe)
         if rejection is None:
             self._rejected.pop(probe.key, None)
-            passing = probe.passing if before is None else before.verdict.passing
+            same = before is not None and before.probe.asked == probe.asked
+            passing = before.verdict.passing if before is not None and same else probe.passing
             return Probing(self.plugin_class, probe, self._finish, passing)
         self._rejected[probe.key] = rejection
         if before is not None:

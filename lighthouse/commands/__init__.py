@@ -23,6 +23,7 @@ MODULES: Final = {
     "down": "down",
     "up": "up",
     "wait": "wait",
+    "exec": "programs.exec",
     "check": "check",
     "plan": "plan",
     "explain": "explain",
@@ -59,6 +60,7 @@ ABOUT: Final = {
         "Wait until every balancer of this host serves NODE in CLUSTER, or "
         "with --absent until none does any more."
     ),
+    "exec": "Run CMD, registered while it is healthy, and stop it only once nobody uses it.",
     "check": "Check the configuration, as its files are now.",
     "plan": "Show what each balancer would do now, and do nothing.",
     "explain": "Explain why the nodes of CLUSTER are in or out, or only NODE.",

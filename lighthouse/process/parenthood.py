@@ -15,12 +15,12 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _prctl: Final = ctypes.PyDLL(None, use_errno=True).prctl
 
 
-def die_with_parent() -> None:
-    """Have this process killed when its parent ends; the caller sees whether it has already.
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have this process signalled when its parent ends; the caller sees whether it has already.
 
     Raises ``OSError`` if the kernel refuses.
     """
-    if _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    if _prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

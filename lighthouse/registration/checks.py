@@ -20,7 +20,7 @@ class CheckState(msgspec.Struct, frozen=True):
     ``performed`` is when it had its newest result (monotonic, None: never), ``awaited`` since
     when another one is awaited. ``changed_at`` is when it began to pass or to fail (wall clock,
     None: never). ``lost`` tells that its service counts as down, for there has been no verdict
-    for too long.
+    for too long. ``asked`` is how often it was asked to decide anew.
     """
 
     awaited: float
@@ -28,6 +28,7 @@ class CheckState(msgspec.Struct, frozen=True):
     verdict: Verdict | None = None
     changed_at: float | None = None
     lost: bool = False
+    asked: int = 0
 
     @property
     def passing(self) -> bool | None:
@@ -61,6 +62,14 @@ class Checks:
         """What is known of a check; of one that nobody knows: nothing."""
         return self._states.get(key, _UNKNOWN)
 
+    def ask_anew(self, keys: Iterable[CheckKey], now: float) -> None:
+        """Believe nothing of these checks that was found out before."""
+        for key in keys:
+            before = self.get(key)
+            self._states[key] = CheckState(
+                now, changed_at=before.changed_at, asked=before.asked + 1
+            )
+
     def verdict(self, plugin: str, verdict: Verdict, wall: float) -> bool:
         """Take a verdict; returns True if the check begins to pass or to fail by it.
 
@@ -69,7 +78,7 @@ class Checks:
         """
         key = (plugin, verdict.service, verdict.port)
         before = self.get(key)
-        if key not in self._states:
+        if key not in self._states or verdict.asked != before.asked:
             return False
         if before.performed is not None and not verdict.performed_at:
             return False

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from lighthouse.config.schema.types import Config, ServiceFile
 from lighthouse.ipc.messages import Registration
 from lighthouse.node import Node
@@ -11,7 +13,8 @@ from lighthouse.registration import damping
 from lighthouse.registration.checks import Checks
 from lighthouse.registration.damping import DampingState
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.registration.maintenance import Logbook
+from lighthouse.registration.maintenance import Logbook, Maintenance
+from lighthouse.registration.programs import Program, Programs
 from lighthouse.registration.published import Published
 from lighthouse.service import Place, Probe, Service
 
@@ -35,6 +38,7 @@ class ProvidedServices:
         self.standings: Final[dict[tuple[str, int], DampingState]] = {}
         self.published = Published()
         self.maintenance = Logbook()
+        self.programs: Final = Programs()
         self.leaving = False
         self._advertise: str | None = None
         self._metadata: dict[str, Any] = {}
@@ -64,7 +68,8 @@ class ProvidedServices:
             service = self.service(stem, file, port)
             if service is None:
                 continue
-            passing = self.passing(stem, file, port)
+            is_out = self.programs.of(file.name, port) is not None
+            passing = None if is_out else self.passing(stem, file, port)
             after = damping.judge(before, passing, service, file.flap_damping, now)
             self.standings[stem, port] = after
             if (before.held_since is None) != (after.held_since is None):
@@ -75,6 +80,7 @@ class ProvidedServices:
         """When ``settle`` may decide otherwise though nothing has happened."""
         found = [
             self.checks.next_due(config.services, now),
+            self.programs.next_due(now),
             *self._held_until(config),
         ]
         return min((due for due in found if due is not None), default=None)
@@ -93,7 +99,7 @@ class ProvidedServices:
             (
                 config.daemon.drain_delay if file.drain_delay is None else file.drain_delay
                 for stem, file, port in ports(config.services)
-                if self.up(stem, file, port) and not self.maintenance.of(file.name, port)
+                if self.up(stem, file, port) and not self.out(file.name, port)
             ),
             default=0.0,
         )
@@ -146,7 +152,7 @@ class ProvidedServices:
         for stem, file, port in ports(config.services):
             if discovery in file.discovery:
                 service = self.service(stem, file, port)
-                is_out = self.leaving or self.maintenance.of(file.name, port) is not None
+                is_out = self.leaving or self.out(file.name, port) is not None
                 is_up = False if is_out else self.up(stem, file, port)
                 standing = self.standings.get((stem, port))
                 told = standing.published if standing is not None and is_up else None
@@ -159,6 +165,37 @@ class ProvidedServices:
                         undecided.append((file.name, port))
         down += self.published.superfluous(discovery, (*up.values(), *down), undecided)
         return tuple(up[key] for key in sorted(up)), tuple(sorted(down, key=_place))
+
+    def out(self, service: str, port: int) -> Maintenance | None:
+        """What keeps a port out: an operator, else the program that provides it."""
+        return self.maintenance.of(service, port) or self.programs.of(service, port)
+
+    def ask_anew(self, program: Program, config: Config, now: float) -> None:
+        """Have the checks of what a program provides decide anew."""
+        self.checks.ask_anew(
+            [
+                (check.plugin, stem, port)
+                for stem, file, port in ports(config.services)
+                if program.provides(file.name, port)
+                for check in file.checks
+            ],
+            now,
+        )
+
+    def forgive(self, program: Program, config: Config) -> None:
+        """What a program provides comes back at no cost of its damping: it was meant to go."""
+        for stem, file, port in ports(config.services):
+            standing = self.standings.get((stem, port))
+            if standing is not None and program.provides(file.name, port):
+                self.standings[stem, port] = msgspec.structs.replace(standing, published=None)
+
+    def decided(self, program: Program, config: Config) -> bool:
+        """Return True if nothing that a program provides waits for its checks."""
+        return not any(
+            self.passing(stem, file, port) is None
+            for stem, file, port in ports(config.services)
+            if program.provides(file.name, port)
+        )
 
     def probes(self, plugin: str, config: Config) -> tuple[Probe, ...]:
         """The checks that a check worker has to run."""
@@ -173,6 +210,7 @@ class ProvidedServices:
                 rise=check.rise,
                 fall=check.fall,
                 passing=self._decision(plugin, stem, port),
+                asked=self.checks.get((plugin, stem, port)).asked,
             )
             for stem, file, port in ports(config.services)
             for check in file.checks

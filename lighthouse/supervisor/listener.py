@@ -10,12 +10,14 @@ from typing import Final
 
 from lighthouse.config.schema.access import ControlAccess, Right
 from lighthouse.ipc.channel import Channel, Closed, Listener
-from lighthouse.ipc.control import Inquiry, NoRight, Reply
+from lighthouse.ipc.control import Inquiry, NoRight, Reply, TellProgram
 from lighthouse.ipc.messages import Message
 from lighthouse.process.reserve import DescriptorReserve, is_exhaustion
 from lighthouse.supervisor.loop.event_loop import EventLoop
 
 MAX_CLIENTS: Final = 32
+MAX_KEPT: Final = 128
+"""Clients whose word counts as long as they are connected: each has a program."""
 
 _OWN: Final = 0o600
 _SHARED: Final = 0o666
@@ -28,7 +30,8 @@ _log: Final = logging.getLogger("lighthouse.supervisor")
 
 
 class ControlListener:
-    """Listens at ``path``; ``answer`` is given each question and who asks (a user's number).
+    """Listens at ``path``; ``answer`` is given each question, who asks (a user's number) and the
+    client's number, with which ``gone`` is called at its end.
 
     It returns None for what is no question. Where descriptors have run out a client takes the
     place of the one before it, or of the reserve: who asks what is wrong gets an answer.
@@ -41,8 +44,9 @@ class ControlListener:
         path: Path,
         loop: EventLoop,
         reserve: DescriptorReserve,
-        answer: Callable[[Message, int], Answer | None],
+        answer: Callable[[Message, int, int], Answer | None],
         access: Callable[[], ControlAccess],
+        gone: Callable[[int], None],
     ) -> None:
         self._path: Final = path
         self._access: Final = access
@@ -51,12 +55,14 @@ class ControlListener:
         self._loop: Final = loop
         self._reserve: Final = reserve
         self._answer: Final = answer
+        self._gone: Final = gone
         self._clients: Final[list[Channel]] = []
+        self._kept: Final[list[Channel]] = []
         self._exhausted = False
         loop.watch(self._listener, "a new client", self._accept)
 
     def close(self) -> None:
-        for client in list(self._clients):
+        for client in (*self._clients, *self._kept):
             self._drop(client)
         self._loop.forget(self._listener)
         self._listener.close()
@@ -127,7 +133,16 @@ class ControlListener:
     def _answered(self, client: Channel, question: Message) -> Answer | None:
         if not isinstance(question, Inquiry) and self._right(client) != "act":
             return NoRight("allowed to read what the daemon says, but not to have it act"), b""
-        return self._answer(question, client.uid())
+        if isinstance(question, TellProgram) and not self._keep(client):
+            return NoRight(f"{MAX_KEPT} programs are told of already"), b""
+        return self._answer(question, client.uid(), client.fileno())
+
+    def _keep(self, client: Channel) -> bool:
+        """Let a client stay though others come; False if too many do."""
+        if client in self._clients and len(self._kept) < MAX_KEPT:
+            self._clients.remove(client)
+            self._kept.append(client)
+        return client in self._kept
 
     def _right(self, client: Channel) -> Right:
         return self._access().right(client.uid(), client.groups(), os.geteuid())
@@ -144,8 +159,10 @@ class ControlListener:
         self._drop(client)
 
     def _drop(self, client: Channel) -> None:
-        if client in self._clients:
-            self._clients.remove(client)
+        clients = self._kept if client in self._kept else self._clients
+        if client in clients:
+            clients.remove(client)
+            self._gone(client.fileno())
             self._loop.forget(client)
             client.close()
             self._reserve.refill()

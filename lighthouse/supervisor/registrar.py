@@ -78,9 +78,11 @@ class Registrar:
         config, services = self._state.config, self._state.services
         for plugin, stem, port in services.checks.age(config.services, now):
             self._tell_loss(plugin, stem, port, now)
+        for gone in services.programs.settle(lambda one: services.decided(one, config), now):
+            _log.info("service %s: its checks have decided anew", gone.service)
         for stem, file, port in services.settle(config, now):
             self._tell_flaps(stem, file, port, now)
-        for over in services.maintenance.pass_time(self._provided(), wall):
+        for over in services.maintenance.pass_time(self.provided(), wall):
             _log.info("%s: maintenance is over", _named(over))
         self._save("maintenance", services.maintenance.all())
         services.published.pass_time(config.discovery, wall)
@@ -118,7 +120,7 @@ class Registrar:
         return Removed(tuple(waiting[:_SHOWN]))
 
     def _begin(self, question: BeginMaintenance, uid: int, wall: float) -> Maintained:
-        provided = self._provided()
+        provided = self.provided()
         error = maintenance.unknown(question.service, question.port, provided)
         if question.until is not None and not math.isfinite(question.until):
             error = f"{question.until} is no time"
@@ -143,7 +145,7 @@ class Registrar:
         return self._maintained(changed)
 
     def _end(self, question: EndMaintenance, uid: int) -> Maintained:
-        logbook, provided = self._state.services.maintenance, self._provided()
+        logbook, provided = self._state.services.maintenance, self.provided()
         service, port = question.service, question.port
         changed = logbook.end(service, port, provided.get(service, ()))
         if changed:
@@ -182,7 +184,8 @@ class Registrar:
             return Maintained(changed=changed)
         return Maintained(changed=changed, warning=f"{self._cache.error}; a restart forgets it")
 
-    def _provided(self) -> dict[str, set[int]]:
+    def provided(self) -> dict[str, set[int]]:
+        """The ports of each service of this host."""
         provided: dict[str, set[int]] = {}
         for service in self._state.config.services.values():
             provided.setdefault(service.name, set()).update(service.ports)

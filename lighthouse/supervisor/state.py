@@ -11,6 +11,7 @@ import msgspec
 
 from lighthouse.balancer import Kind
 from lighthouse.cluster import Cluster
+from lighthouse.config.schema.access import ControlAccess
 from lighthouse.config.schema.types import ClusterFile, Config, PluginFile
 from lighthouse.ipc.messages import Applied, encode
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, Snapshot
@@ -74,6 +75,10 @@ class State:
             self._unknown &= config.clusters.keys()
         self._compose(touched)
         return news
+
+    def access(self) -> ControlAccess:
+        """Who may ask the daemon now, and who may have it act."""
+        return self.config.daemon.control
 
     def parts(self, balancer: str) -> tuple[Part, ...]:
         """A balancer's clusters, sorted by name."""

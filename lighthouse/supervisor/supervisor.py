@@ -163,8 +163,8 @@ class Supervisor:
         status = StatusReport(self._root, self._state, self._pool, *own, *known_of_self)
         orders = (self._registrar, self._orders, self._shutdown)
         router = Router(self._state, self._pool, status, *orders, self._think)
-        answers = (router.answer, lambda: self._state.config.daemon.control)
-        self._control = ControlListener(self._claim.run_dir / "control.sock", *known, *answers)
+        socket, access = self._claim.run_dir / "control.sock", self._state.access
+        self._control = ControlListener(socket, *known, router.answer, access, router.gone)
         self._feed = WebFeed(self._state, self._loop.timers, router.answer)
         self._presence = Presence(self._claim, self._control, sessions)
         self._loop.watch(self._signals, "a signal", self._signalled)

@@ -10,9 +10,9 @@ import pytest
 
 from lighthouse.config.schema.access import ControlAccess
 from lighthouse.ipc.channel import Channel
-from lighthouse.ipc.control import Leave, Leaving
+from lighthouse.ipc.control import Leave, Leaving, NoRight, TellProgram
 from lighthouse.process.reserve import DescriptorReserve
-from lighthouse.supervisor.listener import MAX_CLIENTS, Answer, ControlListener
+from lighthouse.supervisor.listener import MAX_CLIENTS, MAX_KEPT, Answer, ControlListener
 from lighthouse.supervisor.loop.event_loop import EventLoop
 
 LEAVING: Answer = (Leaving(1.0), b"")
@@ -24,11 +24,12 @@ class Control:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "s"
         self.answers: list[Answer | Exception] = []
+        self.gone: list[int] = []
         self.reserve = DescriptorReserve()
         self.loop = EventLoop(lambda lost: None)
         self.loop.every("beat", 0.05, lambda: None)
         self.listener = ControlListener(
-            self.path, self.loop, self.reserve, self.answer, ControlAccess
+            self.path, self.loop, self.reserve, self.answer, ControlAccess, self.gone.append
         )
 
     def answer(self, *_: object) -> Answer:
@@ -121,4 +122,27 @@ def test_who_asks_is_answered_though_no_descriptor_is_left(control: Control) -> 
     assert control.asked(third) == (Leaving(1.0), memoryview(b""))
     assert control.reserve.problems() == []
     for client in (first, second, third):
+        client.close()
+
+
+def test_who_has_a_program_stays_though_others_come_and_its_end_is_told(control: Control) -> None:
+    owner = control.client()
+    owner.send(TellProgram("web", None, "serves"))
+    control.loop.turn()
+    assert owner.receive() is not None
+    clients = [control.client() for _ in range(MAX_CLIENTS + 2)]
+    assert gone(clients[0])
+    assert not gone(owner)
+    before = len(control.gone)
+    owner.close()
+    control.loop.turn()
+    assert len(control.gone) == before + 1
+    owners = []
+    for _ in range(MAX_KEPT + 1):
+        owners.append(control.client())
+        owners[-1].send(TellProgram("web", None, "serves"))
+        control.loop.turn()
+    said = [one.receive() for one in owners[-2:]]
+    assert [type(each[0]) if each else None for each in said] == [Leaving, NoRight]
+    for client in (*clients, *owners):
         client.close()

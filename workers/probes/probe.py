@@ -68,7 +68,8 @@ class Probing:
         self._again_at = math.inf
         self._between = False
         self._running: Performance | None = None
-        self.verdict = Verdict(probe.service, probe.port, passing, silent or "not checked yet")
+        reason = silent or "not checked yet"
+        self.verdict = Verdict(probe.service, probe.port, passing, reason, asked=probe.asked)
 
     def next_at(self) -> float:
         """When there is something to do: start a performance, or give the running one up."""
@@ -133,6 +134,7 @@ class Probing:
             metadata,
             time.monotonic(),
             finding.took,
+            probe.asked,
         )
 
 

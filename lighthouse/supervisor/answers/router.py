@@ -26,12 +26,14 @@ from lighthouse.ipc.control import (
     RestartWorker,
     ResumeWorker,
     StatusAnswer,
+    TellProgram,
     UnpinBalancer,
     VersionsAnswer,
     WorkerOrdered,
 )
 from lighthouse.ipc.messages import Message, encode
 from lighthouse.supervisor.answers import explanation, history
+from lighthouse.supervisor.answers.programs import ProgramDesk
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.history.saved import condensed
@@ -64,9 +66,17 @@ class Router:
         self._orders: Final = orders
         self._shutdown: Final = shutdown
         self._changed: Final = changed
+        self._programs: Final = ProgramDesk(state, pool, registrar, changed)
 
-    def answer(self, question: Message, uid: int) -> Answer | None:
-        """The answer to a user of that number; None to what is no question."""
+    def gone(self, client: int) -> None:
+        """A client of that number has gone."""
+        self._programs.leave(client)
+
+    def answer(self, question: Message, uid: int, client: int = 0) -> Answer | None:
+        """The answer to a user of that number, through that client (0: one that goes at once).
+
+        None to what is no question.
+        """
         match question:
             case GetStatus():
                 return StatusAnswer(), msgspec.json.encode(self._status.document())
@@ -79,6 +89,8 @@ class Router:
                 return self._registrar.maintain(question, uid, time.time()), b""
             case GetRemoved(service, port):
                 return self._registrar.removed(service, port, self._pool), b""
+            case TellProgram() if client:
+                return self._programs.tell(question, uid, client), b""
             case GetServed():
                 return served(self._state, self._pool, question), b""
             case RestartWorker(kind, name, force):

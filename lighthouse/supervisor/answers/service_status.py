@@ -53,7 +53,7 @@ def _service(
         file=service.file,
         port=port,
         up=None if up and any(check.overdue for check in checks) else up,
-        maintenance=_maintenance(state.services.maintenance.of(service.name, port)),
+        maintenance=_maintenance(state.services.out(service.name, port)),
         damping=_damping(state, stem, service, port),
         registered=bool(found) and all(one.registered for one in found),
         registrations=found,

@@ -1,0 +1,1 @@
+"""Commands that start programs of services, and stop them in the right order."""
