@@ -3,13 +3,9 @@
 They go over the control socket as all messages do, and are part of ``lighthouse.ipc.messages``.
 """
 
-from typing import Literal
-
 import msgspec
 
-ProgramPhase = Literal["starts", "serves", "stops", "fails"]
-"""Of the program of a service: it is registered only while it ``serves``. One that ``stops`` was
-told to, one that ``fails`` has ended by itself."""
+from lighthouse.ipc.program import ProgramTold, TellProgram
 
 
 class GetStatus(msgspec.Struct, frozen=True, tag=True):
@@ -93,30 +89,6 @@ class Removed(msgspec.Struct, frozen=True, tag=True):
     """From the control socket: which discoveries have not confirmed it yet, and why."""
 
     waiting: tuple[str, ...] = ()
-
-
-class TellProgram(msgspec.Struct, frozen=True, tag=True):
-    """To the control socket: of the program that provides a port of a service, or all of them.
-
-    It counts while this client is connected, whose newest it is. Answered by ``ProgramTold``.
-    """
-
-    service: str
-    port: int | None
-    phase: ProgramPhase
-    by: str = ""
-
-
-class ProgramTold(msgspec.Struct, frozen=True, tag=True):
-    """From the control socket: what is lacking to where the program is going, nothing if so.
-
-    Of one that starts that its checks pass, of one that stops that it is out of every discovery
-    and of this host's balancers. ``ports`` are the service's. ``error`` says why it cannot be.
-    """
-
-    error: str = ""
-    lacking: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()
 
 
 class GetServed(msgspec.Struct, frozen=True, tag=True):

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.ipc.control import ProgramPhase
+from lighthouse.ipc.program import ProgramPhase
 from lighthouse.registration.maintenance import Maintenance
 
 GRACE: Final = 1.0

@@ -10,8 +10,9 @@ from typing import Final
 
 from lighthouse.config.schema.access import ControlAccess, Right
 from lighthouse.ipc.channel import Channel, Closed, Listener
-from lighthouse.ipc.control import Inquiry, NoRight, Reply, TellProgram
+from lighthouse.ipc.control import Inquiry, NoRight, Reply
 from lighthouse.ipc.messages import Message
+from lighthouse.ipc.program import TellProgram
 from lighthouse.process.reserve import DescriptorReserve, is_exhaustion
 from lighthouse.supervisor.loop.event_loop import EventLoop
 

@@ -97,6 +97,7 @@ def test_it_is_registered_while_it_serves_and_stopped_when_no_request_is_in_flig
     one.said("SIGTERM: deregistering before the program is stopped")
 
 
+@pytest.mark.slow
 def test_the_next_one_is_not_registered_by_what_was_found_out_of_the_last(
     fleet: Fleet, port: int, start: Callable[..., Started]
 ) -> None:
@@ -113,6 +114,7 @@ def test_the_next_one_is_not_registered_by_what_was_found_out_of_the_last(
     assert last.ends(signal.SIGTERM) == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137)])
 def test_one_that_ends_by_itself_is_deregistered_at_once(
     fleet: Fleet, port: int, start: Callable[..., Started], script: str, code: int
@@ -151,6 +153,7 @@ def test_one_that_is_killed_leaves_nothing_behind(
     assert again.ends(signal.SIGINT) == 7
 
 
+@pytest.mark.slow
 def test_a_program_that_does_not_stop_is_killed_and_a_second_signal_does_not_wait(
     fleet: Fleet, port: int, start: Callable[..., Started]
 ) -> None:

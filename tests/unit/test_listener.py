@@ -10,7 +10,8 @@ import pytest
 
 from lighthouse.config.schema.access import ControlAccess
 from lighthouse.ipc.channel import Channel
-from lighthouse.ipc.control import Leave, Leaving, NoRight, TellProgram
+from lighthouse.ipc.control import Leave, Leaving, NoRight
+from lighthouse.ipc.program import TellProgram
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.listener import MAX_CLIENTS, MAX_KEPT, Answer, ControlListener
 from lighthouse.supervisor.loop.event_loop import EventLoop

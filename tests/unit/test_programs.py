@@ -3,7 +3,7 @@
 import pytest
 
 from lighthouse.config.schema.types import CheckFile, Config, ServiceFile
-from lighthouse.ipc.control import ProgramPhase
+from lighthouse.ipc.program import ProgramPhase
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.registration.maintenance import Maintenance
 from lighthouse.registration.programs import GRACE, Program, Programs

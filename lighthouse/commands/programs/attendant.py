@@ -8,7 +8,8 @@ from typing import Final
 
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.channel import Channel, Closed
-from lighthouse.ipc.control import NoRight, ProgramPhase, ProgramTold, TellProgram
+from lighthouse.ipc.control import NoRight
+from lighthouse.ipc.program import ProgramPhase, ProgramTold, TellProgram
 
 PATIENCE: Final = 2.0
 """Seconds that the daemon gets to answer."""

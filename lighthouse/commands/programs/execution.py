@@ -10,7 +10,7 @@ import msgspec
 
 from lighthouse.commands.programs.attendant import Attendant
 from lighthouse.commands.programs.child import Child
-from lighthouse.ipc.control import ProgramPhase, ProgramTold
+from lighthouse.ipc.program import ProgramPhase, ProgramTold
 from lighthouse.net.connections import connections
 from lighthouse.process.service_manager import ServiceManager
 

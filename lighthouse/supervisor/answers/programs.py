@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from lighthouse.config.schema.types import ServiceFile
-from lighthouse.ipc.control import GetServed, ProgramTold, TellProgram
+from lighthouse.ipc.control import GetServed
+from lighthouse.ipc.program import ProgramTold, TellProgram
 from lighthouse.registration import maintenance
 from lighthouse.registration.programs import Program
 from lighthouse.registration.services import ports

@@ -26,12 +26,12 @@ from lighthouse.ipc.control import (
     RestartWorker,
     ResumeWorker,
     StatusAnswer,
-    TellProgram,
     UnpinBalancer,
     VersionsAnswer,
     WorkerOrdered,
 )
 from lighthouse.ipc.messages import Message, encode
+from lighthouse.ipc.program import TellProgram
 from lighthouse.supervisor.answers import explanation, history
 from lighthouse.supervisor.answers.programs import ProgramDesk
 from lighthouse.supervisor.answers.served import served
