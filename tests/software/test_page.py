@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.backends import Backend
 from tests.fleet import Fleet, running
@@ -109,6 +109,12 @@ def test_what_changes_is_shown_at_once_and_what_is_hostile_is_only_text(
     seen.complaints = [text for text in seen.complaints if "ERR_" not in text]
 
 
+def processor_seconds(session: CDPSession) -> float:
+    """What the page has taken of a processor since it was opened: others may use it too."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
 @pytest.mark.slow
 def test_a_thousand_clusters_are_painted_within_a_second_and_no_change_is_lost(
     seen: Seen, tmp_path: Path
@@ -117,16 +123,14 @@ def test_a_thousand_clusters_are_painted_within_a_second_and_no_change_is_lost(
     with ServedPage(tmp_path) as served:
         served.document = document(1000, 50)
         eventually(lambda: served.given >= 2, 40)
-        took = []
+        open_at(page, served, "/services")
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
         for path, painted in (("/clusters", ".tile"), ("/clusters?view=rows", "li.cluster")):
-            best = 9.0
-            for _ in range(3):  # a machine that others use too is no fault
-                began = time.monotonic()
-                open_at(page, served, path)
-                page.wait_for_selector(painted)
-                best = min(best, time.monotonic() - began)
-            took.append(best)
-        assert max(took) < 1.0, took
+            open_at(page, served, path)
+            page.wait_for_selector(painted)
+            took = processor_seconds(session)
+            assert 0.01 < took < 0.8, path
         assert page.locator("li.cluster").count() < 60  # only those in sight are elements
         for number in range(100):
             served.document["clusters"][number]["held_back"] = [f"web{number}-1:80"]

@@ -8,6 +8,7 @@ import { ago, counted, moment } from "./format.js";
 export const WALL = 200; // so many clusters are shown as a wall at first
 const ROW = 44; // pixels, as in style.css
 const NARROW = 76;
+const FIRST = 300; // tiles that are made before all others
 const DENSE = 60; // so many nodes have narrow squares
 const AHEAD = 12; // rows beyond those in sight
 const GLYPHS = { u: ["up", ""], d: ["draining", "≡"], h: ["held back", "○"], s: ["stale", "╱"], x: ["no traffic", "×"] };
@@ -54,7 +55,7 @@ export class ClusterView {
   arrange(terms) {
     const rows = this.feed.rows.clusters;
     const found = [];
-    for (const [name, row] of rows) if (matches(terms, clusterFacts(name, row))) found.push(name);
+    for (const [name, row] of rows) if (!terms.length || matches(terms, clusterFacts(name, row))) found.push(name);
     if (this.frozen) {
       const there = new Set(found);
       const kept = this.order.filter((name) => there.delete(name));
@@ -78,6 +79,7 @@ export class ClusterView {
       link("/clusters?view=rows", "Rows", { "aria-current": this.asWall ? null : "true" }), legend());
     if (this.asWall) {
       this.wall = el("ul", { class: "wall", role: "list" });
+      this.tiles = FIRST;
       fill(main, toggle, this.wall);
       this.box = null;
     } else {
@@ -101,7 +103,7 @@ export class ClusterView {
   drawWall() {
     const rows = this.feed.rows.clusters;
     const kept = new Map(Array.from(this.wall.children, (tile) => [tile.dataset.name, tile]));
-    const tiles = this.order.map((name, index) => {
+    const tiles = this.order.slice(0, this.tiles).map((name, index) => {
       const row = rows.get(name);
       const tile = kept.get(name) ?? el("li", { class: "tile", data: { name } }, link(`/clusters/${name}`, ""));
       const text = `${LEVELS[row.level][1]} ${name} ${served(row)}`;
@@ -112,6 +114,13 @@ export class ClusterView {
       return tile;
     });
     if (tiles.length !== this.wall.children.length || tiles.some((tile, index) => this.wall.children[index] !== tile)) fill(this.wall, tiles);
+    if (this.tiles < this.order.length) setTimeout(() => this.whole(), 0);
+  }
+
+  // The tiles that are out of sight at first.
+  whole() {
+    this.tiles = Infinity;
+    this.draw();
   }
 
   drawRows(fresh) {
@@ -197,7 +206,7 @@ export class ClusterView {
     if (!this.order.length) return;
     this.selected = Math.min(this.order.length - 1, Math.max(0, this.selected + step));
     if (this.wall) {
-      this.drawWall();
+      this.whole();
       this.wall.children[this.selected].firstChild.focus();
       return;
     }
