@@ -1,5 +1,6 @@
 """Consul-template's configuration: HCL or JSON, with the templates that it names."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -76,10 +77,15 @@ def _template(file: Path, keys: Keys) -> Made | None:
         keys.say("a template needs a destination, and source or contents: left out")
         return None
     mode = keys.text("perms")
-    command = " ".join(keys.texts("command"))
+    command = _line(keys.texts("command"))
     for run in keys.items("exec"):
-        command = " ".join(run.texts("command")) or command
+        command = _line(run.texts("command")) or command
         run.end({"timeout": "`timeout` of the balancer"})
     keys.end(_TEMPLATE)
     mode = None if mode is None else mode.removeprefix("0o").rjust(4, "0")
     return Made(text, place, lines, target, mode, None, None, None, command or None)
+
+
+def _line(words: list[str]) -> str:
+    """A command as a shell has it; one text is that already."""
+    return words[0] if len(words) == 1 else shlex.join(words)

@@ -47,6 +47,8 @@ class Scope:
 
     def cluster(self, called: str) -> str:
         """The nodes of a cluster, by what the template calls it."""
+        if not called.strip("/*"):
+            raise Unconvertible("it names no cluster")
         name = fit(called.strip("/*").rsplit("/", 1)[-1] if "/" in called else called)
         if self.clusters.setdefault(name, called) != called:
             raise Unconvertible(f"{called} and {self.clusters[name]} would both be called {name}")

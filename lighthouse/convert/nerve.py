@@ -56,17 +56,17 @@ def service(to: Conversion, places: Places, name: str, keys: Keys) -> None:
 
 def _place(keys: Keys, places: Places, name: str) -> tuple[str, str] | None:
     kind = keys.text("reporter_type") or "zookeeper"
-    if kind == "zookeeper" and "zk_path" in keys and "zk_hosts" in keys:
-        return places.zookeeper(keys.texts("zk_hosts"), name, keys.text("zk_path") or "")
-    if kind == "etcd" and "etcd_path" in keys:
-        path = (keys.text("etcd_path") or "").removesuffix("/services")
+    path = keys.text("zk_path" if kind == "zookeeper" else f"{kind}_path") or ""
+    hosts = keys.texts("zk_hosts")
+    if kind == "zookeeper" and path.strip("/") and hosts:
+        return places.zookeeper(hosts, name, path)
+    if kind == "etcd" and path.removesuffix("/services").strip("/"):
         host, port = keys.text("etcd_host") or "127.0.0.1", keys.number("etcd_port") or 4001
-        endpoint = f"http://{host}:{port}"
         keys.say(
             f"{name}: nerve speaks etcd's version 2, whose records nobody reads by version 3: "
             "it is registered anew"
         )
-        return places.etcd([endpoint], path, "smartstack")
+        return places.etcd([f"http://{host}:{port}"], path.removesuffix("/services"), "smartstack")
     keys.say(f"{name} is left out: there is no discovery for reporter_type {kind} as it is given")
     return None
 

@@ -74,7 +74,8 @@ def of_host(to: Conversion, keys: Keys, services: list[str]) -> None:
 
 def _sections(keys: Keys, backends: set[str]) -> dict[str, list[str]]:
     """The sections as they are, but for lines that lead to a backend that is not there."""
-    own = {name.split()[1] for name in keys.names if name.split()[:1] in (["backend"], ["listen"])}
+    headers = (name.split() for name in keys.names)
+    own = {words[1] for words in headers if words[:1] in (["backend"], ["listen"]) and words[1:]}
     found = {}
     for name in keys.names:
         lines = []
@@ -124,13 +125,15 @@ def _source(
 ) -> tuple[list[str], str] | None:
     """The discoveries of one watcher, and the cluster's name there."""
     method = keys.text("method")
-    if method in ("zookeeper", "zookeeper_poll") and "path" in keys:
-        discovery, cluster = places.zookeeper(keys.texts("hosts"), name, keys.text("path") or "")
+    path, hosts = keys.text("path") or "", keys.texts("hosts")
+    if method in ("zookeeper", "zookeeper_poll") and path.strip("/") and hosts:
+        discovery, cluster = places.zookeeper(hosts, name, path)
         return [discovery], cluster
-    if method == "dns" and "servers" in keys:
+    servers = keys.texts("servers")
+    if method == "dns" and servers:
         nameserver = keys.text("nameserver")
         found = []
-        for server in keys.texts("servers"):
+        for server in servers:
             override = {"name": server, "record": "address", "port": port or 80}
             content = {
                 "plugin": "dns",

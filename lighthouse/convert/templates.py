@@ -102,13 +102,15 @@ def of_keys(places: Places, keys: Keys | None, prefix: str) -> Discovery:
     """Where confd's keys are found: in etcd or ZooKeeper, if their values are records of nodes."""
     backend = (keys.text("backend") if keys else None) or "etcdv3"
     nodes = keys.texts("nodes") if keys else []
+    scheme = (keys.text("scheme") if keys else None) or "http"
+    urls = [node if "://" in node else f"{scheme}://{node}" for node in nodes]
 
     def discovery(called: str) -> tuple[str, str]:
         path = f"{prefix.rstrip('/')}/{called.strip('/*')}"
         if backend == "zookeeper":
             hosts, cluster = nodes or ["127.0.0.1:2181"], fit(path.rsplit("/", 1)[-1])
             return places.zookeeper(hosts, cluster, path)
-        return places.etcd(nodes or ["http://127.0.0.1:2379"], path, "lighthouse")
+        return places.etcd(urls or ["http://127.0.0.1:2379"], path, "lighthouse")
 
     if backend not in ("etcd", "etcdv3", "zookeeper") and keys is not None:
         keys.leave("backend", f"nothing here reads {backend}: the nodes are to be put into etcd")

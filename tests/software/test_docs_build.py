@@ -8,7 +8,7 @@ import pytest
 
 from tests.markdown import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("sphinx")]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("sphinx"), pytest.mark.timeout(300)]
 
 
 def build(source: Path, to: Path, builder: str) -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,14 @@
 """Configurations of nerve and synapse, and what becomes of them: tables, without any file."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from lighthouse.config.schema.composer import YamlPosition
 from lighthouse.config.schema.document import YamlDocument, parse
 from lighthouse.convert.conversion import Conversion
 from lighthouse.convert.smartstack import convert
@@ -229,3 +232,50 @@ def test_what_is_none_of_them_is_said() -> None:
         "is no configuration of nerve or synapse"
     ] * 2
     assert made.files == {}
+
+
+ODD: tuple[Any, ...] = (None, [], "x", {}, True, "", ["a", {}], 0, "//", 1.5, [[]])
+
+
+def test_whatever_stands_there_is_told_and_ends_nothing() -> None:
+    """Each part of both with something else than what belongs there."""
+    label = {"label": "a", "value": "b", "condition": "equals"}
+    discovery = {"method": "zookeeper", "path": "/s/w", "hosts": HOSTS, "label_filters": [label]}
+    multi = {
+        "resolver": {"method": "union"},
+        "watchers": {"x": {"method": "dns", "servers": ["a"]}},
+    }
+    service = {
+        "default_servers": [{"name": "d", "host": "localhost", "port": 1}],
+        "discovery": discovery,
+        "discovery_multi": multi,
+        "haproxy": {"port": 1, "listen": ["mode http"], "bind_address": "localhost"},
+    }
+    sections = {"listen s :1": ["use_backend x"], "listen": ["default_backend"]}
+    etcd = {"port": 80, "reporter_type": "etcd", "etcd_host": "h", "etcd_path": "/a/e/services"}
+    checks = [{"type": "http", "uri": "/", "timeout": 1}, {"type": "rabbitmq", "password": "p"}]
+    whole = {
+        "services": {
+            "web": service,
+            "e": etcd,
+            "n": {"port": 80, "zk_hosts": HOSTS, "zk_path": "/n/services", "checks": checks},
+        },
+        "haproxy": {"socket_file_path": "/b", "global": ["a"], "extra_sections": sections},
+    }
+    for changed in _with(whole, itertools.cycle(ODD)):
+        data = {"services": {}, **changed}
+        made = convert([YamlDocument("x.json", data, YamlPosition(1, 1))])
+        folders = {name.split("/")[0] for name in (*made.files, *made.secrets)}
+        assert folders <= {"services", "clusters", "discovery", "balancers", "secrets"}
+
+
+def _with(content: Any, odd: Iterator[Any]) -> Iterator[Any]:
+    """The content with something odd in the place of each of its parts, one after the other."""
+    keys: Any = content if isinstance(content, dict) else range(len(content))
+    for key in list(keys):
+        inner = _with(content[key], odd) if isinstance(content[key], dict | list) else ()
+        for part in itertools.chain([next(odd)], inner):
+            if isinstance(content, dict):
+                yield {**content, key: part}
+            else:
+                yield [*content[:key], part, *content[key + 1 :]]

@@ -75,6 +75,7 @@ def test_what_is_simple_enough(text: str, printed: str) -> None:
         ),
         ('{{ range service "web@dc2" }}{{ end }}', 1, "another datacenter or a filter"),
         ('{{ range service "web" "any" }}{{ end }}', 1, "only nodes that pass their checks"),
+        ('{{ range getvs "/*" }}{{ end }}', 1, "it names no cluster"),
         ("{{ range service $x }}{{ end }}", 1, "has to be written out"),
         ("{{ .Port }}", 1, "only loops over nodes"),
         ("{{ $x := 5 }}", 1, "variables are not converted"),
@@ -196,9 +197,7 @@ def confd_tree(root: Path, template: str, settings: str) -> Conversion:
 
 def test_confd(tmp_path: Path) -> None:
     text = '{{range getvs "/services/web/*"}}server {{.}};\n{{end}}'
-    made = confd_tree(
-        tmp_path, text, 'backend = "etcdv3"\nnodes = ["http://e:2379"]\ninterval = 9\n'
-    )
+    made = confd_tree(tmp_path, text, 'backend = "etcdv3"\nnodes = ["e:2379"]\ninterval = 9\n')
     assert read(made, "discovery/etcd.yaml") == {
         "endpoints": ["http://e:2379"],
         "path": "/prod/services",
