@@ -3,6 +3,7 @@
 import getpass
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ import click
 from lighthouse.commands.completion.names import services
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.options import Target, named, root_option, span, target
-from lighthouse.commands.question import PATIENCE, PAUSE, ask
+from lighthouse.commands.question import PATIENCE, PAUSE, ask, provided
+from lighthouse.commands.question import until as until_free
 from lighthouse.daemon.client import DaemonClient, DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.ipc.control import (
@@ -20,6 +22,7 @@ from lighthouse.ipc.control import (
     Maintained,
     Removed,
 )
+from lighthouse.net.connections import in_flight
 
 
 @click.command()
@@ -29,10 +32,22 @@ from lighthouse.ipc.control import (
     "--for", "lasting", metavar="TIME", callback=span, help="Then up again: 90, 10m, 2h."
 )
 @click.option("--timeout", metavar="TIME", callback=span, default="30", show_default=True)
+@click.option(
+    "--quiet",
+    metavar="TIME",
+    callback=span,
+    help="Then wait until its ports had no request and no traffic for so long.",
+)
 @click.option("--no-wait", is_flag=True, help="Return at once.")
 @root_option
 def command(
-    root: Path, service: Target, reason: str, lasting: float | None, timeout: float, no_wait: bool
+    root: Path,
+    service: Target,
+    reason: str,
+    lasting: float | None,
+    timeout: float,
+    quiet: float | None,
+    no_wait: bool,
 ) -> None:
     """Take a service of this host out: deregister it until `lighthouse up`.
 
@@ -43,7 +58,7 @@ def command(
     \b
     Exit codes:
       0  out of every discovery
-      1  no such service, or not confirmed in time: it is out all the same
+      1  no such service, or not confirmed (or still used) in time: it is out all the same
       3  the daemon is not running; nothing is done
     """
     if not reason.isprintable():
@@ -52,7 +67,12 @@ def command(
     until = None if lasting is None else time.time() + lasting
     begun = order(daemon, BeginMaintenance(*service, reason, until, caller()))
     if not no_wait:
+        began = time.monotonic()
         _wait(daemon, service, timeout)
+        if quiet is not None:
+            ports = [one.port for one in provided(daemon, service)]
+            left = timeout - (time.monotonic() - began)
+            until_free(partial(in_flight, ports, quiet), left, "out, but still used")
     already = "" if begun.changed else " already"
     click.echo(f"lighthouse: {named(service)} is in maintenance{already}")
 

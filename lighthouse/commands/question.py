@@ -1,12 +1,14 @@
 """What a command asks the running daemon: the answer, or the command's end with its reason."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
+from lighthouse.commands.options import Target
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
-from lighthouse.daemon.status_document import parse
+from lighthouse.daemon.status_document import ServiceStatus, parse
 from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.ipc.control import Question
 
@@ -46,3 +48,22 @@ def workers(daemon: DaemonClient) -> tuple[WorkerStatus, ...]:
     if text is None:
         raise StatusNotRunning(daemon.root)
     return parse(text).workers
+
+
+def provided(daemon: DaemonClient, target: Target) -> list[ServiceStatus]:
+    """What it says of a service of this host, port by port; raises like ``ask``."""
+    with asking():
+        text = daemon.status(PATIENCE)
+    if text is None:
+        raise StatusNotRunning(daemon.root)
+    name, port = target
+    return [s for s in parse(text).services if s.name == name and port in (None, s.port)]
+
+
+def until(lacking: Callable[[], str], timeout: float, what: str) -> None:
+    """Wait until nothing is lacking; a ``CommandFailure`` says what still is after the time."""
+    deadline = time.monotonic() + timeout
+    while reason := lacking():
+        if time.monotonic() >= deadline:
+            raise CommandFailure(f"{what} within {timeout:g} s: {reason}")
+        time.sleep(PAUSE)

@@ -60,11 +60,15 @@ class BeginMaintenance(msgspec.Struct, frozen=True, tag=True):
 
 
 class EndMaintenance(msgspec.Struct, frozen=True, tag=True):
-    """To the control socket; answered by ``Maintained``."""
+    """To the control socket; answered by ``Maintained``.
+
+    ``anew``: its checks are to decide anew before it is registered.
+    """
 
     service: str
     port: int | None = None
     by: str = ""
+    anew: bool = False
 
 
 class Maintained(msgspec.Struct, frozen=True, tag=True):

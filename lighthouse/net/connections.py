@@ -112,3 +112,14 @@ def _read(message: memoryview) -> Connection:
             )
         rest = rest[max(_ATTRIBUTE.size, (length + 3) & ~3) :]
     raise OSError("the kernel tells no times of connections")
+
+
+def in_flight(ports: Iterable[int], quiet: float) -> str:
+    """Why ports are still used, empty if they had no request and no traffic for so many seconds.
+
+    Raises ``OSError`` where the kernel does not tell.
+    """
+    busy = sum(one.busy(quiet) for one in connections(ports))
+    if not busy:
+        return ""
+    return "1 connection carries a request" if busy == 1 else f"{busy} connections carry requests"

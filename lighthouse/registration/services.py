@@ -170,13 +170,13 @@ class ProvidedServices:
         """What keeps a port out: an operator, else the program that provides it."""
         return self.maintenance.of(service, port) or self.programs.of(service, port)
 
-    def ask_anew(self, program: Program, config: Config, now: float) -> None:
-        """Have the checks of what a program provides decide anew."""
+    def ask_anew(self, service: str, port: int | None, config: Config, now: float) -> None:
+        """Have the checks of a port of a service, or of all, decide anew."""
         self.checks.ask_anew(
             [
-                (check.plugin, stem, port)
-                for stem, file, port in ports(config.services)
-                if program.provides(file.name, port)
+                (check.plugin, stem, each)
+                for stem, file, each in ports(config.services)
+                if file.name == service and port in (None, each)
                 for check in file.checks
             ],
             now,

@@ -148,6 +148,9 @@ class Registrar:
         logbook, provided = self._state.services.maintenance, self.provided()
         service, port = question.service, question.port
         changed = logbook.end(service, port, provided.get(service, ()))
+        if question.anew:
+            now = time.monotonic()
+            self._state.services.ask_anew(service, port, self._state.config, now)
         if changed:
             where = service if port is None else f"{service}:{port}"
             by = person(question.by, uid)

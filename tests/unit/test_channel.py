@@ -84,6 +84,7 @@ from lighthouse.ipc.messages import (
     encode,
 )
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.ipc.program import ProgramTold, TellProgram
 from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     CheckSnapshot,
@@ -137,7 +138,9 @@ MESSAGES: list[Message] = [
     GetExplanation("web", "a:1"),
     Explanation("no such cluster"),
     BeginMaintenance("web", 80, "upgrade", 12.5, "alice"),
-    EndMaintenance("web", None, "alice"),
+    EndMaintenance("web", None, "alice", True),
+    TellProgram("web", 80, "stops", "alice"),
+    ProgramTold("no service web", ("discovery files: has not deregistered web:80 yet",), (80,)),
     Maintained("no service web; there are: none", True, "the disk is full"),
     GetRemoved("web", 80),
     Removed(("discovery files: has not deregistered web:80 yet",)),

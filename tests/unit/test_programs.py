@@ -77,7 +77,7 @@ def test_checks_that_are_asked_anew_forget_and_do_not_listen_to_what_was_before(
     for port in (80, 81):
         services.checks.verdict("tcp", Verdict("web", port, True, performed_at=1.0), 1.0)
     assert services.decided(program("starts"), CONFIG)
-    services.ask_anew(program("starts", 80), CONFIG, 2.0)
+    services.ask_anew("web", 80, CONFIG, 2.0)
     assert services.passing("web", SERVICE, 80) is None
     assert services.passing("web", SERVICE, 81)
     assert not services.decided(program("starts"), CONFIG)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from lighthouse.commands.completion.names import services
 from lighthouse.commands.down import caller
 from lighthouse.commands.options import Target, named, root_option, span, target
 from lighthouse.commands.programs.attendant import Attendant
@@ -18,6 +19,7 @@ from lighthouse.commands.programs.execution import Execution, Times
     required=True,
     metavar="SERVICE[:PORT]",
     callback=target,
+    shell_complete=services,
     help="The service of this host that CMD provides, or one port of it.",
 )
 @click.option(

@@ -11,7 +11,7 @@ import msgspec
 from lighthouse.commands.programs.attendant import Attendant
 from lighthouse.commands.programs.child import Child
 from lighthouse.ipc.program import ProgramPhase, ProgramTold
-from lighthouse.net.connections import connections
+from lighthouse.net.connections import in_flight
 from lighthouse.process.service_manager import ServiceManager
 
 LOOK: Final = 0.05
@@ -153,11 +153,10 @@ class Execution:
         if told.lacking:
             return "; ".join(told.lacking)
         try:
-            busy = sum(one.busy(self._times.quiet) for one in connections(self._ports))
+            return in_flight(self._ports, self._times.quiet)
         except OSError as error:
             since = now - self._began_to_stop
             return f"requests cannot be counted: {error}" if since < self._times.quiet else ""
-        return f"{busy} connections carry requests" if busy else ""
 
     def _stop(self, child: Child, now: float) -> None:
         child.signal(signal.SIGTERM)

@@ -45,7 +45,7 @@ class ProgramDesk:
             where = _where(program)
             _log.info("service %s: its program %s, says %s", where, program.phase, by)
             if program.phase == "starts":
-                services.ask_anew(program, config, now)
+                services.ask_anew(program.service, program.port, config, now)
             self._changed()
             lacking: tuple[str, ...] = ("the daemon has just heard of it",)
         else:
@@ -61,9 +61,10 @@ class ProgramDesk:
             return
         level = logging.INFO if program.phase == "stops" else logging.WARNING
         _log.log(level, "service %s: who has started its program is gone", _where(program))
-        self._state.services.ask_anew(program, self._state.config, now)
+        services, config = self._state.services, self._state.config
+        services.ask_anew(program.service, program.port, config, now)
         if program.phase == "stops":
-            self._state.services.forgive(program, self._state.config)
+            services.forgive(program, config)
         self._changed()
 
     def _refusal(self, question: TellProgram) -> str:
