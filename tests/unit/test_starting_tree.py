@@ -43,7 +43,7 @@ def write(root: Path, files: dict[str, str]) -> list[str]:
 def test_the_files_are_good_and_so_is_what_is_commented_out(
     tmp_path: Path, source: Source, host: HostSurvey, closed: bool
 ) -> None:
-    made = dict(starting_tree(tmp_path, host, source, closed).files)
+    made = dict(starting_tree(Path("/tree"), host, source, closed).files)
     assert (f"balancers/haproxy.yaml{DISABLED}" in made) == (host.haproxy is None)
     faults = write(tmp_path / "as-it-is", made)
     assert [fault for fault in faults if "warning" not in fault] == []
