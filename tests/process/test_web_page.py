@@ -67,7 +67,11 @@ class Page:
         fleet.node("web", "n0", 1000, metadata={"zone": "c", "note": HOSTILE})
         fleet.write("services/api.yaml", {"port": free_port(), "discovery": "files"})
         places = {"run_dir": str(fleet.run_dir), "state_dir": str(fleet.root / "state")}
-        web = {"listen": f"127.0.0.1:{self.port}", "token_file": str(token_file)}
+        web = {
+            "listen": f"127.0.0.1:{self.port}",
+            "token_file": str(token_file),
+            "allowed_hosts": ["status.example.com"],
+        }
         fleet.write("lighthouse.yaml", {**places, "advertise": "127.0.0.1", "web": web})
         fleet.start()
         eventually(lambda: self.rows("clusters")["web"]["nodes"] == "uu", 30)
@@ -252,6 +256,22 @@ def test_what_is_odd_is_refused_and_tells_nothing(page: Page, request_line: byte
     assert b"recorder" not in answer
     assert b"import" not in answer
     assert get(page.port, "/clusters")[0] == 200
+
+
+def test_who_calls_it_by_another_name_is_told_nothing(page: Page) -> None:
+    answers = {}
+    for name in ("evil.example.com", "status.example.com", f"127.0.0.1:{page.port}"):
+        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5)
+        connection.request("GET", "/status.json", headers={"Host": name})
+        answer = connection.getresponse()
+        answers[name] = (answer.status, answer.read())
+        assert "default-src 'none'" in (answer.getheader("content-security-policy") or "")
+        connection.close()
+    status, body = answers.pop("evil.example.com")
+    assert status == 421
+    assert b"allowed_hosts" in body
+    assert b"recorder" not in body
+    assert {status for status, _ in answers.values()} == {200}
 
 
 def test_a_thousand_connections_hold_up_nobody(page: Page) -> None:

@@ -1,6 +1,5 @@
 """The web worker beside a real daemon: it is served, it may fail, and nobody else notices."""
 
-import http.client
 import os
 import signal
 import socket
@@ -81,12 +80,8 @@ def test_each_scrape_has_the_state_of_its_moment(site: Site) -> None:
     counts = {stage: site.metric(took % stage) for stage in ("observed", "supervisor", "total")}
     assert len(set(counts.values())) == 1
     assert counts["total"] >= 1
-
-
-def test_a_worker_that_counts_nothing_says_nothing_of_it(site: Site) -> None:
-    """What no worker of its kind says ends it."""
-    site.start()
-    eventually(lambda: time.time() - site.fleet.worker("files", "discovery")["since"] > 3, 20)
+    # What no worker of its kind says ends it; each has said by then what it says again and again.
+    eventually(lambda: time.time() - site.fleet.worker("files", "discovery")["since"] > 2.5, 20)
     assert {worker["name"]: worker["ends"] for worker in site.fleet.status()["workers"]} == {
         "recorder": {},
         "files": {},
@@ -94,6 +89,7 @@ def test_a_worker_that_counts_nothing_says_nothing_of_it(site: Site) -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_may_be_killed_and_hang_and_nobody_waits_for_it(site: Site) -> None:
     site.start()
     first = site.pid()
@@ -110,6 +106,7 @@ def test_it_may_be_killed_and_hang_and_nobody_waits_for_it(site: Site) -> None:
     assert site.fleet.worker("recorder")["restarts"] == 0
 
 
+@pytest.mark.slow
 def test_another_address_is_taken_without_a_restart_and_a_taken_one_is_told(site: Site) -> None:
     site.start()
     pid, before = site.pid(), site.port
@@ -161,21 +158,3 @@ def hidden(name, *more):
 
 importlib.machinery.PathFinder.find_spec = hidden
 """
-
-
-def test_who_calls_it_by_another_name_is_told_nothing(site: Site) -> None:
-    site.configure(allowed_hosts=["status.example.com"])
-    site.start()
-    answers = {}
-    for name in ("evil.example.com", "status.example.com", f"127.0.0.1:{site.port}"):
-        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=5)
-        connection.request("GET", "/status.json", headers={"Host": name})
-        answer = connection.getresponse()
-        answers[name] = (answer.status, answer.read())
-        assert "default-src 'none'" in (answer.getheader("content-security-policy") or "")
-        connection.close()
-    status, body = answers.pop("evil.example.com")
-    assert status == 421
-    assert b"allowed_hosts" in body
-    assert b"recorder" not in body
-    assert {status for status, _ in answers.values()} == {200}

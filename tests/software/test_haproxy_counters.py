@@ -100,6 +100,7 @@ def test_a_replaced_worker_that_still_serves_is_asked_too(world: World) -> None:
         assert counted(world, "sessions") == 3
 
 
+@pytest.mark.slow
 def test_another_worker_of_ours_goes_on_with_the_sums(world: World) -> None:
     port, other = free_ports(2)
     with serving(1) as (site,):
@@ -120,6 +121,7 @@ def test_another_worker_of_ours_goes_on_with_the_sums(world: World) -> None:
         assert kept["ended"]["web"]["requests"] == 5
 
 
+@pytest.mark.slow
 def test_a_file_of_garbage_is_not_believed_and_what_somebody_clears_stays_counted(
     world: World,
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_file_of_garbage_is_not_believed_and_what_somebody_clears_stays_counte
         assert counted(world) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.needs("openssl")
 def test_the_end_of_each_certificate_is_told(world: World) -> None:
     pem = certificate(world.directory)
