@@ -283,7 +283,8 @@ class Supervisor:
     def _configure_logs(self) -> None:
         config = self._config.tree.config
         file = config.daemon.log_file or self._log_file
-        self._logs.configure(config.logging, file, config.daemon.log_level)
+        form = (config.daemon.log_level, config.daemon.log_format)
+        self._logs.configure(config.logging, file, *form)
 
     def _faults(self) -> list[Fault]:
         return faults(self._state, self._config.tree, self._pool)

@@ -1,5 +1,6 @@
 """The log of a daemon: rotated, on a full disk, not to be had; the daemon goes on."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -84,3 +85,19 @@ def test_nothing_holds_a_log_that_was_rotated(fleet: Fleet, log: Path) -> None:
         eventually(lambda: held() == {str(log)})
     finally:
         assert fleet.lighthouse("stop").returncode == 0
+
+
+def test_lines_for_the_journal_and_for_programs(fleet: Fleet) -> None:
+    """Standard error is what ``JOURNAL_STREAM`` names, as systemd has it."""
+    fleet.log.touch()
+    status = fleet.log.stat()
+    fleet.env["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+    fleet.start()
+    eventually(lambda: "<6>INFO    balancer recorder: runs" in fleet.log.read_text(), 20)
+    settings = (fleet.config / "lighthouse.yaml").read_text()
+    fleet.write("lighthouse.yaml", settings + "log_format: json\n")
+    fleet.reload()
+    eventually(lambda: "<6>INFO    SIGHUP: reading" in fleet.log.read_text(), 20)
+    fleet.kill(signal.SIGTERM)
+    last = fleet.log.read_text().splitlines()[-1]
+    assert json.loads(last.removeprefix("<6>"))["message"] == "stopped"

@@ -52,6 +52,7 @@ advertise: 2001:DB8::1
 stop_timeout: 20s
 log_file: ../log
 log_level: debug
+log_format: JSON
 worker: {user: root, memory: 1G, sync_timeout: 1m, stop_timeout: 500ms, start_timeout: 3}
 """
     assert read(tmp_path, "lighthouse.yaml", text).daemon == DaemonSettings(
@@ -62,6 +63,7 @@ worker: {user: root, memory: 1G, sync_timeout: 1m, stop_timeout: 500ms, start_ti
         worker=WorkerSettings("root", 1 << 30, 60.0, 0.5, 3.0),
         log_file=tmp_path / "../log",
         log_level="DEBUG",
+        log_format="json",
     )
 
 
@@ -239,6 +241,7 @@ LIGHTHOUSE = [
     ("run_dir: 5\n", ["1:1: expected text, got a number"]),
     ("run_dir: ''\n", ["1:1: expected a path, got ''"]),
     ("log_level: LOUD\n", ["1:1: expected one of DEBUG, INFO, WARNING, ERROR, CRITICAL; got"]),
+    ("log_format: xml\n", ["1:1: expected one of text, json; got 'xml'"]),
     ("stop_timeout: -1\n", ["1:1: expected seconds or a text like 10s, 500ms, 5m; got -1"]),
     ("worker: 5\n", ["1:1: expected a map, got 5"]),
     ("worker: {memory: 1K}\n", ["1:10: expected at least 32M, got '1K'"]),

@@ -69,6 +69,7 @@ class DaemonSettings(msgspec.Struct, frozen=True):
     worker: WorkerSettings = WorkerSettings()
     log_file: Path | None = None
     log_level: str = "INFO"
+    log_format: str = "text"
     control: ControlAccess = ControlAccess()
     web: WebFile | None = None
 

@@ -91,7 +91,7 @@ class LogFile(logging.Handler):
 
     def _write(self, line: str) -> None:
         if self._lost:
-            line = f"{self._lost} lines before this one are lost: {self._reason}\n{line}"
+            line = f"{self.format(self._loss())}\n{line}"
         data = (("\n" if self._torn else "") + line).encode("utf-8", "backslashreplace")
         written = os.write(self._file, data)
         self._torn = written < len(data)
@@ -99,6 +99,11 @@ class LogFile(logging.Handler):
             os.write(self._file, data[written:])  # raises what kept it from being whole
             self._torn = False
         self._lost = 0
+
+    def _loss(self) -> logging.LogRecord:
+        text = f"{self._lost} lines before this one are lost: {self._reason}"
+        fields = {"name": "lighthouse.supervisor", "levelno": logging.ERROR, "levelname": "ERROR"}
+        return logging.makeLogRecord({**fields, "msg": text})
 
 
 def _same(one: os.stat_result, other: os.stat_result) -> bool:

@@ -6,16 +6,16 @@ A log only tells. What cannot be told (the disk is full, the terminal is gone, a
 
 import logging
 import logging.config
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from lighthouse.supervisor.logs.formats import formatter, is_journal
 from lighthouse.supervisor.logs.log_file import LogFile
 from lighthouse.supervisor.logs.log_queue import HandlerThread, may_block, words
-
-FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 
 _STREAMS: Final = (1, 2)
 _log: Final = logging.getLogger("lighthouse.supervisor")
@@ -55,6 +55,10 @@ class TolerantHandler(logging.Handler):
             self._failure = error
         self._error = "" if self._failure is None else words(self._failure)
         return handled
+
+    def write_as(self, formatter: logging.Formatter) -> None:
+        """Write what comes now in this format."""
+        self._inner.setFormatter(formatter)
 
     def follow(self) -> None:
         """Leave a file that was moved, though there is nothing to write."""
@@ -97,7 +101,9 @@ class Logs:
         self._applied: dict[str, Any] | None = None
         self.configure(None, file, "info")
 
-    def configure(self, custom: dict[str, Any] | None, file: Path | None, level: str) -> None:
+    def configure(
+        self, custom: dict[str, Any] | None, file: Path | None, level: str, form: str = "text"
+    ) -> None:
         """Log as ``logging.yaml`` says, opening files anew; else to ``file`` or standard error.
 
         If that cannot be applied, the last one that could be stays, or else the default.
@@ -106,7 +112,7 @@ class Logs:
         self._refused = ""
         if custom is None:
             self._applied = None
-            _default(file, level)
+            _default(file, level, form)
             return
         try:
             _apply(custom)
@@ -114,7 +120,7 @@ class Logs:
         # dictConfig makes whatever classes it is told to make, and those raise what they like.
         except Exception as error:  # noqa: BLE001
             self._refused = words(error)
-            self._fall_back(file, level)
+            self._fall_back(file, level, form)
             _log.error("logging.yaml cannot be applied: %s", self._refused)
 
     def follow(self) -> None:
@@ -147,14 +153,14 @@ class Logs:
         found.extend(f"the log cannot be written: {error}" for error in sorted(errors))
         return found
 
-    def _fall_back(self, file: Path | None, level: str) -> None:
+    def _fall_back(self, file: Path | None, level: str, form: str) -> None:
         if self._applied is not None:
             # It was applied once, but its files and sockets may be gone by now.
             with suppress(Exception):
                 _apply(self._applied)
                 return
         self._applied = None
-        _default(file, level)
+        _default(file, level, form)
 
     def _follow_with_streams(self, file: Path | None) -> None:
         if self._background and file is not None:
@@ -165,14 +171,17 @@ class Logs:
             self.follow()
 
 
-def _default(file: Path | None, level: str) -> None:
+def _default(file: Path | None, level: str, form: str) -> None:
     """One line per event, to a file that log rotation may move, or to standard error."""
+    written = formatter(form, file is None and is_journal(_STREAMS[1], os.environ))
     root = logging.getLogger()
     root.setLevel(level.upper())
-    if file is not None and [handler.file for handler in _handlers()] == [file]:
+    known = [*_handlers()]
+    if file is not None and [handler.file for handler in known] == [file]:
+        known[0].write_as(written)
         return  # it follows its file by itself, and knows what of it was lost
     handler = logging.StreamHandler(sys.stderr) if file is None else LogFile(file)
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(written)
     _clear()
     root.addHandler(TolerantHandler(handler))
 

@@ -14,6 +14,7 @@ from lighthouse.config.schema.keys.values import (
     FLAG,
     GROUP_NUMBER,
     LEVEL,
+    LOG_FORMAT,
     MEMORY,
     METADATA,
     NAME,
@@ -157,6 +158,7 @@ DAEMON: Final = KeyTable(
         "worker": ConfigKey(WORKER, "The defaults for every worker process."),
         "log_file": ConfigKey(PATH, "Where the daemon logs to; stderr if left out."),
         "log_level": ConfigKey(LEVEL, "What is logged: this and what is worse. info if left out."),
+        "log_format": ConfigKey(LOG_FORMAT, "How a line is written. text if left out."),
         "control": ConfigKey(
             KeyTable(
                 {

@@ -18,6 +18,7 @@ from lighthouse.schema import shown
 MIN_MEMORY: Final = 32 * 1024 * 1024
 """Bytes; a plugin's process needs about as much before it does anything."""
 
+_LOG_FORMATS: Final = ("text", "json")
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TEXT: Final[JsonSchema] = {"type": "string"}
 _SCALAR: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
@@ -135,6 +136,12 @@ def _level(value: object) -> str:
     raise ValueError(f"expected one of {', '.join(_LEVELS)}; got {shown(value)}")
 
 
+def _log_format(value: object) -> str:
+    if isinstance(value, str) and value.lower() in _LOG_FORMATS:
+        return value.lower()
+    raise ValueError(f"expected one of {', '.join(_LOG_FORMATS)}; got {shown(value)}")
+
+
 def _any_level(value: object) -> None:
     """A level of the logging module, by name or number."""
     known = logging.getLevelNamesMapping()
@@ -192,6 +199,7 @@ USER: Final = ValueKind(_user, _TEXT)
 USER_NUMBER: Final = ValueKind(_number_of("user", lambda name: pwd.getpwnam(name).pw_uid), _TEXT)
 GROUP_NUMBER: Final = ValueKind(_number_of("group", lambda name: grp.getgrnam(name).gr_gid), _TEXT)
 LEVEL: Final = ValueKind(_level, in_any_case(*map(str.lower, _LEVELS)))
+LOG_FORMAT: Final = ValueKind(_log_format, in_any_case(*_LOG_FORMATS))
 ANY_LEVEL: Final = ValueKind(
     _any_level, {"anyOf": [{"type": "integer"}, {"enum": [*logging.getLevelNamesMapping()]}]}
 )
