@@ -100,9 +100,9 @@ class Machine:
         raise AssertionError("".join(printed))
 
     def close(self) -> None:
-        assert self._shell.stdin
-        self._shell.stdin.close()
-        self._shell.wait(60)
+        with self._shell:
+            assert self._shell.stdin
+            self._shell.stdin.close()
 
 
 @pytest.fixture
