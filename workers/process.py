@@ -13,11 +13,11 @@ from typing import Final, NoReturn
 import msgspec
 import setproctitle
 
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc import log_lines
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.origin import PluginOrigin
-from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.ending.parenthood import die_with_parent
 from lighthouse.process.rights import NEW_PRIVILEGES
 from lighthouse.process.trace import TracedProcess
 from lighthouse.workers.boundary.limits import REASON, one_line

@@ -18,7 +18,7 @@ from lighthouse.config.directories import obstacle, run_dir, state_dir
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.daemon.last_settings import NAMES
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 from lighthouse.ipc.messages import Failed, Validate, Validated
 from lighthouse.net.address import default_address
 from lighthouse.net.listeners import listeners, unreachable

@@ -19,10 +19,10 @@ from lighthouse.commands.output.preview import Outlook, document, lines
 from lighthouse.commands.output.quantities import span
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
-from lighthouse.supervisor.override import Name
-from lighthouse.supervisor.persistence import handovers
+from lighthouse.supervisor.saving.persistence import handovers
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 from lighthouse.text import plain
 

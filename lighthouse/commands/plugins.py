@@ -14,7 +14,7 @@ from lighthouse.daemon.client import DaemonSilent
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import parse
 from lighthouse.daemon.worker_document import WorkerStatus
-from lighthouse.installed import Installed, PluginKey
+from lighthouse.distribution.installed import Installed, PluginKey
 from lighthouse.text import plain
 
 PATIENCE: Final = 5.0

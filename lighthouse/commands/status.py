@@ -17,13 +17,13 @@ from lighthouse.commands.output.status_tables import render
 from lighthouse.commands.output.worker_detail import detail
 from lighthouse.commands.watch.live import LiveView
 from lighthouse.commands.watch.terminal import is_interactive
-from lighthouse.commands.watch.view import View
+from lighthouse.commands.watch.view import ViewState
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
 from lighthouse.daemon.locate import find
 from lighthouse.daemon.status_document import StatusDocument, parse
 from lighthouse.daemon.worker_document import WorkerStatus
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.text import plain
 
 PATIENCE: Final = 5.0
@@ -133,13 +133,13 @@ def _watch(daemon: DaemonClient, as_json: bool, worker: str | None) -> None:
         while _echo(daemon) if as_json else show(_view(daemon, worker)):
             time.sleep(INTERVAL)
         return
-    LiveView(daemon, View() if worker is None else _of_worker(daemon, worker)).run()
+    LiveView(daemon, ViewState() if worker is None else _of_worker(daemon, worker)).run()
 
 
-def _of_worker(daemon: DaemonClient, name: str) -> View:
+def _of_worker(daemon: DaemonClient, name: str) -> ViewState:
     """The view that begins with this worker; a ``CommandFailure`` if there is none."""
     found = _named(_read(_ask(daemon)), name)[0]
-    return View(mode="detail", selected=("worker", f"{found.kind}/{found.name}"))
+    return ViewState(mode="detail", selected=("worker", f"{found.kind}/{found.name}"))
 
 
 def _echo(daemon: DaemonClient) -> bool:

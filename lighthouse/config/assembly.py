@@ -22,7 +22,7 @@ from lighthouse.config.schema.types import (
     ServiceFile,
     WorkerSettings,
 )
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.schema.document import YamlDocument
 from lighthouse.config.schema.keys.cluster import CLUSTER
 from lighthouse.config.schema.types import ClusterFile, PluginFile, ServiceFile
-from lighthouse.installed import Installed, listed
+from lighthouse.distribution.installed import Installed, listed
 from lighthouse.schema import shown
 
 _SOFTWARE: Final = {"zookeeper", "etcd", "dns", "redis", "postgresql", "rabbitmq", "grpc"}

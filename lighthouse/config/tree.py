@@ -11,7 +11,7 @@ from lighthouse.config.file import ConfigFile
 from lighthouse.config.scan import DIRECTORIES, SINGLE, FoundFile, Listing, kind_of, scan
 from lighthouse.config.schema.document import YamlDocument
 from lighthouse.config.schema.types import Config
-from lighthouse.installed import Installed as Installed
+from lighthouse.distribution.installed import Installed as Installed
 
 _EMPTY: Final = Assembled(Config(), (), frozenset(), {})
 

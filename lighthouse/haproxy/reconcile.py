@@ -15,11 +15,11 @@ from lighthouse.cluster import Cluster
 from lighthouse.haproxy.rendering.chunks import Chunk
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.adoption import Stranger
-from lighthouse.haproxy.runtime.certificates import Certificates
 from lighthouse.haproxy.runtime.controller import Controller
+from lighthouse.haproxy.runtime.counters.certificates import Certificates
+from lighthouse.haproxy.runtime.counters.traffic import Traffic
 from lighthouse.haproxy.runtime.instance import Instance
 from lighthouse.haproxy.runtime.socket import Lost
-from lighthouse.haproxy.runtime.traffic import Traffic
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.haproxy.status import describe
 from lighthouse.haproxy.sync.counts import SyncCounts

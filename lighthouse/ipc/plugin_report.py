@@ -3,7 +3,7 @@
 import msgspec
 
 from lighthouse.balancer import Claim
-from lighthouse.origin import PluginOrigin
+from lighthouse.distribution.origin import PluginOrigin
 
 
 class PluginFault(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Final
 
+from lighthouse.process.ending.orphans import MARK
 from lighthouse.process.environment import scrubbed
-from lighthouse.process.orphans import MARK
 from lighthouse.process.rights import NEW_PRIVILEGES
 from lighthouse.process.trace import Trace
 

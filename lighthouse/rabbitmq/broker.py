@@ -9,7 +9,7 @@ from lighthouse.files.exchange import mark_at
 from lighthouse.rabbitmq.control import Condition, Rabbitmqctl, program_fault
 from lighthouse.rabbitmq.cookie import cookie_fault
 from lighthouse.rabbitmq.settings import BrokerSettings
-from lighthouse.rabbitmq.topology import Topology, Unreadable, read
+from lighthouse.rabbitmq.topology import Topology, UnreadableAnswer, read
 from lighthouse.software.interval import MinInterval
 
 _PATIENCE: Final = 10
@@ -74,7 +74,7 @@ class LocalBroker:
             return Sight(answer.condition, told, fault=wrong)
         try:
             return Sight("ok", "", read(answer.printed))
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             return Sight("failed", f"rabbitmqctl: {error}", fault=True)
 
     def _waits_for_cookie(self) -> bool:

@@ -10,7 +10,7 @@ from lighthouse.rabbitmq.settings import ERLANG_NODE
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 
 
-class Unreadable(ValueError):
+class UnreadableAnswer(ValueError):
     """A command printed something else than it should have."""
 
 
@@ -74,14 +74,14 @@ class Topology(msgspec.Struct, frozen=True):
 
 
 def read(printed: str) -> Topology:
-    """What was printed by ``cluster_status --formatter json``; raises ``Unreadable``."""
+    """What was printed by ``cluster_status --formatter json``; raises ``UnreadableAnswer``."""
     try:
         found = msgspec.json.decode(json_of(printed), type=Topology)
     except msgspec.DecodeError as error:
-        raise Unreadable(f"cluster_status is not the expected JSON ({error})") from error
+        raise UnreadableAnswer(f"cluster_status is not the expected JSON ({error})") from error
     strange = [name for name in found.members if not ERLANG_NODE.fullmatch(name)]
     if strange or not found.members:
-        raise Unreadable("cluster_status names no nodes that could be understood")
+        raise UnreadableAnswer("cluster_status names no nodes that could be understood")
     return Topology(
         tuple(sorted(set(found.disk_nodes))),
         tuple(sorted(set(found.running_nodes))),

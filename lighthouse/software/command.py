@@ -24,7 +24,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from lighthouse.process.parenthood import die_with_parent
+from lighthouse.process.ending.parenthood import die_with_parent
 from lighthouse.software.guard import BEGUN
 from lighthouse.software.survivors import Guard, say
 from lighthouse.text import LIMIT, one_line

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lighthouse.process.known import is_alive
+from lighthouse.process.ending.known import is_alive
 
 _NAME: Final = re.compile(r"lighthouse-scratch-(\d+)-\w+")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from lighthouse.process.known import sessions, words
+from lighthouse.process.ending.known import sessions, words
 
 
 class Belongings(msgspec.Struct, frozen=True):

@@ -21,8 +21,8 @@ import msgspec
 from lighthouse.ipc.channel import Channel, Closed
 from lighthouse.ipc.messages import Failed, Ready
 from lighthouse.ipc.plugin_report import PluginReport
+from lighthouse.process.ending.parenthood import die_with_parent
 from lighthouse.process.locks import Lock
-from lighthouse.process.parenthood import die_with_parent
 from lighthouse.process.spawn import in_words
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.standalone.belongings import belongings

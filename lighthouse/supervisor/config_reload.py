@@ -7,7 +7,7 @@ from typing import Final
 
 from lighthouse.config.tree import Tree
 from lighthouse.config.watch import ConfigWatch
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
 

@@ -15,8 +15,8 @@ from lighthouse.ipc.control import (
 )
 from lighthouse.supervisor.chronicle import Chronicle
 from lighthouse.supervisor.history.pins import PinnedSnapshot
-from lighthouse.supervisor.override import Name, Override, Overrides
 from lighthouse.supervisor.registrar import LOOK, person
+from lighthouse.supervisor.standing_order import Name, StandingOrder, StandingOrders
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
 from lighthouse.text import one_line
@@ -36,13 +36,13 @@ class Orders:
         self._cache: Final = cache
         self.chronicle: Final = Chronicle(state, cache)
         pins = state.pins.orders
-        self._books: Final[dict[str, Overrides]] = {_PAUSED: state.pauses, _PINNED: pins}
-        self._saved: Final[dict[str, tuple[Override, ...]]] = {}
+        self._books: Final[dict[str, StandingOrders]] = {_PAUSED: state.pauses, _PINNED: pins}
+        self._saved: Final[dict[str, tuple[StandingOrder, ...]]] = {}
 
     def restore(self) -> None:
         """Start from what an earlier run left."""
         for record, book in self._books.items():
-            orders = self._cache.load(record, tuple[Override, ...]) or ()
+            orders = self._cache.load(record, tuple[StandingOrder, ...]) or ()
             book.restore(orders)
             self._saved[record] = orders
         pinned = self._cache.load(_SNAPSHOTS, tuple[PinnedSnapshot, ...])
@@ -71,7 +71,7 @@ class Orders:
     def pause(self, worker: Name, question: PauseWorker, uid: int, wall: float) -> WorkerOrdered:
         """Have a worker do nothing for a while."""
         by = person(question.by, uid)
-        order = Override(worker, wall, one_line(question.reason), question.until, by)
+        order = StandingOrder(worker, wall, one_line(question.reason), question.until, by)
         return self._begin(_PAUSED, order)
 
     def resume(self, worker: Name, question: ResumeWorker, uid: int) -> WorkerOrdered:
@@ -92,7 +92,7 @@ class Orders:
             return WorkerOrdered(*worker, error=error)
         by = person(question.by, uid)
         reason = one_line(question.reason)
-        order = Override(worker, wall, reason, question.until, by, version.number)
+        order = StandingOrder(worker, wall, reason, question.until, by, version.number)
         if problem := _problem(order):
             return WorkerOrdered(*worker, error=problem)
         self._state.pins.keep(order, version.plugin, version.snapshot)
@@ -110,7 +110,7 @@ class Orders:
             self.chronicle.ordered(worker[1], f"unpinned by {by}")
         return self._end(_PINNED, worker, by)
 
-    def _begin(self, record: str, order: Override) -> WorkerOrdered:
+    def _begin(self, record: str, order: StandingOrder) -> WorkerOrdered:
         if problem := _problem(order):
             return WorkerOrdered(*order.worker, error=problem)
         book = self._books[record]
@@ -147,7 +147,7 @@ class Orders:
         return True
 
 
-def _problem(order: Override) -> str:
+def _problem(order: StandingOrder) -> str:
     """Why an order cannot be taken, empty if it can."""
     if not order.reason:
         return "an order needs a reason"
@@ -156,5 +156,5 @@ def _problem(order: Override) -> str:
     return ""
 
 
-def _named(order: Override) -> str:
+def _named(order: StandingOrder) -> str:
     return " ".join(order.worker)

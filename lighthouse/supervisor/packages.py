@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 
 _Mark = tuple[str, int]
 

@@ -12,7 +12,7 @@ from lighthouse.ipc.snapshot import (
     Snapshot,
     WebSnapshot,
 )
-from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 
 

@@ -16,10 +16,10 @@ from lighthouse.registration import identity, maintenance
 from lighthouse.registration.maintenance import Logbook, Maintenance
 from lighthouse.registration.published import Published, PublishedNode
 from lighthouse.registration.services import ports
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.plan import Wanted
 from lighthouse.supervisor.pool.doubt import idle_for
 from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
 from lighthouse.text import one_line

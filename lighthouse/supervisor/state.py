@@ -23,7 +23,7 @@ from lighthouse.registration.services import ProvidedServices
 from lighthouse.schema import Problem, Rejection
 from lighthouse.supervisor.handed import HandedClusters
 from lighthouse.supervisor.history.pins import Pins
-from lighthouse.supervisor.override import Overrides
+from lighthouse.supervisor.standing_order import StandingOrders
 from lighthouse.supervisor.verdicts import ConfigKey, Verdicts
 
 Statement = tuple[tuple[Rejection, ...], tuple[Rejection, ...], bool]
@@ -41,7 +41,7 @@ class State:
         self.memberships: Final = Memberships()
         self.services: Final = ProvidedServices(host)
         self.handed: Final = HandedClusters()
-        self.pauses: Final = Overrides("paused")
+        self.pauses: Final = StandingOrders("paused")
         self.pins: Final = Pins()
         self._unknown: frozenset[str] = frozenset()  # nobody knows their nodes
         self._handed: Final[dict[str, tuple[Config, frozenset[str]]]] = {}  # as last noted

@@ -24,32 +24,32 @@ from lighthouse.process.service_manager import ServiceManager
 from lighthouse.registration import identity
 from lighthouse.supervisor import dispatch
 from lighthouse.supervisor.absence import Absences
-from lighthouse.supervisor.announcer import Announcer
 from lighthouse.supervisor.answers.faults import faults
 from lighthouse.supervisor.answers.router import Router
 from lighthouse.supervisor.answers.status import StatusReport
 from lighthouse.supervisor.config_reload import ConfigReload
+from lighthouse.supervisor.control.listener import ControlListener
+from lighthouse.supervisor.control.presence import INTERVAL, Presence
 from lighthouse.supervisor.history.keeper import WRITE
-from lighthouse.supervisor.listener import ControlListener
 from lighthouse.supervisor.logs.fault_log import FaultLog
 from lighthouse.supervisor.logs.logs import Logs
 from lighthouse.supervisor.loop.event_loop import EventLoop
 from lighthouse.supervisor.loop.signals import Signals
 from lighthouse.supervisor.orders import Orders
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.packages import InstalledPackages
-from lighthouse.supervisor.persistence import SEEN, Persistence
 from lighthouse.supervisor.plan import Wanted, plan, renew
 from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
-from lighthouse.supervisor.presence import INTERVAL, Presence
 from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
-from lighthouse.supervisor.saving import Saving
+from lighthouse.supervisor.saving.persistence import SEEN, Persistence
+from lighthouse.supervisor.saving.writer import Saving
 from lighthouse.supervisor.shutdown import Shutdown
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import Store
-from lighthouse.supervisor.web_feed import WebFeed
+from lighthouse.supervisor.telling.announcer import Announcer
+from lighthouse.supervisor.telling.web_feed import WebFeed
 
 PACKAGES: Final = 5.0
 """Seconds between looks for plugins that were installed or removed."""

@@ -18,7 +18,7 @@ import msgspec
 
 from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.messages import Failed, Message, Ready, Reported, Stop
-from lighthouse.process.orphans import end_session
+from lighthouse.process.ending.orphans import end_session
 from lighthouse.standalone.orders import CloseReport, Loaded, Order, end_of
 from lighthouse.testing.conversation import Conversation
 

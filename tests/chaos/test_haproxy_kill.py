@@ -18,7 +18,7 @@ import pytest
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.schema.balancer import parse_settings
-from lighthouse.process.orphans import end_session
+from lighthouse.process.ending.orphans import end_session
 from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import filed_servers, running_servers

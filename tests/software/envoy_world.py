@@ -16,7 +16,7 @@ from lighthouse.envoy.runtime import process
 from lighthouse.envoy.runtime.admin import AdminSocket
 from lighthouse.envoy.schema.settings import EnvoySettings, parse_settings
 from lighthouse.node import Node
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from tests.fleet import get
 from tests.ports import free_port
 from tests.waiting import eventually

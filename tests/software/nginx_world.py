@@ -15,7 +15,7 @@ import pytest
 from lighthouse.cluster import Cluster
 from lighthouse.nginx.balancer import Nginx
 from lighthouse.node import Node
-from lighthouse.process.known import is_alive
+from lighthouse.process.ending.known import is_alive
 from tests.ports import free_port
 from tests.requirements import command
 from tests.waiting import eventually

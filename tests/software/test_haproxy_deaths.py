@@ -14,7 +14,7 @@ import pytest
 
 from lighthouse.haproxy.runtime import pid, process
 from lighthouse.haproxy.schema.balancer import parse_settings
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from tests.backends import Backends
 from tests.ports import free_ports
 from tests.software.haproxy_traffic import admin_states, drive, is_gone, old_workers

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.supervisor.pool.budget import PATIENCE, ResourceUse, WorkerBudget, excess, look
+from lighthouse.supervisor.pool.cost.budget import (
+    PATIENCE,
+    ResourceUse,
+    WorkerBudget,
+    excess,
+    look,
+)
 
 MAY = WorkerSettings(memory=1 << 20, processes=10, zombies=3, threads=20, descriptors=100)
 

@@ -80,7 +80,7 @@ def test_a_worker_imports_nothing_that_only_some_plugins_need(kind: str, module:
     absent = {"packaging", "yaml", "rich", "click", "subprocess", *READS, *HEAVY}
     source = f"import lighthouse.workers.{kind}; print(*sys.modules)"
     loads = f"""
-from lighthouse.origin import PluginOrigin
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.workers.loading.kind import KINDS
 from lighthouse.workers.loading.plugin import load
 kind = next(kind for kind in KINDS if kind.name == {kind!r})

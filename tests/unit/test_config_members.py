@@ -15,7 +15,7 @@ from lighthouse.config.schema.policy import (
     Selection,
 )
 from lighthouse.config.tree import Tree
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 from lighthouse.node import Node
 
 INSTALLED = Installed(frozenset({"haproxy"}), frozenset({"file"}), frozenset())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.tree import Tree
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 
 INSTALLED = Installed(frozenset({"haproxy"}), frozenset({"file"}), frozenset())
 

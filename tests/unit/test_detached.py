@@ -8,12 +8,13 @@ from pathlib import Path
 
 import psutil
 
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from tests.waiting import eventually
 
 STARTER = """
 import sys
-from lighthouse.process import detached, parenthood
+from lighthouse.process import detached
+from lighthouse.process.ending import parenthood
 parenthood.inherit_orphans()
 detached.start(sys.argv[2:], sys.argv[1], {"PATH": "/usr/bin:/bin"}, 5)
 """

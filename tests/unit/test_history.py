@@ -17,7 +17,7 @@ from lighthouse.supervisor.history.pins import PinnedSnapshot, Pins
 from lighthouse.supervisor.history.recorder import KEPT, NAMED, HistoryRecorder, SentSnapshot
 from lighthouse.supervisor.history.saved import SavedVersion, condensed, restored
 from lighthouse.supervisor.history.version import Trigger
-from lighthouse.supervisor.override import Override
+from lighthouse.supervisor.standing_order import StandingOrder
 
 SECRET = "correct-horse-battery"
 
@@ -147,9 +147,9 @@ def test_what_is_left_out_and_stands_nowhere_is_said() -> None:
     assert filled({"a": 1}, None) == {"a": 1}
 
 
-def _pinned(version: int = 1, **config: Any) -> tuple[Pins, Override]:
+def _pinned(version: int = 1, **config: Any) -> tuple[Pins, StandingOrder]:
     """Pins as they are after a restart."""
-    pins, order = Pins(), Override(("balancer", "web"), 1.0, "bad", None, "alice", version)
+    pins, order = Pins(), StandingOrder(("balancer", "web"), 1.0, "bad", None, "alice", version)
     pins.keep(order, "haproxy", snapshot(part("a", 4, node("x")), **config))
     pins.orders.begin(order)
     data = encode(pins.saved(order))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.installed import Installed, succession
-from lighthouse.origin import PluginOrigin
+from lighthouse.distribution.installed import Installed, succession
+from lighthouse.distribution.origin import PluginOrigin
 
 BUNDLED = PluginOrigin("lighthouse", "0.1", "lighthouse.haproxy.balancer")
 A, B = PluginOrigin("a", "1", "mod_a"), PluginOrigin("b", "2", "mod_b")

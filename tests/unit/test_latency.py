@@ -1,7 +1,7 @@
 """How long changes took, and where that time went."""
 
 from lighthouse.process.timing.histogram import BOUNDS, Histogram
-from lighthouse.supervisor.pool.latency import Latency
+from lighthouse.supervisor.pool.cost.latency import Latency
 
 
 def test_a_duration_is_counted_in_the_bucket_that_ends_above_it() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lighthouse.supervisor.pool.lifecycle import (
+from lighthouse.supervisor.pool.life.lifecycle import (
     KILL_AFTER,
     TRACED_WITHIN,
     Became,

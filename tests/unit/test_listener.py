@@ -13,7 +13,7 @@ from lighthouse.ipc.channel import Channel
 from lighthouse.ipc.control import Leave, Leaving, NoRight
 from lighthouse.ipc.program import TellProgram
 from lighthouse.process.reserve import DescriptorReserve
-from lighthouse.supervisor.listener import MAX_CLIENTS, MAX_KEPT, Answer, ControlListener
+from lighthouse.supervisor.control.listener import MAX_CLIENTS, MAX_KEPT, Answer, ControlListener
 from lighthouse.supervisor.loop.event_loop import EventLoop
 
 LEAVING: Answer = (Leaving(1.0), b"")

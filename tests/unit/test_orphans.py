@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lighthouse.process.orphans import MARK
+from lighthouse.process.ending.orphans import MARK
 from lighthouse.supervisor.pool.sessions import Sessions
 from tests.waiting import eventually
 

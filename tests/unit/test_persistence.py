@@ -14,7 +14,7 @@ from lighthouse.membership.memberships import Memberships
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.node import Node
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.supervisor.persistence import SEEN, Persistence, recall
+from lighthouse.supervisor.saving.persistence import SEEN, Persistence, recall
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster, Store
 

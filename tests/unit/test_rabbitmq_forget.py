@@ -14,7 +14,7 @@ from lighthouse.cluster import Cluster
 from lighthouse.rabbitmq.balancer import RabbitmqPeers
 from lighthouse.rabbitmq.changes.forget import Evidence, Replicas, missing, refusal, replicas
 from lighthouse.rabbitmq.changes.ledger import DAY, GAP, LONGEST, Ledger, LedgerFile, advance
-from lighthouse.rabbitmq.topology import NodeVersion, Topology, Unreadable
+from lighthouse.rabbitmq.topology import NodeVersion, Topology, UnreadableAnswer
 from lighthouse.testing.values import cluster, node
 from tests.software.fake_rabbitmqctl import FakeControl, printed
 
@@ -168,7 +168,7 @@ def test_queues_are_understood_and_none_is_overlooked() -> None:
     assert found.survives(B)
     assert not found.survives(A)
     for wrong in ("", '[{"name":"q","type":"quorum","members":"","online":""}]', '[{"name":1}]'):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableAnswer):
             replicas(wrong)
 
 

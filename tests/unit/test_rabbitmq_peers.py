@@ -14,7 +14,7 @@ from lighthouse.rabbitmq.balancer import RabbitmqPeers
 from lighthouse.rabbitmq.control import Condition, judge
 from lighthouse.rabbitmq.peers import NotOurs, listed, name_of, render, wanted
 from lighthouse.rabbitmq.settings import parse_settings, seconds
-from lighthouse.rabbitmq.topology import NodeVersion, Release, Topology, Unreadable, read
+from lighthouse.rabbitmq.topology import NodeVersion, Release, Topology, UnreadableAnswer, read
 from lighthouse.testing.values import cluster, node
 from tests.software.fake_rabbitmqctl import TRANSCRIPTS, FakeControl, printed
 
@@ -155,7 +155,7 @@ def test_a_cluster_is_understood() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"disk_nodes":["a"],"running_nodes":[]}', "x{"])
 def test_what_is_no_cluster_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswer):
         read(text)
 
 

@@ -11,7 +11,7 @@ from lighthouse.commands.output import status_tables
 from lighthouse.daemon import status_document
 from lighthouse.daemon.causes import words
 from lighthouse.daemon.status_document import ClusterStatus
-from lighthouse.haproxy.runtime.stats import ServerStats
+from lighthouse.haproxy.runtime.counters.stats import ServerStats
 from lighthouse.membership.view import View
 from lighthouse.node import Node
 from lighthouse.supervisor.answers.causes import Judged, causes

@@ -24,7 +24,7 @@ from lighthouse.ipc.messages import Alive, Answered, Applied, Asked, StatusGiven
 from lighthouse.process.timing.timers import Timers
 from lighthouse.registration.identity import HostIdentity
 from lighthouse.supervisor.state import State
-from lighthouse.supervisor.web_feed import FASTEST, WebFeed
+from lighthouse.supervisor.telling.web_feed import FASTEST, WebFeed
 
 
 class Wired:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lighthouse.supervisor.pool.fault import broken, ended, exceeded
+from lighthouse.supervisor.pool.life.fault import broken, ended, exceeded
 
 SOURCE = "marks 1.0, entry point marks = of_marks in lighthouse.balancers"
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.supervisor.pool.budget import (
+from lighthouse.supervisor.pool.cost.budget import (
     BUSY_FOR,
     CpuShare,
     ResourceUse,
     WorkerBudget,
     near,
 )
-from lighthouse.supervisor.pool.ending import ending_of, signal_name
-from lighthouse.supervisor.pool.latency import Latency
-from lighthouse.supervisor.pool.lifecycle import Ending, Lifecycle
-from lighthouse.supervisor.pool.memory_kills import MemoryKills
-from lighthouse.supervisor.pool.record import WorkerRecord
+from lighthouse.supervisor.pool.cost.latency import Latency
+from lighthouse.supervisor.pool.cost.memory_kills import MemoryKills
+from lighthouse.supervisor.pool.cost.record import WorkerRecord
+from lighthouse.supervisor.pool.life.ending import ending_of, signal_name
+from lighthouse.supervisor.pool.life.lifecycle import Ending, Lifecycle
 
 KILL, SEGV, TERM = -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGTERM
 

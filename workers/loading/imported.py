@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Final
 
 from lighthouse import DISTRIBUTION
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault
-from lighthouse.origin import PluginOrigin
 from lighthouse.workers.boundary.plugin_call import PluginError, call
 from lighthouse.workers.loading.entry import PluginEntry, is_value
 from lighthouse.workers.loading.hook import Unusable

@@ -7,7 +7,7 @@ import msgspec
 from lighthouse.balancer import Balancer
 from lighthouse.check import Check
 from lighthouse.discovery import Discovery
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.plugin import Plugin
 
 P = TypeVar("P", bound=Plugin)

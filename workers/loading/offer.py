@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
-from lighthouse.origin import PluginOrigin
 from lighthouse.workers.loading.kind import PluginKind
 from lighthouse.workers.process import GivingUp
 

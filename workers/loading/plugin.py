@@ -7,8 +7,8 @@ from typing import NoReturn, TypeVar, cast
 
 import msgspec
 
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
-from lighthouse.origin import PluginOrigin
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary import place
 from lighthouse.workers.boundary.plugin_call import PluginError, call, describe, hosted

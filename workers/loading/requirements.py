@@ -11,8 +11,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from lighthouse import DISTRIBUTION, __version__
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.plugin_report import PluginFault
-from lighthouse.origin import PluginOrigin
 
 _FORMER: Final = "lighthouse"
 """What some plugins call Lighthouse's distribution; on the public index it is another's name."""

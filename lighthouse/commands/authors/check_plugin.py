@@ -9,10 +9,10 @@ from lighthouse.commands.completion.plugin_names import plugins
 from lighthouse.commands.failure import FAILED, CommandFailure
 from lighthouse.commands.offline.loading import load
 from lighthouse.commands.output.console import say
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.ipc.messages import Failed
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.origin import GROUPS
 from lighthouse.text import plain
 
 

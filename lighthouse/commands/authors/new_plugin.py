@@ -9,8 +9,8 @@ from lighthouse.commands.authors.scaffold.name import PackageNames, unfit
 from lighthouse.commands.authors.scaffold.package import LICENSES, files
 from lighthouse.commands.failure import CommandFailure
 from lighthouse.commands.output.console import say
-from lighthouse.installed import Installed
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.installed import Installed
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.text import plain
 
 

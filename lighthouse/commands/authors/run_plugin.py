@@ -11,7 +11,7 @@ import click
 from lighthouse.commands.authors.check_plugin import kind_of
 from lighthouse.commands.completion.plugin_names import plugins
 from lighthouse.commands.failure import CommandFailure
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.origin import GROUPS
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -25,7 +25,7 @@ class KnownNode(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class KnownCluster(msgspec.Struct, frozen=True):
+class NamedCluster(msgspec.Struct, frozen=True):
     name: str = ""
     nodes: tuple[KnownNode, ...] = ()
 
@@ -43,7 +43,7 @@ class KnownWorker(msgspec.Struct, frozen=True):
 class KnownNames(msgspec.Struct, frozen=True):
     """What the status document has names of."""
 
-    clusters: tuple[KnownCluster, ...] = ()
+    clusters: tuple[NamedCluster, ...] = ()
     services: tuple[KnownService, ...] = ()
     workers: tuple[KnownWorker, ...] = ()
 

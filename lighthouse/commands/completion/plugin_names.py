@@ -4,8 +4,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from lighthouse.commands.completion.names import items
-from lighthouse.installed import Installed
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.installed import Installed
+from lighthouse.distribution.origin import GROUPS
 
 
 def plugins(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from lighthouse.commands.completion.names import workers
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.text import plain
 
 _KINDS: Final = (*GROUPS, "web")

@@ -8,7 +8,7 @@ import msgspec
 from lighthouse.cluster import Cluster
 from lighthouse.config.schema.types import Config
 from lighthouse.membership.view import View
-from lighthouse.supervisor.persistence import recall
+from lighthouse.supervisor.saving.persistence import recall
 from lighthouse.supervisor.state import State
 from lighthouse.supervisor.store import SavedCluster
 

@@ -8,7 +8,7 @@ from lighthouse.daemon.causes import file_of
 from lighthouse.ipc.plugin_report import PluginFault, PluginReport
 from lighthouse.schema import Rejection
 from lighthouse.supervisor.answers.faults import in_service, located
-from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import section_name
 
 FilePath = tuple[str, tuple[str | int, ...]]

@@ -30,8 +30,8 @@ from lighthouse.ipc.snapshot import Snapshot, pack
 from lighthouse.process import trace
 from lighthouse.process.spawn import WorkerProcess, in_words
 from lighthouse.registration.identity import HostIdentity
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.plan import plan
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 
 TRACED_WITHIN: Final = 1.0

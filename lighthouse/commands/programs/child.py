@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lighthouse.process.parenthood import die_with_parent, inherit_orphans
+from lighthouse.process.ending.parenthood import die_with_parent, inherit_orphans
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126

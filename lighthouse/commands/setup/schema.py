@@ -15,7 +15,7 @@ from lighthouse.commands.offline.descriptions import descriptions
 from lighthouse.commands.output.console import say
 from lighthouse.config.schema.keys import documents
 from lighthouse.config.schema.keys.table import JsonSchema
-from lighthouse.installed import Installed, PluginKey
+from lighthouse.distribution.installed import Installed, PluginKey
 from lighthouse.ipc.messages import PluginSchema
 from lighthouse.text import plain
 

@@ -11,8 +11,8 @@ import click
 from lighthouse.commands.watch.feed import Feed
 from lighthouse.commands.watch.keys import Keyboard
 from lighthouse.commands.watch.screen import Screen, screen
-from lighthouse.commands.watch.terminal import Ended, HungUp, Terminal
-from lighthouse.commands.watch.view import View, press, settled
+from lighthouse.commands.watch.terminal import HungUp, Terminal, TerminalGone
+from lighthouse.commands.watch.view import ViewState, press, settled
 from lighthouse.daemon.client import DaemonClient
 
 _TICK: Final = 1.0
@@ -23,7 +23,7 @@ _ESCAPE: Final = 0.05
 class LiveView:
     """A person's view of one daemon, until that person has seen enough."""
 
-    def __init__(self, daemon: DaemonClient, view: View) -> None:
+    def __init__(self, daemon: DaemonClient, view: ViewState) -> None:
         self._feed: Final = Feed(daemon)
         self._view = view
         self._terminal: Final = Terminal()
@@ -41,7 +41,7 @@ class LiveView:
                 self._loop()
         except (KeyboardInterrupt, HungUp):
             return
-        except Ended as ended:
+        except TerminalGone as ended:
             signal.signal(ended.number, signal.SIG_DFL)
             os.kill(os.getpid(), ended.number)
 

@@ -12,7 +12,7 @@ from lighthouse.commands.output.table import Cell, Row, Table, lines, paint, ren
 from lighthouse.commands.output.worker_detail import detail
 from lighthouse.commands.watch.feed import Told
 from lighthouse.commands.watch.items import Item, Key, Section, sections
-from lighthouse.commands.watch.view import View
+from lighthouse.commands.watch.view import ViewState
 from lighthouse.daemon.causes import concerns, words
 from lighthouse.daemon.status_document import StatusDocument
 from lighthouse.daemon.worker_document import WorkerStatus
@@ -41,10 +41,10 @@ class Screen(msgspec.Struct, frozen=True):
 
     lines: list[str]
     items: list[Key]
-    view: View
+    view: ViewState
 
 
-def screen(told: Told, view: View, now: float, size: tuple[int, int]) -> Screen:
+def screen(told: Told, view: ViewState, now: float, size: tuple[int, int]) -> Screen:
     """As many lines as the terminal has; ``now`` is wall-clock seconds."""
     width, height = size
     found = _found(told.document, view, now)
@@ -63,7 +63,7 @@ def screen(told: Told, view: View, now: float, size: tuple[int, int]) -> Screen:
     return Screen([*_filled([*head, *body], room), _foot(view, items, width)], items, view)
 
 
-def _found(document: StatusDocument | None, view: View, now: float) -> list[Section]:
+def _found(document: StatusDocument | None, view: ViewState, now: float) -> list[Section]:
     return [] if document is None else sections(document, view.sort, view.text, now)
 
 
@@ -79,7 +79,7 @@ def _head(told: Told, now: float, width: int) -> Iterator[str]:
         yield from top(told.document, now, width)
 
 
-def _listed(found: Iterable[Section], view: View, width: int, height: int) -> Iterator[str]:
+def _listed(found: Iterable[Section], view: ViewState, width: int, height: int) -> Iterator[str]:
     """The lines around what is selected."""
     told: list[str] = []
     begin = end = 0
@@ -118,7 +118,7 @@ def _brief(item: Item, selected: Key | None) -> Row:
 
 
 def _detail(
-    told: Told, found: Iterable[Section], view: View, now: float, width: int
+    told: Told, found: Iterable[Section], view: ViewState, now: float, width: int
 ) -> Iterator[str]:
     """All about what is selected."""
     assert view.selected is not None
@@ -149,7 +149,7 @@ def _filled(found: list[str], height: int) -> list[str]:
     return [*found[:height], *[""] * max(0, height - len(found))]
 
 
-def _foot(view: View, items: list[Key], width: int) -> str:
+def _foot(view: ViewState, items: list[Key], width: int) -> str:
     if view.mode == "filter":
         return f"/{plain(view.text)}_"[-width:]
     if view.mode != "list":

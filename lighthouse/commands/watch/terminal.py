@@ -19,7 +19,7 @@ _REST: Final = "\x1b[K\x1b[J"
 _CHUNK: Final = 1024
 
 
-class Ended(BaseException):
+class TerminalGone(BaseException):
     """A signal wants this program's end."""
 
     def __init__(self, number: int) -> None:
@@ -150,4 +150,4 @@ def _is_terminal(descriptor: int) -> bool:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    raise Ended(number)
+    raise TerminalGone(number)

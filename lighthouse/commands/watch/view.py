@@ -12,7 +12,7 @@ Mode = Literal["list", "detail", "help", "filter"]
 _MOVES: Final = {"j": "down", "k": "up", "g": "home", "G": "end", " ": "page_down"}
 
 
-class View(msgspec.Struct, frozen=True):
+class ViewState(msgspec.Struct, frozen=True):
     """``selected`` is an item, ``top`` the first line shown of a detail; ``over``: that is all.
 
     ``sort`` is one of ``SORTS``. A filter that is typed (``mode``) counts at once.
@@ -26,7 +26,7 @@ class View(msgspec.Struct, frozen=True):
     over: bool = False
 
 
-def press(view: View, key: str, items: Sequence[Key], page: int) -> View:
+def press(view: ViewState, key: str, items: Sequence[Key], page: int) -> ViewState:
     """The view after a key; ``items`` are those that are listed, ``page`` is in lines."""
     if view.mode == "filter":
         return _type(view, key)
@@ -51,14 +51,14 @@ def press(view: View, key: str, items: Sequence[Key], page: int) -> View:
     return _with(view, top=_scrolled(view.top, move, page))
 
 
-def settled(view: View, items: Sequence[Key]) -> View:
+def settled(view: ViewState, items: Sequence[Key]) -> ViewState:
     """What is selected may be gone: then the first is, unless it is open."""
     if view.selected in items or (view.mode == "detail" and view.selected is not None):
         return view
     return _with(view, selected=items[0] if items else None)
 
 
-def _type(view: View, key: str) -> View:
+def _type(view: ViewState, key: str) -> ViewState:
     if key == "enter":
         return _with(view, mode="list")
     if key == "escape":
@@ -83,5 +83,5 @@ def _scrolled(top: int, move: str, page: int) -> int:
     return max(0, target)
 
 
-def _with(view: View, **changes: object) -> View:
+def _with(view: ViewState, **changes: object) -> ViewState:
     return msgspec.structs.replace(view, **changes)

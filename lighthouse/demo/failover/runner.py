@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lighthouse.demo.failover import tree
 from lighthouse.demo.failover.application import Application
-from lighthouse.demo.failover.servers import DatabaseServer, Pooler, find, own
+from lighthouse.demo.failover.servers import DemoServer, Pooler, find, own
 from lighthouse.demo.failover.story import Story
 from lighthouse.demo.output import Output
 from lighthouse.demo.services import DaemonProcess
@@ -46,7 +46,7 @@ def run() -> bool:
     return right
 
 
-def _make(directory: Path) -> tuple[tuple[DatabaseServer, DatabaseServer, DatabaseServer], Pooler]:
+def _make(directory: Path) -> tuple[tuple[DemoServer, DemoServer, DemoServer], Pooler]:
     """The servers, with a place each that they may write, and the files that they include."""
     place, files = directory / "servers", directory / "files"
     for one in (place, files):
@@ -54,13 +54,13 @@ def _make(directory: Path) -> tuple[tuple[DatabaseServer, DatabaseServer, Databa
     own(place)
     ports = free_ports(4)
     first, second, third = (
-        DatabaseServer(place, f"n{number}", port, files / f"n{number}.conf")
+        DemoServer(place, f"n{number}", port, files / f"n{number}.conf")
         for number, port in enumerate(ports[:3], 1)
     )
     return (first, second, third), Pooler(place, ports[3], files / "databases.ini")
 
 
-def _start(servers: tuple[DatabaseServer, DatabaseServer, DatabaseServer], pooler: Pooler) -> None:
+def _start(servers: tuple[DemoServer, DemoServer, DemoServer], pooler: Pooler) -> None:
     primary, *standbys = servers
     primary.create()
     primary.start()

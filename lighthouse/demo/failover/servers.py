@@ -122,7 +122,7 @@ class ServerProcess:
         self._process.wait()
 
 
-class DatabaseServer:
+class DemoServer:
     """One PostgreSQL; Lighthouse writes the file ``include`` for it."""
 
     def __init__(self, directory: Path, name: str, port: int, include: Path) -> None:
@@ -140,7 +140,7 @@ class DatabaseServer:
         with (self._data / "pg_hba.conf").open("a") as file:
             file.write(_ACCESS)
 
-    def copy(self, primary: "DatabaseServer") -> None:
+    def copy(self, primary: "DemoServer") -> None:
         """Make a standby of a server that runs; Lighthouse tells it where to stream from."""
         where = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres")
         _run("pg_basebackup", *where, "-D", str(self._data), "-c", "fast", "--no-sync")

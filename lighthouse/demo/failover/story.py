@@ -8,7 +8,7 @@ import psycopg
 
 from lighthouse.demo.expectations import ExpectationFailed
 from lighthouse.demo.failover.application import Application
-from lighthouse.demo.failover.servers import DatabaseServer, Pooler, until
+from lighthouse.demo.failover.servers import DemoServer, Pooler, until
 from lighthouse.demo.output import Output, StepResult
 
 StoryStep = Callable[[], str]
@@ -23,7 +23,7 @@ class Story:
 
     def __init__(
         self,
-        servers: tuple[DatabaseServer, DatabaseServer, DatabaseServer],
+        servers: tuple[DemoServer, DemoServer, DemoServer],
         pooler: Pooler,
         application: Application,
         output: Output,
@@ -125,17 +125,17 @@ class Story:
         self._output.observed("nobody follows it: its timeline has been left")
         return "not followed by PgBouncer nor by a standby"
 
-    def _leads_to(self, server: DatabaseServer) -> None:
+    def _leads_to(self, server: DemoServer) -> None:
         until(lambda: self._pooler.leads_to() == server.port, f"PgBouncer leads to {server.name}")
 
-    def _has_replayed(self, standby: DatabaseServer, position: str) -> None:
+    def _has_replayed(self, standby: DemoServer, position: str) -> None:
         until(lambda: standby.has_replayed(position), f"{standby.name} has all that was written")
 
-    def _streams(self, standby: DatabaseServer, primary: DatabaseServer) -> None:
+    def _streams(self, standby: DemoServer, primary: DemoServer) -> None:
         what = f"{standby.name} streams from {primary.name}"
         until(lambda: standby.streams_from() == primary.port, what)
 
-    def _writes(self, server: DatabaseServer, since: float) -> None:
+    def _writes(self, server: DemoServer, since: float) -> None:
         try:
             what = f"{server.name} confirms writes"
             until(lambda: self._application.writes_to(server.port, since), what)

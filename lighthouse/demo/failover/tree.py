@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from lighthouse.demo.failover.servers import DATABASE, POOL, DatabaseServer, Pooler
+from lighthouse.demo.failover.servers import DATABASE, POOL, DemoServer, Pooler
 
 CLUSTER: Final = "orders-db"
 
@@ -37,7 +37,7 @@ replication: {{user: postgres}}
 """
 
 
-def write(root: Path, servers: Sequence[DatabaseServer], pooler: Pooler) -> None:
+def write(root: Path, servers: Sequence[DemoServer], pooler: Pooler) -> None:
     """All files below ``root``."""
     nodes = root / "nodes"
     nodes.mkdir(parents=True)
@@ -57,7 +57,7 @@ def write(root: Path, servers: Sequence[DatabaseServer], pooler: Pooler) -> None
         path.write_text(text, encoding="utf-8")
 
 
-def _cluster(servers: Sequence[DatabaseServer]) -> str:
+def _cluster(servers: Sequence[DemoServer]) -> str:
     lines = ["discovery: nodes", "shrink_guard: false", "pgbouncer:", "  databases:"]
     lines.append(f"    {POOL}: {{role: primary, dbname: {DATABASE}}}")
     lines += [f"{one.name}: {{}}" for one in servers]

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from lighthouse.process.locks import Lock
 
 _NAME: Final = ".lighthouse.lock"

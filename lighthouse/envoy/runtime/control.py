@@ -14,7 +14,7 @@ from lighthouse.envoy.runtime import process
 from lighthouse.envoy.runtime.admin import AdminSocket, ServerInfo
 from lighthouse.envoy.runtime.watched import WatchedFiles
 from lighthouse.envoy.schema.settings import EnvoySettings
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.envoy.schema.settings import EnvoySettings
-from lighthouse.process import detached, known
+from lighthouse.process import detached
+from lighthouse.process.ending import known
 from lighthouse.software import binary as program
 from lighthouse.software.binary import NotStarted
 from lighthouse.text import one_line

@@ -22,7 +22,7 @@ from lighthouse.haproxy.runtime.server_states import NOTHING, carried, hand_on
 from lighthouse.haproxy.runtime.socket import Lost
 from lighthouse.haproxy.runtime.verify import missing, prove
 from lighthouse.haproxy.schema.balancer import HAProxySettings
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)

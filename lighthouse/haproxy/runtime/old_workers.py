@@ -8,7 +8,7 @@ from typing import Final
 
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.process import Processes
-from lighthouse.process import known
+from lighthouse.process.ending import known
 
 log: Final = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from lighthouse.process.known import end, is_stopped, words
+from lighthouse.process.ending.known import end, is_stopped, words
 
 log: Final = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from lighthouse.balancer import Unreachable
 from lighthouse.haproxy.rendering.stanza import Stanzas
+from lighthouse.haproxy.runtime.counters.stats import ServerStats
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.stats import ServerStats
 from lighthouse.haproxy.sync.deletion import Retirement
 from lighthouse.haproxy.sync.diff import excuse
 from lighthouse.haproxy.sync.wanted import WantedClusters

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.rabbitmq.topology import Release, Topology, Unreadable, json_of
+from lighthouse.rabbitmq.topology import Release, Topology, UnreadableAnswer, json_of
 
 _REPLICATED: Final = ("quorum", "stream")
 
@@ -89,16 +89,16 @@ class _Queue(msgspec.Struct, frozen=True):
 
 
 def replicas(printed: str) -> tuple[Replicas, ...]:
-    """The replicated queues in what ``list_queues`` printed; raises ``Unreadable``.
+    """The replicated queues in what ``list_queues`` printed; raises ``UnreadableAnswer``.
 
     One whose replicas it does not tell is not overlooked.
     """
     try:
         found = msgspec.json.decode(json_of(printed), type=list[_Queue])
     except msgspec.DecodeError as error:
-        raise Unreadable(f"list_queues is not the expected JSON ({error})") from error
+        raise UnreadableAnswer(f"list_queues is not the expected JSON ({error})") from error
     kept = [one for one in found if one.type in _REPLICATED]
     for one in kept:
         if not isinstance(one.members, list) or not isinstance(one.online, list):
-            raise Unreadable(f"the queue {one.name!a} does not tell its replicas")
+            raise UnreadableAnswer(f"the queue {one.name!a} does not tell its replicas")
     return tuple(Replicas(one.name, tuple(one.members), tuple(one.online)) for one in kept)

@@ -12,7 +12,7 @@ from lighthouse.rabbitmq.changes.forget import Evidence, Replicas, missing, refu
 from lighthouse.rabbitmq.changes.record import Record, kind_of_refusal
 from lighthouse.rabbitmq.control import Rabbitmqctl
 from lighthouse.rabbitmq.settings import ForgetSettings, seconds
-from lighthouse.rabbitmq.topology import Topology, Unreadable, json_of
+from lighthouse.rabbitmq.topology import Topology, UnreadableAnswer, json_of
 
 
 class Vhost(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ class Forgetter:
         """The replicated queues of every virtual host; None if they cannot be told."""
         try:
             return tuple(self._listed())
-        except (Unreadable, msgspec.DecodeError):
+        except (UnreadableAnswer, msgspec.DecodeError):
             return None
 
     def _listed(self) -> Iterator[Replicas]:
@@ -92,5 +92,5 @@ class Forgetter:
     def _answered(self, *words: str) -> str:
         answer = self._control.run(*words, "--formatter", "json", "--silent")
         if answer.condition != "ok":
-            raise Unreadable(answer.told)
+            raise UnreadableAnswer(answer.told)
         return answer.printed

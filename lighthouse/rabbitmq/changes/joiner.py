@@ -12,7 +12,7 @@ from lighthouse.rabbitmq.changes.blank import connected, fullness
 from lighthouse.rabbitmq.changes.join import JoinChoice, Witness, choose
 from lighthouse.rabbitmq.changes.record import Record, kind_of_refusal
 from lighthouse.rabbitmq.control import ControlAnswer, Rabbitmqctl
-from lighthouse.rabbitmq.topology import Release, Topology, Unreadable, read
+from lighthouse.rabbitmq.topology import Release, Topology, UnreadableAnswer, read
 
 _STARTING: Final = 60.0
 """Seconds for which an application that was told to start is not told again."""
@@ -163,7 +163,7 @@ class Joiner:
             try:
                 if answer.condition == "ok":
                     found.append(Witness(name, read(answer.printed)))
-            except Unreadable:
+            except UnreadableAnswer:
                 continue
         return found
 

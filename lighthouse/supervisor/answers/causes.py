@@ -19,7 +19,7 @@ from lighthouse.daemon.status_document import (
 from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.membership.source import STALE_AFTER
 from lighthouse.registration.services import NO_ADDRESS
-from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.text import counted, several
 
 _STAGES: Final[Mapping[str, str]] = {

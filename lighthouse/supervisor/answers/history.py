@@ -13,14 +13,14 @@ from lighthouse.supervisor.answers.worker_status import order_status
 from lighthouse.supervisor.history.comparison import compare
 from lighthouse.supervisor.history.recorder import HistoryRecorder
 from lighthouse.supervisor.history.version import AppliedVersion, Trigger
-from lighthouse.supervisor.override import Overrides
+from lighthouse.supervisor.standing_order import StandingOrders
 
 MOST: Final = 10
 """So many versions are told at once: who wants more asks again."""
 
 
 def document(
-    recorder: HistoryRecorder, pins: Overrides, balancers: Iterable[str], before: int | None
+    recorder: HistoryRecorder, pins: StandingOrders, balancers: Iterable[str], before: int | None
 ) -> HistoryDocument:
     """The newest versions of each, the newest first; ``before``: those with smaller numbers."""
     return HistoryDocument(

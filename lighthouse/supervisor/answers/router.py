@@ -36,13 +36,13 @@ from lighthouse.supervisor.answers import explanation, history
 from lighthouse.supervisor.answers.programs import ProgramDesk
 from lighthouse.supervisor.answers.served import served
 from lighthouse.supervisor.answers.status import StatusReport
+from lighthouse.supervisor.control.listener import Answer
 from lighthouse.supervisor.history.saved import condensed
-from lighthouse.supervisor.listener import Answer
 from lighthouse.supervisor.orders import Orders
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.registrar import Registrar
 from lighthouse.supervisor.shutdown import Shutdown
+from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State
 
 

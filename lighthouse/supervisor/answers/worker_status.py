@@ -19,13 +19,13 @@ from lighthouse.daemon.worker_document import (
 )
 from lighthouse.ipc.messages import Applied
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.process import known
+from lighthouse.process.ending import known
 from lighthouse.process.timing.histogram import BOUNDS
-from lighthouse.supervisor.override import Override
+from lighthouse.supervisor.pool.cost.latency import Latency
+from lighthouse.supervisor.pool.cost.record import LastEnd
 from lighthouse.supervisor.pool.doubt import doubt
-from lighthouse.supervisor.pool.latency import Latency
-from lighthouse.supervisor.pool.record import LastEnd
 from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.standing_order import StandingOrder
 
 FLOODED: Final = 10.0
 """Seconds for which a worker that wrote too much is said to do so."""
@@ -39,8 +39,8 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 class WorkerOrders(msgspec.Struct, frozen=True):
     """What operators have ordered about a worker; ``pinned`` says the same as ``pin`` in words."""
 
-    pause: Override | None = None
-    pin: Override | None = None
+    pause: StandingOrder | None = None
+    pin: StandingOrder | None = None
     pinned: str = ""
 
 
@@ -166,11 +166,11 @@ def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 3)
 
 
-def _order(order: Override | None) -> OrderStatus | None:
+def _order(order: StandingOrder | None) -> OrderStatus | None:
     return None if order is None else order_status(order)
 
 
-def order_status(order: Override) -> OrderStatus:
+def order_status(order: StandingOrder) -> OrderStatus:
     kind, name = order.worker
     return OrderStatus(
         kind=kind,

@@ -8,7 +8,7 @@ import msgspec
 from lighthouse.ipc.snapshot import BalancerSnapshot
 from lighthouse.supervisor.history.blank import SecretGone, with_secrets, without_secrets
 from lighthouse.supervisor.history.saved import anew
-from lighthouse.supervisor.override import Override, Overrides
+from lighthouse.supervisor.standing_order import StandingOrder, StandingOrders
 
 
 class PinnedSnapshot(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Pins:
     """``orders`` say who, why and until when."""
 
     def __init__(self) -> None:
-        self.orders: Final = Overrides("pinned")
+        self.orders: Final = StandingOrders("pinned")
         self._snapshots: Final[dict[str, PinnedSnapshot]] = {}
         self._blank: Final[set[str]] = set()  # read from disk, their secrets not yet put back
 
@@ -36,7 +36,7 @@ class Pins:
             self._snapshots[one.balancer] = msgspec.structs.replace(one, snapshot=snapshot)
             self._blank.add(one.balancer)
 
-    def saved(self, order: Override) -> tuple[PinnedSnapshot, ...]:
+    def saved(self, order: StandingOrder) -> tuple[PinnedSnapshot, ...]:
         """All that are in force or will be by an order, fit for a file."""
         names = {name for _, name in (*self.orders.names(), order.worker)}
         return tuple(
@@ -45,7 +45,7 @@ class Pins:
             if name in names
         )
 
-    def keep(self, order: Override, plugin: str, snapshot: BalancerSnapshot) -> None:
+    def keep(self, order: StandingOrder, plugin: str, snapshot: BalancerSnapshot) -> None:
         """This is what a balancer is to serve once an order is in force."""
         name = order.worker[1]
         self._snapshots[name] = PinnedSnapshot(name, plugin, order.version, snapshot)

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from lighthouse.supervisor.pool.lifecycle import unsettled
+from lighthouse.supervisor.pool.life.lifecycle import unsettled
 from lighthouse.supervisor.pool.worker import Worker
 
 SLOWED: Final = 10.0

@@ -4,9 +4,9 @@ import logging
 import time
 from typing import Final
 
-from lighthouse.supervisor.pool.fault import exceeded
-from lighthouse.supervisor.pool.lifecycle import Ending
-from lighthouse.supervisor.pool.process_counts import ProcessCounts
+from lighthouse.supervisor.pool.cost.process_counts import ProcessCounts
+from lighthouse.supervisor.pool.life.fault import exceeded
+from lighthouse.supervisor.pool.life.lifecycle import Ending
 from lighthouse.supervisor.pool.process_watch import ProcessWatch
 from lighthouse.supervisor.pool.worker import Worker
 

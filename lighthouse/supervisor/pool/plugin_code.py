@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from lighthouse.installed import Installed, succession
+from lighthouse.distribution.installed import Installed, succession
+from lighthouse.distribution.origin import GROUPS, PluginOrigin
 from lighthouse.ipc.plugin_report import PluginReport
-from lighthouse.origin import GROUPS, PluginOrigin
-from lighthouse.supervisor.override import Name
+from lighthouse.supervisor.standing_order import Name
 
 
 class PluginCode:

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lighthouse.installed import Installed
+from lighthouse.distribution.installed import Installed
 from lighthouse.ipc.snapshot import Snapshot
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.plan import Wanted
+from lighthouse.supervisor.pool.cost.record import WorkerRecord
 from lighthouse.supervisor.pool.inspection import Inspection
 from lighthouse.supervisor.pool.plugin_code import taken
 from lighthouse.supervisor.pool.process_watch import ProcessWatch, Take
-from lighthouse.supervisor.pool.record import WorkerRecord
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.succession import Successors, due_to, is_as_wanted, objection
 from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.standing_order import Name
 
 FIGURES: Final = 1.0
 """Seconds between looks at what the workers take."""

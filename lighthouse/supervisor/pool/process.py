@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.channel import Channel
-from lighthouse.origin import PluginOrigin
 from lighthouse.process.spawn import WorkerProcess, in_words
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.pool.worker_log import WorkerLog
+from lighthouse.supervisor.standing_order import Name
 
 
 class Process:

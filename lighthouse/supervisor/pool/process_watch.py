@@ -10,11 +10,11 @@ import msgspec
 
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Failed, Message
-from lighthouse.process.reaper import Reaper
+from lighthouse.process.ending.reaper import Reaper
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.supervisor.loop.event_loop import EventLoop
-from lighthouse.supervisor.pool.fault import broken
-from lighthouse.supervisor.pool.memory_kills import MemoryKills
+from lighthouse.supervisor.pool.cost.memory_kills import MemoryKills
+from lighthouse.supervisor.pool.life.fault import broken
 from lighthouse.supervisor.pool.process import Process
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lighthouse.config.directories import create
-from lighthouse.process.orphans import end_marked
+from lighthouse.process.ending.orphans import end_marked
 
 
 class Sessions:

@@ -14,9 +14,9 @@ from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.ipc.messages import Applied, Validated
 from lighthouse.ipc.snapshot import CheckSnapshot, Snapshot, WebSnapshot
 from lighthouse.schema import Rejection
-from lighthouse.supervisor.override import Name
 from lighthouse.supervisor.plan import Wanted
 from lighthouse.supervisor.pool.worker import Worker
+from lighthouse.supervisor.standing_order import Name
 
 _Subject = tuple[str | None, str | None]
 

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from lighthouse.config.schema.types import WorkerSettings
+from lighthouse.distribution.origin import PluginOrigin
 from lighthouse.ipc.channel import Closed
 from lighthouse.ipc.messages import Applied, FromWorker, Stop, Validate, Validated
 from lighthouse.ipc.snapshot import Snapshot, pack
-from lighthouse.origin import PluginOrigin
 from lighthouse.process import trace
 from lighthouse.process.timing.time_share import TimeShare
-from lighthouse.supervisor.override import Name
-from lighthouse.supervisor.pool.budget import WorkerBudget
+from lighthouse.supervisor.pool.cost.budget import WorkerBudget
+from lighthouse.supervisor.pool.cost.record import WorkerRecord
 from lighthouse.supervisor.pool.delivery import Base
-from lighthouse.supervisor.pool.ending import ending_of
-from lighthouse.supervisor.pool.fault import ended, on_trial, overdue
-from lighthouse.supervisor.pool.life_log import tell
-from lighthouse.supervisor.pool.lifecycle import (
+from lighthouse.supervisor.pool.life.ending import ending_of
+from lighthouse.supervisor.pool.life.fault import ended, on_trial, overdue
+from lighthouse.supervisor.pool.life.life_log import tell
+from lighthouse.supervisor.pool.life.lifecycle import (
     Action,
     Became,
     Due,
@@ -39,7 +39,7 @@ from lighthouse.supervisor.pool.lifecycle import (
 )
 from lighthouse.supervisor.pool.plugin_code import PluginCode
 from lighthouse.supervisor.pool.process import Process
-from lighthouse.supervisor.pool.record import WorkerRecord
+from lighthouse.supervisor.standing_order import Name
 
 SILENCE: Final = 10.0
 """Seconds without a sign of life that end an idle worker, if its sync may not take longer."""

@@ -22,7 +22,7 @@ HEAD: Final = 16 * 1024
 """Bytes of a request's first line and headers."""
 
 
-class BoundedConnection(H11Protocol):
+class BrowserConnection(H11Protocol):
     """An HTTP/1.1 connection whose other end may be slow, silent or hostile."""
 
     _since = 0.0  # idle, or at a request that is not complete
@@ -54,7 +54,7 @@ class BoundedConnection(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _make_room(self) -> None:
-        others = [one for one in self.connections if isinstance(one, BoundedConnection)]
+        others = [one for one in self.connections if isinstance(one, BrowserConnection)]
         idle = [one for one in others if one.is_idle and one is not self]
         oldest = min(idle, key=lambda one: one._since, default=self)
         self.connections.discard(oldest)

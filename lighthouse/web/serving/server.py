@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from lighthouse.web.serving.connection import HEAD, IDLE, BoundedConnection
+from lighthouse.web.serving.connection import HEAD, IDLE, BrowserConnection
 
 BACKLOG: Final = 128
 
@@ -33,7 +33,7 @@ class PageServer:
         self.close()
         config = Config(
             self._app,
-            http=BoundedConnection,
+            http=BrowserConnection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -48,7 +48,7 @@ class PageServer:
         sock = _socket(ip, port)
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: BoundedConnection(config, self._state, {}), sock=sock, backlog=BACKLOG
+                lambda: BrowserConnection(config, self._state, {}), sock=sock, backlog=BACKLOG
             )
         except OSError:
             sock.close()

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.installed import Installed
-from lighthouse.origin import GROUPS
+from lighthouse.distribution.installed import Installed
+from lighthouse.distribution.origin import GROUPS
 from lighthouse.text import quoted
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

@@ -3,8 +3,8 @@
 import logging
 from typing import Final
 
-from lighthouse.supervisor.override import Name
-from lighthouse.supervisor.pool.lifecycle import Lifecycle
+from lighthouse.supervisor.pool.life.lifecycle import Lifecycle
+from lighthouse.supervisor.standing_order import Name
 
 _log: Final = logging.getLogger("lighthouse.supervisor")
 

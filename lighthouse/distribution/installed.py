@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from lighthouse.origin import GROUPS, PluginOrigin
+from lighthouse.distribution.origin import GROUPS, PluginOrigin
 
 _KINDS: Final = {group: kind for kind, group in GROUPS.items()}
 _OWN: Final = "lighthouse"

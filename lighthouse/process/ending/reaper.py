@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from lighthouse.process.known import parent, sessions
-from lighthouse.process.orphans import end_session, kill
-from lighthouse.process.parenthood import inherit_orphans
+from lighthouse.process.ending.known import parent, sessions
+from lighthouse.process.ending.orphans import end_session, kill
+from lighthouse.process.ending.parenthood import inherit_orphans
 
 REMEMBERED: Final = 10.0
 """Seconds for which more of a dead worker's session is looked for, after the last was found."""

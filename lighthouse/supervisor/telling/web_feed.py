@@ -30,7 +30,7 @@ from lighthouse.ipc.messages import (
     Working,
 )
 from lighthouse.process.timing.timers import Timers
-from lighthouse.supervisor.listener import Answer
+from lighthouse.supervisor.control.listener import Answer
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.state import State
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.process.known import stat
+from lighthouse.process.ending.known import stat
 
 PATIENCE: Final = 10.0
 """Seconds for which a worker may take more than its budget (memory excepted)."""

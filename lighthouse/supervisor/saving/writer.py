@@ -7,7 +7,7 @@ from lighthouse.daemon.last_settings import LastSettings
 from lighthouse.process.reserve import DescriptorReserve
 from lighthouse.process.timing.timers import Timers
 from lighthouse.supervisor.config_reload import ConfigReload
-from lighthouse.supervisor.persistence import DELAY, SLICE, Persistence
+from lighthouse.supervisor.saving.persistence import DELAY, SLICE, Persistence
 
 
 class Saving:

@@ -3,7 +3,7 @@
 import signal
 from typing import Final
 
-from lighthouse.supervisor.pool.lifecycle import Ending
+from lighthouse.supervisor.pool.life.lifecycle import Ending
 
 _OWN: Final = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}

@@ -13,7 +13,7 @@ Name = tuple[str, str]
 """A worker's kind (balancer, discovery, check) and its name among them."""
 
 
-class Override(msgspec.Struct, frozen=True):
+class StandingOrder(msgspec.Struct, frozen=True):
     """``until`` None has no end; ``version`` is what a balancer is pinned to, else 0."""
 
     worker: Name
@@ -28,28 +28,28 @@ class Override(msgspec.Struct, frozen=True):
         return self.until is not None and now >= self.until
 
 
-class Overrides:
+class StandingOrders:
     """All of one kind that are in force; ``what`` names it: what the worker is."""
 
     def __init__(self, what: str) -> None:
         self.what: Final = what
-        self._orders: Final[dict[Name, Override]] = {}
+        self._orders: Final[dict[Name, StandingOrder]] = {}
 
-    def restore(self, orders: Iterable[Override]) -> None:
+    def restore(self, orders: Iterable[StandingOrder]) -> None:
         """Start from what an earlier run has noted."""
         self._orders.update({order.worker: order for order in orders})
 
-    def all(self) -> tuple[Override, ...]:
+    def all(self) -> tuple[StandingOrder, ...]:
         """Sorted by worker."""
         return tuple(self._orders[name] for name in sorted(self._orders))
 
     def names(self) -> Set[Name]:
         return self._orders.keys()
 
-    def of(self, worker: Name) -> Override | None:
+    def of(self, worker: Name) -> StandingOrder | None:
         return self._orders.get(worker)
 
-    def begin(self, order: Override) -> None:
+    def begin(self, order: StandingOrder) -> None:
         """Put an order in force; one about the same worker keeps its time, the rest is new."""
         known = self._orders.get(order.worker)
         if known is not None and known.version == order.version:
@@ -60,7 +60,7 @@ class Overrides:
         """Return True if there was one."""
         return self._orders.pop(worker, None) is not None
 
-    def pass_time(self, now: float) -> list[Override]:
+    def pass_time(self, now: float) -> list[StandingOrder]:
         """Let go of what is over, which is returned."""
         over = [order for order in self._orders.values() if order.over(now)]
         for order in over:

@@ -6,7 +6,7 @@ faults are told as they are.
 
 from typing import Final
 
-from lighthouse.supervisor.pool.lifecycle import Lifecycle
+from lighthouse.supervisor.pool.life.lifecycle import Lifecycle
 
 _BY_KILL: Final = "killed by SIGKILL"
 _BUDGET: Final = "mend the plugin, or raise this budget under `worker:` in its file"

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from lighthouse.balancer import Unreachable
-from lighthouse.supervisor.pool.ending import signal_name
-from lighthouse.supervisor.pool.latency import Latency
-from lighthouse.supervisor.pool.lifecycle import Ending, Lifecycle
+from lighthouse.supervisor.pool.cost.latency import Latency
+from lighthouse.supervisor.pool.life.ending import signal_name
+from lighthouse.supervisor.pool.life.lifecycle import Ending, Lifecycle
 
 STOPPED: Final = "stopped"
 

@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from lighthouse.process.known import is_zombie, sessions
-from lighthouse.supervisor.pool.budget import ResourceUse, look
+from lighthouse.process.ending.known import is_zombie, sessions
+from lighthouse.supervisor.pool.cost.budget import ResourceUse, look
 
 _MOST: Final = 1000
 """So many threads of a worker are asked for their children, and so many children looked at."""

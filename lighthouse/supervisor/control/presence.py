@@ -5,7 +5,7 @@ from typing import Final
 
 from lighthouse.daemon.claim import DaemonClaim
 from lighthouse.daemon.pidfile import AlreadyRunning
-from lighthouse.supervisor.listener import ControlListener
+from lighthouse.supervisor.control.listener import ControlListener
 from lighthouse.supervisor.pool.sessions import Sessions
 
 INTERVAL: Final = 1.0

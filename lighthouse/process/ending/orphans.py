@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from lighthouse.process.known import sessions
+from lighthouse.process.ending.known import sessions
 
 MARK: Final = "LIGHTHOUSE_SESSION"
 """The variable that tells one worker's processes from all others, whatever their numbers."""

@@ -17,7 +17,7 @@ from lighthouse.files import FileTarget
 from lighthouse.haproxy.runtime import process
 from lighthouse.haproxy.runtime.process import Processes
 from lighthouse.haproxy.runtime.socket import Command, Runtime
-from lighthouse.process import known
+from lighthouse.process.ending import known
 
 log: Final = logging.getLogger(__name__)
 

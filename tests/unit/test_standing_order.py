@@ -1,16 +1,18 @@
 """Standing orders about workers."""
 
-from lighthouse.supervisor.override import Override, Overrides
+from lighthouse.supervisor.standing_order import StandingOrder, StandingOrders
 
 HAPROXY, FILES = ("balancer", "haproxy"), ("discovery", "files")
 
 
-def order(since: float = 1.0, reason: str = "goes mad", until: float | None = None) -> Override:
-    return Override(HAPROXY, since, reason, until, "alice (uid 0)")
+def order(
+    since: float = 1.0, reason: str = "goes mad", until: float | None = None
+) -> StandingOrder:
+    return StandingOrder(HAPROXY, since, reason, until, "alice (uid 0)")
 
 
 def test_an_order_said_again_keeps_its_time() -> None:
-    book = Overrides("paused")
+    book = StandingOrders("paused")
     book.begin(order())
     book.begin(order(since=5.0, reason="still mad", until=9.0))
     assert book.all() == (order(1.0, "still mad", 9.0),)
@@ -18,16 +20,16 @@ def test_an_order_said_again_keeps_its_time() -> None:
 
 
 def test_an_order_to_another_version_begins_anew() -> None:
-    book = Overrides("pinned")
-    book.begin(Override(HAPROXY, 1.0, "bad", version=3))
-    book.begin(Override(HAPROXY, 5.0, "bad", version=2))
+    book = StandingOrders("pinned")
+    book.begin(StandingOrder(HAPROXY, 1.0, "bad", version=3))
+    book.begin(StandingOrder(HAPROXY, 5.0, "bad", version=2))
     assert [each.since for each in book.all()] == [5.0]
     assert book.words(HAPROXY) == "is pinned to version 2 until that is ended: bad"
 
 
 def test_an_order_ends_in_time_or_when_told() -> None:
-    book = Overrides("paused")
-    book.restore([order(until=9.0), Override(FILES, 1.0, "moves")])
+    book = StandingOrders("paused")
+    book.restore([order(until=9.0), StandingOrder(FILES, 1.0, "moves")])
     assert book.pass_time(8.9) == []
     assert book.pass_time(9.0) == [order(until=9.0)]
     assert book.names() == {FILES}
@@ -37,7 +39,7 @@ def test_an_order_ends_in_time_or_when_told() -> None:
 
 
 def test_words_say_who_why_and_until_when() -> None:
-    book = Overrides("paused")
+    book = StandingOrders("paused")
     assert book.words(HAPROXY) == ""
     book.begin(order(until=86400.0 * 365))
     words = book.words(HAPROXY)

@@ -1,0 +1,1 @@
+"""What HAProxy counts, and what it says of its certificates."""

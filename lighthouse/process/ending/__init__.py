@@ -1,0 +1,1 @@
+"""Whose end is whose: of parents, children, orphans and strangers."""

@@ -1,0 +1,1 @@
+"""What workers take of their host, and how long their work takes."""

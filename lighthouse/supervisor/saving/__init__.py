@@ -1,0 +1,1 @@
+"""When what outlives the supervisor is written, and what comes back at a start."""

@@ -1,0 +1,1 @@
+"""What the daemon tells of itself unasked: to the service manager, and to the web worker."""
