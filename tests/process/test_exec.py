@@ -192,7 +192,7 @@ def test_as_process_1_it_hands_signals_on_reaps_and_passes_the_environment(
 ) -> None:
     out = fleet.root / "out"
     script = (
-        f"trap 'echo hup >> {out}' HUP; trap 'echo usr1 >> {out}; exit 5' USR1;"
+        f"trap 'echo usr2 >> {out}' USR2; trap 'echo usr1 >> {out}; exit 5' USR1;"
         f'echo "$NOTIFY_SOCKET $WATCHDOG_PID" > {out};'
         f"(sleep 0.01 & ); (sh -c 'sleep 0.01' & ); sleep 0.3;"
         f" ps -o stat= -A | grep -c Z >> {out}; while :; do sleep 0.05; done"
@@ -203,11 +203,11 @@ def test_as_process_1_it_hands_signals_on_reaps_and_passes_the_environment(
     eventually(lambda: out.read_text().splitlines() == ["/run/n ", "0"], 20)
     (first,) = children(one.process.pid)
     assert Path(f"/proc/{first}/status").read_text().count(f"NSpid:\t{first}\t1\n") == 1
-    os.kill(first, signal.SIGHUP)
-    eventually(lambda: "hup" in out.read_text())
+    os.kill(first, signal.SIGUSR2)
+    eventually(lambda: "usr2" in out.read_text())
     os.kill(first, signal.SIGUSR1)
     assert one.ends() == 5
-    assert out.read_text().splitlines()[2:] == ["hup", "usr1"]
+    assert out.read_text().splitlines()[2:] == ["usr2", "usr1"]
 
 
 def children(pid: int) -> list[int]:

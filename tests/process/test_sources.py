@@ -131,7 +131,8 @@ def test_a_great_loss_is_held_confirmed_and_obeyed(fleet: Fleet, sources: dict[s
     assert (guard["trips"], guard["last"]["outcome"], guard["holds"]) == (1, "confirmed", [])
     counts = [len(seen["nodes"]) for seen in history(fleet.record, "web") if seen["nodes"]]
     assert [n for n in counts if n < 5] == [1]
-    assert "was confirmed by a fresh read and is obeyed" in fleet.log.read_text()
+    obeyed = "was confirmed by a fresh read and is obeyed"
+    eventually(lambda: obeyed in fleet.log.read_text(), what="the log, which a thread writes")
 
 
 def test_every_loss_is_confirmed_long_before_the_next_poll(

@@ -21,6 +21,9 @@ log: Final = logging.getLogger(__name__)
 
 _POLL: Final = 0.005
 _PATIENCE: Final = 3.0
+_APPEARS: Final = 2.0
+"""Seconds after which an Envoy that was never seen has ended before anybody looked."""
+
 _HASTY: Final = 2.0
 """Seconds that an Envoy has to live to be started again at once when it ends."""
 
@@ -157,12 +160,14 @@ class EnvoyControl:
                     self.drop()
                     return self._adopt(info)
             there = epoch in process.running(self.settings).values()
-            if seen and not there:
-                fault = process.trial(self.binary, trial_of(self.settings))
-                raise NotStarted(fault or f"Envoy ended at once; {self.settings.log_file} has why")
+            if not there and (seen or time.monotonic() - began > _APPEARS):
+                break
             seen = seen or there
             time.sleep(_POLL)
-        raise NotStarted(f"Envoy was not live within {process.STEP:g} s")
+        else:
+            raise NotStarted(f"Envoy was not live within {process.STEP:g} s")
+        fault = process.trial(self.binary, trial_of(self.settings))
+        raise NotStarted(fault or f"Envoy ended at once; {self.settings.log_file} has why")
 
     def _adopt(self, info: ServerInfo) -> ServerInfo:
         if not process.runs_on(info.pid, self.settings):
