@@ -311,6 +311,7 @@ def test_a_reader_that_takes_nothing_and_one_that_says_nothing_are_ended(page: P
         count: int = page.fleet.worker("web", "web")["status"]["connections"]
         return count
 
+    eventually(lambda: connections() > 0, 20, "the slow reader is counted")
     eventually(lambda: connections() == 0, 60)
     assert time.monotonic() - began > 4
     slow.close()

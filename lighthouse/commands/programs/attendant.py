@@ -43,6 +43,10 @@ class Attendant:
                 self._lost("the daemon is away")
         return self._channel is not None
 
+    def hurry(self) -> None:
+        """Try to reach a daemon that was away with the next that is told, whenever that was."""
+        self._retry_at = 0.0
+
     def tell(self, phase: ProgramPhase) -> ProgramTold | None:
         """What the daemon answers; None if there is none just now, or it refuses."""
         try:

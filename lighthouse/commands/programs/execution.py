@@ -85,6 +85,7 @@ class Execution:
             found = signal.sigtimedwait(handed, LOOK if self._waiting else ATTEND)
             if found is not None:
                 self._signalled(child, signal.Signals(found.si_signo), time.monotonic())
+        self._attendant.hurry()
         self._tell("stops" if self._phase == "stops" else "fails")
         self._attendant.close()
         return child.code
@@ -111,6 +112,7 @@ class Execution:
     def _begin_to_stop(self, number: signal.Signals, now: float) -> None:
         self._say(f"{number.name}: deregistering before the program is stopped")
         self._phase, self._began_to_stop = "stops", now
+        self._attendant.hurry()
         self._drains_until = now + self._times.drain
         manager = ServiceManager(os.environ.get("NOTIFY_SOCKET", ""))
         manager.stopping(self._times.drain + self._times.stop + AWAY)
