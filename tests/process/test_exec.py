@@ -87,7 +87,7 @@ def test_it_is_registered_while_it_serves_and_stopped_when_no_request_is_in_flig
     fleet.start()
     eventually(lambda: registered(fleet), 20)
     one.said("the daemon knows of it")
-    assert shown(fleet)["maintenance"] is None
+    eventually(lambda: shown(fleet)["maintenance"] is None and registered(fleet))
     with ThreadPoolExecutor(1) as beside, socket.create_connection(("127.0.0.1", port)):
         slow = beside.submit(get, port, "/slow")
         eventually(lambda: any(each.bytes for each in connections([port])))
