@@ -1,6 +1,6 @@
 """The contract of a balancer: keeps one piece of software pointed at the live nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -93,6 +93,18 @@ class Preview(msgspec.Struct, frozen=True):
     commands: tuple[str, ...] = ()
     reload: str = ""
     findings: tuple[Finding, ...] = ()
+
+
+def lasting(
+    before: tuple[Unreachable, ...], found: Iterable[Unreachable]
+) -> tuple[Unreachable, ...]:
+    """What is found now; who was so before, for the same reason, keeps the moment of then.
+
+    ``before`` itself if nothing has changed.
+    """
+    known = {(one.cluster, one.node, one.reason): one for one in before}
+    now = tuple(known.get((one.cluster, one.node, one.reason), one) for one in found)
+    return before if now == before else now
 
 
 class Balancer(Plugin):

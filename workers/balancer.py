@@ -17,7 +17,8 @@ from lighthouse.balancer import (
     Withheld,
 )
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Deliver, Rehearsal, Validated
+from lighthouse.ipc.messages import Deliver, Validated
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings, unpack
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Rejection

@@ -11,7 +11,8 @@ import msgspec
 from lighthouse.balancer import Kind
 from lighthouse.discovery import Discovery
 from lighthouse.ipc.log_lines import Once
-from lighthouse.ipc.messages import Deliver, Registered, Registration, Validated, Working, encode
+from lighthouse.ipc.messages import Deliver, Registered, Validated, Working, encode
+from lighthouse.ipc.payloads import Registration
 from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, unpack
 from lighthouse.process.wakeup import Wakeup
 from lighthouse.schema import Problem, Rejection

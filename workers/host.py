@@ -18,7 +18,6 @@ from lighthouse.ipc.messages import (
     Deliver,
     Describe,
     Described,
-    Rehearsal,
     Rehearse,
     Rehearsed,
     Stop,
@@ -27,6 +26,7 @@ from lighthouse.ipc.messages import (
     Working,
     encode,
 )
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.plugin import Plugin
 from lighthouse.process.gc import GarbageCollector
 from lighthouse.process.locks import Lock

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from lighthouse.balancer import Kind, Unreachable, Withheld
-from lighthouse.ipc.messages import Deliver, Rehearsal, Validated, Working
+from lighthouse.ipc.messages import Deliver, Validated, Working
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection
 from lighthouse.workers.boundary.limits import one_line

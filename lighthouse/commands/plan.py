@@ -20,7 +20,8 @@ from lighthouse.commands.output.quantities import span
 from lighthouse.config.fault import Fault
 from lighthouse.config.tree import Tree
 from lighthouse.distribution.installed import Installed
-from lighthouse.ipc.messages import Failed, Rehearsal, Rehearse, decode_as
+from lighthouse.ipc.messages import Failed, Rehearse, decode_as
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.supervisor.saving.persistence import handovers
 from lighthouse.supervisor.standing_order import Name
 from lighthouse.supervisor.state import State

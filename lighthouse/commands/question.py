@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from lighthouse.commands.failure import CommandFailure, MissingRight, StatusNotRunning
 from lighthouse.commands.options import Target
 from lighthouse.daemon.client import DaemonClient, DaemonSilent, NotAllowed
-from lighthouse.daemon.status_document import ServiceStatus, parse
+from lighthouse.daemon.status_document import ServiceStatus, StatusDocument, parse
 from lighthouse.daemon.worker_document import WorkerStatus
 from lighthouse.ipc.control import Question
 
@@ -43,21 +43,21 @@ def ask(daemon: DaemonClient, question: Question, kind: type[T]) -> T:
 
 def workers(daemon: DaemonClient) -> tuple[WorkerStatus, ...]:
     """What it says of its workers; raises like ``ask``."""
-    with asking():
-        text = daemon.status(PATIENCE)
-    if text is None:
-        raise StatusNotRunning(daemon.root)
-    return parse(text).workers
+    return _document(daemon).workers
 
 
 def provided(daemon: DaemonClient, target: Target) -> list[ServiceStatus]:
     """What it says of a service of this host, port by port; raises like ``ask``."""
+    name, port = target
+    return [s for s in _document(daemon).services if s.name == name and port in (None, s.port)]
+
+
+def _document(daemon: DaemonClient) -> StatusDocument:
     with asking():
         text = daemon.status(PATIENCE)
     if text is None:
         raise StatusNotRunning(daemon.root)
-    name, port = target
-    return [s for s in parse(text).services if s.name == name and port in (None, s.port)]
+    return parse(text)
 
 
 def until(lacking: Callable[[], str], timeout: float, what: str) -> None:

@@ -74,7 +74,7 @@ class VersionStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BalancerHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """``versions`` has the newest first; ``pinned`` is by whose order, and ``serves`` what."""
+    """``versions`` has the newest first; ``pinned`` is by whose order."""
 
     balancer: str = ""
     pinned: OrderStatus | None = None

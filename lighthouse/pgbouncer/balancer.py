@@ -176,6 +176,8 @@ class PgBouncer(Balancer):
             return self._ended(clusters, wanted, self._loaded(wanted.lines, lines, present))
         except (OSError, Declined) as error:
             self._holder.distrust()
+            with contextlib.suppress(OSError, Declined):  # whoever waits is not to wait for a file
+                self._holder.recover()
             return Outcome("failed", f"no file is touched: {error}")
 
     def _loaded(self, wanted: Lines, lines: Lines, present: Lines) -> FileInstall:

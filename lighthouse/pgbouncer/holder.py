@@ -142,9 +142,15 @@ class Holder:
         return PACE if busy else CALM
 
     def release(self) -> None:
-        """Let everybody go on; raises ``OSError`` if the console cannot be told."""
+        """Let everybody go on that can be; raises what kept one from it, if anything did."""
+        failed: OSError | Declined | None = None
         for cluster in [*self._held]:
-            self._end(cluster, HoldState(), "the balancer ends")
+            try:
+                self._end(cluster, HoldState(), "the balancer ends")
+            except (OSError, Declined) as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _advance(self, one: FollowedPrimary, answer: bool | None) -> None:
         state = self._states.get(one.cluster, HoldState())

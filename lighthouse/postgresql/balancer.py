@@ -20,7 +20,6 @@ from lighthouse.postgresql.settings import (
     FollowSection,
     FollowSettings,
     local_conninfo,
-    parse_section,
     parse_settings,
 )
 from lighthouse.postgresql.standbys import StandbyCare
@@ -61,10 +60,6 @@ class PostgresqlBalancer(Balancer):
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
         parse_settings(config)
-
-    @classmethod
-    def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
-        parse_section(config)
 
     @classmethod
     def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:

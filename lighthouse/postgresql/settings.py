@@ -104,11 +104,6 @@ def parse_settings(config: Mapping[str, Any]) -> FollowSettings:
     return settings
 
 
-def parse_section(config: Mapping[str, Any]) -> FollowSection:
-    """A cluster's typed section; raises ``Invalid`` with every fault of it."""
-    return convert(config, FollowSection)
-
-
 def local_conninfo(settings: FollowSettings) -> str:
     """How the server of this host is reached; raises ``OSError`` if its password is not there."""
     login = {} if settings.password is None else {"password": settings.password.read()}

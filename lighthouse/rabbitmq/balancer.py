@@ -16,7 +16,6 @@ from lighthouse.rabbitmq.peers import NotOurs, PeersTarget, listed, names_of, re
 from lighthouse.rabbitmq.settings import (
     BrokerSection,
     BrokerSettings,
-    parse_section,
     parse_settings,
 )
 from lighthouse.software.installation import install
@@ -42,10 +41,6 @@ class RabbitmqPeers(Balancer):
     @classmethod
     def validate_config(cls, config: Mapping[str, Any]) -> None:
         parse_settings(config)
-
-    @classmethod
-    def validate_cluster_config(cls, config: Mapping[str, Any]) -> None:
-        parse_section(config)
 
     @classmethod
     def claims(cls, config: Mapping[str, Any]) -> Sequence[Claim]:

@@ -88,11 +88,6 @@ def parse_settings(config: Mapping[str, Any]) -> BrokerSettings:
     return settings
 
 
-def parse_section(config: Mapping[str, Any]) -> BrokerSection:
-    """The typed section; raises ``Invalid``."""
-    return convert(config, BrokerSection)
-
-
 def seconds(given: Duration) -> float:
     """A time in seconds; raises ``ValueError`` for what is none."""
     if isinstance(given, str):

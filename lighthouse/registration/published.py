@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from lighthouse.ipc.messages import Registration
+from lighthouse.ipc.payloads import Registration
 from lighthouse.node import Node
 from lighthouse.service import Place, Service
 

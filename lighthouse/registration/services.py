@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from lighthouse.config.schema.types import Config, ServiceFile
-from lighthouse.ipc.messages import Registration
+from lighthouse.ipc.payloads import Registration
 from lighthouse.node import Node
 from lighthouse.peer import Peer
 from lighthouse.registration import damping

@@ -68,13 +68,15 @@ class Replay:
     def run(self, scenes: Iterable[Scene]) -> bool:
         """Return True if all went well."""
         began: tuple[float, float] | None = None
-        for scene in scenes:
-            if began is None:
-                began = time.monotonic(), scene.at
-            if self._speed > 0:
-                self._pass(began[0] + (scene.at - began[1]) / self._speed)
-            self._sync(scene)
-        self._instance.close()
+        try:
+            for scene in scenes:
+                if began is None:
+                    began = time.monotonic(), scene.at
+                if self._speed > 0:
+                    self._pass(began[0] + (scene.at - began[1]) / self._speed)
+                self._sync(scene)
+        finally:
+            self._instance.close()
         self._sum_up()
         return all(kind in _GOOD for kind in self._kinds)
 

@@ -1,5 +1,6 @@
 """Notes what happens to balancers: how long changes take, which versions there were and why."""
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -54,9 +55,9 @@ class Chronicle:
         """An operator has ordered something about a balancer."""
         self.recorder.note((balancer,), Trigger("order", time.time(), what))
 
-    def write(self) -> None:
-        """Have on disk what is not."""
-        self._keeper.write()
+    def write(self, within: float = math.inf) -> None:
+        """Have on disk what is not, as much as can be in so many seconds."""
+        self._keeper.write(within)
 
     def _note(self, trigger: Trigger) -> None:
         self.recorder.note(self._state.config.balancers, trigger)

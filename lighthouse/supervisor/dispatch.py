@@ -20,7 +20,6 @@ from lighthouse.ipc.messages import (
     Probed,
     Ready,
     Registered,
-    Registration,
     Reported,
     StatusWanted,
     Unreached,
@@ -29,6 +28,7 @@ from lighthouse.ipc.messages import (
     Working,
     decode_as,
 )
+from lighthouse.ipc.payloads import Registration
 from lighthouse.ipc.snapshot import DiscoverySnapshot, Snapshot
 from lighthouse.membership.source import SourceConnection, SourceReading
 from lighthouse.service import Performed, Verdict

@@ -42,7 +42,7 @@ from lighthouse.supervisor.pool.pool import WorkerPool
 from lighthouse.supervisor.pool.sessions import Sessions
 from lighthouse.supervisor.pool.worker import Worker
 from lighthouse.supervisor.registrar import LOOK_AROUND, Registrar
-from lighthouse.supervisor.saving.persistence import SEEN, Persistence
+from lighthouse.supervisor.saving.persistence import SEEN, SLICE, Persistence
 from lighthouse.supervisor.saving.writer import Saving
 from lighthouse.supervisor.shutdown import Shutdown
 from lighthouse.supervisor.standing_order import Name
@@ -183,7 +183,7 @@ class Supervisor:
             ("logs", 1.0, self._logs.follow),
             ("presence", INTERVAL, self._presence.keep),
             ("seen", SEEN, self._persistence.see),
-            ("history", WRITE, self._orders.chronicle.write),
+            ("history", WRITE, functools.partial(self._orders.chronicle.write, SLICE)),
         ):
             self._loop.every(name, seconds, act)
 

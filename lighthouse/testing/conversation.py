@@ -15,8 +15,6 @@ from lighthouse.ipc.messages import (
     Message,
     Observed,
     Registered,
-    Registration,
-    Rehearsal,
     Rehearse,
     Rehearsed,
     Validate,
@@ -25,6 +23,7 @@ from lighthouse.ipc.messages import (
     decode_as,
     encode,
 )
+from lighthouse.ipc.payloads import Registration, Rehearsal
 from lighthouse.ipc.snapshot import Membership, Part, PluginSettings, Snapshot, pack
 from lighthouse.service import Verdict
 

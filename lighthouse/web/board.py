@@ -28,6 +28,7 @@ class Board:
         self._newest: Final = newest
         self._questions: Final = questions
         self._asking: asyncio.Task[None] | None = None
+        self._behind = False  # the daemon's history has news that were not asked for yet
         self._history: Final = PageHistory()
         self._timeline: Final = Timeline()
         self._nodes: dict[str, SortedNodes] = {}
@@ -42,14 +43,18 @@ class Board:
         self._nodes = {name: self._nodes.get(name, SortedNodes()) for name in self._clusters}
         for name, cluster in self._clusters.items():
             self._nodes[name].take(cluster)
-        if self._timeline.take(document) and (self._asking is None or self._asking.done()):
+        self._behind |= self._timeline.take(document)
+        if self._behind and (self._asking is None or self._asking.done()):
+            self._behind = False
             self._asking = asyncio.get_running_loop().create_task(self._ask())
         self._renew()
 
     async def _ask(self) -> None:
         """Have the daemon's history on the page."""
         reply, payload = await self._questions.ask(GetHistory())
-        if isinstance(reply, HistoryAnswer) and not reply.error:
+        if not isinstance(reply, HistoryAnswer) or reply.error:
+            self._behind = True
+        else:
             self._timeline.tell(parse_history(payload))
             self._renew()
             self._newest.nudge()

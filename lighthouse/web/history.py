@@ -17,30 +17,30 @@ FaultKey = tuple[str, str, str]
 
 
 class PageHistory:
-    """Filled by each document; nothing of it outlives the web worker."""
+    """Filled by each document; nothing of it outlives the web worker.
+
+    ``well_since`` is since when nothing is wrong, None while something is.
+    """
 
     def __init__(self) -> None:
         self._checks: dict[CheckKey, tuple[float | None, deque[str]]] = {}
         self._memory: dict[str, tuple[float, deque[int]]] = {}
         self._faults: dict[FaultKey, float] = {}
-        self._well_since: float | None = None
+        self.well_since: float | None = None
 
     def take(self, document: StatusDocument, now: float) -> None:
         """Note what a document of this moment says."""
         self._note_checks(document)
+        there = {worker_key(worker) for worker in document.workers}
+        self._memory = {key: kept for key, kept in self._memory.items() if key in there}
         for worker in document.workers:
             self._note_memory(worker, now)
         keys = {fault_key(cause) for cause in document.causes}
         self._faults = {key: self._faults.get(key, now) for key in keys}
         if not document.healthy:
-            self._well_since = None
-        elif self._well_since is None:
-            self._well_since = now
-
-    @property
-    def well_since(self) -> float | None:
-        """Since when nothing is wrong, None while something is."""
-        return self._well_since
+            self.well_since = None
+        elif self.well_since is None:
+            self.well_since = now
 
     def results(self, key: CheckKey) -> str:
         """The newest results of a check, a letter each: p, f or ? for unknown."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from lighthouse.daemon.status_document import StatusDocument, parse
@@ -77,19 +77,19 @@ class NewestStatus:
 
     async def fresh(self, within: float = 1.0) -> None:
         """Wait for a document of this moment; the one that there is stays if none comes."""
+        serial, until = self.serial, time.monotonic() + within
         self._want(0.0, 0.0)
-        await self.after(self.serial, within)
+        while self.serial == serial and (left := until - time.monotonic()) > 0:
+            await self.after(serial, left)
 
-    async def after(self, serial: int, within: float) -> bool:
-        """Wait for a newer document than that one. Returns True if there is one."""
+    async def after(self, serial: int, within: float) -> None:
+        """Wait until there may be something to tell to who has that document."""
         if self.serial > serial:
-            return True
+            return
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.add(waiting)
         try:
-            await asyncio.wait_for(waiting, within)
-        except TimeoutError:
-            return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(waiting, within)
         finally:
             self._waiting.discard(waiting)
-        return True

@@ -162,7 +162,7 @@ def worker_rows(document: StatusDocument, history: PageHistory) -> Rows:
 
 
 def _worker(worker: WorkerStatus, history: PageHistory) -> Row:
-    sums = {
+    means = {
         stage: round(one.sum / max(1, sum(one.counts)) * 1000, 2)
         for stage, one in worker.latency_ms.stages.items()
     }
@@ -183,7 +183,7 @@ def _worker(worker: WorkerStatus, history: PageHistory) -> Row:
         "samples": history.memory(worker),
         "p50": worker.latency_ms.p50,
         "p99": worker.latency_ms.p99,
-        "stages": sums,
+        "stages": means,
         "outcome": worker.snapshot.outcome,
         "sent": worker.snapshot.sent,
         "applied": worker.snapshot.applied,
@@ -194,7 +194,7 @@ def _worker(worker: WorkerStatus, history: PageHistory) -> Row:
 
 
 def _rounded(size: int | None) -> int | None:
-    """To a hundredth of a MiB, so that a page or two are no news."""
+    """To a tenth of a MiB, so that a page or two are no news."""
     return None if size is None else round(size / 2**20 * 10) * 2**20 // 10
 
 

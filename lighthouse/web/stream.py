@@ -31,19 +31,17 @@ _HEADERS: Final = [
 
 
 class EventStream:
-    """The application that serves it; ``readers`` counts who reads."""
+    """The application that serves it."""
 
     def __init__(self, board: Board, newest: NewestStatus) -> None:
         self._board: Final = board
         self._newest: Final = newest
-        self.readers = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell until the reader is gone; ``Last-Event-ID`` says what it has."""
-        if self.readers >= MOST:
+        if self._newest.watching >= MOST:
             await _refuse(send)
             return
-        self.readers += 1
         tasks = [
             asyncio.ensure_future(self._tell(_last_event(scope), send)),
             asyncio.ensure_future(_gone(receive)),
@@ -52,7 +50,6 @@ class EventStream:
             with self._newest.watched():
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.readers -= 1
             for task in tasks:
                 task.cancel()
 

@@ -38,7 +38,7 @@ class Timeline:
         news = False
         for name, worker in now.items():
             old = before.get(name)
-            if worker.snapshot.applied and (old is None or old.snapshot != worker.snapshot):
+            if worker.snapshot.applied and (old is None or _said(old) != _said(worker)):
                 news = True
                 if old is not None:
                     self._split[_key(name, worker.snapshot.applied)] = means(old, worker)
@@ -54,6 +54,11 @@ class Timeline:
         newest = sorted(self.rows.items(), key=lambda item: item[1]["at"])[-KEPT:]
         self.rows = dict(newest)
         self._split = {}
+
+
+def _said(worker: WorkerStatus) -> tuple[int | None, float | None]:
+    """What it applied last, and when it said so."""
+    return worker.snapshot.applied, worker.snapshot.applied_at
 
 
 def row(balancer: str, version: VersionStatus, split: dict[str, float]) -> Row:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Applied, Rehearsal, Rehearse, Rehearsed, decode_as
+from lighthouse.ipc.messages import Applied, Rehearse, Rehearsed, decode_as
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.ipc.snapshot import BalancerSnapshot, PluginSettings, pack
 from lighthouse.node import Node
 from tests.critic import SOURCE, Critic

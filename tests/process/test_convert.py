@@ -10,7 +10,7 @@ import pytest
 
 def lighthouse(*words: object) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-P", "-m", "lighthouse.commands", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
 def good(tree: Path) -> None:

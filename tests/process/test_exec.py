@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ def start(fleet: Fleet, port: int) -> Iterator[Callable[..., Started]]:
     yield start
     for one in begun:
         if one.process.poll() is None:
+            for program in children(one.process.pid):  # each leads a group of its own
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(program, signal.SIGKILL)
             one.process.kill()
         one.process.wait()
 

@@ -89,7 +89,9 @@ def test_histories_and_pins_end_as_they_should(fleet: Fleet) -> None:
     assert first in [version["version"] for version in before]
     words = ("rollback", "recorder", str(first), "--reason", "for a moment", "--for", "0.5")
     eventually(lambda: fleet.worker("recorder")["snapshot"]["applied"])
-    fleet.lighthouse(*words)
+    pinned = fleet.lighthouse(*words)
+    assert pinned.returncode == 0, pinned.stderr
+    eventually(lambda: "its time is over" in fleet.log.read_text())
     eventually(lambda: sorted(nodes(fleet.record, "web")) == ["one:80", "two:81"])
     assert not fleet.status()["pins"]
     assert fleet.lighthouse("history", "nobody").returncode == 1

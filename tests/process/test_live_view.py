@@ -76,10 +76,10 @@ def test_it_follows_the_daemon_and_the_size_of_the_window(
     fleet: Fleet, watched: PersonsTerminal
 ) -> None:
     watched.resize(60, 12)
-    watched.shows("^1/4|1/5")
+    watched.shows("^1/[45]")
     assert max(map(len, watched.lines())) <= 60
     fleet.lighthouse("pause-worker", "recorder", "--reason", "goes mad")
-    watched.shows("is paused by .* goes|is paused by")
+    watched.shows("is paused by")
     fleet.kill(signal.SIGTERM)
     watched.shows("lighthouse: not running")
     fleet.start()

@@ -7,7 +7,6 @@ overlay over its root file system, which is thrown away.
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,10 @@ import pytest
 
 from tests.backends import Backend
 from tests.fleet import Traffic
+from tests.ports import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-PORT = 8407
 ADDRESS = "127.0.0.1"
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1500)]
@@ -46,7 +46,7 @@ mkdir -p /srv/nodes/web
 echo '{{"host": "a", "ip": "127.0.0.1", "port": BACKEND}}' > /srv/nodes/web/a.json
 cd /etc/lighthouse
 echo 'path: /srv/nodes' > discovery/file.yaml
-printf 'discovery: file\\nhaproxy: {{port: {PORT}}}\\n' > clusters/web.yaml
+printf 'discovery: file\\nhaproxy: {{port: FRONT}}\\n' > clusters/web.yaml
 cat > balancers/haproxy.yaml <<END
 config_file: /var/lib/lighthouse-workers/haproxy.cfg
 socket_file: /var/lib/lighthouse-workers/haproxy.sock
@@ -83,6 +83,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         )
 
     def run(self, script: str) -> str:
@@ -125,8 +126,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 @pytest.mark.needs("mount", "invoke-rc.d", "dpkg", "haproxy", "nfpm")
 def test_a_debian_package_lives_from_its_installation_to_its_purge(machine: Machine) -> None:
     """No request is lost in its upgrades; plugins run as an account of their own."""
+    port = free_port()
     with Backend("a") as backend:
-        printed = machine.run(INSTALL.replace("BACKEND", str(backend.port)))
+        printed = machine.run(
+            INSTALL.replace("BACKEND", str(backend.port)).replace("FRONT", str(port))
+        )
         assert "lighthouse: started" in printed
         processes = [line.split(maxsplit=1) for line in printed.splitlines()[-3:]]
         users = {title.split("(")[0].strip(): user for user, title in processes}
@@ -135,10 +139,11 @@ def test_a_debian_package_lives_from_its_installation_to_its_purge(machine: Mach
             "lighthouse: balancer haproxy": "lighthouse",
             "lighthouse: discovery file": "lighthouse",
         }
-        with Traffic(PORT) as traffic:
+        with Traffic(port) as traffic:
             for _ in range(5):
                 assert "healthy" in machine.run(UPGRADE)
-                time.sleep(0.2)  # for requests between two upgrades
+                seen = traffic.requests
+                eventually(lambda seen=seen: traffic.requests > seen + 10)
         assert traffic.failures == []
         assert traffic.requests > 100
         machine.run(REMOVE)
@@ -166,7 +171,8 @@ def test_sdist_and_wheel_are_whole(tmp_path: Path) -> None:
         if name not in packed and not name.startswith(hidden)
     ]
     assert missing == []
-    for package in (sdist, *tmp_path.glob("*.whl")):
+    (wheel,) = tmp_path.glob("*.whl")
+    for package in (sdist, wheel):
         place = tmp_path / package.suffix
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
         subprocess.run([place / "bin/pip", "install", "--quiet", package], check=True)
@@ -179,4 +185,5 @@ def test_sdist_and_wheel_are_whole(tmp_path: Path) -> None:
                 check=False,
             )
             assert "Traceback" not in result.stderr
-            assert command[0] == "check" or result.returncode == 0, result.stderr
+            allowed = (0, 1) if command[0] == "check" else (0,)
+            assert result.returncode in allowed, result.stderr

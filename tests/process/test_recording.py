@@ -31,13 +31,16 @@ def test_a_recording_has_each_version_and_is_tried_again(fleet: Fleet, tmp_path:
     file = tmp_path / "recording"
     words = [sys.executable, "-P", "-m", "lighthouse.commands", "record", str(file)]
     with subprocess.Popen([*words, "-c", str(fleet.config)], env=fleet.env) as recording:
-        eventually(lambda: file.exists() and len(_lines(file)) == 1)
-        fleet.node("web", "two", 81)
-        eventually(lambda: len(_lines(file)) == 2)
-        (fleet.nodes / "web/one.json").unlink()
-        eventually(lambda: len(_lines(file)) == 3)
-        recording.send_signal(signal.SIGINT)
-        assert recording.wait(20) == 0
+        try:
+            eventually(lambda: file.exists() and len(_lines(file)) == 1)
+            fleet.node("web", "two", 81)
+            eventually(lambda: len(_lines(file)) == 2)
+            (fleet.nodes / "web/one.json").unlink()
+            eventually(lambda: len(_lines(file)) == 3)
+            recording.send_signal(signal.SIGINT)
+            assert recording.wait(20) == 0
+        finally:
+            recording.kill()
     assert file.stat().st_mode & 0o777 == 0o600
     assert SECRET not in file.read_text()
     assert list(_lines(file)[1]["clusters"]) == ["web"]

@@ -97,7 +97,6 @@ def test_a_daemon_that_stands_still_is_not_alive(fleet: Fleet, manager: Manager)
         manager.socket.settimeout(1.0)
         with pytest.raises(TimeoutError):
             manager.socket.recv(65536)
-        assert len(manager.told) == seen
     finally:
         manager.socket.setblocking(False)
         fleet.daemon.send_signal(signal.SIGCONT)

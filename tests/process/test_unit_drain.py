@@ -20,7 +20,7 @@ PROGRAM = ROOT / "tests/program.py"
 def words(directive: str) -> list[str]:
     """A command of the drop-in without what finds ``lighthouse``, for the service ``solo``."""
     text = (ROOT / "etc/systemd/lighthouse-drain.conf").read_text()
-    (line,) = re.findall(rf"^{directive}=-/usr/bin/env lighthouse (.*)$", text, re.MULTILINE)
+    (line,) = re.findall(rf"^{directive}=\+-/usr/bin/env lighthouse (.*)$", text, re.MULTILINE)
     return shlex.split(line.replace("${LIGHTHOUSE_SERVICE}", "solo"))
 
 

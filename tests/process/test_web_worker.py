@@ -110,8 +110,8 @@ def test_it_may_be_killed_and_hang_and_nobody_waits_for_it(site: Site) -> None:
 def test_another_address_is_taken_without_a_restart_and_a_taken_one_is_told(site: Site) -> None:
     site.start()
     pid, before = site.pid(), site.port
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        site.port = taken.getsockname()[1]
+    site.port = free_port()
+    with socket.create_server(("127.0.0.1", site.port)):
         site.configure()
 
         def told() -> str:

@@ -11,11 +11,11 @@ from lighthouse.ipc.messages import (
     Connected,
     Observed,
     Registered,
-    Registration,
     Stop,
     Working,
     decode_as,
 )
+from lighthouse.ipc.payloads import Registration
 from lighthouse.ipc.snapshot import DiscoverySnapshot, PluginSettings, WatchedCluster
 from lighthouse.node import Node
 from lighthouse.schema import Problem, Rejection

@@ -91,7 +91,11 @@ class ServedPage:
 
     def __enter__(self) -> "ServedPage":
         self._thread.start()
-        eventually(lambda: get(self.port, "/")[0] == 200, 20)
+        try:
+            eventually(lambda: get(self.port, "/")[0] == 200, 20)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,6 +23,10 @@ FILES = {"bash": "lighthouse.bash", "zsh": "_lighthouse", "fish": "lighthouse.fi
 BIN = Path(sys.executable).parent
 
 
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("LIGHTHOUSE")}
+"""The caller's environment, which names no configuration."""
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_a_package_installs_is_what_is_printed(shell: str) -> None:
     assert (PACKAGED / FILES[shell]).read_text().rstrip() == script(shell, main).rstrip()
@@ -30,7 +34,7 @@ def test_what_a_package_installs_is_what_is_printed(shell: str) -> None:
 
 def complete(line: str, env: dict[str, str] | None = None) -> list[str]:
     """What bash would be answered."""
-    given = {**(env or os.environ), "_LIGHTHOUSE_COMPLETE": "bash_complete", "COMP_WORDS": line}
+    given = {**(env or CLEAN), "_LIGHTHOUSE_COMPLETE": "bash_complete", "COMP_WORDS": line}
     words = [sys.executable, "-P", "-m", "lighthouse.commands"]
     done = subprocess.run(words, env=given, capture_output=True, text=True, check=True)
     return [item.partition(",")[2] for item in done.stdout.split()]
@@ -55,7 +59,7 @@ try:
 except SystemExit:
     print(*sys.modules)
 """
-    env = {**os.environ, "_LIGHTHOUSE_COMPLETE": "bash_complete"}
+    env = {**CLEAN, "_LIGHTHOUSE_COMPLETE": "bash_complete"}
     for line, absent in {
         "lighthouse st": {"yaml", "rich", "lighthouse.daemon", "lighthouse.config", "difflib"},
         "lighthouse explain ": {"rich", "lighthouse.supervisor", "importlib.metadata"},

@@ -25,11 +25,13 @@ def reading(home: Path, instead: dict[str, str], haproxy: Path) -> Iterator[Read
     try:
         yield reader
     finally:
-        reader.run("lighthouse stop")
-        if haproxy.exists():
-            with suppress(ProcessLookupError, ValueError):
-                os.kill(int(haproxy.read_text().split()[0]), signal.SIGKILL)
-        reader.close()
+        try:
+            reader.run("lighthouse stop")
+        finally:
+            if haproxy.exists():
+                with suppress(ProcessLookupError, ValueError):
+                    os.kill(int(haproxy.read_text().split()[0]), signal.SIGKILL)
+            reader.close()
 
 
 @pytest.fixture

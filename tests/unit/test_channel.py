@@ -67,7 +67,6 @@ from lighthouse.ipc.messages import (
     Probed,
     Ready,
     Registered,
-    Registration,
     Rehearse,
     Rehearsed,
     Reported,
@@ -83,6 +82,7 @@ from lighthouse.ipc.messages import (
     decode_as,
     encode,
 )
+from lighthouse.ipc.payloads import Registration
 from lighthouse.ipc.plugin_report import PluginReport
 from lighthouse.ipc.program import ProgramTold, TellProgram
 from lighthouse.ipc.snapshot import (

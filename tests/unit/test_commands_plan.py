@@ -13,7 +13,7 @@ from lighthouse.config.fault import Fault
 from lighthouse.config.schema.policy import Policy
 from lighthouse.config.schema.types import ClusterFile, Config
 from lighthouse.discovery import Reading
-from lighthouse.ipc.messages import Rehearsal
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.membership.memberships import View
 from lighthouse.node import Node
 from lighthouse.supervisor.state import State

@@ -26,7 +26,7 @@ from lighthouse.config.schema.keys.table import (
 from lighthouse.config.schema.section import SectionReader
 from lighthouse.config.schema.types import WorkerSettings
 from lighthouse.distribution.origin import GROUPS
-from lighthouse.ipc.messages import PluginSchema
+from lighthouse.ipc.payloads import PluginSchema
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Problem
 from lighthouse.workers.loading.description import describe, schema_of

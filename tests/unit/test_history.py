@@ -1,6 +1,7 @@
 """Versions that a balancer applied: kept cheaply, compared, written without secrets, pinned."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,11 +14,13 @@ from lighthouse.ipc.snapshot import BalancerSnapshot, Membership, Part, PluginSe
 from lighthouse.node import Node
 from lighthouse.supervisor.history.blank import BLANK, SecretGone, blanked, filled
 from lighthouse.supervisor.history.comparison import LOOKED_INTO, NODES, compare
+from lighthouse.supervisor.history.keeper import HistoryKeeper
 from lighthouse.supervisor.history.pins import PinnedSnapshot, Pins
 from lighthouse.supervisor.history.recorder import KEPT, NAMED, HistoryRecorder, SentSnapshot
 from lighthouse.supervisor.history.saved import SavedVersion, condensed, restored
 from lighthouse.supervisor.history.version import Trigger
 from lighthouse.supervisor.standing_order import StandingOrder
+from lighthouse.supervisor.store import Store
 
 SECRET = "correct-horse-battery"
 
@@ -145,6 +148,29 @@ def test_what_is_left_out_and_stands_nowhere_is_said() -> None:
     with pytest.raises(SecretGone):
         filled({"a": [{"password": BLANK}]}, {"a": []})
     assert filled({"a": 1}, None) == {"a": 1}
+
+
+def test_a_secret_may_be_a_number() -> None:
+    assert blanked({"password": 123456, "port": 80}) == {"password": BLANK, "port": 80}
+    assert filled({"password": BLANK}, {"password": 7}) == {"password": 7}
+
+
+def test_one_history_is_written_in_a_slice_and_the_longest_unwritten_first(tmp_path: Path) -> None:
+    recorder = HistoryRecorder()
+    keeper, names = HistoryKeeper(recorder, Store(tmp_path)), ("api", "db", "web")
+    for number in (1, 2):
+        for name in names:
+            what = msgspec.structs.replace(sent(number, (ONE, TWO)[number - 1]), balancer=name)
+            recorder.applied(what, applied(number))
+        for left in (2, 1, 0):
+            keeper.write(0.0)
+            assert len(recorder.changed) == left
+    assert Store(tmp_path).records("history-") == list(names)
+    recorder.applied(sent(9, TWO), applied(9))
+    assert recorder.changed == {"web"}, "its newer number is not on disk"
+    recorder.keep({})
+    keeper.write()
+    assert (Store(tmp_path).records("history-"), recorder.changed) == ([], set())
 
 
 def _pinned(version: int = 1, **config: Any) -> tuple[Pins, StandingOrder]:

@@ -16,7 +16,8 @@ from lighthouse.config.schema.types import (
     WorkerSettings,
 )
 from lighthouse.discovery import Reading
-from lighthouse.ipc.messages import Registration, decode_as
+from lighthouse.ipc.messages import decode_as
+from lighthouse.ipc.payloads import Registration
 from lighthouse.ipc.snapshot import Membership, WatchedCluster, pack, unpack
 from lighthouse.membership.source import STALE_AFTER, SourceConnection, SourceReading
 from lighthouse.node import Node

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighthouse.ipc.messages import Registration, decode_as, encode
+from lighthouse.ipc.messages import decode_as, encode
+from lighthouse.ipc.payloads import Registration
 from lighthouse.node import Node
 from lighthouse.registration.published import KEPT, Published, PublishedNode
 from lighthouse.service import Service

@@ -286,6 +286,27 @@ def test_clients_are_let_in_by_whoever_comes_next(fake: FakeControl) -> None:
     assert fake.commands().count("resume_listeners") == 2
 
 
+def test_clients_are_let_in_though_the_broker_was_slow_when_the_next_worker_looked(
+    fake: FakeControl,
+) -> None:
+    late = f"cp {fake.root}/connected {fake.root}/any/list_connections"
+    (fake.root / "connected").write_text(CONNECTED)
+    fake.says("suspend_listeners", "exit status 0\n", then=late)
+    fake.says("resume_listeners", "exit status 70\nError: no\n")
+    joining(fake).sync_file([events(1, 2, 3, 4)])
+    fake.says("resume_listeners", "exit status 0\n")
+    status, well = fake.root / ME / "cluster_status", fake.root / "well"
+    well.write_text(status.read_text())
+    status.write_text("exit status 70\nError: operation timed out\n")
+    fake.says("start_app", "exit status 0\n", then=f"cp {well} {status}")
+    before = len(fake.calls)
+    made = RabbitmqPeers()
+    made.apply_config(fake.settings(local_node=ME))
+    for _ in range(3):
+        made.sync_file([])
+    assert "resume_listeners" in fake.commands()[before:]
+
+
 def test_what_was_done_is_said_once(fake: FakeControl) -> None:
     made = RabbitmqPeers()
     join = {"enabled": True, "jitter": 0}

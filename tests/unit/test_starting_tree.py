@@ -104,7 +104,8 @@ def test_what_answers_is_told_apart(answer: bytes, zookeeper: bool, etcd: bool) 
                 connection.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve)
+        server.settimeout(10)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         port = server.getsockname()[1]
         assert (is_zookeeper(port), is_etcd(port)) == (zookeeper, etcd)

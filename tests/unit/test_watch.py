@@ -33,12 +33,12 @@ A, B, C = ("worker", "balancer/a"), ("cluster", "b"), ("service", "c:80")
         (["\x1bj"], ["escape", "j"]),
         (["\x1b\x1b[A"], ["escape", "up"]),
         (["é"], ["é"]),
-        (["\x1b[" + "1" * 40], []),
+        (["\x1b[" + "1" * 40], ["[", *"1" * 40]),  # no key that anyone knows: text
     ],
 )
 def test_keys_have_names(pieces: Sequence[str], keys: Sequence[str]) -> None:
     keyboard = Keyboard()
-    assert [key for piece in pieces for key in keyboard.feed(piece.encode())][: len(keys)] == keys
+    assert [key for piece in pieces for key in keyboard.feed(piece.encode())] == keys
 
 
 def test_an_escape_that_nothing_follows_is_that_key() -> None:

@@ -201,7 +201,7 @@ def test_memory_is_sampled_now_and_then() -> None:
     assert history.memory(document.workers[0]) == [100, 110, 120, 130]
 
 
-def balancer(applied: int, count: int) -> StatusDocument:
+def balancer(applied: int, count: int, **snapshot: float) -> StatusDocument:
     stages = {
         stage: {"bounds": [1.0], "counts": [count, 0], "sum": count * seconds}
         for stage, seconds in (("observed", 0.001), ("total", 0.004))
@@ -209,7 +209,7 @@ def balancer(applied: int, count: int) -> StatusDocument:
     worker = {
         "kind": "balancer",
         "name": "haproxy",
-        "snapshot": {"sent": applied, "applied": applied, "outcome": "applied"},
+        "snapshot": {"sent": applied, "applied": applied, "outcome": "applied", **snapshot},
         "latency_ms": {"stages": stages},
     }
     return read(workers=[worker])
@@ -223,6 +223,7 @@ def test_the_history_is_asked_for_when_something_was_applied_and_told_with_its_s
     timeline = Timeline()
     assert timeline.take(balancer(3, 1))
     assert not timeline.take(balancer(3, 1))
+    assert not timeline.take(balancer(3, 1, age_seconds=4.0)), "it has only grown older"
     assert timeline.take(balancer(5, 3))
     change = ClusterChange(cluster="web", added=("10.0.0.9:80",), section="-a\n+b")
     trigger = TriggerStatus(kind="observed", name="web", discovery="zk", trace="t1")

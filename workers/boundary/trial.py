@@ -8,7 +8,8 @@ import msgspec
 
 from lighthouse.balancer import Balancer, Finding, Preview
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Rehearsal, Validated
+from lighthouse.ipc.messages import Validated
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.ipc.snapshot import BalancerSnapshot, Membership
 from lighthouse.plugin import Plugin
 from lighthouse.schema import Rejection

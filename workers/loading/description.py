@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lighthouse.ipc.messages import PluginSchema
+from lighthouse.ipc.payloads import PluginSchema
 from lighthouse.plugin import Plugin
 from lighthouse.workers.boundary.limits import one_line
 from lighthouse.workers.boundary.plugin_call import PluginError, call

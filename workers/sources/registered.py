@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from lighthouse.discovery import Discovery
-from lighthouse.ipc.messages import Registration
+from lighthouse.ipc.payloads import Registration
 from lighthouse.service import Place, Service
 
 RegistrationKey = tuple[str, int]

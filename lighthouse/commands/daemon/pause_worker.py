@@ -28,6 +28,7 @@ _EFFECTS: Final[Mapping[str, str]] = {
     "balancer": "its software serves on as it was configured last, and follows no change",
     "discovery": "the nodes that it read last are served on; what it has registered stays as "
     "long as after a kill (its `ttl`, session or lease), then it expires",
+    "web": "the status page and the metrics are not served",
     "check": "the services that it checks count as down after their `on_check_loss`",
 }
 """What a pause means, for each kind."""

@@ -9,7 +9,8 @@ from lighthouse.commands.offline.loading import WITHIN
 from lighthouse.commands.offline.trial import Task, ask
 from lighthouse.config.schema.accounts import default_user
 from lighthouse.distribution.installed import Installed, PluginKey
-from lighthouse.ipc.messages import Describe, Failed, PluginSchema, decode_as
+from lighthouse.ipc.messages import Describe, Failed, decode_as
+from lighthouse.ipc.payloads import PluginSchema
 from lighthouse.ipc.snapshot import (
     BalancerSnapshot,
     CheckSnapshot,

@@ -39,7 +39,7 @@ def gather(root: Path, live: Path | None, recording: Path | None) -> tuple[LastM
     if found is not None:
         return LastMembers(found), own
     remembered = LastMembers(None, own.clusters(), own.seen())
-    host = Path(os.environ.get("LIGHTHOUSE_CONFIG", DEFAULT)).absolute()
+    host = Path(os.environ.get("LIGHTHOUSE_CONFIG") or DEFAULT).absolute()
     if remembered.origin == "nobody" and host != root and host.is_dir():
         found = _asked(host)
         if found is not None:

@@ -7,7 +7,7 @@ import msgspec
 
 from lighthouse.commands.offline.last_members import LastMembers
 from lighthouse.config.fault import Fault
-from lighthouse.ipc.messages import Rehearsal
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.text import plain
 
 VERSION = 1

@@ -16,7 +16,7 @@ from lighthouse.commands.output.console import say
 from lighthouse.config.schema.keys import documents
 from lighthouse.config.schema.keys.table import JsonSchema
 from lighthouse.distribution.installed import Installed, PluginKey
-from lighthouse.ipc.messages import PluginSchema
+from lighthouse.ipc.payloads import PluginSchema
 from lighthouse.text import plain
 
 _SINGLE: Final = ("lighthouse", "logging")

@@ -32,11 +32,7 @@ class HungUp(Exception):
 
 
 class Terminal:
-    """Standard output, and standard input if a person types there.
-
-    ``fileno`` can be waited for: it is readable when a key was typed. ``wake`` is what a signal
-    that is of interest (the window has another size) writes to.
-    """
+    """Standard output, and standard input if a person types there."""
 
     def __init__(self) -> None:
         self._output: Final = sys.stdout.fileno()

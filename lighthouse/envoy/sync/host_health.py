@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from lighthouse.balancer import Unreachable
+from lighthouse.balancer import Unreachable, lasting
 from lighthouse.envoy.runtime.admin import AdminSocket
 from lighthouse.envoy.sync.wanted import ProxiedCluster
 
@@ -37,13 +37,10 @@ class HostHealth:
             self._due = began + SHARE * (time.monotonic() - began)
 
     def _take(self, names: Iterable[str]) -> None:
-        known = {(one.cluster, one.node): one for one in self.unreachable}
         failing, now = self._admin.failing(), time.time()
-        found = []
-        for name in sorted(names):
-            for node, reason in sorted(failing.get(name, {}).items()):
-                before = known.get((name, node))
-                same = before is not None and before.reason == reason
-                found.append(before if before and same else Unreachable(name, node, reason, now))
-        if tuple(found) != self.unreachable:
-            self.unreachable = tuple(found)
+        found = (
+            Unreachable(name, node, reason, now)
+            for name in sorted(names)
+            for node, reason in sorted(failing.get(name, {}).items())
+        )
+        self.unreachable = lasting(self.unreachable, found)

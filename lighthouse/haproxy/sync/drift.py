@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from lighthouse.balancer import Unreachable
+from lighthouse.balancer import Unreachable, lasting
 from lighthouse.haproxy.rendering.stanza import Stanzas
 from lighthouse.haproxy.runtime.counters.stats import ServerStats
 from lighthouse.haproxy.runtime.instance import Instance
@@ -106,14 +106,7 @@ class Drift:
         return steps
 
     def _notice(self) -> None:
-        """Servers that were down before keep the moment at which that began."""
-        known = {(one.cluster, one.node): one for one in self.unreachable}
-        found = []
-        for one in self._figures.down(time.time()):
-            before = known.get((one.cluster, one.node))
-            found.append(before if before and before.reason == one.reason else one)
-        if tuple(found) != self.unreachable:
-            self.unreachable = tuple(found)
+        self.unreachable = lasting(self.unreachable, self._figures.down(time.time()))
 
     def _slice(self, instance: Instance, owned: Stanzas) -> Sequence[str]:
         names, servers = list[str](), 0

@@ -9,7 +9,7 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _STATE, _PARENT = 0, 1
-USER_TICKS, SYSTEM_TICKS, PAGES = 11, 12, 21
+USER_TICKS, SYSTEM_TICKS, THREADS, PAGES = 11, 12, 17, 21
 """Indexes in ``stat``: of CPU time in clock ticks, and of memory in pages, among others."""
 
 

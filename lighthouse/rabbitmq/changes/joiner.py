@@ -49,8 +49,8 @@ class Joiner:
             return None
         if self._broker.sight.condition in ("booting", "slow", "failed"):
             answer = self._start()
-            if self._broker.look_again().condition == "ok":
-                self._mark(False)
+            if self._broker.look_again().condition == "ok" and (shut := self._opened("")):
+                return shut
             told = f"start_app: {answer.told}"
             return Outcome("degraded", f"a join was cut short, and the broker is started: {told}")
         return None
@@ -91,14 +91,13 @@ class Joiner:
         if choice.target is None:
             return self._opened("") or _told(choice)
         answer = self._moved(choice.target, own.release(me))
-        if self._broker.look_again().condition == "ok":
-            self._opened("")
+        shut = self._opened("") if self._broker.look_again().condition == "ok" else None
         if answer.condition != "ok":
             return Outcome(
                 kind_of_refusal(answer),
                 f"did not join the cluster of {choice.target}: {answer.told}",
             )
-        return Outcome("applied", f"joined the cluster of {choice.target}")
+        return shut or Outcome("applied", f"joined the cluster of {choice.target}")
 
     def _closed(self) -> str:
         """Why clients may still give it something; empty once none is there or gets in."""

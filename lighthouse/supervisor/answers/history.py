@@ -39,7 +39,9 @@ def _newest(versions: Sequence[AppliedVersion], before: int | None) -> Iterator[
     pairs = zip((None, *versions), versions, strict=False)
     found = [pair for pair in pairs if before is None or pair[1].number < before]
     for older, version in reversed(found[-MOST:]):
-        changes, more, settings = compare(older.snapshot if older else None, version.snapshot)
+        nothing = (), 0, ""
+        found_out = compare(older.snapshot, version.snapshot) if older else nothing
+        changes, more, settings = found_out
         yield VersionStatus(
             version=version.number,
             plugin=version.plugin,
@@ -52,9 +54,9 @@ def _newest(versions: Sequence[AppliedVersion], before: int | None) -> Iterator[
             more_triggers=version.unnamed,
             first=older is None,
             clusters=len(version.snapshot.clusters),
-            changes=() if older is None else changes,
-            more_clusters=0 if older is None else more,
-            settings="" if older is None else settings,
+            changes=changes,
+            more_clusters=more,
+            settings=settings,
         )
 
 

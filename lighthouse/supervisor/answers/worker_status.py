@@ -44,10 +44,7 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     pinned: str = ""
 
 
-NO_ORDERS: Final = WorkerOrders()
-
-
-def worker_status(worker: Worker, away: str, orders: WorkerOrders = NO_ORDERS) -> WorkerStatus:
+def worker_status(worker: Worker, away: str, orders: WorkerOrders) -> WorkerStatus:
     """How a worker is; ``away`` is why a discovery's cannot ask its source, empty if it can."""
     life, applied = worker.life, worker.applied
     pid = worker.process.pid if worker.process is not None else None

@@ -19,6 +19,15 @@ BLANK: Final = "*** not kept ***"
 
 _memberships: Final = msgspec.msgpack.Decoder(Membership)
 
+
+class _Section(msgspec.Struct, frozen=True):
+    """What matters of a ``Membership`` here; the rest of it is passed over unread."""
+
+    settings: PluginSettings | None
+
+
+_sections: Final = msgspec.msgpack.Decoder(_Section)
+
 _MOST: Final = 20_000
 _clean: Final[set[int]] = set()
 """Revisions of parts of which nothing has to be left out."""
@@ -54,7 +63,7 @@ def filled(content: Any, source: Any) -> Any:
             padded = [*others, *[None] * len(content)]
             return [filled(value, other) for value, other in zip(content, padded, strict=False)]
         case str() if content == BLANK:
-            if not isinstance(source, str):
+            if source is None or isinstance(source, dict | list):
                 raise SecretGone
             return source
     return content
@@ -75,8 +84,8 @@ def with_secrets(snapshot: BalancerSnapshot, source: BalancerSnapshot) -> Balanc
 
 
 def _value(key: object, value: Any) -> Any:
-    secret = isinstance(value, str) and is_name_of_secret(str(key))
-    return BLANK if secret else blanked(value)
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return BLANK if plain and is_name_of_secret(str(key)) else blanked(value)
 
 
 def _settings(settings: PluginSettings) -> PluginSettings:
@@ -92,14 +101,14 @@ def _fill(settings: PluginSettings, source: PluginSettings | None) -> PluginSett
 def _part(part: Part) -> Part:
     if part.revision in _clean:
         return part
-    membership = _memberships.decode(part.body)
-    blank = None if membership.settings is None else _settings(membership.settings)
-    if blank is None or blank == membership.settings:
+    settings = _sections.decode(part.body).settings
+    blank = None if settings is None else _settings(settings)
+    if blank is None or blank == settings:
         if len(_clean) >= _MOST:
             _clean.clear()
         _clean.add(part.revision)
         return part
-    return _with(part, membership, blank)
+    return _with(part, _memberships.decode(part.body), blank)
 
 
 def _refilled(part: Part, source: Part | None) -> Part:

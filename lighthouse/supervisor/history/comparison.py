@@ -26,14 +26,19 @@ NODES: Final = 50
 LINES: Final = 200
 """Lines of the difference of one content."""
 
+LOOKED_AT: Final = 2000
+"""Lines of one content that are compared."""
+
+_Dumper: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 def compare(
-    before: BalancerSnapshot | None, now: BalancerSnapshot
+    before: BalancerSnapshot, now: BalancerSnapshot
 ) -> tuple[tuple[ClusterChange, ...], int, str]:
     """The clusters that differ, how many more do, and how the balancer's own file does."""
-    pairs = replaced(before.clusters if before is not None else (), now.clusters)
+    pairs = replaced(before.clusters, now.clusters)
     told = tuple(_changes(pairs[:LOOKED_INTO]))
-    settings = _difference(before.settings if before is not None else None, now.settings)
+    settings = _difference(before.settings, now.settings)
     return told, max(0, len(pairs) - LOOKED_INTO), settings
 
 
@@ -119,5 +124,6 @@ def _difference(old: PluginSettings | None, new: PluginSettings | None) -> str:
 def _text(settings: PluginSettings | None) -> list[str]:
     if settings is None:
         return []
-    text = yaml.safe_dump(blanked(settings.config), sort_keys=True, allow_unicode=True)
-    return str(text).splitlines()
+    content = blanked(settings.config)
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=True, allow_unicode=True)
+    return str(text).splitlines()[:LOOKED_AT]

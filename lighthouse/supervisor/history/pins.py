@@ -1,5 +1,6 @@
 """Balancers that an operator has pinned to a version, and the snapshots that they serve."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -9,6 +10,8 @@ from lighthouse.ipc.snapshot import BalancerSnapshot
 from lighthouse.supervisor.history.blank import SecretGone, with_secrets, without_secrets
 from lighthouse.supervisor.history.saved import anew
 from lighthouse.supervisor.standing_order import StandingOrder, StandingOrders
+
+_log: Final = logging.getLogger("lighthouse.supervisor")
 
 
 class PinnedSnapshot(msgspec.Struct, frozen=True):
@@ -59,14 +62,20 @@ class Pins:
         That is so too if what was left out of it stands nowhere any more, which ends the pin.
         """
         order = self.orders.of(("balancer", balancer))
+        if order is None:
+            self._snapshots.pop(balancer, None)
+            self._blank.discard(balancer)
+            return None
         pinned = self._snapshots.get(balancer)
-        if order is None or pinned is None or pinned.plugin != plugin:
+        if pinned is None or pinned.plugin != plugin:
             return None
         if balancer in self._blank:
             try:
                 whole = with_secrets(pinned.snapshot, now())
             except SecretGone:
                 self.orders.end(order.worker)
+                told = "not pinned any more: a secret of that version stands nowhere"
+                _log.warning("balancer %s: version %s: %s", balancer, order.version, told)
                 return None
             pinned = msgspec.structs.replace(pinned, snapshot=whole)
             self._snapshots[balancer] = pinned

@@ -92,6 +92,8 @@ class HistoryRecorder:
         for mine in (self._versions, self._triggers, self._unnamed, self._reloads):
             for name in mine.keys() - balancers.keys():
                 mine.pop(name)
+        self.changed.intersection_update(balancers)
+        self._begun.intersection_update(balancers)
 
     def note(self, balancers: Iterable[str], trigger: Trigger) -> None:
         """Something happened that these balancers will have to follow."""
@@ -115,6 +117,8 @@ class HistoryRecorder:
         versions = self._versions.setdefault(name, deque())
         last = versions[-1] if versions else None
         if last is not None and (last.plugin, last.snapshot) == (sent.plugin, sent.snapshot):
+            if last.number != sent.version:
+                self.changed.add(name)
             told = {"number": sent.version, "outcome": said.kind, "reason": said.reason}
             versions[-1] = msgspec.structs.replace(last, **told)
             return

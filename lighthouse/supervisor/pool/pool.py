@@ -91,9 +91,10 @@ class WorkerPool:
             self._let_go(self._children.pop(name), now, keep)
         for name in self._records.keys() - wanted.keys():
             del self._records[name]
-        for name in [name for name in self._paused if name not in self._pauses]:
+        paused = [name for name, one in wanted.items() if one.paused]
+        for name in self._paused.keys() - paused:
             del self._paused[name]
-        for name in self._pauses:
+        for name in paused:
             self._pause(name, now)
 
     def compare(self, installed: Installed, now: float) -> None:
@@ -108,10 +109,6 @@ class WorkerPool:
         for name, worker in list(self._children.items()):
             if worker.code.refused or worker.code.renewable(installed):
                 self.restart(name, now)
-
-    @property
-    def _pauses(self) -> list[Name]:
-        return [name for name, wanted in self._wanted.items() if wanted.paused]
 
     def _pause(self, name: Name, now: float) -> None:
         """Have it stop; what it has registered stays, and what is known of it is shown."""

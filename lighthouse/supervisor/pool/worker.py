@@ -230,8 +230,8 @@ class Worker:
         self.snapshot = self.made = None
         self.has_applied = False
         self._base.close()
-        if not self.on_trial:
-            self.record.latency.lost()
+        if self.life.wanted and not self.on_trial:
+            self.record.latency.lost()  # else it is its successor's by now
         if not said and self.life.state != "stopping":
             source = self.code.source
             status = on_trial(status, source) if self.on_trial else ended(status, source, starved)
@@ -267,6 +267,7 @@ class Worker:
     def unwanted(self, now: float, keep: bool = False) -> None:
         """It is to stop for good, cleanly if it can; ``keep``: registrations stay."""
         self._keep = keep
+        self.record.latency.lost()
         self.take(Unwanted(at_once=self.on_trial), now)
 
     def _act(self, action: Action | None, now: float) -> bool:

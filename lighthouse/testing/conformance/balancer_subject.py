@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from lighthouse.cluster import Cluster
-from lighthouse.ipc.messages import Applied, Rehearsal, Validated
+from lighthouse.ipc.messages import Applied, Validated
+from lighthouse.ipc.payloads import Rehearsal
 from lighthouse.ipc.snapshot import BalancerSnapshot, Part, PluginSettings
 from lighthouse.testing.conformance.plugin import Config, PluginConformance
 from lighthouse.testing.conversation import part

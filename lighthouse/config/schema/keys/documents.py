@@ -9,7 +9,7 @@ from lighthouse.config.schema.keys.files import TABLES
 from lighthouse.config.schema.keys.service import CHECK
 from lighthouse.config.schema.keys.table import JsonSchema, KeyTable
 from lighthouse.distribution.installed import PluginKey
-from lighthouse.ipc.messages import PluginSchema
+from lighthouse.ipc.payloads import PluginSchema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from lighthouse.config.schema.types import WorkerSettings
-from lighthouse.process.ending.known import stat
+from lighthouse.process.ending import known
 
 PATIENCE: Final = 10.0
 """Seconds for which a worker may take more than its budget (memory excepted)."""
@@ -30,8 +30,6 @@ _SHOWN: Final = 10
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_STAT_USER, _STAT_SYSTEM, _STAT_THREADS, _STAT_RSS = 11, 12, 17, 21
-"""Indexes in what ``known.stat`` returns."""
 
 
 class ResourceUse(msgspec.Struct, frozen=True):
@@ -51,11 +49,11 @@ class ResourceUse(msgspec.Struct, frozen=True):
 
 def look(pid: int, processes: int, zombies: int = 0) -> ResourceUse:
     """What a process takes now; nothing if it is just ending."""
-    said = stat(pid)
+    said = known.stat(pid)
     if not said:
         return ResourceUse()
-    memory, threads = int(said[_STAT_RSS]) * _PAGE, int(said[_STAT_THREADS])
-    cpu = (int(said[_STAT_USER]) + int(said[_STAT_SYSTEM])) / _TICKS
+    memory, threads = int(said[known.PAGES]) * _PAGE, int(said[known.THREADS])
+    cpu = (int(said[known.USER_TICKS]) + int(said[known.SYSTEM_TICKS])) / _TICKS
     return ResourceUse(memory, threads, _descriptors(pid), processes, zombies, cpu)
 
 
