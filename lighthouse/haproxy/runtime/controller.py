@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -16,18 +15,17 @@ from lighthouse.haproxy.runtime import adoption, old_workers, pid, process
 from lighthouse.haproxy.runtime.attempt import Attempts
 from lighthouse.haproxy.runtime.config_file import InstalledConfig
 from lighthouse.haproxy.runtime.instance import Instance
-from lighthouse.haproxy.runtime.process import Ended, NotReloaded, Processes
+from lighthouse.haproxy.runtime.loading import SETTLE, FileLoading
+from lighthouse.haproxy.runtime.process import NotReloaded, Processes
 from lighthouse.haproxy.runtime.rate_limit import RateLimit
 from lighthouse.haproxy.runtime.server_states import NOTHING, carried, hand_on
 from lighthouse.haproxy.runtime.socket import Lost
-from lighthouse.haproxy.runtime.verify import missing, prove
 from lighthouse.haproxy.schema.balancer import HAProxySettings
 from lighthouse.process.ending import known
 from lighthouse.software.binary import NotStarted
 
 log: Final = logging.getLogger(__name__)
 
-_SETTLE: Final = 1.0
 _COLD: Final = 6.0
 _COLD_COMPANY: Final = 11.0
 """A reload within the first seconds of a cold start loses the stick tables: HAProxy waits five
@@ -55,6 +53,7 @@ class Controller:
         self.allowance: Final = RateLimit(settings.reload_interval, settings.reloads_per_hour)
         self.attempts: Final = Attempts(settings.attempt, self.allowance)
         self._tell: Final = tell
+        self._loading: Final = FileLoading(settings, self.binary, self.file.text, tell)
         self._leaving: Final = leaving
         self.instance: Instance | None = None
         self.reloads: list[str] = []
@@ -66,7 +65,6 @@ class Controller:
         self._doubted: int | None = None
         self._started_at = float("-inf")
         self._hasty = 0
-        self._master: int | None = None
 
     def attach(self) -> Instance | None:
         """The running worker, None if there is none; raises ``adoption.Stranger``."""
@@ -134,14 +132,14 @@ class Controller:
         One that ends as soon as it serves is started again at once, once: somebody may have
         killed it.
         """
-        soon = time.monotonic() - self._started_at < _SETTLE
+        soon = time.monotonic() - self._started_at < SETTLE
         self._hasty = self._hasty + 1 if soon else 0
         if self._hasty > 1:
             raise NotStarted("HAProxy ended as soon as it had been started")
         hand_on(self.settings, NOTHING)
         stuck = self._predecessor or process.running(self.settings)
         try:
-            self.instance = self._begun(stuck)
+            self.instance = self._loading.started(stuck)
         except (OSError, NotReloaded) as error:
             raise NotStarted(str(error)) from error
         self._predecessor = None
@@ -209,94 +207,20 @@ class Controller:
         self._tell("a reload of HAProxy")
         self._leaving()
         self.drop()
-        if self.failure is not None and self._goes_on():
-            return
+        if self.failure is not None:
+            self.instance = self._loading.still_served()
+            if self.instance is not None:
+                return
         try:
-            self.instance = self._loaded(before)
+            self.instance = self._loading.loaded(before)
         except NotReloaded as error:
             self.failure = self.failure or error
             raise
 
-    def _loaded(self, before: int | None) -> Instance:
-        """The worker that serves the file once it is loaded; ``before`` is that until then."""
-        try:
-            if self.settings.command:
-                process.command(self.settings.command)
-                worker = None
-            else:
-                worker = self._reloaded(before)
-            return self._prove(worker, before)
-        except Ended as error:
-            log.warning("%s while it was to load its file: it is started", error)
-            return self._begun(None)
-
-    def _begun(self, stuck: int | None) -> Instance:
-        """The worker of an HAProxy that is started; ``stuck`` hands over to it."""
-        self._tell("a start of HAProxy")
-        if self.settings.command:
-            process.command(self.settings.command)
-            return self._prove()
-        process.start(self.binary, self.settings, stuck)
-        try:
-            return self._prove()
-        except Ended as error:
-            log.warning("%s as soon as it had been started: it is started again", error)
-        process.start(self.binary, self.settings)
-        return self._prove()
-
-    def _prove(self, worker: int | None = None, former: int | None = None) -> Instance:
-        self._tell("the proof that HAProxy serves its file")
-        path = self.settings.socket_file
-        return prove(path, self.file.text(), worker, former, self._has_ended)
-
-    def _has_ended(self) -> bool:
-        """Return True if there is no HAProxy any more and nobody but us to start it.
-
-        Its pid is remembered, for the file is empty while HAProxy writes it.
-        """
-        self._master = process.written(self.settings) or self._master
-        if self.settings.command or self._master is None:
-            return False
-        return not known.is_alive(self._master)
-
-    def _goes_on(self) -> bool:
-        """Return True if a worker serves the file that was put back after a new one failed."""
-        try:
-            within = 0.0 if self._has_ended() else _SETTLE
-            instance = Instance.attach(self.settings.socket_file, within)
-        except OSError:
-            return False
-        if missing(instance, self.file.text()):
-            instance.close()
-            return False
-        self.instance = instance
-        return True
-
-    def _reloaded(self, worker: int | None) -> int | None:
-        if self._has_ended():
-            raise Ended("HAProxy has ended")
-        former = process.running(self.settings)
-        if former is not None and former == worker:
-            log.warning("HAProxy %d runs without a master: it hands over to one with it", former)
-            process.start(self.binary, self.settings, former)
-            return None
-        try:
-            return process.reload(self.settings.master, self._has_ended)
-        except OSError:
-            log.warning("the master's socket does not answer")
-        if former is not None and not os.path.exists(self.settings.master):
-            # its signal asks for the same, and brings the socket back
-            known.end(former, signal.SIGUSR2)
-            return None
-        process.start(self.binary, self.settings, former)
-        if former is not None:
-            pid.put_down(former)
-        return None
-
     def _patiently(self) -> Instance | None:
         """The worker of a master that lives, though its socket does not answer at once."""
         try:
-            return Instance.attach(self.settings.socket_file, _SETTLE)
+            return Instance.attach(self.settings.socket_file, SETTLE)
         except OSError as error:
             log.warning("HAProxy runs, but its socket does not answer: %s", error)
             return None
