@@ -2,20 +2,24 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 from lighthouse.convert.conversion import Conversion
+
+_MODE: Final = 0o640
 
 
 def write(tree: Conversion, root: Path) -> list[Path]:
     """Write the files into a directory that is empty or not there; return them.
 
-    Only their owner may read the secrets. Raises ``FileExistsError`` before anything is
+    Only their owner may read the secrets, and nobody but owner and group the rest, which may have
+    been closed to others where it comes from. Raises ``FileExistsError`` before anything is
     written if something is there, ``OSError``.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f"{root} exists and is not empty: nothing is overwritten")
     written = []
-    texts = {name: (text, 0o644) for name, text in tree.files.items()}
+    texts = {name: (text, _MODE) for name, text in tree.files.items()}
     texts.update((name, (text, 0o600)) for name, text in tree.secrets.items())
     for name, (text, mode) in texts.items():
         path = root / name

@@ -230,6 +230,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     written = write(made, root)
     assert [str(path.relative_to(root)) for path in written] == ["services/a.yaml", "secrets/a"]
     assert (root / "secrets/a").stat().st_mode & 0o777 == 0o600
+    others = [path for path in root.rglob("*") if path.is_file() and path.parent.name != "secrets"]
+    assert others
+    assert not [path for path in others if path.stat().st_mode & 0o007]
     assert f"file: {root}/secrets/a" in (root / "services/a.yaml").read_text()
     with pytest.raises(FileExistsError, match="nothing is overwritten"):
         write(made, root)

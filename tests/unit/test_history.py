@@ -202,6 +202,15 @@ def test_a_pin_whose_secrets_are_gone_ends() -> None:
     assert pins.orders.of(order.worker) is None
 
 
+def test_a_pin_whose_snapshot_cannot_be_read_ends(caplog: pytest.LogCaptureFixture) -> None:
+    _, order = _pinned()
+    pins = Pins()
+    pins.orders.restore((order,))
+    pins.restore(())
+    assert pins.orders.all() == ()
+    assert "could not be read" in caplog.text
+
+
 def test_what_differs_is_told_by_node_and_by_line() -> None:
     old = node("yy", metadata={"zone": "a", "password": SECRET})
     new = node("yy", weight=5, metadata={"zone": "b", "password": f"{SECRET}2"})

@@ -32,12 +32,17 @@ class Pins:
         self._blank: Final[set[str]] = set()  # read from disk, their secrets not yet put back
 
     def restore(self, snapshots: Iterable[PinnedSnapshot]) -> None:
-        """Start from what an earlier run has noted."""
+        """Start from what an earlier run has noted; an order without a snapshot ends."""
         for one in snapshots:
             clusters = tuple(anew(part) for part in one.snapshot.clusters)
             snapshot = msgspec.structs.replace(one.snapshot, clusters=clusters)
             self._snapshots[one.balancer] = msgspec.structs.replace(one, snapshot=snapshot)
             self._blank.add(one.balancer)
+        for order in self.orders.all():
+            if order.worker[1] not in self._snapshots:
+                self.orders.end(order.worker)
+                told = "not pinned any more: what it is to serve could not be read"
+                _log.warning("balancer %s: version %s: %s", order.worker[1], order.version, told)
 
     def saved(self, order: StandingOrder) -> tuple[PinnedSnapshot, ...]:
         """All that are in force or will be by an order, fit for a file."""
